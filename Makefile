@@ -1,0 +1,69 @@
+# make run [PCAP=file]   sets up .venv, installs, analyzes a capture
+# make test              sets up .venv and runs all tests, with the compiled and with the uncompiled engine
+# make lint              ruff and mypy
+# make format            rewrites the sources as `make lint` wants them
+
+PYTHON ?= python3
+PCAP ?= sample_pcaps/sick_service.pcap
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+EXTRAS := -c 'import sys, tomllib; \
+    extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
+    print(*(wanted.replace(" ", "") for name in sys.argv[1:] for wanted in extras[name]))'
+SOURCES := $(shell find tcptrace_py -name '*.py' -o -name '*.pxd')
+
+.PHONY: run test test-compiled test-pure lint format build clean
+
+run: $(VENV)/built
+	@$(BIN)/tcptrace-py analyze "$(PCAP)"
+
+# The full run comes last, so that its closing line is the last line.
+test: test-pure test-compiled
+
+test-pure: $(VENV)/built $(VENV)/tools
+	TCPTRACE_PY_PURE=1 $(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+test-compiled: $(VENV)/built $(VENV)/tools
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/built $(VENV)/tools
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/tools
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+build: $(VENV)/built
+
+# Rebuilds what changed: a compiled module older than its source would be run instead of it.
+$(VENV)/built: $(VENV)/installed setup.py $(SOURCES)
+	@$(BIN)/python setup.py --quiet build_ext --inplace
+	@touch $@
+
+$(VENV)/installed: pyproject.toml $(VENV)/python
+	@echo "installing tcptrace-py and what it needs into $(VENV)"
+	@$(PIP) install --upgrade $$($(BIN)/python $(EXTRAS) build)
+	@TCPTRACE_PY_PURE=1 $(PIP) install --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/tools: pyproject.toml $(VENV)/installed
+	@echo "installing the tools for tests and checks into $(VENV)"
+	@$(PIP) install $$($(BIN)/python $(EXTRAS) test lint)
+	@touch $@
+
+$(VENV)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "tcptrace-py needs Python 3.11 or newer, and $(PYTHON) is not: try make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    { echo "$(PYTHON) can not make environments: on Debian or Ubuntu, apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find tcptrace_py -name '*.so' -delete

@@ -1,0 +1,143 @@
+"""Builds the compiled engine; everything else about the package is in ``pyproject.toml``.
+
+A module is compiled when a ``.pxd`` lies beside its ``.py``. The result is all
+or nothing: modules that share C types can not be mixed with uncompiled ones,
+so where one fails, all are left out and the same ``.py`` files run as they are.
+``TCPTRACE_PY_PURE=1`` builds none of them, as it makes none of them run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import BaseError, CCompilerError
+
+ROOT = Path(__file__).resolve().parent
+PACKAGE = "tcptrace_py"
+CYTHON_DIRECTIVES = {
+    "language_level": 3,
+    # Type hints are for people and mypy; C types come from the .pxd alone.
+    "annotation_typing": False,
+    # The engine reads captured bytes: an offset out of bounds raises, never reads on.
+    "boundscheck": True,
+    "wraparound": False,
+    "cdivision": True,
+    "show_performance_hints": False,
+}
+BUILD_FAILURES = (BaseError, CCompilerError, OSError)
+
+
+def compiled_modules() -> list[Extension]:
+    """One optional extension for each ``x.py`` with an ``x.pxd`` beside it (packages' own files aside)."""
+    extensions: list[Extension] = []
+    if os.environ.get("TCPTRACE_PY_PURE", "") not in ("", "0"):
+        return extensions
+    for pxd in sorted((ROOT / PACKAGE).rglob("*.pxd")):
+        source = pxd.with_suffix(".py")
+        if pxd.stem == "__init__" or not source.exists():
+            continue
+        relative = source.relative_to(ROOT)
+        name = ".".join(relative.with_suffix("").parts)
+        extensions.append(Extension(name, [relative.as_posix()], optional=True))
+    return extensions
+
+
+class BuildEngine(build_ext):
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        if self.parallel is None:
+            self.parallel = os.cpu_count() or 1
+        self.failed: list[str] = []
+
+    def run(self) -> None:
+        # setuptools builds elsewhere with `inplace` cleared, then copies into the tree.
+        self.in_place = bool(self.inplace)
+        super().run()
+
+    def build_extensions(self) -> None:
+        wanted = list(self.extensions)
+        self.remove_orphans(wanted)
+        reason = self.why_not()
+        if not reason:
+            self.translate()
+            super().build_extensions()
+            reason = f"{', '.join(sorted(self.failed))} did not compile" if self.failed else ""
+        if reason:
+            self.leave_out(wanted, reason)
+
+    def build_extension(self, ext: Extension) -> None:
+        if self.compiler.compiler_type == "unix":
+            # Debug symbols double the time to compile and the size; warnings are about generated C.
+            ext.extra_compile_args = [*ext.extra_compile_args, "-g0", "-w"]
+        try:
+            super().build_extension(ext)
+        except BUILD_FAILURES:
+            self.failed.append(ext.name)
+            raise
+
+    def why_not(self) -> str:
+        """Why nothing can be compiled here, or ``""``: found out before time goes into translating."""
+        try:
+            import Cython  # noqa: F401
+        except ImportError:
+            return "Cython is not installed"
+        with tempfile.TemporaryDirectory() as scratch:
+            probe = Path(scratch, "probe.c")
+            probe.write_text("#include <Python.h>\nint probe(void) { return PY_VERSION_HEX != 0; }\n")
+            try:
+                self.compiler.compile([str(probe)], output_dir=scratch, include_dirs=self.include_dirs)
+            except BUILD_FAILURES:
+                return "no working C compiler, or no Python headers"
+        return ""
+
+    def translate(self) -> None:
+        from Cython.Build import cythonize
+
+        translated = cythonize(
+            self.extensions,
+            build_dir=os.path.join("build", "cython"),
+            compiler_directives=CYTHON_DIRECTIVES,
+            nthreads=self.parallel,
+            quiet=not self.verbose,
+        )
+        # Copies come back, without what setuptools has noted on the originals.
+        c_files = {ext.name: ext for ext in translated}
+        for ext in self.extensions:
+            ext.sources = c_files[ext.name].sources
+            ext.depends = c_files[ext.name].depends
+
+    def leave_out(self, wanted: list[Extension], reason: str) -> None:
+        for ext in wanted:
+            Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
+            if self.in_place:
+                self.in_tree(ext.name).unlink(missing_ok=True)
+        # A list of its own: an emptied one of the distribution would make this another kind of wheel.
+        self.extensions = []
+        print(
+            f"tcptrace-py: {reason}: installing the uncompiled engine, which gives the same reports but is"
+            " many times slower (on Debian or Ubuntu: apt install build-essential python3-dev).",
+            file=sys.stderr,
+        )
+
+    def remove_orphans(self, wanted: list[Extension]) -> None:
+        """Takes away what earlier in-place builds left for modules that are not compiled any more."""
+        if not self.in_place:
+            return
+        keep = {self.in_tree(ext.name) for ext in wanted}
+        for built in (ROOT / PACKAGE).rglob("*" + self.suffix()):
+            if built not in keep:
+                built.unlink()
+
+    def suffix(self) -> str:
+        return Path(self.get_ext_filename("x")).name.removeprefix("x")
+
+    def in_tree(self, name: str) -> Path:
+        return ROOT / Path(*name.split(".")).with_suffix(self.suffix())
+
+
+setup(ext_modules=compiled_modules(), cmdclass={"build_ext": BuildEngine})

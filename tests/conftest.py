@@ -1,0 +1,147 @@
+"""What tests of several rooms share: the two engines, the command line as users start it, a small capture."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import pytest
+
+from tcptrace_py.engine import PURE_VARIABLE, engine
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "tcptrace_py"
+_CIMPORT = re.compile(r"^\s*from\s+(tcptrace_py[\w.]*)\s+cimport\b", re.MULTILINE)
+
+
+def stale_modules(package: Path) -> list[str]:
+    """What is wrong with compiled modules that lie in the source tree ``package``, a line each.
+
+    A compiled module older than its source, or than the C types it was compiled
+    against, would be tested instead of what the source says.
+    """
+    built = {
+        path.with_name(path.name.removesuffix(EXTENSION_SUFFIXES[0])).with_suffix(".py"): path
+        for path in package.rglob("*" + EXTENSION_SUFFIXES[0])
+    }
+    if not built:
+        return []
+    problems = []
+    for source in sorted(pxd.with_suffix(".py") for pxd in package.rglob("*.pxd") if pxd.stem != "__init__"):
+        if source not in built:
+            problems.append(f"{source.relative_to(package)} is not compiled, others are")
+    for source, module in sorted(built.items()):
+        pxd = source.with_suffix(".pxd")
+        if not pxd.exists():
+            problems.append(f"{module.relative_to(package)} has no .pxd any more")
+            continue
+        for needed in (source, *_types_behind(pxd, package)):
+            if needed.exists() and needed.stat().st_mtime > module.stat().st_mtime:
+                problems.append(f"{module.relative_to(package)} is older than {needed.relative_to(package)}")
+    return problems
+
+
+def _types_behind(pxd: Path, package: Path) -> set[Path]:
+    """``pxd`` and all that it cimports from the package, directly or not."""
+    found: set[Path] = set()
+    waiting = [pxd]
+    while waiting:
+        path = waiting.pop()
+        if path in found or not path.exists():
+            continue
+        found.add(path)
+        for name in _CIMPORT.findall(path.read_text()):
+            waiting.append(package.parent.joinpath(*name.split(".")).with_suffix(".pxd"))
+    return found
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if engine() == "compiled" and (problems := stale_modules(PACKAGE)):
+        raise pytest.UsageError("\n".join([*problems, "rebuild first: make build"]))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"tcptrace-py: {engine()} engine"
+
+
+def environment(*, pure: bool | None = None, **changes: str) -> dict[str, str]:
+    """The environment for a child process; ``pure`` picks its engine, None keeps that of this run."""
+    given = {**os.environ, **changes}
+    if pure is not None:
+        given.pop(PURE_VARIABLE, None)
+        if pure:
+            given[PURE_VARIABLE] = "1"
+    return given
+
+
+COMMAND = (sys.executable, "-m", "tcptrace_py")
+RunCli = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@pytest.fixture
+def run_cli(tmp_path: Path) -> RunCli:
+    """Runs ``tcptrace-py`` with the given arguments, as a process of its own, without a terminal.
+
+    ``pure``: True or False picks the engine; ``stdin``: bytes for standard input;
+    ``stdout``: where standard output goes if it is not to be captured; more
+    keywords are environment variables.
+    """
+
+    def run(
+        *arguments: str | os.PathLike[str],
+        pure: bool | None = None,
+        stdin: bytes = b"",
+        stdout: int | None = None,
+        prefix: tuple[str, ...] = (),
+        **variables: str,
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [*prefix, *COMMAND, *map(os.fspath, arguments)],
+            input=stdin,
+            stdout=subprocess.PIPE if stdout is None else stdout,
+            stderr=subprocess.PIPE,
+            env=environment(pure=pure, PYTHONPATH=str(ROOT), **variables),
+            cwd=tmp_path,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def both_engines() -> None:
+    """For tests that compare the engines: skips where there is only one, or where this run is the second."""
+    if os.environ.get(PURE_VARIABLE, "") not in ("", "0"):
+        pytest.skip("the engines are compared in the compiled run")
+    if engine() != "compiled":
+        pytest.skip("no compiled engine here (no C compiler when it was installed)")
+
+
+def _frame(source: str, destination: str, ports: tuple[int, int], seq: int, ack: int, flags: int) -> bytes:
+    tcp = struct.pack("!HHIIBBHHH", *ports, seq, ack, 5 << 4, flags, 65535, 0, 0)
+    addresses = bytes(int(part) for address in (source, destination) for part in address.split("."))
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0) + addresses
+    return b"\x02\0\0\0\0\x01\x02\0\0\0\0\x02\x08\x00" + ip + tcp
+
+
+@pytest.fixture
+def handshake_pcap() -> bytes:
+    """A pcap of three frames: SYN, SYN+ACK and ACK of one connection."""
+    client, server = "10.0.0.1", "10.0.0.2"
+    frames = [
+        _frame(client, server, (40000, 80), 1000, 0, 0x02),
+        _frame(server, client, (80, 40000), 5000, 1001, 0x12),
+        _frame(client, server, (40000, 80), 1001, 5001, 0x10),
+    ]
+    records = [
+        struct.pack("<IIII", 1_700_000_000, 1000 * number, len(frame), len(frame)) + frame
+        for number, frame in enumerate(frames)
+    ]
+    return struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + b"".join(records)
