@@ -1,0 +1,380 @@
+"""Reader of pcapng files (draft-ietf-opsawg-pcapng).
+
+Compiled (see ``pcapng.pxd``). Many sections, each in its own byte order, many
+interfaces, each with its own link type, snap length and clock. Enhanced, simple
+and the obsolete packet blocks; blocks of other types are skipped.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+
+from tcptrace_py.capture.batch import BATCH_FRAMES
+from tcptrace_py.capture.chunk import CHUNK_BYTES, ChunkReader, Stream
+from tcptrace_py.capture.error import CaptureError
+from tcptrace_py.capture.linktype import canonical_link_type, link_type_name
+
+# Block types (draft-ietf-opsawg-pcapng section 11.1). The section header's
+# reads the same in both byte orders.
+SECTION_HEADER = 0x0A0D0D0A
+INTERFACE_DESCRIPTION = 1
+OBSOLETE_PACKET = 2
+SIMPLE_PACKET = 3
+INTERFACE_STATISTICS = 5
+ENHANCED_PACKET = 6
+
+MAGIC = b"\x0a\x0d\x0d\x0a"
+BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
+
+# Smallest total length of each block, and what a block of any type can have at most.
+SECTION_HEADER_BYTES = 28
+INTERFACE_DESCRIPTION_BYTES = 20
+PACKET_BYTES = 32
+SIMPLE_PACKET_BYTES = 16
+INTERFACE_STATISTICS_BYTES = 24
+LARGEST_BLOCK_BYTES = 16 * 1024 * 1024
+# An obsolete packet block can name no more.
+MOST_INTERFACES = 65_536
+
+IF_TSRESOL = 9
+IF_TSOFFSET = 14
+ISB_IFDROP = 5
+ISB_OSDROP = 7
+EPB_DROPCOUNT = 4
+
+# Times are kept from 1970 to 2116, so that sums of a few of them fit into 64 bits.
+LATEST_NS = 2**62 - 1
+
+
+def _swapped(value: int) -> int:
+    """A 32-bit number that was read in the other byte order."""
+    return value >> 24 | (value >> 8 & 0xFF00) | (value & 0xFF00) << 8 | (value & 0xFF) << 24
+
+
+class PcapngReader(ChunkReader):
+    """Frames of a pcapng file; the constructor raises ``CaptureError`` if its first block is not a section.
+
+    ``head``: the bytes already taken from ``stream``, at least the magic.
+    ``dropped_by_kernel`` comes from the interfaces' statistics (isb_ifdrop and
+    isb_osdrop, the last of each interface); where there are none, from the
+    counts that the packet blocks carry.
+    """
+
+    def __init__(self, stream: Stream, head: bytes, chunk_bytes: int = CHUNK_BYTES) -> None:
+        ChunkReader.__init__(self, stream, head, "pcapng", chunk_bytes)
+        header = self.require_head(12)
+        if header[8:12] not in BYTE_ORDERS:
+            self.close()
+            raise CaptureError(
+                f"{self.name}: not a pcapng file (unknown byte-order magic 0x{header[8:12].hex()})"
+            )
+        self.order = "<"
+        self.big_endian = False
+        self.section = 0
+        self.last_ts_ns = 0
+        self.told_no_time = False
+        self.told_odd_time = False
+        self.statistics_drops: dict[tuple[int, int], int] = {}
+        self.statistics_drops_total = 0
+        self.packet_drops_total = 0
+        self.forget_interfaces()
+
+    def forget_interfaces(self) -> None:
+        """Begin the list of interfaces anew: each section counts them from 0."""
+        self.interfaces = 0
+        self.clocks: list[tuple[int, int]] = []
+        self.use_interface_table(array("q", bytes(8 * 4 * 8)))
+
+    def use_interface_table(self, table: array[int]) -> None:
+        # Four numbers an interface: link type, snap length, ns a tick (0: ask
+        # slow_time_ns), and the most ticks for which that product is a valid time.
+        self.table = table
+        self.table_view = table
+
+    def scan(self) -> int:
+        view = self.view
+        batch = self.batch
+        offsets = batch.offset
+        captured_lengths = batch.captured
+        original_lengths = batch.original
+        times_ns = batch.ts_ns
+        link_types = batch.link_type
+        table = self.table_view
+        big_endian = self.big_endian
+        interfaces = self.interfaces
+        position = self.position
+        filled = self.filled
+        count = 0
+        while count < BATCH_FRAMES:
+            available = filled - position
+            if available < 12:
+                self.need = 12
+                break
+            # Written out: a helper that is given the buffer costs more than all of the rest.
+            # The top byte goes through a wide variable, since in C it would overflow an int.
+            top = view[position + 3]
+            block_type = view[position] | view[position + 1] << 8 | view[position + 2] << 16 | top << 24
+            if big_endian:
+                block_type = _swapped(block_type)
+            if block_type == SECTION_HEADER:
+                if not self.enter_byte_order(position + 8):
+                    break
+                big_endian = self.big_endian
+            top = view[position + 7]
+            length = view[position + 4] | view[position + 5] << 8 | view[position + 6] << 16 | top << 24
+            if big_endian:
+                length = _swapped(length)
+            if length < 12 or length > LARGEST_BLOCK_BYTES or length & 3 != 0:
+                self.fail(
+                    f"the block after frame {self.packets + count} claims {length} bytes, "
+                    "which no block can have; reading stopped there"
+                )
+                break
+            if available < length:
+                self.need = length
+                break
+            end = position + length
+            top = view[end - 1]
+            trailer = view[end - 4] | view[end - 3] << 8 | view[end - 2] << 16 | top << 24
+            if big_endian:
+                trailer = _swapped(trailer)
+            if trailer != length:
+                self.fail(
+                    f"the block after frame {self.packets + count} says {length} bytes at its start "
+                    f"and {trailer} at its end; reading stopped there"
+                )
+                break
+            if block_type == ENHANCED_PACKET or block_type == OBSOLETE_PACKET:
+                if length < PACKET_BYTES:
+                    self.fail_block(count)
+                    break
+                top = view[position + 11]
+                interface = (
+                    view[position + 8] | view[position + 9] << 8 | view[position + 10] << 16 | top << 24
+                )
+                top = view[position + 15]
+                ticks_high = (
+                    view[position + 12] | view[position + 13] << 8 | view[position + 14] << 16 | top << 24
+                )
+                top = view[position + 19]
+                ticks_low = (
+                    view[position + 16] | view[position + 17] << 8 | view[position + 18] << 16 | top << 24
+                )
+                top = view[position + 23]
+                captured = (
+                    view[position + 20] | view[position + 21] << 8 | view[position + 22] << 16 | top << 24
+                )
+                top = view[position + 27]
+                original = (
+                    view[position + 24] | view[position + 25] << 8 | view[position + 26] << 16 | top << 24
+                )
+                if big_endian:
+                    interface = _swapped(interface)
+                    ticks_high = _swapped(ticks_high)
+                    ticks_low = _swapped(ticks_low)
+                    captured = _swapped(captured)
+                    original = _swapped(original)
+                if block_type == OBSOLETE_PACKET:
+                    # Two 16-bit fields here: the interface, and the packets lost before this one.
+                    if big_endian:
+                        drops = interface & 0xFFFF
+                        interface = interface >> 16
+                    else:
+                        drops = interface >> 16
+                        interface = interface & 0xFFFF
+                    if drops != 0 and drops != 0xFFFF:
+                        self.count_packet_drops(drops)
+                if interface >= interfaces:
+                    self.fail_interface(count, interface)
+                    break
+                if captured > length - PACKET_BYTES:
+                    self.fail_block(count)
+                    break
+                row = interface * 4
+                if ticks_high < 0x40000000:
+                    ticks = ticks_high << 32 | ticks_low
+                else:
+                    ticks = LATEST_NS
+                if ticks < table[row + 3]:
+                    ts_ns = ticks * table[row + 2]
+                else:
+                    ts_ns = self.slow_time_ns(interface, ticks_high, ticks_low)
+                self.last_ts_ns = ts_ns
+                offsets[count] = position + 28
+                padded = (captured + 3) & ~3
+                if block_type == ENHANCED_PACKET and length - PACKET_BYTES - padded >= 4:
+                    self.read_packet_options(position + 28 + padded, position + length - 4)
+            elif block_type == SIMPLE_PACKET:
+                if length < SIMPLE_PACKET_BYTES:
+                    self.fail_block(count)
+                    break
+                if interfaces == 0:
+                    self.fail_interface(count, 0)
+                    break
+                top = view[position + 11]
+                original = (
+                    view[position + 8] | view[position + 9] << 8 | view[position + 10] << 16 | top << 24
+                )
+                if big_endian:
+                    original = _swapped(original)
+                row = 0
+                captured = length - SIMPLE_PACKET_BYTES
+                if captured > original:
+                    captured = original
+                if table[1] > 0 and captured > table[1]:
+                    captured = table[1]
+                ts_ns = self.last_ts_ns
+                if not self.told_no_time:
+                    self.told_no_time = True
+                    self.warn(
+                        f"frame {self.packets + count + 1} and maybe others have no time stamp "
+                        "(simple packet blocks); the time of the frame before is used"
+                    )
+                offsets[count] = position + 12
+            else:
+                if block_type == SECTION_HEADER:
+                    self.read_section(position, length)
+                elif block_type == INTERFACE_DESCRIPTION:
+                    self.read_interface(position, length)
+                elif block_type == INTERFACE_STATISTICS:
+                    self.read_statistics(position, length)
+                if self.finished:
+                    break
+                interfaces = self.interfaces
+                table = self.table_view
+                position += length
+                continue
+            captured_lengths[count] = captured
+            original_lengths[count] = original if original > captured else captured
+            times_ns[count] = ts_ns
+            link_types[count] = table[row]
+            position += length
+            count += 1
+        self.position = position
+        return count
+
+    def fail_block(self, count: int) -> None:
+        self.fail(
+            f"the block after frame {self.packets + count} is too short for what it should hold; "
+            "reading stopped there"
+        )
+
+    def fail_interface(self, count: int, interface: int) -> None:
+        self.fail(
+            f"frame {self.packets + count + 1} is from interface {interface}, "
+            "which the file does not describe; reading stopped there"
+        )
+
+    def enter_byte_order(self, at: int) -> bool:
+        order = BYTE_ORDERS.get(bytes(self.buffer[at : at + 4]))
+        if order is None:
+            self.fail("a section header has no known byte-order magic; reading stopped there")
+            return False
+        self.order = order
+        self.big_endian = order == ">"
+        return True
+
+    def read_section(self, at: int, length: int) -> None:
+        if length < SECTION_HEADER_BYTES:
+            self.fail("a section header is too short; reading stopped there")
+            return
+        major, minor = struct.unpack_from(self.order + "HH", self.buffer, at + 12)
+        if major != 1:
+            self.fail(f"pcapng version {major}.{minor} is not supported; reading stopped there")
+            return
+        self.section += 1
+        self.forget_interfaces()
+
+    def read_interface(self, at: int, length: int) -> None:
+        if length < INTERFACE_DESCRIPTION_BYTES or self.interfaces >= MOST_INTERFACES:
+            self.fail("an interface description is too short or one too many; reading stopped there")
+            return
+        link_type, _reserved, snap_bytes = struct.unpack_from(self.order + "HHI", self.buffer, at + 8)
+        resolution = 6
+        offset_s = 0
+        for code, value in self.options(at + 16, at + length - 4):
+            if code == IF_TSRESOL and len(value) >= 1:
+                resolution = value[0]
+            elif code == IF_TSOFFSET and len(value) >= 8:
+                offset_s = struct.unpack(self.order + "q", value[:8])[0]
+        ticks_a_second = 2 ** (resolution & 0x7F) if resolution & 0x80 else 10**resolution
+        tick_ns = 0
+        most_ticks = 0
+        if offset_s == 0 and 1_000_000_000 % ticks_a_second == 0:
+            tick_ns = 1_000_000_000 // ticks_a_second
+            most_ticks = LATEST_NS // tick_ns
+        if len(self.table) < 4 * (self.interfaces + 1):
+            self.use_interface_table(self.table + array("q", bytes(8 * len(self.table))))
+        row = 4 * self.interfaces
+        link_type = canonical_link_type(link_type)
+        self.table[row] = link_type
+        self.table[row + 1] = snap_bytes
+        self.table[row + 2] = tick_ns
+        self.table[row + 3] = most_ticks
+        self.clocks.append((ticks_a_second, offset_s))
+        self.interfaces += 1
+        self.link_types.add(link_type_name(link_type))
+
+    def slow_time_ns(self, interface: int, ticks_high: int, ticks_low: int) -> int:
+        """Time of a frame by an unusual clock: powers of two, an offset, more than 64 bits on the way."""
+        ticks_a_second, offset_s = self.clocks[interface]
+        ticks = int(ticks_high) * 2**32 + int(ticks_low)
+        ts_ns: int = ticks * 1_000_000_000 // ticks_a_second + offset_s * 1_000_000_000
+        if 0 <= ts_ns < LATEST_NS:
+            return ts_ns
+        if not self.told_odd_time:
+            self.told_odd_time = True
+            self.warn("some time stamps lie outside the years 1970 to 2116; the nearest of these is used")
+        return 0 if ts_ns < 0 else LATEST_NS
+
+    def options(self, at: int, end: int) -> list[tuple[int, bytes]]:
+        """Options between two offsets as (code, value), as far as they are well formed."""
+        found = []
+        while end - at >= 4:
+            code, size = struct.unpack_from(self.order + "HH", self.buffer, at)
+            at += 4
+            if code == 0 or size > end - at:
+                break
+            found.append((code, bytes(self.buffer[at : at + size])))
+            at += (size + 3) & ~3
+        return found
+
+    def read_packet_options(self, at: int, end: int) -> None:
+        view = self.view
+        big_endian = self.big_endian
+        while end - at >= 4:
+            if big_endian:
+                code = view[at] << 8 | view[at + 1]
+                size = view[at + 2] << 8 | view[at + 3]
+            else:
+                code = view[at] | view[at + 1] << 8
+                size = view[at + 2] | view[at + 3] << 8
+            at += 4
+            if code == 0 or size > end - at:
+                break
+            if code == EPB_DROPCOUNT and size == 8:
+                self.count_packet_drops(struct.unpack(self.order + "Q", bytes(self.buffer[at : at + 8]))[0])
+            at += (size + 3) & ~3
+
+    def count_packet_drops(self, drops: int) -> None:
+        self.packet_drops_total += drops
+        if not self.statistics_drops:
+            self.dropped_by_kernel = self.packet_drops_total
+
+    def read_statistics(self, at: int, length: int) -> None:
+        if length < INTERFACE_STATISTICS_BYTES:
+            self.fail("an interface statistics block is too short; reading stopped there")
+            return
+        (interface,) = struct.unpack_from(self.order + "I", self.buffer, at + 8)
+        drops = None
+        for code, value in self.options(at + 20, at + length - 4):
+            if code in (ISB_IFDROP, ISB_OSDROP) and len(value) >= 8:
+                drops = (drops or 0) + struct.unpack(self.order + "Q", value[:8])[0]
+        if drops is None or interface >= self.interfaces:
+            return
+        # The counters run from the start of the capture: the last block of an interface has them all.
+        key = (self.section, interface)
+        self.statistics_drops_total += drops - self.statistics_drops.get(key, 0)
+        self.statistics_drops[key] = drops
+        self.dropped_by_kernel = self.statistics_drops_total
