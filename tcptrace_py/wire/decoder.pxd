@@ -1,0 +1,29 @@
+cimport cython
+from libc.stdint cimport int64_t
+
+from tcptrace_py.capture.batch cimport FrameBatch
+from tcptrace_py.wire.fast cimport FastPath
+from tcptrace_py.wire.segment cimport Segment
+
+cdef int ICMP_ERROR, OTHER, TCP, UNKNOWN_LINK
+
+
+@cython.final
+cdef class Decoder:
+    cdef readonly Segment segment
+    cdef readonly object icmp_error
+    cdef readonly int64_t tcp_segments
+    cdef readonly list unknown_link_types
+    cdef int64_t[::1] counts
+    cdef FastPath fast
+    cdef object view
+    cdef int64_t frame_base
+    cdef object by_dpkt
+
+    cpdef begin(self, FrameBatch batch, int64_t source=*)
+    cpdef end(self)
+    @cython.locals(segment=Segment, code=int)
+    cpdef int decode(self, FrameBatch batch, Py_ssize_t i) except -1
+    @cython.locals(start=int64_t, code=int)
+    cdef int ask_dpkt(self, FrameBatch batch, Py_ssize_t i) except -1
+    cpdef dict skipped(self)

@@ -1,0 +1,110 @@
+"""Frames of a batch to TCP segments: the fast path first, then the decoder built on dpkt.
+
+Compiled (see ``decoder.pxd``).
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+from tcptrace_py.wire.fast import FastPath
+from tcptrace_py.wire.result import CODES, ICMP_ERROR, OTHER, SKIPPED_NAMES, TCP, UNKNOWN_LINK
+from tcptrace_py.wire.segment import Segment
+
+if TYPE_CHECKING:
+    from tcptrace_py.capture.batch import FrameBatch
+    from tcptrace_py.wire.by_dpkt import DpktDecoder
+    from tcptrace_py.wire.icmp import IcmpError
+
+# A frame's number takes the lower bits of Segment.frame, its source the upper.
+SOURCE_SHIFT = 40
+
+# Different unknown link types that are remembered for a warning.
+MAX_UNKNOWN_LINK_TYPES = 64
+
+
+class Decoder:
+    """Decodes batches of frames, one after the other, and counts what became of them.
+
+    For each batch: ``begin``, then ``decode`` for each of its frames, then ``end``, also when
+    something was raised in between. ``segment`` is the one Segment that is filled again and again.
+    """
+
+    def __init__(self) -> None:
+        self.segment = Segment()
+        #: The last ICMP error: what ``decode`` found when it last returned ICMP_ERROR.
+        self.icmp_error: IcmpError | None = None
+        #: Frames that were TCP segments.
+        self.tcp_segments = 0
+        #: LINKTYPE_ values that no decoder knows, in the order met, without repeats.
+        self.unknown_link_types: list[int] = []
+        self.counts = array("q", bytes(8 * CODES))
+        self.fast = FastPath()
+        self.view = memoryview(b"")
+        self.frame_base = 0
+        self.by_dpkt: DpktDecoder | None = None
+
+    def begin(self, batch: FrameBatch, source: int = 0) -> None:
+        """Takes a view of ``batch.data``, which can not be resized until ``end``.
+
+        ``source`` is the number of the batch's source, for ``Segment.frame``.
+        """
+        self.end()
+        self.view = memoryview(batch.data)
+        self.fast.open(batch.data)
+        self.frame_base = (source << SOURCE_SHIFT) + batch.first_number
+
+    def end(self) -> None:
+        """Lets go of the batch's buffer. Harmless where no batch is open."""
+        self.fast.close()
+        self.view.release()
+        self.view = memoryview(b"")
+
+    def decode(self, batch: FrameBatch, i: int) -> int:
+        """Decodes frame ``i`` of the batch that was given to ``begin``; returns a code of ``wire.result``.
+
+        ``segment.ts_ns`` and ``segment.frame`` are set for every frame, the rest of ``segment``
+        only where the code is TCP; ``icmp_error`` is set where it is ICMP_ERROR. Never returns
+        OTHER. Whatever the bytes, raises nothing.
+        """
+        segment = self.segment
+        segment.ts_ns = batch.ts_ns[i]
+        segment.frame = self.frame_base + i
+        code = self.fast.decode(
+            batch.offset[i], batch.captured[i], batch.original[i], batch.link_type[i], segment
+        )
+        if code == TCP:
+            self.tcp_segments += 1
+            return code
+        if code == OTHER or code == ICMP_ERROR:
+            code = self.ask_dpkt(batch, i)
+            if code == TCP:
+                self.tcp_segments += 1
+                return code
+        self.counts[code] += 1
+        return code
+
+    def ask_dpkt(self, batch: FrameBatch, i: int) -> int:
+        by_dpkt = self.by_dpkt
+        if by_dpkt is None:
+            # Imported only when a frame asks for it: most captures never do, and dpkt takes
+            # as long to import as a small capture takes to read.
+            from tcptrace_py.wire.by_dpkt import DpktDecoder
+
+            by_dpkt = self.by_dpkt = DpktDecoder()
+        start = batch.offset[i]
+        link_type = batch.link_type[i]
+        frame = bytes(self.view[start : start + batch.captured[i]])
+        code = by_dpkt.decode(frame, batch.original[i], link_type, self.segment)
+        if code == ICMP_ERROR:
+            self.icmp_error = by_dpkt.icmp_error
+        elif code == UNKNOWN_LINK:
+            known = self.unknown_link_types
+            if link_type not in known and len(known) < MAX_UNKNOWN_LINK_TYPES:
+                known.append(link_type)
+        return code
+
+    def skipped(self) -> dict[str, int]:
+        """Frames that were no TCP segments, by reason: every key of ``SKIPPED_NAMES`` is there."""
+        return {name: self.counts[code] for code, name in SKIPPED_NAMES.items()}

@@ -1,0 +1,46 @@
+cimport cython
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from tcptrace_py.wire.segment cimport Segment
+
+cdef int TCP, NOT_TCP, TRUNCATED, MALFORMED, ICMP_ERROR, OTHER
+cdef int MAX_VLAN_TAGS, MAX_EXTENSION_HEADERS, MAX_WINDOW_SCALE, NEEDED_TCP_BYTES
+
+
+@cython.final
+cdef class FastPath:
+    cdef object view
+    cdef const uint8_t* data
+    cdef int64_t size
+
+    cpdef open(self, data)
+    cpdef close(self)
+
+    @cython.locals(end=int64_t, wire_end=int64_t, kind=int64_t, version=int64_t, family=int64_t)
+    cpdef int decode(self, int64_t start, int64_t captured, int64_t original, int64_t link_type,
+                     Segment segment) except -1
+
+    # None of these ever is -1, so the exception check costs a comparison.
+    cdef inline int64_t u8(self, int64_t at) except -1
+    cdef inline int64_t u16(self, int64_t at) except -1
+    @cython.locals(high=int64_t)
+    cdef inline int64_t u32(self, int64_t at) except -1
+    @cython.locals(high=uint64_t)
+    cdef inline uint64_t u64(self, int64_t at) except? 0
+
+    @cython.locals(tags=int64_t)
+    cdef int ethertype(self, int64_t ethertype, int64_t at, int64_t end, int64_t wire_end, Segment segment) except -1
+    @cython.locals(version_ihl=int64_t, header=int64_t, total=int64_t, protocol=int64_t, fragment=int64_t,
+                   limit=int64_t)
+    cdef int ipv4(self, int64_t at, int64_t end, int64_t wire_end, Segment segment) except -1
+    @cython.locals(headers=int64_t, size=int64_t, kind=int64_t)
+    cdef int ipv4_other(self, int64_t protocol, int64_t fragment, int64_t at, int64_t end, int64_t limit,
+                        Segment segment) except -1
+    @cython.locals(length=int64_t, protocol=int64_t, limit=int64_t, headers=int64_t, size=int64_t, kind=int64_t)
+    cdef int ipv6(self, int64_t at, int64_t end, int64_t wire_end, Segment segment) except -1
+    cdef inline bint is_tunnel(self, int64_t protocol) noexcept
+    cdef int udp(self, int64_t at, int64_t end, int64_t limit, Segment segment) except -1
+    @cython.locals(length=int64_t, captured=int64_t, header=int64_t)
+    cdef int tcp(self, int64_t at, int64_t end, int64_t limit, Segment segment) except -1
+    @cython.locals(kind=int64_t, size=int64_t, scale=int64_t)
+    cdef int options(self, int64_t at, int64_t end, Segment segment) except -1

@@ -1,0 +1,392 @@
+"""The fast path from a frame to its TCP header, for what nearly all captures hold.
+
+Takes Ethernet with VLAN tags, Linux cooked v1 and v2, raw IP and BSD loopback; IPv4, IPv6 with
+extension headers; TCP with options. Says OTHER for what the decoder built on dpkt must take
+(tunnels, fragments, MPLS, PPPoE, LLC, other link types).
+
+Compiled (see ``fast.pxd``). Bytes are hostile: before a header is read, ``end`` (the first byte
+of the frame that was not captured) is checked, and each read checks the buffer's bounds besides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcptrace_py.wire.result import ICMP_ERROR, MALFORMED, NOT_TCP, OTHER, TCP, TRUNCATED
+
+if TYPE_CHECKING:
+    from tcptrace_py.wire.segment import Segment
+
+# More VLAN tags or extension headers than this are left to the decoder built on dpkt.
+MAX_VLAN_TAGS = 4
+MAX_EXTENSION_HEADERS = 8
+
+# RFC 7323 section 2.3: a larger shift count must be used as 14.
+MAX_WINDOW_SCALE = 14
+
+# TCP header bytes up to and with the window (RFC 9293 section 3.1): with fewer there is no
+# telling what the segment does. A snap length that leaves these still gives a segment.
+NEEDED_TCP_BYTES = 16
+
+
+class FastPath:
+    """Fills a Segment from frames that lie in one buffer.
+
+    ``open`` the buffer, ``decode`` its frames, ``close`` it (a bytearray can not be resized
+    while it is open).
+    """
+
+    def __init__(self) -> None:
+        self.close()
+
+    def open(self, data: bytes | bytearray) -> None:
+        """Reads frames from ``data`` until ``close``. Raises TypeError if it is not of these types."""
+        self.close()
+        if not isinstance(data, (bytes, bytearray)):
+            raise TypeError(f"bytes or bytearray expected, not {type(data).__name__}")
+        # In C `data` is a bare pointer; what keeps it valid is the view, which forbids a
+        # bytearray to move.
+        self.view = memoryview(data)
+        self.data = data
+        self.size = len(data)
+
+    def close(self) -> None:
+        """Lets go of the buffer."""
+        self.size = 0
+        self.data = b""
+        self.view = memoryview(b"")
+
+    def decode(self, start: int, captured: int, original: int, link_type: int, segment: Segment) -> int:
+        """Decodes the frame of ``captured`` bytes at ``start``; returns a code of ``wire.result``.
+
+        ``original`` is the frame's length on the wire, in bytes; ``link_type`` its LINKTYPE_. Only
+        with TCP does ``segment`` hold the frame's segment (all but ``ts_ns`` and ``frame``);
+        otherwise what it holds besides those two is undefined. Raises IndexError if the frame
+        does not lie in the buffer.
+        """
+        if start < 0 or captured < 0 or captured > self.size - start:
+            raise IndexError("a frame outside of the buffer")
+        end = start + captured
+        wire_end = start + original
+        if link_type == 1:  # Ethernet
+            if captured < 14:
+                return TRUNCATED
+            kind = self.u16(start + 12)
+            if kind == 0x0800:
+                return self.ipv4(start + 14, end, wire_end, segment)
+            return self.ethertype(kind, start + 14, end, wire_end, segment)
+        if link_type == 113:  # Linux cooked v1
+            if captured < 16:
+                return TRUNCATED
+            return self.ethertype(self.u16(start + 14), start + 16, end, wire_end, segment)
+        if link_type == 276:  # Linux cooked v2
+            if captured < 20:
+                return TRUNCATED
+            return self.ethertype(self.u16(start), start + 20, end, wire_end, segment)
+        if link_type == 101 or link_type == 12 or link_type == 14:  # raw IP; DLT_RAW in old files
+            if captured < 1:
+                return TRUNCATED
+            version = self.u8(start) >> 4
+            if version == 4:
+                return self.ipv4(start, end, wire_end, segment)
+            if version == 6:
+                return self.ipv6(start, end, wire_end, segment)
+            return MALFORMED
+        if link_type == 228:
+            return self.ipv4(start, end, wire_end, segment)
+        if link_type == 229:
+            return self.ipv6(start, end, wire_end, segment)
+        if link_type == 0 or link_type == 108:  # BSD loopback; the same in network order
+            if captured < 4:
+                return TRUNCATED
+            # The family is in the byte order of the host that captured; it is a small number
+            # in one order and a huge one in the other.
+            family = self.u32(start)
+            if family & 0xFFFF == 0:
+                family = self.u8(start) | self.u8(start + 1) << 8
+            if family == 2:
+                return self.ipv4(start + 4, end, wire_end, segment)
+            # AF_INET6 of NetBSD and OpenBSD, FreeBSD, Darwin; Linux and Windows.
+            if family == 24 or family == 28 or family == 30 or family == 10 or family == 23:
+                return self.ipv6(start + 4, end, wire_end, segment)
+            return NOT_TCP
+        return OTHER
+
+    # The only reads of the buffer. They check their bounds themselves, once for all their bytes.
+
+    def u8(self, at: int) -> int:
+        if at < 0 or at >= self.size:
+            raise IndexError("a read outside of the buffer")
+        return self.data[at]
+
+    def u16(self, at: int) -> int:
+        if at < 0 or at > self.size - 2:
+            raise IndexError("a read outside of the buffer")
+        return self.data[at] << 8 | self.data[at + 1]
+
+    def u32(self, at: int) -> int:
+        if at < 0 or at > self.size - 4:
+            raise IndexError("a read outside of the buffer")
+        # In a local first: a byte shifted by 24 would overflow a C int.
+        high = self.data[at]
+        return high << 24 | self.data[at + 1] << 16 | self.data[at + 2] << 8 | self.data[at + 3]
+
+    def u64(self, at: int) -> int:
+        high = self.u32(at)
+        return high << 32 | self.u32(at + 4)
+
+    def ethertype(self, ethertype: int, at: int, end: int, wire_end: int, segment: Segment) -> int:
+        """What follows an EtherType; its payload begins at ``at``."""
+        tags = 0
+        # IEEE 802.1Q, 802.1ad, and what QinQ used before it.
+        while ethertype == 0x8100 or ethertype == 0x88A8 or ethertype == 0x9100 or ethertype == 0x9200:
+            if tags == MAX_VLAN_TAGS:
+                return OTHER
+            if end - at < 4:
+                return TRUNCATED
+            ethertype = self.u16(at + 2)
+            at += 4
+            tags += 1
+        if ethertype == 0x0800:
+            return self.ipv4(at, end, wire_end, segment)
+        if ethertype == 0x86DD:
+            return self.ipv6(at, end, wire_end, segment)
+        if ethertype <= 1500:  # an IEEE 802.3 length
+            return OTHER
+        # MPLS (two), PPPoE session, PPP, Ethernet again, VN-Tag, IEEE 802.1ah.
+        if (
+            ethertype == 0x8847
+            or ethertype == 0x8848
+            or ethertype == 0x8864
+            or ethertype == 0x880B
+            or ethertype == 0x6558
+            or ethertype == 0x8926
+            or ethertype == 0x88E7
+        ):
+            return OTHER
+        return NOT_TCP
+
+    def ipv4(self, at: int, end: int, wire_end: int, segment: Segment) -> int:
+        """RFC 791 section 3.1."""
+        if end - at < 20:
+            return TRUNCATED
+        version_ihl = self.u8(at)
+        header = (version_ihl & 15) << 2
+        if version_ihl >> 4 != 4 or header < 20:
+            return MALFORMED
+        total = self.u16(at + 2)
+        if total == 0:
+            # Captured before segmentation offload filled it in, or too long for 16 bits.
+            total = wire_end - at
+        if total < header:
+            return MALFORMED
+        protocol = self.u8(at + 9)
+        fragment = self.u16(at + 6) & 0x3FFF  # MF and the offset
+        segment.ip_version = 4
+        segment.ip_id = self.u16(at + 4)
+        segment.ttl = self.u8(at + 8)
+        segment.src_hi = 0
+        segment.src_lo = self.u32(at + 12)
+        segment.dst_hi = 0
+        segment.dst_lo = self.u32(at + 16)
+        limit = at + total
+        if end > limit:
+            end = limit  # what follows is padding of the link
+        at += header
+        if fragment == 0 and protocol == 6:
+            return self.tcp(at, end, limit, segment)
+        return self.ipv4_other(protocol, fragment, at, end, limit, segment)
+
+    def ipv4_other(
+        self, protocol: int, fragment: int, at: int, end: int, limit: int, segment: Segment
+    ) -> int:
+        """IPv4's payload where it is a fragment or not plain TCP."""
+        if fragment != 0:
+            if protocol == 6 or protocol == 51 or self.is_tunnel(protocol):
+                return OTHER
+            return NOT_TCP
+        headers = 0
+        while protocol == 51:  # AH (RFC 4302)
+            if headers == MAX_EXTENSION_HEADERS:
+                return OTHER
+            if limit - at < 12:
+                return MALFORMED
+            if end - at < 12:
+                return TRUNCATED
+            protocol = self.u8(at)
+            size = (self.u8(at + 1) + 2) << 2
+            if size < 12 or size > limit - at:
+                return MALFORMED
+            at += size
+            headers += 1
+        if protocol == 6:
+            return self.tcp(at, end, limit, segment)
+        if protocol == 17:
+            return self.udp(at, end, limit, segment)
+        if protocol == 1:
+            if limit - at < 1:
+                return MALFORMED
+            if end - at < 1:
+                return TRUNCATED
+            # Destination unreachable, source quench, time exceeded, parameter problem (RFC 792).
+            kind = self.u8(at)
+            if kind == 3 or kind == 4 or kind == 11 or kind == 12:
+                return ICMP_ERROR
+            return NOT_TCP
+        return OTHER if self.is_tunnel(protocol) else NOT_TCP
+
+    def ipv6(self, at: int, end: int, wire_end: int, segment: Segment) -> int:
+        """RFC 8200 sections 3 and 4."""
+        if end - at < 40:
+            return TRUNCATED
+        if self.u8(at) >> 4 != 6:
+            return MALFORMED
+        length = self.u16(at + 4)
+        if length == 0:
+            # A jumbogram (RFC 2675) or BIG TCP; where neither, the frame ends here as well.
+            length = wire_end - at - 40
+            if length < 0:
+                return MALFORMED
+        protocol = self.u8(at + 6)
+        segment.ip_version = 6
+        segment.ip_id = 0
+        segment.ttl = self.u8(at + 7)
+        segment.src_hi = self.u64(at + 8)
+        segment.src_lo = self.u64(at + 16)
+        segment.dst_hi = self.u64(at + 24)
+        segment.dst_lo = self.u64(at + 32)
+        at += 40
+        limit = at + length
+        if end > limit:
+            end = limit
+        if protocol == 6:
+            return self.tcp(at, end, limit, segment)
+        headers = 0
+        # Hop-by-hop options, routing, AH, destination options.
+        while protocol == 0 or protocol == 43 or protocol == 51 or protocol == 60:
+            if headers == MAX_EXTENSION_HEADERS:
+                return OTHER
+            if limit - at < 8:
+                return MALFORMED
+            if end - at < 8:
+                return TRUNCATED
+            size = self.u8(at + 1)
+            if protocol == 51:
+                size = (size + 2) << 2  # RFC 4302 section 2.2: in units of 4 bytes
+                if size < 12:
+                    return MALFORMED
+            else:
+                size = (size + 1) << 3
+            if size > limit - at:
+                return MALFORMED
+            protocol = self.u8(at)
+            at += size
+            headers += 1
+        if protocol == 6:
+            return self.tcp(at, end, limit, segment)
+        if protocol == 17:
+            return self.udp(at, end, limit, segment)
+        if protocol == 44:  # fragment header
+            return OTHER
+        if protocol == 58:
+            if limit - at < 1:
+                return MALFORMED
+            if end - at < 1:
+                return TRUNCATED
+            # Destination unreachable, packet too big, time exceeded, parameter problem (RFC 4443).
+            kind = self.u8(at)
+            return ICMP_ERROR if 1 <= kind <= 4 else NOT_TCP
+        return OTHER if self.is_tunnel(protocol) else NOT_TCP
+
+    def is_tunnel(self, protocol: int) -> bool:
+        """IPv4, IPv6, GRE or Ethernet inside IP."""
+        return protocol == 4 or protocol == 41 or protocol == 47 or protocol == 143
+
+    def udp(self, at: int, end: int, limit: int, segment: Segment) -> int:
+        # The place for tunnels that ride on UDP ports (VXLAN, Geneve, GTP-U).
+        return NOT_TCP
+
+    def tcp(self, at: int, end: int, limit: int, segment: Segment) -> int:
+        """RFC 9293 section 3.1; the segment lies in ``at..limit``, captured up to ``end``."""
+        length = limit - at
+        if length < 20:
+            return MALFORMED
+        captured = end - at
+        if captured < NEEDED_TCP_BYTES:
+            return TRUNCATED
+        header = (self.u8(at + 12) >> 4) << 2
+        if header < 20 or header > length:
+            return MALFORMED
+        segment.src_port = self.u16(at)
+        segment.dst_port = self.u16(at + 2)
+        segment.seq = self.u32(at + 4)
+        segment.ack = self.u32(at + 8)
+        segment.flags = self.u8(at + 13)
+        segment.window = self.u16(at + 14)
+        segment.checksum = self.u16(at + 16) if captured >= 18 else 0
+        segment.payload_bytes = length - header
+        segment.mss_bytes = -1
+        segment.window_scale = -1
+        segment.sack_permitted = False
+        segment.has_timestamps = False
+        segment.ts_val = 0
+        segment.ts_ecr = 0
+        segment.sack_blocks = 0
+        segment.sack_left = 0
+        segment.sack_right = 0
+        segment.fast_open_cookie_bytes = -1
+        if header > 20 and captured > 20:
+            if captured < header:
+                self.options(at + 20, end, segment)
+            else:
+                self.options(at + 20, at + header, segment)
+        return TCP
+
+    def options(self, at: int, end: int, segment: Segment) -> int:
+        """RFC 9293 section 3.2; stops at the first option that ``end`` cuts or that is no option."""
+        # Nearly every segment with options has NOP, NOP, timestamps (RFC 7323 appendix A).
+        if end - at == 12 and self.u32(at) == 0x0101080A:
+            segment.has_timestamps = True
+            segment.ts_val = self.u32(at + 4)
+            segment.ts_ecr = self.u32(at + 8)
+            return 0
+        while at < end:
+            kind = self.u8(at)
+            if kind == 0:
+                break
+            if kind == 1:
+                at += 1
+                continue
+            if end - at < 2:
+                break
+            size = self.u8(at + 1)
+            if size < 2 or size > end - at:
+                break
+            if kind == 8:
+                if size == 10:
+                    segment.has_timestamps = True
+                    segment.ts_val = self.u32(at + 2)
+                    segment.ts_ecr = self.u32(at + 6)
+            elif kind == 5:
+                if size >= 10 and (size - 2) & 7 == 0:
+                    segment.sack_blocks = (size - 2) >> 3
+                    segment.sack_left = self.u32(at + 2)
+                    segment.sack_right = self.u32(at + 6)
+            elif kind == 2:
+                if size == 4:
+                    segment.mss_bytes = self.u16(at + 2)
+            elif kind == 3:
+                if size == 3:
+                    scale = self.u8(at + 2)
+                    segment.window_scale = MAX_WINDOW_SCALE if scale > MAX_WINDOW_SCALE else scale
+            elif kind == 4:
+                if size == 2:
+                    segment.sack_permitted = True
+            elif kind == 34:
+                segment.fast_open_cookie_bytes = size - 2
+            elif kind == 254 or kind == 253:
+                # Fast Open before it had a number of its own (RFC 6994, RFC 7413 appendix A).
+                if size >= 4 and self.u16(at + 2) == 0xF989:
+                    segment.fast_open_cookie_bytes = size - 4
+            at += size
+        return 0

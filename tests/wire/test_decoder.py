@@ -1,0 +1,218 @@
+"""The decoder over batches: routing between the two decoders, counts, buffers."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+
+import tcptrace_py.wire
+from tcptrace_py.capture.batch import FrameBatch
+from tcptrace_py.wire import result
+from tcptrace_py.wire.decoder import MAX_UNKNOWN_LINK_TYPES, SOURCE_SHIFT, Decoder
+from tcptrace_py.wire.fast import FastPath
+
+from .frames import ETHERNET, ICMP, RAW, UDP, ethernet, fields, ipv4, tcp
+
+TCP_FRAME = ethernet(ipv4(tcp(b"x" * 10)))
+MPLS_FRAME = ethernet(b"\0\x06\x41\x40" + ipv4(tcp(b"x" * 10)), 0x8847)
+UDP_FRAME = ethernet(ipv4(bytes(20), UDP))
+PING_FRAME = ethernet(ipv4(b"\x08" + bytes(7), ICMP))
+UNREACHABLE_FRAME = ethernet(ipv4(b"\x03\x01" + bytes(6) + ipv4(tcp(sport=5, dport=6, seq=7)), ICMP))
+UNREACHABLE_UDP_FRAME = ethernet(ipv4(b"\x03\x03" + bytes(6) + ipv4(bytes(8), UDP), ICMP))
+MALFORMED_FRAME = ethernet(ipv4(tcp(offset=3)))
+
+
+def batch_of(*frames: tuple[bytes, int] | bytes, first_number: int = 1) -> FrameBatch:
+    batch = FrameBatch()
+    data = bytearray(b"\xaa" * 16)
+    for i, given in enumerate(frames):
+        frame, link_type = given if isinstance(given, tuple) else (given, ETHERNET)
+        batch.offset[i] = len(data)
+        batch.captured[i] = len(frame)
+        batch.original[i] = len(frame)
+        batch.ts_ns[i] = 1_700_000_000_000_000_000 + i
+        batch.link_type[i] = link_type
+        data += frame + b"\xaa" * 3
+    batch.data = data
+    batch.count = len(frames)
+    batch.first_number = first_number
+    return batch
+
+
+def test_codes_and_counts() -> None:
+    frames = [
+        TCP_FRAME,
+        MPLS_FRAME,
+        UDP_FRAME,
+        PING_FRAME,
+        UNREACHABLE_FRAME,
+        UNREACHABLE_UDP_FRAME,
+        MALFORMED_FRAME,
+        TCP_FRAME[:40],
+        ethernet(ipv4(tcp(b"1234"), flags_offset=0x2000)),
+        (TCP_FRAME, 147),
+        (TCP_FRAME, 5000),
+        (TCP_FRAME, 147),
+        ethernet(b"\xff\xff" + bytes(40), 30),
+    ]
+    decoder = Decoder()
+    batch = batch_of(*frames)
+    decoder.begin(batch)
+    codes = [decoder.decode(batch, i) for i in range(batch.count)]
+    decoder.end()
+    assert codes == [
+        result.TCP,
+        result.TCP,
+        result.NOT_TCP,
+        result.NOT_TCP,
+        result.ICMP_ERROR,
+        result.NOT_TCP,
+        result.MALFORMED,
+        result.TRUNCATED,
+        result.FRAGMENT,
+        result.UNKNOWN_LINK,
+        result.UNKNOWN_LINK,
+        result.UNKNOWN_LINK,
+        result.NOT_TCP,
+    ]
+    assert decoder.tcp_segments == 2
+    assert decoder.skipped() == {
+        "not_tcp": 4,
+        "truncated": 1,
+        "malformed": 1,
+        "unknown_link": 3,
+        "fragment": 1,
+        "icmp_error": 1,
+    }
+    assert decoder.tcp_segments + sum(decoder.skipped().values()) == len(frames)
+    assert decoder.unknown_link_types == [147, 5000]
+
+
+def test_every_skipped_code_has_a_name() -> None:
+    assert set(result.SKIPPED_NAMES) == set(range(result.CODES)) - {result.TCP, result.OTHER}
+    assert Decoder().skipped() == dict.fromkeys(result.SKIPPED_NAMES.values(), 0)
+
+
+def test_time_number_and_source() -> None:
+    decoder = Decoder()
+    batch = batch_of(TCP_FRAME, UDP_FRAME, MPLS_FRAME, first_number=4097)
+    decoder.begin(batch, source=3)
+    for i in range(3):
+        decoder.decode(batch, i)
+        assert decoder.segment.ts_ns == 1_700_000_000_000_000_000 + i
+        assert decoder.segment.frame == 3 << SOURCE_SHIFT | 4097 + i
+    decoder.end()
+
+
+def test_both_ways_fill_the_same_segment() -> None:
+    decoder = Decoder()
+    segment = decoder.segment
+    batch = batch_of(TCP_FRAME, MPLS_FRAME)
+    decoder.begin(batch)
+    decoder.decode(batch, 0)
+    fast = fields(segment)
+    segment.seq = 0
+    decoder.decode(batch, 1)
+    assert decoder.segment is segment
+    assert fields(segment) == fast
+    decoder.end()
+
+
+def test_the_icmp_error_is_there_to_be_read() -> None:
+    decoder = Decoder()
+    assert decoder.icmp_error is None
+    batch = batch_of(UNREACHABLE_FRAME, TCP_FRAME)
+    decoder.begin(batch)
+    assert decoder.decode(batch, 0) == result.ICMP_ERROR
+    error = decoder.icmp_error
+    assert error is not None
+    assert (error.src_port, error.dst_port, error.seq, error.reason) == (5, 6, 7, "host unreachable")
+    decoder.end()
+
+
+def test_a_datagram_whose_pieces_lie_in_two_batches() -> None:
+    payload = tcp(b"x" * 1500)
+    decoder = Decoder()
+    first = batch_of(ethernet(ipv4(payload[:800], flags_offset=0x2000)))
+    decoder.begin(first)
+    assert decoder.decode(first, 0) == result.FRAGMENT
+    decoder.end()
+    second = batch_of(ethernet(ipv4(payload[800:], flags_offset=100)))
+    decoder.begin(second)
+    assert decoder.decode(second, 0) == result.TCP
+    assert decoder.segment.payload_bytes == 1500
+    decoder.end()
+
+
+def test_the_buffer_is_held_until_the_end() -> None:
+    decoder = Decoder()
+    batch = batch_of(TCP_FRAME)
+    decoder.begin(batch)
+    with pytest.raises(BufferError):
+        batch.data += b"more"
+    decoder.decode(batch, 0)
+    decoder.end()
+    batch.data += b"more"
+    decoder.end()
+    # a second begin lets go of the first batch
+    other = batch_of(UDP_FRAME)
+    decoder.begin(batch)
+    decoder.begin(other)
+    batch.data += b"more"
+    assert decoder.decode(other, 0) == result.NOT_TCP
+    decoder.end()
+
+
+def test_after_the_end_nothing_is_read() -> None:
+    decoder = Decoder()
+    batch = batch_of(TCP_FRAME)
+    decoder.begin(batch)
+    decoder.end()
+    with pytest.raises(IndexError):
+        decoder.decode(batch, 0)
+
+
+def test_an_empty_batch() -> None:
+    decoder = Decoder()
+    decoder.begin(FrameBatch())
+    decoder.end()
+    assert decoder.tcp_segments == 0
+
+
+def test_remembered_link_types_are_bounded() -> None:
+    decoder = Decoder()
+    batch = batch_of(*[(b"\0" * 40, 10_000 + n) for n in range(MAX_UNKNOWN_LINK_TYPES + 50)])
+    decoder.begin(batch)
+    for i in range(batch.count):
+        decoder.decode(batch, i)
+    decoder.end()
+    assert decoder.unknown_link_types == [10_000 + n for n in range(MAX_UNKNOWN_LINK_TYPES)]
+    assert decoder.skipped()["unknown_link"] == MAX_UNKNOWN_LINK_TYPES + 50
+
+
+def test_the_fast_path_takes_bytes_and_bytearrays_only() -> None:
+    fast = FastPath()
+    fast.open(bytearray(TCP_FRAME))
+    fast.open(TCP_FRAME)
+    with pytest.raises(TypeError):
+        fast.open("text")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        fast.open(memoryview(TCP_FRAME))  # type: ignore[arg-type]
+    # and holds nothing after that
+    with pytest.raises(IndexError):
+        fast.decode(0, len(TCP_FRAME), len(TCP_FRAME), RAW, Decoder().segment)
+
+
+def test_all_reads_of_the_buffer_are_the_checked_ones() -> None:
+    # In C the buffer is a pointer; only the methods that check their bounds may index it.
+    source = Path(inspect.getfile(tcptrace_py.wire)).with_name("fast.py")
+    readers = set()
+    for function in ast.walk(ast.parse(source.read_text())):
+        if isinstance(function, ast.FunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "self.data":
+                    readers.add(function.name)
+    assert readers == {"u8", "u16", "u32"}
