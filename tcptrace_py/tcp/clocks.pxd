@@ -1,0 +1,22 @@
+cimport cython
+from libc.stdint cimport int64_t
+
+from tcptrace_py.tcp.endpoint cimport Endpoint
+
+cdef int CLOCK_KINDS
+cdef int64_t _NEVER
+
+
+cdef class Clocks:
+    cdef public int64_t now_ns
+    cdef public int64_t next_ns
+    cdef list _durations_ns
+    cdef list _heads
+    cdef list _tails
+
+    @cython.locals(duration_ns=int64_t, tail=Endpoint)
+    cdef object start(self, Endpoint endpoint, int kind)
+    @cython.locals(kind=int, before=Endpoint, after=Endpoint)
+    cdef object stop(self, Endpoint endpoint)
+    @cython.locals(earliest=Endpoint, head=Endpoint, next_ns=int64_t, kind=int)
+    cdef Endpoint run_out(self)

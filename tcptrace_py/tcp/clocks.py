@@ -1,0 +1,89 @@
+"""Clocks that run on the capture's own time: 2MSL and the give-up times (RFC 9293 section 3.8, 3.10.8).
+
+Compiled (see ``clocks.pxd``). All clocks of one kind last equally long, so those
+started later run out later: each kind is a queue, linked through the endpoints,
+and only the heads are ever looked at. No clock is scanned for.
+"""
+
+from __future__ import annotations
+
+from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.words import CLOCK_KINDS
+
+_NEVER = 0x7FFFFFFFFFFFFFFF
+
+
+def nanoseconds(seconds: float) -> int:
+    return round(seconds * 1_000_000_000)
+
+
+class Clocks:
+    """One queue of endpoints a kind of clock (``words.CLOCK_KINDS``), and the time."""
+
+    def __init__(self, settings: Settings) -> None:
+        #: The latest time stamp seen; time never runs backwards here.
+        self.now_ns = 0
+        #: No clock runs out before this.
+        self.next_ns = _NEVER
+        self._durations_ns = [
+            0,
+            nanoseconds(settings.syn_give_up_s),
+            nanoseconds(settings.syn_ack_give_up_s),
+            nanoseconds(settings.fin_give_up_s),
+            nanoseconds(settings.fin_wait_2_s),
+            nanoseconds(2 * settings.msl_s),
+            # A connection that is over stays known for another 2MSL, for what is still under way.
+            nanoseconds(2 * settings.msl_s),
+        ]
+        self._heads: list[Endpoint | None] = [None] * CLOCK_KINDS
+        self._tails: list[Endpoint | None] = [None] * CLOCK_KINDS
+
+    def start(self, endpoint: Endpoint, kind: int) -> None:
+        """Start (or start anew) a clock of ``kind`` for this endpoint, which has one at a time."""
+        if endpoint.clock:
+            self.stop(endpoint)
+        duration_ns = self._durations_ns[kind]
+        endpoint.clock = kind
+        endpoint.deadline_ns = self.now_ns + duration_ns
+        tail = self._tails[kind]
+        endpoint.clock_before = tail
+        if tail is None:
+            self._heads[kind] = endpoint
+        else:
+            tail.clock_after = endpoint
+        self._tails[kind] = endpoint
+        if endpoint.deadline_ns < self.next_ns:
+            self.next_ns = endpoint.deadline_ns
+
+    def stop(self, endpoint: Endpoint) -> None:
+        kind = endpoint.clock
+        if not kind:
+            return
+        before = endpoint.clock_before
+        after = endpoint.clock_after
+        if before is None:
+            self._heads[kind] = after
+        else:
+            before.clock_after = after
+        if after is None:
+            self._tails[kind] = before
+        else:
+            after.clock_before = before
+        endpoint.clock_before = None
+        endpoint.clock_after = None
+        endpoint.clock = 0
+
+    def run_out(self) -> Endpoint | None:
+        """The endpoint whose clock ran out first, by now; ``None`` when none (any more) has."""
+        earliest: Endpoint | None = None
+        next_ns = _NEVER
+        for kind in range(1, CLOCK_KINDS):
+            head = self._heads[kind]
+            if head is not None and head.deadline_ns < next_ns:
+                earliest = head
+                next_ns = head.deadline_ns
+        self.next_ns = next_ns
+        if next_ns > self.now_ns:
+            return None
+        return earliest

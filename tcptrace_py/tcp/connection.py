@@ -1,0 +1,109 @@
+"""One connection: two endpoints on one four-tuple, from its first segment to its last.
+
+Compiled (see ``connection.pxd``). Which endpoint is the client is decided by the
+tracker (see ``roles_basis``); ``a`` is whichever was seen to speak first.
+"""
+
+from __future__ import annotations
+
+from tcptrace_py.tcp.endpoint import Endpoint
+
+
+class Connection:
+    """Everything known of one connection; times in ns since the epoch, 0 where unseen."""
+
+    def __init__(self) -> None:
+        #: Counts from 0 in order of the first packet, as Wireshark numbers its streams.
+        self.id = 0
+        self.a = Endpoint()
+        self.b = Endpoint()
+        self.ip_version = 4
+        #: Next connection in the same bucket of the flow table, newest first.
+        self.next_in_bucket: Connection | None = None
+        self.hash = 0
+
+        self.first_ns = 0
+        self.last_ns = 0
+        self.first_frame = 0
+
+        #: Client is ``a``; how we know: index into ``ROLES_BASIS_NAMES``.
+        self.client_is_a = True
+        self.roles_basis = 0
+
+        # The handshake.
+        self.syn_ns = 0
+        self.syn_frame = 0
+        self.last_syn_ns = 0
+        self.last_syn_frame = 0
+        self.syn_ack_ns = 0
+        self.syn_ack_frame = 0
+        self.last_syn_ack_ns = 0
+        self.last_syn_ack_frame = 0
+        self.ack_ns = 0
+        self.ack_frame = 0
+        #: Both sides had each other's SYN, by what they acknowledged.
+        self.established = False
+        self.simultaneous_open = False
+        self.fast_open = False
+        #: The client's SYN was refused by a RST that answers it.
+        self.refused = False
+        #: The initiator itself reset it before the handshake was complete.
+        self.aborted = False
+        #: ICMP says unreachable: frame (0 none), time, type and code, and the reporter.
+        self.unreachable_frame = 0
+        self.unreachable_ns = 0
+        self.unreachable: object | None = None
+
+        # The close.
+        #: Who sent the first FIN: 0 nobody, 1 ``a``, 2 ``b``.
+        self.first_fin_by = 0
+        #: The passive side's FIN came in the segment that first acknowledged the active side's.
+        self.three_segment_close = False
+        #: Neither FIN acknowledged the other when it was first sent.
+        self.simultaneous_close = False
+
+        # Resets: the first that took effect.
+        self.reset_by = 0
+        self.reset_cause = 0
+        self.reset_frame = 0
+        self.reset_ns = 0
+        # One in the window but not exact, waiting to be confirmed by silence.
+        self.pending_reset_by = 0
+        self.pending_reset_frame = 0
+        self.pending_reset_ns = 0
+        # Those that changed nothing.
+        self.stray_resets = 0
+        self.stray_reset_by = 0
+        self.stray_reset_frame = 0
+        self.stray_reset_ns = 0
+
+        # A SYN with another ISN while both sides were synchronized.
+        self.pending_syn_by = 0
+        self.pending_syns = 0
+        self.pending_syn_isn = 0
+        self.pending_syn_frame = 0
+        self.pending_syn_ns = 0
+        self.pending_syn_last_frame = 0
+        self.pending_syn_last_ns = 0
+        self.stale_syns = 0
+        self.stale_syn_frame = 0
+        self.stale_syn_ns = 0
+        self.stale_syn_by = 0
+
+        #: The four-tuple came out of TIME_WAIT into a new connection: frame of its SYN, and
+        #: that connection's id (-1 none); and the other way round.
+        self.reused_by = -1
+        self.reused_frame = 0
+        self.reused_ns = 0
+        self.reuse_of = -1
+        #: The endpoint that was in TIME_WAIT when the new SYN came: 0 none, 1 ``a``, 2 ``b``.
+        self.reused_time_wait = 0
+
+        self.out_of_window = 0
+        self.finished = False
+
+    def client(self) -> Endpoint:
+        return self.a if self.client_is_a else self.b
+
+    def server(self) -> Endpoint:
+        return self.b if self.client_is_a else self.a

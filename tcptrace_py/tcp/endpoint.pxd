@@ -1,0 +1,77 @@
+cimport cython
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from tcptrace_py.tcp.serial cimport advance, distance
+from tcptrace_py.wire.segment cimport Segment
+
+cdef int FIN, SYN
+
+
+cdef class Endpoint:
+    cdef public uint64_t address_hi
+    cdef public uint64_t address_lo
+    cdef public int64_t last
+    cdef public int64_t bytes
+    cdef public int64_t half_close_bytes
+    cdef public int64_t half_close_last_ns
+    cdef public int64_t first_unanswered_ns
+    cdef public int64_t first_unanswered_frame
+    cdef public int64_t first_ns
+    cdef public int64_t last_ns
+    cdef public int64_t last_frame
+    cdef public int64_t last_data_ns
+    cdef public int64_t fin_ns
+    cdef public int64_t fin_frame
+    cdef public int64_t last_fin_ns
+    cdef public int64_t last_fin_frame
+    cdef public int64_t fin_acked_ns
+    cdef public int64_t fin_acked_frame
+    cdef public int64_t deadline_ns
+    cdef public Endpoint clock_before
+    cdef public Endpoint clock_after
+    cdef public object connection
+    cdef public list holes
+    cdef public uint32_t isn
+    cdef public uint32_t snd_nxt
+    cdef public uint32_t snd_una
+    cdef public uint32_t rcv_nxt
+    cdef public uint32_t fin_seq
+    cdef public uint32_t suspect_nxt
+    cdef public uint32_t packets
+    cdef public uint32_t duplicates
+    cdef public uint32_t syn_bytes
+    cdef public uint32_t retransmits
+    cdef public uint32_t syns
+    cdef public uint32_t syn_acks
+    cdef public uint32_t fins
+    cdef public uint32_t rsts
+    cdef public uint32_t keep_alives
+    cdef public uint32_t gaps
+    cdef public uint32_t out_of_window
+    cdef public uint32_t unanswered
+    cdef public uint32_t unanswered_probes
+    cdef public uint32_t time_wait_restarts
+    cdef public uint16_t port
+    cdef public uint16_t window_field
+    cdef public int8_t window_scale
+    cdef public uint8_t state
+    cdef public uint8_t clock
+    cdef public bint has_isn
+    cdef public bint has_snd
+    cdef public bint has_una
+    cdef public bint has_rcv
+    cdef public bint fin_sent
+    cdef public bint fin_acks_fin
+    cdef public bint passive
+    cdef public bint proven_open
+    cdef public bint tail_gap
+    cdef public bint has_suspect
+
+    cpdef int64_t window_bytes(self)
+    cdef bint take_ack(self, uint32_t ack)
+    cdef object be_acknowledged(self, uint32_t ack)
+    @cython.locals(carried=int64_t, seq=int64_t, ahead=int64_t, fresh=int64_t)
+    cdef int64_t take_sequence_space(self, Segment segment) except -1
+    cdef object _skip_to(self, uint32_t seq)
+    @cython.locals(filled=int64_t, begin=int64_t, end=int64_t, cut_left=int64_t, cut_right=int64_t, covered=int64_t)
+    cdef int64_t _fill(self, int64_t left, int64_t right) except -1

@@ -1,0 +1,220 @@
+"""One endpoint of a connection: its state and the sequence space it has used.
+
+Compiled (see ``endpoint.pxd``): plain numbers, no Python object but the list of
+holes, which few endpoints ever have. What the numbers mean is RFC 9293 section
+3.3.1; they are what passed the vantage point, so ``snd_nxt`` is the SND.NXT that
+we have *seen*, and ``rcv_nxt`` the RCV.NXT that the endpoint has *shown* by its ACKs.
+
+States change in ``machine.py`` only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tcptrace_py.tcp.serial import advance, distance
+from tcptrace_py.wire.segment import FIN, SYN, Segment
+
+# Holes remembered for one endpoint; beyond that the oldest is given up as never filled.
+_HOLES = 64
+
+
+class Endpoint:
+    """Address, state, sequence numbers and counters of one side."""
+
+    def __init__(self) -> None:
+        self.address_hi = 0
+        self.address_lo = 0
+        self.port = 0
+
+        self.state = 0
+        #: Newest history entry in the tracker's journal, -1 while there is none.
+        self.last = -1
+
+        # Sequence space, by what passed the vantage point.
+        self.has_isn = False
+        self.isn = 0
+        self.has_snd = False
+        self.snd_nxt = 0
+        self.has_una = False
+        self.snd_una = 0
+        self.has_rcv = False
+        self.rcv_nxt = 0
+        self.fin_sent = False
+        self.fin_seq = 0
+        #: Its FIN segment (the newest copy) acknowledged the peer's FIN.
+        self.fin_acks_fin = False
+        #: It had been LISTENing: it answered a SYN and sent none of its own.
+        self.passive = False
+        #: It was seen to send data or SYN, so no FIN of its own went before the capture.
+        self.proven_open = False
+        #: SND.NXT moved without our seeing what it sent; a FIN may hide there.
+        self.tail_gap = False
+        #: Out-of-window segment seen last, in case the next one goes on from there.
+        self.has_suspect = False
+        self.suspect_nxt = 0
+        #: ``[left, right]`` pairs of sequence space that never passed.
+        self.holes: list[list[int]] | None = None
+
+        # The receive window it announces.
+        self.window_scale = -1
+        self.window_field = 0
+
+        # Counters.
+        self.packets = 0
+        self.duplicates = 0
+        self.bytes = 0
+        self.syn_bytes = 0
+        self.retransmits = 0
+        self.syns = 0
+        self.syn_acks = 0
+        self.fins = 0
+        self.rsts = 0
+        self.keep_alives = 0
+        self.gaps = 0
+        self.out_of_window = 0
+        #: Retransmissions and probes sent since the peer was last heard.
+        self.unanswered = 0
+        self.unanswered_probes = 0
+        self.first_unanswered_ns = 0
+        self.first_unanswered_frame = 0
+        self.time_wait_restarts = 0
+        #: New payload sent after the peer's FIN was acknowledged (half-close).
+        self.half_close_bytes = 0
+        self.half_close_last_ns = 0
+
+        # Times, and the frames that prove them.
+        self.first_ns = 0
+        self.last_ns = 0
+        self.last_frame = 0
+        self.last_data_ns = 0
+        self.fin_ns = 0
+        self.fin_frame = 0
+        self.last_fin_ns = 0
+        self.last_fin_frame = 0
+        #: When and in which frame its FIN was first acknowledged by the peer.
+        self.fin_acked_ns = 0
+        self.fin_acked_frame = 0
+
+        # Its running clock: kind (0 none), deadline, and its place in that clock's queue.
+        self.clock = 0
+        self.deadline_ns = 0
+        self.clock_before: Endpoint | None = None
+        self.clock_after: Endpoint | None = None
+        #: The ``Connection`` it is an end of (two compiled classes cannot name each other).
+        self.connection: Any = None
+
+    def window_bytes(self) -> int:
+        """Receive window as last announced; the largest it can mean where the scale is unknown."""
+        if self.window_scale >= 0:
+            return self.window_field << self.window_scale
+        if self.has_isn:
+            return self.window_field
+        return self.window_field << 14
+
+    def take_ack(self, ack: int) -> bool:
+        """Note an acknowledgment that this endpoint sends; whether it is news (RCV.NXT moved)."""
+        if not self.has_rcv:
+            self.has_rcv = True
+            self.rcv_nxt = ack
+            return True
+        if distance(ack, self.rcv_nxt) > 0:
+            self.rcv_nxt = ack
+            return True
+        return False
+
+    def be_acknowledged(self, ack: int) -> None:
+        """Note that the peer acknowledges up to ``ack``, perhaps what we never saw (a gap)."""
+        if not self.has_snd:
+            self.has_snd = True
+            self.snd_nxt = ack
+        elif distance(ack, self.snd_nxt) > 0:
+            self._skip_to(ack)
+        if not self.has_una or distance(ack, self.snd_una) > 0:
+            self.has_una = True
+            self.snd_una = ack
+
+    def take_sequence_space(self, segment: Segment) -> int:
+        """Account for what a segment of this endpoint carries (SYN, payload, FIN).
+
+        Returns the payload bytes in it that are new. Counts unique bytes by sequence
+        number, retransmissions (space that had passed before) and holes.
+        """
+        carried = segment.payload_bytes
+        if segment.flags & (SYN | FIN):
+            carried += (1 if segment.flags & SYN else 0) + (1 if segment.flags & FIN else 0)
+        seq = segment.seq
+        if not self.has_snd:
+            self.has_snd = True
+            self.snd_nxt = advance(seq, carried)
+            self.bytes += segment.payload_bytes
+            if segment.payload_bytes:
+                self.last_data_ns = segment.ts_ns
+            return segment.payload_bytes
+        ahead = distance(seq, self.snd_nxt)
+        if carried == 0:
+            if ahead > 0:
+                self._skip_to(seq)
+            return 0
+        if ahead >= 0:
+            # The common case: it goes on where it left off, or after a hole.
+            if ahead > 0:
+                self._skip_to(seq)
+            self.snd_nxt = advance(seq, carried)
+            self.tail_gap = False
+            self.bytes += segment.payload_bytes
+            if segment.payload_bytes:
+                self.last_data_ns = segment.ts_ns
+            return segment.payload_bytes
+        # It begins in space already used: how much goes beyond it, how much fills holes?
+        fresh = ahead + carried
+        if fresh > 0:
+            self.snd_nxt = advance(seq, carried)
+        else:
+            fresh = 0
+        if self.holes is not None:
+            fresh += self._fill(seq, advance(seq, carried))
+        if fresh < carried:
+            self.retransmits += 1
+        if segment.flags & FIN and not self.fin_sent:
+            fresh -= 1
+        if fresh > segment.payload_bytes:
+            fresh = segment.payload_bytes
+        if fresh <= 0:
+            return 0
+        self.bytes += fresh
+        self.last_data_ns = segment.ts_ns
+        return fresh
+
+    def _skip_to(self, seq: int) -> None:
+        """SND.NXT is ``seq`` now, though we did not see what lies before it."""
+        if self.holes is None:
+            self.holes = []
+        if len(self.holes) == _HOLES:
+            del self.holes[0]
+        self.holes.append([self.snd_nxt, seq])
+        self.gaps += 1
+        self.tail_gap = True
+        self.snd_nxt = seq
+
+    def _fill(self, left: int, right: int) -> int:
+        """Take ``left``..``right`` out of the holes; how much of it was one."""
+        filled = 0
+        kept: list[list[int]] = []
+        for hole in self.holes or ():
+            begin, end = hole
+            cut_left = begin if distance(begin, left) > 0 else left
+            cut_right = end if distance(end, right) < 0 else right
+            covered = distance(cut_right, cut_left)
+            if covered <= 0:
+                kept.append(hole)
+                continue
+            filled += covered
+            if end == self.snd_nxt and cut_right == end:
+                self.tail_gap = False
+            if distance(cut_left, begin) > 0:
+                kept.append([begin, cut_left])
+            if distance(end, cut_right) > 0:
+                kept.append([cut_right, end])
+        self.holes = kept or None
+        return filled

@@ -1,0 +1,34 @@
+cimport cython
+from libc.stdint cimport int64_t, uint64_t
+
+from tcptrace_py.tcp.connection cimport Connection
+from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.wire.segment cimport Segment
+
+
+cdef class FlowTable:
+    cdef public int64_t count
+    cdef list _buckets
+    cdef uint64_t _bucket_mask
+    cdef uint64_t _seed
+    cdef uint64_t _multiplier
+    cdef uint64_t _multiplier_2
+    cdef uint64_t _mask
+
+    cdef uint64_t _mix(self, uint64_t number) noexcept
+    @cython.locals(source=uint64_t, target=uint64_t, src_port=uint64_t, dst_port=uint64_t)
+    cdef uint64_t hash(self, Segment segment) noexcept
+    @cython.locals(number=uint64_t, src_port=uint64_t, seq=uint64_t, ts_val=uint64_t, flags=uint64_t, payload_bytes=uint64_t, ip_id=uint64_t)
+    cdef uint64_t fingerprint(self, Segment segment, uint64_t flow_hash) noexcept
+    cdef Connection find(self, Segment segment, uint64_t flow_hash)
+    cdef Connection older(self, Connection connection, Segment segment)
+    @cython.locals(a=Endpoint, b=Endpoint)
+    cdef Connection _search(self, Connection connection, Segment segment, uint64_t flow_hash)
+    @cython.locals(bucket=uint64_t)
+    cdef object add(self, Connection connection, uint64_t flow_hash)
+    @cython.locals(bucket=uint64_t, before=Connection, at=Connection)
+    cdef object remove(self, Connection connection)
+    @cython.locals(bucket=uint64_t, connection=Connection, chain=list, old=list, size=int64_t)
+    cdef object _grow(self)
+    @cython.locals(connection=Connection, found=list)
+    cpdef list all(self)

@@ -1,0 +1,147 @@
+"""From a segment to its connection: a hash table whose hash nobody outside can predict.
+
+Compiled (see ``flow_table.pxd``). An attacker chooses addresses and ports, so the
+hash is seeded anew in each process; nothing that is reported depends on it.
+"""
+
+from __future__ import annotations
+
+import os
+from operator import attrgetter
+
+from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.wire.segment import Segment
+
+_MASK = (1 << 64) - 1
+
+
+class FlowTable:
+    """Connections by four-tuple, either way round; several of one four-tuple, newest first."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._buckets: list[Connection | None] = [None] * 1024
+        self._bucket_mask = 1023
+        self._seed = int.from_bytes(os.urandom(8), "little")
+        # Odd multipliers of a 64-bit mixer; held as attributes so that C sees plain integers.
+        self._multiplier = 0xFF51AFD7ED558CCD
+        self._multiplier_2 = 0xC4CEB9FE1A85EC53
+        self._mask = _MASK
+
+    def _mix(self, number: int) -> int:
+        number = (number ^ (number >> 33)) & self._mask
+        number = (number * self._multiplier) & self._mask
+        number = number ^ (number >> 29)
+        number = (number * self._multiplier_2) & self._mask
+        return number ^ (number >> 32)
+
+    def hash(self, segment: Segment) -> int:
+        """The same for both directions of a four-tuple."""
+        # Through 64-bit locals, so that C shifts as Python does.
+        src_port = segment.src_port
+        dst_port = segment.dst_port
+        source = self._mix(segment.src_lo ^ (src_port << 40) ^ self._seed)
+        target = self._mix(segment.dst_lo ^ (dst_port << 40) ^ self._seed)
+        if segment.src_hi or segment.dst_hi:
+            source = self._mix(source ^ segment.src_hi)
+            target = self._mix(target ^ segment.dst_hi)
+        return (source + target) & self._mask
+
+    def fingerprint(self, segment: Segment, flow_hash: int) -> int:
+        """Equal for two frames only if they are copies of one IP packet (but for its TTL)."""
+        src_port = segment.src_port
+        seq = segment.seq
+        ts_val = segment.ts_val
+        flags = segment.flags
+        payload_bytes = segment.payload_bytes
+        ip_id = segment.ip_id
+        number = self._mix(flow_hash ^ (src_port << 40) ^ segment.src_lo)
+        number = self._mix(number ^ (seq << 32) ^ segment.ack)
+        number = self._mix(number ^ (ts_val << 32) ^ (ip_id << 16) ^ segment.checksum)
+        return self._mix(number ^ (flags << 56) ^ payload_bytes)
+
+    def find(self, segment: Segment, flow_hash: int) -> Connection | None:
+        """The newest connection on the segment's four-tuple."""
+        return self._search(self._buckets[flow_hash & self._bucket_mask], segment, flow_hash)
+
+    def older(self, connection: Connection, segment: Segment) -> Connection | None:
+        """The next older connection on the same four-tuple."""
+        return self._search(connection.next_in_bucket, segment, connection.hash)
+
+    def _search(self, connection: Connection | None, segment: Segment, flow_hash: int) -> Connection | None:
+        while connection is not None:
+            if connection.hash == flow_hash:
+                a = connection.a
+                b = connection.b
+                if (
+                    a.port == segment.src_port
+                    and b.port == segment.dst_port
+                    and a.address_lo == segment.src_lo
+                    and b.address_lo == segment.dst_lo
+                    and a.address_hi == segment.src_hi
+                    and b.address_hi == segment.dst_hi
+                ) or (
+                    b.port == segment.src_port
+                    and a.port == segment.dst_port
+                    and b.address_lo == segment.src_lo
+                    and a.address_lo == segment.dst_lo
+                    and b.address_hi == segment.src_hi
+                    and a.address_hi == segment.dst_hi
+                ):
+                    return connection
+            connection = connection.next_in_bucket
+        return None
+
+    def add(self, connection: Connection, flow_hash: int) -> None:
+        if self.count > self._bucket_mask:
+            self._grow()
+        connection.hash = flow_hash
+        bucket = flow_hash & self._bucket_mask
+        connection.next_in_bucket = self._buckets[bucket]
+        self._buckets[bucket] = connection
+        self.count += 1
+
+    def remove(self, connection: Connection) -> None:
+        bucket = connection.hash & self._bucket_mask
+        before: Connection | None = None
+        at = self._buckets[bucket]
+        while at is not None and at is not connection:
+            before = at
+            at = at.next_in_bucket
+        if at is None:
+            return
+        if before is None:
+            self._buckets[bucket] = connection.next_in_bucket
+        else:
+            before.next_in_bucket = connection.next_in_bucket
+        connection.next_in_bucket = None
+        self.count -= 1
+
+    def _grow(self) -> None:
+        old = self._buckets
+        size = 2 * len(old)
+        self._buckets = [None] * size
+        self._bucket_mask = size - 1
+        for first in old:
+            # Oldest first, so that the newest of a four-tuple is at the head again.
+            chain: list[Connection] = []
+            connection = first
+            while connection is not None:
+                chain.append(connection)
+                connection = connection.next_in_bucket
+            chain.reverse()
+            for connection in chain:
+                bucket = connection.hash & self._bucket_mask
+                connection.next_in_bucket = self._buckets[bucket]
+                self._buckets[bucket] = connection
+
+    def all(self) -> list[Connection]:
+        """Every connection, in order of id."""
+        found: list[Connection] = []
+        for first in self._buckets:
+            connection = first
+            while connection is not None:
+                found.append(connection)
+                connection = connection.next_in_bucket
+        found.sort(key=attrgetter("id"))
+        return found

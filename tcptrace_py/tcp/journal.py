@@ -1,0 +1,80 @@
+"""Every history entry of every endpoint, in one growing array of numbers.
+
+Compiled (see ``journal.pxd``). An endpoint keeps the index of its newest entry;
+each entry names the one before it, so a history is a chain through the array and
+costs no Python object.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+# An entry is three numbers: time, frame, and `previous << 16 | state << 8 | basis`.
+_FIELDS = 3
+
+
+class Journal:
+    """Chains of ``(state, ts_ns, frame, basis)``; a released entry is used again.
+
+    ``frame`` is 0 for an entry that a clock made.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = array("q", bytes(8 * _FIELDS * 1024))
+        self._room = 1024
+        self._used = 0
+        self._free = -1
+
+    def push(self, previous: int, state: int, basis: int, ts_ns: int, frame: int) -> int:
+        """Add an entry after ``previous`` (-1 for the first); its index."""
+        if self._free >= 0:
+            index = self._free
+            self._free = self._numbers[index * 3]
+        else:
+            if self._used == self._room:
+                self._grow()
+            index = self._used
+            self._used += 1
+        at = index * 3
+        self._numbers[at] = ts_ns
+        self._numbers[at + 1] = frame
+        self._numbers[at + 2] = ((previous + 1) << 16) | (state << 8) | basis
+        return index
+
+    def _grow(self) -> None:
+        larger = array("q", bytes(16 * _FIELDS * self._room))
+        numbers = memoryview(larger)
+        numbers[: _FIELDS * self._room] = memoryview(self._numbers)
+        self._numbers = larger
+        self._room *= 2
+
+    def pop(self, index: int) -> int:
+        """Take the newest entry of a chain back; the index of the one before it, or -1."""
+        previous = (self._numbers[index * 3 + 2] >> 16) - 1
+        self._numbers[index * 3] = self._free
+        self._free = index
+        return previous
+
+    def release(self, index: int) -> None:
+        """Give back a whole chain by its newest entry."""
+        while index >= 0:
+            index = self.pop(index)
+
+    def previous(self, index: int) -> int:
+        return (self._numbers[index * 3 + 2] >> 16) - 1
+
+    def state(self, index: int) -> int:
+        return (self._numbers[index * 3 + 2] >> 8) & 0xFF
+
+    def basis(self, index: int) -> int:
+        return self._numbers[index * 3 + 2] & 0xFF
+
+    def ts_ns(self, index: int) -> int:
+        return self._numbers[index * 3]
+
+    def frame(self, index: int) -> int:
+        return self._numbers[index * 3 + 1]
+
+    def set_basis(self, index: int, basis: int) -> None:
+        packed = self._numbers[index * 3 + 2]
+        self._numbers[index * 3 + 2] = packed - (packed & 0xFF) + basis

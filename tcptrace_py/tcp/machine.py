@@ -1,0 +1,609 @@
+"""The two machines of a connection: what each segment shows of its sender and does to its receiver.
+
+Compiled (see ``machine.pxd``). Everything that changes a state is in this file, and
+it does so by naming an event of ``state.ARROWS``. Sans-I/O: it is given segments and
+a clock. The theory is told in ``state.py``; section numbers are RFC 9293's.
+"""
+
+from __future__ import annotations
+
+from tcptrace_py.settings import Settings
+from tcptrace_py.tcp import resets
+from tcptrace_py.tcp.clocks import Clocks
+from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.journal import Journal
+from tcptrace_py.tcp.serial import advance, distance
+from tcptrace_py.tcp.state import (
+    ACKNOWLEDGED,
+    ASSUMED,
+    CLOCK_RUNS_OUT,
+    CLOSE_WAIT,
+    CLOSED,
+    CLOSING,
+    ESTABLISHED,
+    EVENTS,
+    FIN_WAIT_1,
+    FIN_WAIT_2,
+    GETS_ACK_OF_FIN,
+    GETS_ACK_OF_SYN,
+    GETS_FIN,
+    GETS_FIN_WITH_ACK_OF_FIN,
+    GETS_RST,
+    GETS_RST_AS_LISTENER,
+    GETS_SYN_ACK,
+    GETS_UNREACHABLE,
+    IS_REPLACED,
+    LAST_ACK,
+    LISTEN,
+    NO_ARROW,
+    PRESUMED,
+    SENDS_FIN,
+    SENDS_RST,
+    SENDS_SYN,
+    SENDS_SYN_ACK,
+    SENT,
+    SYN_RCVD,
+    SYN_SENT,
+    TIME_WAIT,
+    TIMER,
+    arrow_table,
+)
+from tcptrace_py.tcp.time_wait import TimeWait
+from tcptrace_py.tcp.words import (
+    FIN_CLOCK,
+    FIN_WAIT_2_CLOCK,
+    HANDSHAKE_ABORT,
+    LINGER_CLOCK,
+    NO_CLOCK,
+    NO_RESET,
+    REFUSED,
+    RST_EXACT,
+    RST_IN_WINDOW,
+    SYN_ACK_CLOCK,
+    SYN_CLOCK,
+    TIME_WAIT_CLOCK,
+)
+from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
+
+# What its receiver sends within this time of a RST may have been under way already.
+_RST_GRACE_NS = 1_000_000_000
+
+
+class Machine:
+    """Moves the endpoints of connections; keeps their histories and clocks."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.journal = Journal()
+        self.clocks = Clocks(settings)
+        self.time_wait = TimeWait(
+            min(
+                settings.time_wait_pile_sockets,
+                max(1, int(settings.time_wait_pile_share * settings.ephemeral_ports)),
+            )
+        )
+        self._arrows = arrow_table()
+        self._probes = settings.dead_peer_probes
+
+    # --- moving one endpoint -----------------------------------------------------------
+
+    def move(self, endpoint: Endpoint, event: int, basis: int, ts_ns: int, frame: int) -> bool:
+        """Take the arrow of ``event``, if the endpoint's state has one; whether it had."""
+        state = self._arrows[endpoint.state * EVENTS + event]
+        if state == NO_ARROW:
+            return False
+        self.enter(endpoint, state, basis, ts_ns, frame)
+        return True
+
+    def enter(self, endpoint: Endpoint, state: int, basis: int, ts_ns: int, frame: int) -> None:
+        endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)
+        self._become(endpoint, state)
+        if state == TIME_WAIT:
+            connection: Connection = endpoint.connection
+            self.time_wait.enter(
+                endpoint, self._peer(endpoint), connection.ip_version, connection.id, ts_ns, frame
+            )
+
+    def withdraw(self, endpoint: Endpoint) -> None:
+        """Take the newest history entry back: what the endpoint does now contradicts it."""
+        endpoint.last = self.journal.pop(endpoint.last)
+        state = self.journal.state(endpoint.last) if endpoint.last >= 0 else CLOSED
+        self._become(endpoint, state)
+        if state == TIME_WAIT:
+            connection: Connection = endpoint.connection
+            self.time_wait.resume(endpoint, self._peer(endpoint), connection.ip_version)
+
+    def _become(self, endpoint: Endpoint, state: int) -> None:
+        """Change the state, the clock that runs in it, and the count of TIME_WAIT."""
+        connection: Connection = endpoint.connection
+        was = endpoint.state
+        endpoint.state = state
+        if was == TIME_WAIT:
+            self.time_wait.leave(endpoint, self._peer(endpoint), connection.ip_version)
+        if state == SYN_SENT:
+            self.clocks.start(endpoint, SYN_CLOCK)
+        elif state == SYN_RCVD:
+            self.clocks.start(endpoint, SYN_ACK_CLOCK)
+        elif state == FIN_WAIT_1 or state == LAST_ACK or state == CLOSING:
+            # Counted from the first FIN: CLOSING goes on with the clock of FIN_WAIT_1.
+            if endpoint.clock != FIN_CLOCK:
+                self.clocks.start(endpoint, FIN_CLOCK)
+        elif state == FIN_WAIT_2:
+            self.clocks.start(endpoint, FIN_WAIT_2_CLOCK)
+        elif state == TIME_WAIT:
+            self.clocks.start(endpoint, TIME_WAIT_CLOCK)
+        elif endpoint.clock:
+            self.clocks.stop(endpoint)
+        if self.done(connection):
+            self.clocks.start(connection.a, LINGER_CLOCK)
+        elif connection.a.clock == LINGER_CLOCK:
+            self.clocks.stop(connection.a)
+
+    def done(self, connection: Connection) -> bool:
+        """Neither side holds this connection any more."""
+        a = connection.a.state
+        b = connection.b.state
+        return (a == CLOSED or a == LISTEN) and (b == CLOSED or b == LISTEN)
+
+    def _peer(self, endpoint: Endpoint) -> Endpoint:
+        connection: Connection = endpoint.connection
+        return connection.b if endpoint is connection.a else connection.a
+
+    def basis(self, endpoint: Endpoint) -> int:
+        return self.journal.basis(endpoint.last) if endpoint.last >= 0 else ASSUMED
+
+    # --- a segment ---------------------------------------------------------------------
+
+    def segment(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
+        """One segment passes from ``sender`` to ``receiver`` of this connection."""
+        flags = segment.flags
+        if flags & RST:
+            self._reset(connection, sender, receiver, segment)
+            return
+        if flags & SYN:
+            if sender.state >= ESTABLISHED and not (sender.has_isn and sender.isn == segment.seq):
+                # A SYN+ACK with another ISN, in a synchronized state.
+                connection.out_of_window += 1
+                sender.out_of_window += 1
+                return
+            self._synchronize(connection, sender, receiver, segment)
+            if not flags & ACK:
+                return
+        elif not self._plausible(sender, receiver, segment):
+            connection.out_of_window += 1
+            sender.out_of_window += 1
+            return
+
+        receiver.unanswered = 0
+        receiver.unanswered_probes = 0
+        if sender.state == CLOSED:
+            self._rise(connection, sender, receiver, segment)
+        if connection.pending_reset_by:
+            self._doubt_pending_reset(connection, sender)
+
+        sender.window_field = segment.window
+        fresh_bytes = 0
+        fin_in_gap = bool(flags & FIN) and sender.has_snd and self._ends_before(segment, sender.snd_nxt)
+        if not flags & SYN:
+            fresh_bytes = self._account(sender, receiver, segment)
+        if flags & ACK:
+            if not receiver.has_snd or not receiver.has_una or receiver.snd_una != segment.ack:
+                receiver.be_acknowledged(segment.ack)
+            self._receipt(connection, sender, receiver, segment)
+        if fresh_bytes:
+            sender.proven_open = True
+            if sender.state == SYN_RCVD and not connection.fast_open:
+                # Only an established endpoint sends data (3.10.2), but for Fast Open.
+                connection.established = True
+                self.move(sender, GETS_ACK_OF_SYN, SENT, segment.ts_ns, segment.frame)
+            elif sender.state == CLOSE_WAIT:
+                sender.half_close_bytes += fresh_bytes
+                sender.half_close_last_ns = segment.ts_ns
+        if flags & FIN and not flags & SYN:
+            self._finish(connection, sender, receiver, segment, fin_in_gap)
+        if flags & ACK and receiver.state != ESTABLISHED:
+            self._delivery(connection, sender, receiver, segment)
+
+    def _plausible(self, sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
+        """Does the segment fit the receiver's window, as far as we know it? (3.10.7.4, first check)
+
+        What goes on where its sender left off, and what is old, is the sender's own. What
+        jumps ahead of the window is a stray, unless the next segment goes on from there:
+        then the capture has a gap.
+        """
+        if not sender.has_snd:
+            return True
+        if segment.seq == sender.snd_nxt:
+            sender.has_suspect = False
+            return True
+        if distance(segment.seq, sender.snd_nxt) < 0 or not receiver.has_rcv:
+            return True
+        window = receiver.window_bytes()
+        if window < 65535:
+            window = 65535
+        if distance(segment.seq, receiver.rcv_nxt) <= window:
+            return True
+        if sender.has_suspect and segment.seq == sender.suspect_nxt:
+            sender.has_suspect = False
+            return True
+        sender.has_suspect = True
+        sender.suspect_nxt = advance(segment.seq, segment.payload_bytes)
+        return False
+
+    def _ends_before(self, segment: Segment, snd_nxt: int) -> bool:
+        return distance(advance(segment.seq, segment.payload_bytes), snd_nxt) < 0
+
+    def _account(self, sender: Endpoint, receiver: Endpoint, segment: Segment) -> int:
+        """Sequence space, retransmissions and probes; the payload bytes that are new."""
+        if (
+            segment.payload_bytes <= 1
+            and not segment.flags & FIN
+            and sender.has_una
+            and sender.snd_una == sender.snd_nxt
+            and distance(segment.seq, sender.snd_nxt) == -1
+        ):
+            # A keep-alive (RFC 9293 section 3.8.4), or a probe of a zero window (3.8.6.1): it
+            # carries nothing new, and asks for an answer.
+            if receiver.window_field:
+                sender.keep_alives += 1
+            if sender.unanswered == 0 and sender.unanswered_probes == 0:
+                sender.first_unanswered_ns = segment.ts_ns
+                sender.first_unanswered_frame = segment.frame
+            sender.unanswered_probes += 1
+            return 0
+        before = sender.retransmits
+        fresh_bytes = sender.take_sequence_space(segment)
+        if sender.retransmits != before:
+            self._unanswered(sender, segment)
+        return fresh_bytes
+
+    def _unanswered(self, sender: Endpoint, segment: Segment) -> None:
+        if sender.unanswered == 0 and sender.unanswered_probes == 0:
+            sender.first_unanswered_ns = segment.ts_ns
+            sender.first_unanswered_frame = segment.frame
+        sender.unanswered += 1
+
+    def _rise(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
+        """A CLOSED endpoint that sends was not CLOSED, if all we had was a belief."""
+        if sender.last < 0:
+            return
+        basis = self.journal.basis(sender.last)
+        if basis == TIMER:
+            self.withdraw(sender)
+        elif basis == PRESUMED:
+            if connection.reset_frame and connection.reset_frame == self.journal.frame(sender.last):
+                if segment.ts_ns - connection.reset_ns > _RST_GRACE_NS:
+                    self.withdraw(sender)
+                    if receiver.state != CLOSED:
+                        self._forget_reset(connection)
+        elif (
+            basis == SENT
+            and connection.reset_frame == self.journal.frame(sender.last)
+            and segment.ts_ns - connection.reset_ns > _RST_GRACE_NS
+            and self.journal.previous(sender.last) >= 0
+        ):
+            # It goes on as if it had never sent that RST: somebody else had.
+            self.withdraw(sender)
+            if receiver.state == CLOSED and receiver.last >= 0:
+                if self.journal.frame(receiver.last) == connection.reset_frame:
+                    self.withdraw(receiver)
+            self._stray(
+                connection, 1 if sender is connection.a else 2, connection.reset_frame, connection.reset_ns
+            )
+            self._forget_reset(connection)
+
+    # --- SYN ---------------------------------------------------------------------------
+
+    def _synchronize(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
+    ) -> None:
+        ts_ns = segment.ts_ns
+        frame = segment.frame
+        again = sender.has_isn
+        if not again or sender.isn != segment.seq:
+            # The first SYN, or a listener that answers anew and has forgotten its first answer.
+            sender.has_isn = True
+            sender.isn = segment.seq
+            sender.has_snd = True
+            sender.snd_nxt = advance(segment.seq, 1 + segment.payload_bytes)
+            sender.syn_bytes = segment.payload_bytes
+            sender.bytes += segment.payload_bytes
+            sender.proven_open = True
+        else:
+            sender.retransmits += 1
+        if segment.window_scale >= 0:
+            sender.window_scale = segment.window_scale
+        if not segment.flags & ACK:
+            sender.syns += 1
+            connection.last_syn_ns = ts_ns
+            connection.last_syn_frame = frame
+            if connection.syn_frame == 0:
+                connection.syn_ns = ts_ns
+                connection.syn_frame = frame
+            receiver.unanswered = 0
+            sender.window_field = segment.window
+            if sender.last >= 0 and sender.state == CLOSED:
+                # It had given up, or been refused, by our belief; it tries on.
+                if self.journal.basis(sender.last) != SENT:
+                    self.withdraw(sender)
+                    connection.refused = False
+                    self._forget_reset(connection)
+            self.move(sender, SENDS_SYN, SENT, ts_ns, frame)
+            return
+
+        sender.syn_acks += 1
+        connection.last_syn_ack_ns = ts_ns
+        connection.last_syn_ack_frame = frame
+        if connection.syn_ack_frame == 0:
+            connection.syn_ack_ns = ts_ns
+            connection.syn_ack_frame = frame
+        if receiver.syn_bytes and distance(segment.ack, receiver.isn) > 1:
+            connection.fast_open = True
+        if receiver.window_scale < 0 or segment.window_scale < 0:
+            # Scaling holds only if both SYNs offer it (RFC 7323 section 2.2).
+            if receiver.has_isn and receiver.syns:
+                receiver.window_scale = 0
+                sender.window_scale = 0
+        if sender.syns == 0 and sender.state == CLOSED and sender.last < 0:
+            sender.passive = True
+            self.enter(sender, LISTEN, ACKNOWLEDGED, ts_ns, frame)
+        elif sender.state == CLOSED and sender.last >= 0 and self.journal.basis(sender.last) != SENT:
+            self.withdraw(sender)
+        if (
+            again
+            and sender.state == ESTABLISHED
+            and self.journal.basis(sender.last) == PRESUMED
+            and self.journal.state(self.journal.previous(sender.last)) == SYN_RCVD
+        ):
+            # SYN+ACK again: the ACK that was to end the handshake did not arrive.
+            self.withdraw(sender)
+        self.move(sender, SENDS_SYN_ACK, SENT, ts_ns, frame)
+
+    # --- what a segment shows of its sender --------------------------------------------
+
+    def _receipt(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
+    ) -> None:
+        """What the sender acknowledges it has received."""
+        news = sender.take_ack(segment.ack)
+        state = sender.state
+        if state == ESTABLISHED and not receiver.fin_sent:
+            return
+        ts_ns = segment.ts_ns
+        frame = segment.frame
+        if state == SYN_SENT and not segment.flags & SYN:
+            if not receiver.has_isn:
+                # It answers a SYN+ACK that did not pass here: one direction only, or a gap.
+                receiver.has_isn = True
+                receiver.isn = advance(segment.ack, -1)
+                receiver.passive = True
+                self.enter(receiver, LISTEN, ASSUMED, ts_ns, frame)
+                self.move(receiver, SENDS_SYN_ACK, ASSUMED, ts_ns, frame)
+            self.move(sender, GETS_SYN_ACK, ACKNOWLEDGED, ts_ns, frame)
+            connection.established = True
+            connection.ack_ns = ts_ns
+            connection.ack_frame = frame
+        elif state == SYN_RCVD and receiver.has_isn and news:
+            # More than the SYN (and the data on it) came from there, and all of that carries an ACK.
+            if distance(sender.rcv_nxt, receiver.isn) > 1 + receiver.syn_bytes:
+                self.move(sender, GETS_ACK_OF_SYN, ACKNOWLEDGED, ts_ns, frame)
+                connection.established = True
+        elif state == FIN_WAIT_2 and news and sender.clock == FIN_WAIT_2_CLOCK:
+            # It takes data in, so its application still reads: a half-close, not an orphan.
+            if not receiver.fin_sent or distance(sender.rcv_nxt, receiver.fin_seq) <= 0:
+                self.clocks.stop(sender)
+        if not receiver.fin_sent or distance(sender.rcv_nxt, receiver.fin_seq) <= 0:
+            return
+        if receiver.fin_acked_frame == 0:
+            receiver.fin_acked_ns = ts_ns
+            receiver.fin_acked_frame = frame
+        state = sender.state
+        basis = ASSUMED if sender.tail_gap else ACKNOWLEDGED
+        if state == ESTABLISHED or state == FIN_WAIT_2:
+            if state == ESTABLISHED and not sender.proven_open and connection.syn_frame == 0:
+                # Picked up mid-stream and never seen to send: its own FIN may have gone before.
+                basis = ASSUMED
+            self.move(sender, GETS_FIN, basis, ts_ns, frame)
+        elif state == FIN_WAIT_1:
+            if not receiver.has_rcv or distance(receiver.rcv_nxt, sender.fin_seq) <= 0:
+                self.move(sender, GETS_FIN, basis, ts_ns, frame)
+            elif segment.flags & FIN:
+                # It sends its FIN again, so the peer's ACK of it has not come.
+                self.move(sender, GETS_FIN, basis, ts_ns, frame)
+            elif receiver.fin_acks_fin:
+                self.move(sender, GETS_FIN_WITH_ACK_OF_FIN, basis, ts_ns, frame)
+            else:
+                # Both closed at once, and the ACK of its FIN passed before this ACK of the
+                # peer's. Which of the two it got first only it knows; the FIN was first on the wire.
+                self.move(sender, GETS_FIN, PRESUMED, ts_ns, frame)
+                self.move(sender, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
+        elif state == TIME_WAIT:
+            # It acknowledges a FIN that came again: 2MSL begins anew (3.10.7.4, TIME-WAIT).
+            sender.time_wait_restarts += 1
+            self.clocks.start(sender, TIME_WAIT_CLOCK)
+
+    def _finish(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment, in_gap: bool
+    ) -> None:
+        """The sender sends FIN (3.10.4), perhaps again; ``in_gap``: in space that had not passed here."""
+        ts_ns = segment.ts_ns
+        frame = segment.frame
+        sender.fins += 1
+        sender.last_fin_ns = ts_ns
+        sender.last_fin_frame = frame
+        acks_fin = receiver.fin_sent and distance(segment.ack, receiver.fin_seq) >= 1
+        if not sender.fin_sent:
+            sender.fin_sent = True
+            sender.fin_seq = advance(segment.seq, segment.payload_bytes)
+            sender.fin_ns = ts_ns
+            sender.fin_frame = frame
+            if connection.first_fin_by == 0:
+                connection.first_fin_by = 1 if sender is connection.a else 2
+            elif not acks_fin:
+                connection.simultaneous_close = True
+            elif receiver.fin_acked_frame == frame:
+                connection.three_segment_close = True
+            if (
+                in_gap
+                and sender.state == CLOSE_WAIT
+                and self.journal.basis(sender.last) == ASSUMED
+                and receiver.fin_acked_frame != frame
+            ):
+                # What it had sent before it acknowledged the peer's FIN was its own: both closed at once.
+                self.withdraw(sender)
+                self.move(sender, SENDS_FIN, SENT, ts_ns, frame)
+                self.move(sender, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
+            else:
+                self.move(sender, SENDS_FIN, SENT, ts_ns, frame)
+        elif sender.last >= 0 and self.journal.basis(sender.last) == PRESUMED:
+            # FIN again: the ACK of it did not arrive, whatever passed.
+            state = sender.state
+            if state == FIN_WAIT_2 or state == TIME_WAIT:
+                self.withdraw(sender)
+            elif state == CLOSED and self.journal.state(self.journal.previous(sender.last)) == LAST_ACK:
+                self.withdraw(sender)
+        sender.fin_acks_fin = acks_fin
+
+    # --- what a segment does to its receiver --------------------------------------------
+
+    def _delivery(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
+    ) -> None:
+        """The receiver gets an ACK that it need not answer."""
+        state = receiver.state
+        if state == SYN_RCVD:
+            if distance(segment.ack, receiver.isn) >= 1:
+                self.move(receiver, GETS_ACK_OF_SYN, PRESUMED, segment.ts_ns, segment.frame)
+                connection.established = True
+        elif not receiver.fin_sent or distance(segment.ack, receiver.fin_seq) < 1:
+            return
+        elif state == FIN_WAIT_1:
+            # With a FIN of the sender's outstanding the receiver's answer to that will tell.
+            outstanding = sender.fin_sent and (
+                not receiver.has_rcv or distance(receiver.rcv_nxt, sender.fin_seq) < 1
+            )
+            if not outstanding:
+                self.move(receiver, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
+        elif state == CLOSING or state == LAST_ACK:
+            self.move(receiver, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
+
+    # --- RST ---------------------------------------------------------------------------
+
+    def _reset(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
+        sender.rsts += 1
+        by = 1 if sender is connection.a else 2
+        if self.done(connection) and (sender.last >= 0 or receiver.last >= 0):
+            # Over already: the answer to what was still under way.
+            return
+        ruling = resets.verdict(sender, receiver, segment)
+        if ruling == RST_EXACT:
+            if segment.flags & ACK and receiver.fin_sent and distance(segment.ack, receiver.fin_seq) >= 1:
+                # The RST itself shows that the peer's FIN had come.
+                self.move(sender, GETS_FIN, ACKNOWLEDGED, segment.ts_ns, segment.frame)
+            cause = resets.cause(connection, sender, receiver, segment, self._probes)
+            if connection.reset_by == 0:
+                connection.reset_by = by
+                connection.reset_cause = cause
+                connection.reset_frame = segment.frame
+                connection.reset_ns = segment.ts_ns
+            if cause == REFUSED:
+                connection.refused = True
+            elif cause == HANDSHAKE_ABORT:
+                connection.aborted = True
+            self._take_reset(sender, receiver, segment.ts_ns, segment.frame)
+        elif ruling == RST_IN_WINDOW:
+            if connection.pending_reset_by == 0:
+                connection.pending_reset_by = by
+                connection.pending_reset_frame = segment.frame
+                connection.pending_reset_ns = segment.ts_ns
+        else:
+            self._stray(connection, by, segment.frame, segment.ts_ns)
+
+    def _take_reset(self, sender: Endpoint, receiver: Endpoint, ts_ns: int, frame: int) -> None:
+        if sender.last < 0:
+            self.enter(sender, CLOSED, SENT, ts_ns, frame)
+        else:
+            self.move(sender, SENDS_RST, SENT, ts_ns, frame)
+        if receiver.state == SYN_RCVD and receiver.passive:
+            self.move(receiver, GETS_RST_AS_LISTENER, PRESUMED, ts_ns, frame)
+        else:
+            self.move(receiver, GETS_RST, PRESUMED, ts_ns, frame)
+
+    def _stray(self, connection: Connection, by: int, frame: int, ts_ns: int) -> None:
+        connection.stray_resets += 1
+        if connection.stray_resets == 1:
+            connection.stray_reset_by = by
+            connection.stray_reset_frame = frame
+            connection.stray_reset_ns = ts_ns
+
+    def _forget_reset(self, connection: Connection) -> None:
+        connection.reset_by = 0
+        connection.reset_cause = NO_RESET
+        connection.reset_frame = 0
+        connection.reset_ns = 0
+
+    def _doubt_pending_reset(self, connection: Connection, sender: Endpoint) -> None:
+        """The receiver of a RST in the window but not exact goes on: it was not believed (RFC 5961)."""
+        by = connection.pending_reset_by
+        if (sender is connection.a) == (by == 2):
+            self._stray(connection, by, connection.pending_reset_frame, connection.pending_reset_ns)
+            connection.pending_reset_by = 0
+
+    def settle(self, connection: Connection) -> None:
+        """The connection will get no more segments: a RST in the window counts by the silence after it."""
+        by = connection.pending_reset_by
+        if by == 0 or self.done(connection):
+            return
+        sender = connection.a if by == 1 else connection.b
+        receiver = connection.b if by == 1 else connection.a
+        connection.pending_reset_by = 0
+        if connection.reset_by == 0:
+            connection.reset_by = by
+            connection.reset_cause = resets.settled_cause(sender, receiver)
+            connection.reset_frame = connection.pending_reset_frame
+            connection.reset_ns = connection.pending_reset_ns
+        self._take_reset(sender, receiver, connection.pending_reset_ns, connection.pending_reset_frame)
+
+    # --- other events ------------------------------------------------------------------
+
+    def pick_up(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
+        """The first segment we see of a connection is not a SYN."""
+        flags = segment.flags
+        if flags & SYN:
+            # A SYN+ACK: there was a SYN before it, and we know its number.
+            self.enter(receiver, SYN_SENT, ASSUMED, segment.ts_ns, segment.frame)
+            receiver.has_isn = True
+            receiver.isn = advance(segment.ack, -1)
+            receiver.has_snd = True
+            receiver.snd_nxt = segment.ack
+        elif not flags & RST:
+            self.enter(sender, ESTABLISHED, ASSUMED, segment.ts_ns, segment.frame)
+            if flags & ACK:
+                self.enter(receiver, ESTABLISHED, ASSUMED, segment.ts_ns, segment.frame)
+
+    def unreachable(self, connection: Connection, endpoint: Endpoint, ts_ns: int, frame: int) -> None:
+        """An ICMP error came for a SYN of this endpoint."""
+        self.move(endpoint, GETS_UNREACHABLE, PRESUMED, ts_ns, frame)
+
+    def replace(self, endpoint: Endpoint, basis: int, ts_ns: int, frame: int) -> None:
+        """The endpoint opened a new connection on this four-tuple."""
+        self.move(endpoint, IS_REPLACED, basis, ts_ns, frame)
+
+    def run_clocks(self, ts_ns: int) -> Connection | None:
+        """Let clocks run to ``ts_ns``; a connection whose time is up, to be asked for until ``None``."""
+        clocks = self.clocks
+        if ts_ns > clocks.now_ns:
+            clocks.now_ns = ts_ns
+        if clocks.next_ns > clocks.now_ns:
+            return None
+        while True:
+            endpoint = clocks.run_out()
+            if endpoint is None:
+                return None
+            if endpoint.clock == LINGER_CLOCK:
+                clocks.stop(endpoint)
+                connection: Connection = endpoint.connection
+                return connection
+            deadline_ns = endpoint.deadline_ns
+            clocks.stop(endpoint)
+            self.move(endpoint, CLOCK_RUNS_OUT, TIMER, deadline_ns, NO_CLOCK)

@@ -1,0 +1,65 @@
+cimport cython
+from libc.stdint cimport int64_t, uint64_t
+
+from tcptrace_py.tcp.connection cimport Connection
+from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.flow_table cimport FlowTable
+from tcptrace_py.tcp.journal cimport Journal
+from tcptrace_py.tcp.machine cimport Machine
+from tcptrace_py.tcp.serial cimport advance, distance
+from tcptrace_py.tcp.time_wait cimport TimeWait
+from tcptrace_py.wire.segment cimport Segment
+
+cdef int ACKNOWLEDGED, ESTABLISHED, SENT, SYN_SENT, TIME_WAIT
+cdef int BY_FIRST_SPEAKER, BY_LISTENER, BY_PORT, BY_SYN, BY_SYN_ACK, LINGER_CLOCK
+cdef int ACK, FIN, RST, SYN
+cdef uint64_t _REMEMBERED
+cdef int64_t _DUPLICATE_NS, _DUPLICATE_WITHOUT_ID_NS, _NEAR_BYTES, _WELL_KNOWN_PORTS
+
+
+cdef class Tracker:
+    cdef public Machine machine
+    cdef public FlowTable table
+    cdef public list finished
+    cdef public int64_t segments
+    cdef public int64_t duplicates
+    cdef public int64_t connections
+    cdef public int64_t first_ns
+    cdef public int64_t last_ns
+    cdef public TimeWait time_wait
+    cdef set _listeners
+    cdef Connection _recent
+    cdef uint64_t[::1] _seen_fingerprint
+    cdef int64_t[::1] _seen_ns
+
+    @cython.locals(flow_hash=uint64_t, recent=Connection, connection=Connection, a=Endpoint, sender=Endpoint, receiver=Endpoint)
+    cpdef object segment(self, Segment segment)
+    @cython.locals(connection=Connection)
+    cpdef object tick(self, int64_t ts_ns)
+    @cython.locals(connection=Connection)
+    cpdef object end(self)
+    cdef object _hand_over(self, Connection connection)
+    cpdef object release(self, Connection connection)
+    @cython.locals(journal=Journal, index=int64_t)
+    cpdef list history(self, Endpoint endpoint)
+    @cython.locals(connection=Connection, a=Endpoint, endpoint=Endpoint, from_a=bint)
+    cpdef object unreachable(self, object error, Segment segment)
+    @cython.locals(flags=int, connection=Connection)
+    cdef Connection _which(self, Connection newest, Segment segment, uint64_t flow_hash)
+    @cython.locals(sender=Endpoint, receiver=Endpoint, over=bint, in_time_wait=bint, unanswered=bint, began=Connection, holder=Endpoint)
+    cdef Connection _attempt(self, Connection connection, Segment segment, uint64_t flow_hash)
+    cdef object _call_stale(self, Connection connection)
+    @cython.locals(asked=Segment, began=Connection, asker=Endpoint, again=int64_t)
+    cdef Connection _accept_pending(self, Connection connection, Segment segment, uint64_t flow_hash)
+    @cython.locals(older=Connection, old_sender=Endpoint, old_receiver=Endpoint)
+    cdef object _accepted(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
+    @cython.locals(sender=Endpoint, receiver=Endpoint, flags=int, off=int64_t)
+    cdef bint _fits(self, Connection connection, Segment segment) except *
+    @cython.locals(a=Endpoint)
+    cdef tuple _direction(self, Connection connection, Segment segment)
+    @cython.locals(connection=Connection, a=Endpoint, b=Endpoint)
+    cdef Connection _begin(self, Segment segment, uint64_t flow_hash)
+    @cython.locals(a=Endpoint, b=Endpoint, a_listens=bint, b_listens=bint)
+    cdef object _guess_roles(self, Connection connection)
+    @cython.locals(within_ns=int64_t, fingerprint=uint64_t, at=uint64_t, since_ns=int64_t)
+    cdef bint _captured_before(self, Segment segment, uint64_t flow_hash) except *

@@ -1,0 +1,48 @@
+"""The words for what the tracker's numbers mean, by index, as the report writes them."""
+
+from __future__ import annotations
+
+#: How the client was told from the server (``Connection.roles_basis``).
+ROLES_BASIS_NAMES = ("syn", "syn_ack", "listener", "port", "first_speaker")
+BY_SYN, BY_SYN_ACK, BY_LISTENER, BY_PORT, BY_FIRST_SPEAKER = range(5)
+
+#: ``Connection.reset_cause``; index 0 is "no reset".
+RESET_CAUSES = (
+    "",
+    "refused",
+    "handshake_abort",
+    "abort",
+    "close_wait_abort",
+    "after_close",
+    "no_connection",
+    "timeout",
+    "time_wait",
+    "stray",
+)
+(
+    NO_RESET,
+    REFUSED,
+    HANDSHAKE_ABORT,
+    ABORT,
+    CLOSE_WAIT_ABORT,
+    AFTER_CLOSE,
+    NO_CONNECTION,
+    TIMEOUT,
+    KILLS_TIME_WAIT,
+    STRAY,
+) = range(10)
+
+#: ``outcome.handshake_outcome``
+HANDSHAKE_OUTCOMES = ("complete", "refused", "unanswered", "unreachable", "half_open", "aborted", "unseen")
+(COMPLETE, REFUSED_HANDSHAKE, UNANSWERED, UNREACHABLE, HALF_OPEN, ABORTED, UNSEEN) = range(7)
+
+#: ``outcome.close_kind``
+CLOSE_KINDS = ("four_way", "three_way", "simultaneous", "reset", "half_closed", "open")
+(FOUR_WAY, THREE_WAY, SIMULTANEOUS, RESET, HALF_CLOSED, OPEN) = range(6)
+
+#: Clocks an endpoint can have running (``Endpoint.clock``); 0 is none.
+NO_CLOCK, SYN_CLOCK, SYN_ACK_CLOCK, FIN_CLOCK, FIN_WAIT_2_CLOCK, TIME_WAIT_CLOCK, LINGER_CLOCK = range(7)
+CLOCK_KINDS = 7
+
+#: ``resets.verdict``: must the receiver believe a RST? (RFC 9293 section 3.10.7.4, RFC 5961 section 3)
+RST_STRAY, RST_EXACT, RST_IN_WINDOW = range(3)
