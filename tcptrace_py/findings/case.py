@@ -1,0 +1,87 @@
+"""One connection as the families look at it: who is who, histories, evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tcptrace_py.findings.finding import Evidence, Role
+from tcptrace_py.findings.wording import socket_name
+from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.wire.address import address_text
+
+#: ``(state, ts_ns, frame_id, basis)``, oldest first; ``frame_id`` is 0 for a clock's entry.
+History = list[tuple[int, int, int, int]]
+
+# A frame id is the index of its source above 40 bits of frame number.
+_SOURCE_SHIFT = 40
+_FRAME_MASK = (1 << _SOURCE_SHIFT) - 1
+
+#: Endpoints by number, as ``Connection`` has them: 1 is ``a``, 2 is ``b``.
+ENDPOINTS = (1, 2)
+
+
+class Case:
+    """A connection that was handed over; only valid during that call."""
+
+    __slots__ = ("_history", "at_end", "connection", "end_ns")
+
+    def __init__(
+        self,
+        connection: Connection,
+        at_end: bool,
+        end_ns: int,
+        history: Callable[[Endpoint], History],
+    ) -> None:
+        self.connection = connection
+        #: Handed over because the capture ended, at ``end_ns``.
+        self.at_end = at_end
+        self.end_ns = end_ns
+        self._history = history
+
+    def endpoint(self, by: int) -> Endpoint:
+        return self.connection.a if by == 1 else self.connection.b
+
+    def history(self, by: int) -> History:
+        return self._history(self.endpoint(by))
+
+    @property
+    def client_by(self) -> int:
+        return 1 if self.connection.client_is_a else 2
+
+    @property
+    def server_by(self) -> int:
+        return 2 if self.connection.client_is_a else 1
+
+    def role(self, by: int) -> Role:
+        return "client" if (by == 1) == self.connection.client_is_a else "server"
+
+    def name(self, by: int) -> str:
+        """``10.0.0.20:8080``"""
+        endpoint = self.endpoint(by)
+        return socket_name(
+            self.connection.ip_version, endpoint.address_hi, endpoint.address_lo, endpoint.port
+        )
+
+    def address(self, by: int) -> str:
+        endpoint = self.endpoint(by)
+        return address_text(endpoint.address_hi, endpoint.address_lo, self.connection.ip_version)
+
+    def evidence(self, frame_id: int, ts_ns: int, text: str) -> Evidence:
+        """``frame_id`` 0 for what is no segment."""
+        return Evidence(
+            connection=self.connection.id,
+            frame=frame_id & _FRAME_MASK or None,
+            ts_ns=ts_ns,
+            text=text,
+            source=frame_id >> _SOURCE_SHIFT,
+        )
+
+    def last_segment(self) -> tuple[int, int]:
+        """``(ts_ns, frame_id)`` of the last segment of either side."""
+        a, b = self.connection.a, self.connection.b
+        return (a.last_ns, a.last_frame) if a.last_ns >= b.last_ns else (b.last_ns, b.last_frame)
+
+
+def other(by: int) -> int:
+    return 3 - by

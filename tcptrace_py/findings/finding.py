@@ -1,0 +1,112 @@
+"""What a finding is: the structs that the report writes as they are.
+
+Field names are part of the JSON report's contract.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Severity = Literal["info", "warning", "critical"]
+Confidence = Literal["certain", "likely", "possible"]
+Role = Literal["client", "server", "host", "others"]
+
+#: Every kind of finding, in the order in which the manual explains them.
+KINDS = (
+    "stuck-close-wait",
+    "stuck-fin-wait-2",
+    "unacknowledged-fin",
+    "half-close",
+    "time-wait-pile",
+    "time-wait-reuse",
+    "time-wait-assassination",
+    "connection-refused",
+    "connection-timeout",
+    "connection-unreachable",
+    "half-open-handshake",
+    "stale-syn",
+    "reset-abort",
+    "reset-after-close",
+    "reset-no-connection",
+    "stray-reset",
+    "dead-peer",
+)
+
+#: Worst first.
+SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
+
+#: How sure we are of a finding's first sentence, surest first; see `CONFIDENCE_MEANINGS`.
+CONFIDENCES: tuple[Confidence, ...] = ("certain", "likely", "possible")
+CERTAIN, LIKELY, POSSIBLE = range(3)
+
+#: What each confidence promises. A finding has the confidence that at least half of its
+#: connections reach.
+CONFIDENCE_MEANINGS: dict[Confidence, str] = {
+    "certain": "segments that passed the vantage point prove it",
+    "likely": "it rests on a delivery that we presume, on a silence, or on the usual cause of what was seen",
+    "possible": "it rests on a guess: a mid-stream pick-up, a gap in the capture, or explanations as good",
+}
+
+
+class Subject(Struct, gc=False, omit_defaults=True):
+    """Whom a finding is about.
+
+    ``role``: ``client``, ``server``, ``host`` (one address, in whatever role) or ``others``
+    (many culprits counted together because there were too many to list; no address).
+    ``port`` is the listening port of a server and null for everyone else, whose ports change.
+    ``toward``: for a client, the service that it talks to (``10.0.0.20:443``, or ``:443`` where
+    it is several addresses); left out of the JSON where there is nothing to say.
+    """
+
+    role: Role
+    address: str | None
+    port: int | None
+    toward: str | None = None
+
+    def label(self) -> str:
+        """``server 10.0.0.20:8080``, ``client 10.0.0.9 toward :443``, ``others``."""
+        if self.address is None:
+            return self.role
+        name = self.address
+        if self.port is not None:
+            name = f"[{name}]:{self.port}" if ":" in name else f"{name}:{self.port}"
+        return f"{self.role} {name}" + (f" toward {self.toward}" if self.toward else "")
+
+
+class Evidence(Struct, gc=False, omit_defaults=True):
+    """One observation of one connection.
+
+    ``frame`` counts from 1 in its file (``source`` is that file's index in
+    ``capture.sources``, left out of the JSON where it is 0); it is null for what is no
+    segment: a clock that ran out, the end of the capture. ``text`` does not repeat the number.
+    """
+
+    connection: int
+    frame: int | None
+    ts_ns: int
+    text: str
+    source: int = 0
+
+
+class Finding(Struct, gc=False):
+    """One thing that is wrong (or worth knowing), grouped by culprit.
+
+    ``count`` is exact (for ``time-wait-pile``: sockets at once at the peak; else
+    connections); ``connections`` holds at most the 1,000 lowest ids. ``first_ns`` and
+    ``last_ns``: when it first and last showed, ns since the epoch. ``explanation`` begins
+    with what is wrong and who does it.
+    """
+
+    kind: str
+    severity: Severity
+    subject: Subject
+    count: int
+    connections: list[int]
+    first_ns: int
+    last_ns: int
+    evidence: list[Evidence]
+    explanation: str
+    remedy: str
+    confidence: Confidence

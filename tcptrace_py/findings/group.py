@@ -1,0 +1,303 @@
+"""Grouping by culprit, in memory bounded by the number of culprits that we are willing to list."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from heapq import heappush, heappushpop
+
+from tcptrace_py.findings.case import Case, other
+from tcptrace_py.findings.crowd import Crowd
+from tcptrace_py.findings.distinct import Distinct
+from tcptrace_py.findings.finding import CONFIDENCES, Confidence, Evidence, Finding, Role, Severity, Subject
+from tcptrace_py.findings.wording import socket_name, times
+from tcptrace_py.wire.address import address_text
+
+#: Culprits listed for one kind; those beyond are counted together as "others".
+GROUPS = 10_000
+#: Ids listed for one finding, the lowest.
+IDS = 1000
+#: Connections of a group that evidence is kept of, those with the lowest ids.
+_EXAMPLES = 3
+#: So many groups that each met the same one endpoint are a finding about that endpoint.
+MANY = 10
+
+
+class Group:
+    """The connections of one culprit: exact counts, the first examples, who was on the other side.
+
+    A *turned* group is about the endpoint that many single culprits had on the other side: one
+    client that found 60,000 ports closed, one service whose 500 clients all vanished.
+    """
+
+    __slots__ = (
+        "_examples",
+        "_ids",
+        "confidences",
+        "count",
+        "crowd",
+        "first_ns",
+        "hi",
+        "last_ns",
+        "least_ns",
+        "lo",
+        "most_ns",
+        "peers",
+        "role",
+        "service_port",
+        "side",
+        "sole_peer",
+        "tally",
+        "targets",
+        "turned",
+        "variant",
+        "version",
+    )
+
+    def __init__(
+        self, role: Role, side: Role, version: int, hi: int, lo: int, port: int, variant: str
+    ) -> None:
+        self.role: Role = role
+        #: What the culprits are, ``client`` or ``server``, also where ``role`` is another.
+        self.side: Role = side
+        self.version = version
+        self.hi = hi
+        self.lo = lo
+        #: The listening port that the connections go to, -1 if there is no one such.
+        self.service_port = port
+        self.variant = variant
+        self.turned = False
+        self.count = 0
+        self.first_ns = 0
+        self.last_ns = 0
+        self.confidences = [0, 0, 0]
+        #: Addresses on the other side.
+        self.peers = Distinct()
+        self.sole_peer = (0, 0, 0)
+        #: The culprits, where there are many.
+        self.targets = Distinct()
+        #: What a family counts.
+        self.tally: Counter[str] = Counter()
+        #: Shortest and longest of the durations that a family measures, -1 before the first.
+        self.least_ns = -1
+        self.most_ns = -1
+        self.crowd: Crowd | None = None
+        self._ids: list[int] = []
+        self._examples: list[tuple[int, list[Evidence]]] = []
+
+    def add(self, case: Case, by: int, first_ns: int, last_ns: int, confidence: int) -> None:
+        """Count a connection whose endpoint ``by`` is the culprit."""
+        peer = case.endpoint(other(by))
+        if not self.count:
+            self.first_ns = first_ns
+            self.last_ns = last_ns
+            self.sole_peer = (case.connection.ip_version, peer.address_hi, peer.address_lo)
+        elif first_ns < self.first_ns:
+            self.first_ns = first_ns
+        if last_ns > self.last_ns:
+            self.last_ns = last_ns
+        self.count += 1
+        self.confidences[confidence] += 1
+        self.peers.add(peer.address_hi, peer.address_lo)
+        self.add_id(case.connection.id)
+
+    def add_id(self, connection: int) -> None:
+        if len(self._ids) < IDS:
+            heappush(self._ids, -connection)
+        elif connection < -self._ids[0]:
+            heappushpop(self._ids, -connection)
+
+    def measure(self, ns: int) -> None:
+        if ns > self.most_ns:
+            self.most_ns = ns
+        if self.least_ns < 0 or ns < self.least_ns:
+            self.least_ns = ns
+
+    def wants_example(self, connection: int) -> bool:
+        """Would an example of this connection be kept? (Then it is worth writing.)"""
+        return len(self._examples) < _EXAMPLES or connection < self._examples[-1][0]
+
+    def example(self, connection: int, evidence: list[Evidence]) -> None:
+        """Evidence of one connection; kept if there are none of lower ids."""
+        self._examples.append((connection, evidence))
+        self._examples.sort(key=lambda example: example[0])
+        del self._examples[_EXAMPLES:]
+
+    def merge(self, group: Group) -> None:
+        """Take in another group, all but who was on its other side."""
+        if not self.count:
+            self.first_ns = group.first_ns
+            self.last_ns = group.last_ns
+        self.first_ns = min(self.first_ns, group.first_ns)
+        self.last_ns = max(self.last_ns, group.last_ns)
+        self.count += group.count
+        self.confidences = [a + b for a, b in zip(self.confidences, group.confidences, strict=True)]
+        self.tally.update(group.tally)
+        for ns in (group.least_ns, group.most_ns):
+            if ns >= 0:
+                self.measure(ns)
+        if group.crowd is not None:
+            if self.crowd is None:
+                self.crowd = Crowd()
+            self.crowd.merge(group.crowd)
+        for connection in group._ids:
+            self.add_id(-connection)
+        for connection, evidence in group._examples:
+            self.example(connection, evidence)
+
+    def subject(self) -> Subject:
+        if self.role == "others":
+            return Subject("others", None, None)
+        address = address_text(self.hi, self.lo, self.version)
+        if self.role == "server":
+            return Subject("server", address, self.service_port)
+        return Subject(self.role, address, None, self._toward())
+
+    def _toward(self) -> str:
+        if self.turned:
+            return self.targets.say("service")
+        if self.peers.count() != 1:
+            return f":{self.service_port}"
+        version, hi, lo = self.sole_peer
+        return socket_name(version, hi, lo, self.service_port)
+
+    def who(self) -> str:
+        """The culprit or culprits, to begin a sentence with."""
+        many = "service" if self.side == "server" else "client"
+        if self.turned:
+            name = self.targets.say(many)
+        elif self.role == "others":
+            return f"Others, too many to list one by one ({self.targets.say('more ' + many)}),"
+        else:
+            subject = self.subject()
+            name = Subject(subject.role, subject.address, subject.port).label()
+        return name[0].upper() + name[1:]
+
+    def they(self) -> str:
+        """The other side: ``client 10.0.0.9``, ``server 10.0.0.20:80``, ``30 client addresses``."""
+        if self.turned:
+            subject = self.subject()
+            return Subject(subject.role, subject.address, subject.port).label()
+        version, hi, lo = self.sole_peer
+        if self.side == "server":
+            if self.peers.count() == 1:
+                return f"client {address_text(hi, lo, version)}"
+            return self.peers.say("client address", "client addresses")
+        if self.peers.count() == 1:
+            if self.service_port < 0:
+                return f"server {address_text(hi, lo, version)}"
+            return f"server {socket_name(version, hi, lo, self.service_port)}"
+        port = f" (port {self.service_port})" if self.service_port >= 0 else ""
+        return self.peers.say("server address", "server addresses") + port
+
+    def socket_filter(self) -> str:
+        """What selects these sockets on a culprit's host, for ``ss``; empty if nothing does."""
+        if self.service_port < 0:
+            return ""
+        return f"{'sport' if self.side == 'server' else 'dport'} = :{self.service_port}"
+
+    def connections(self) -> str:
+        return times(self.count, "connection")
+
+    def confidence(self) -> Confidence:
+        """That which at least half of the connections reach."""
+        reached = 0
+        for confidence, n in zip(CONFIDENCES, self.confidences, strict=True):
+            reached += n
+            if reached * 2 >= self.count:
+                return confidence
+        return CONFIDENCES[-1]
+
+    def finding(self, kind: str, severity: Severity, explanation: str, remedy: str) -> Finding:
+        return Finding(
+            kind=kind,
+            severity=severity,
+            subject=self.subject(),
+            count=self.count,
+            # A connection may be listed for two reasons: it reused a port, and its port was reused.
+            connections=sorted({-connection for connection in self._ids}),
+            first_ns=self.first_ns,
+            last_ns=self.last_ns,
+            evidence=[line for example in self._examples for line in example[1]],
+            explanation=explanation,
+            remedy=remedy,
+            confidence=self.confidence(),
+        )
+
+
+class Groups:
+    """The groups of one kind, by culprit and (where causes differ in their remedy) variant.
+
+    A server is told by address and port; a client by its address and the port of the service
+    it talks to, since its own port changes with each connection.
+    """
+
+    def __init__(self, limit: int = GROUPS) -> None:
+        self._limit = limit
+        self._groups: dict[tuple[str, str, int, int, int, int], Group] = {}
+        self._others: dict[tuple[str, str], Group] = {}
+
+    def __len__(self) -> int:
+        return len(self._groups) + len(self._others)
+
+    def of(self, case: Case, by: int, variant: str = "") -> Group:
+        """The group of endpoint ``by`` of this connection."""
+        endpoint = case.endpoint(by)
+        role = case.role(by)
+        port = endpoint.port if role == "server" else case.endpoint(other(by)).port
+        hi, lo, version = endpoint.address_hi, endpoint.address_lo, case.connection.ip_version
+        key = (role, variant, version, hi, lo, port)
+        group = self._groups.get(key)
+        if group is None:
+            if len(self._groups) >= self._limit:
+                return self._other(role, variant, hi, lo, port)
+            group = self._groups[key] = Group(role, role, version, hi, lo, port, variant)
+        return group
+
+    def _other(self, role: Role, variant: str, hi: int, lo: int, port: int) -> Group:
+        group = self._others.get((role, variant))
+        if group is None:
+            group = self._others[role, variant] = Group("others", role, 4, 0, 0, -1, variant)
+        group.targets.add(*_target(role, hi, lo, port))
+        return group
+
+    def __iter__(self) -> Iterator[Group]:
+        yield from self._groups.values()
+        yield from self._others.values()
+
+    def turned(self) -> Iterator[Group]:
+        """The groups; but where `MANY` of them met one endpoint alone, one group about that endpoint.
+
+        So a scan over 60,000 ports is one finding about who scans, and a service whose clients
+        vanish by the hundred is one finding about the service.
+        """
+        alone: dict[tuple[str, str, int, int, int, int], list[Group]] = {}
+        for group in self:
+            if group.peers.count() == 1:
+                alone.setdefault(_met(group), []).append(group)
+        many = {key: groups for key, groups in alone.items() if len(groups) >= MANY}
+        for group in self:
+            if group.peers.count() != 1 or _met(group) not in many:
+                yield group
+        for (side, variant, version, hi, lo, port), groups in many.items():
+            role: Role = "client" if side == "server" else "server"
+            whole = Group(role, groups[0].side, version, hi, lo, port, variant)
+            whole.turned = True
+            for group in groups:
+                whole.merge(group)
+                if group.role == "others":
+                    whole.targets.merge(group.targets)
+                else:
+                    whole.targets.add(*_target(group.side, group.hi, group.lo, group.service_port))
+            yield whole
+
+
+def _target(side: str, hi: int, lo: int, port: int) -> tuple[int, int]:
+    """Two numbers that differ for different services, or different clients' addresses."""
+    return (hi ^ (port << 48), lo) if side == "server" else (hi, lo)
+
+
+def _met(group: Group) -> tuple[str, str, int, int, int, int]:
+    """The one endpoint that all connections of a group have on the other side."""
+    port = group.service_port if group.side == "client" else -1
+    return (group.side, group.variant, *group.sole_peer, port)

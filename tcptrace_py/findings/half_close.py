@@ -1,0 +1,74 @@
+"""``half-close``: one side finished, the other went on sending (S5)."""
+
+from __future__ import annotations
+
+from tcptrace_py.findings.case import ENDPOINTS, Case, other
+from tcptrace_py.findings.finding import CERTAIN, POSSIBLE, Evidence, Finding
+from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.texts import TEXTS, remedy
+from tcptrace_py.findings.wording import duration, span
+from tcptrace_py.tcp.state import ASSUMED, CLOSE_WAIT
+from tcptrace_py.tcp.words import AFTER_CLOSE
+
+KIND = "half-close"
+
+
+def _refused(case: Case, by: int) -> bool:
+    """What ``by`` sent after the FIN drew a RST: its peer had closed for good, not half."""
+    connection = case.connection
+    return connection.reset_by == other(by) and connection.reset_cause == AFTER_CLOSE
+
+
+class HalfCloses:
+    """Collects half-closed connections by the side that went on sending. Information."""
+
+    def __init__(self) -> None:
+        self._groups = Groups()
+
+    def look(self, case: Case) -> list[str]:
+        kinds = []
+        for by in ENDPOINTS:
+            if case.endpoint(by).half_close_bytes > 0 and not _refused(case, by):
+                self._take(case, by)
+                kinds = [KIND]
+        return kinds
+
+    def _take(self, case: Case, by: int) -> None:
+        endpoint, peer = case.endpoint(by), case.endpoint(other(by))
+        began_ns, basis = peer.fin_acked_ns or peer.fin_ns, CERTAIN
+        for state, ts_ns, _, entry_basis in case.history(by):
+            if state == CLOSE_WAIT:
+                began_ns = ts_ns
+                basis = POSSIBLE if entry_basis == ASSUMED else CERTAIN
+        group = self._groups.of(case, by)
+        group.add(case, by, began_ns, endpoint.half_close_last_ns, basis)
+        group.measure(max(endpoint.half_close_last_ns - began_ns, 0))
+        group.tally["bytes"] += endpoint.half_close_bytes
+        if group.wants_example(case.connection.id):
+            group.example(case.connection.id, self._evidence(case, by, began_ns))
+
+    def _evidence(self, case: Case, by: int, began_ns: int) -> list[Evidence]:
+        endpoint, peer = case.endpoint(by), case.endpoint(other(by))
+        name, peer_name = case.name(by), case.name(other(by))
+        lines = [case.evidence(peer.fin_frame, peer.fin_ns, f"{peer_name} sent FIN: it has no more to send")]
+        if peer.fin_acked_frame:
+            lines.append(case.evidence(peer.fin_acked_frame, peer.fin_acked_ns, f"acknowledged by {name}"))
+        lines.append(
+            case.evidence(
+                0,
+                endpoint.half_close_last_ns,
+                f"{duration(endpoint.half_close_last_ns - began_ns)} later: {name} has sent"
+                f" {endpoint.half_close_bytes:,} bytes more by now",
+            )
+        )
+        return lines
+
+    def findings(self, end_ns: int) -> list[Finding]:
+        return [self._finding(group) for group in self._groups.turned()]
+
+    def _finding(self, group: Group) -> Finding:
+        first = (
+            f"{group.who()} went on sending after the FIN of {group.they()} on {group.connections()}:"
+            f" {group.tally['bytes']:,} bytes in all, up to {span(group.least_ns, group.most_ns)} later."
+        )
+        return group.finding(KIND, "info", f"{first} {TEXTS[KIND].meaning}", remedy(TEXTS[KIND], ""))

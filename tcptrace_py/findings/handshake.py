@@ -1,0 +1,326 @@
+"""Handshakes that fail: refused, unanswered, unreachable, half-open, and stale SYNs (S2, S11, S22)."""
+
+from __future__ import annotations
+
+from tcptrace_py.findings.case import Case
+from tcptrace_py.findings.crowd import Crowd
+from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding
+from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, TEXTS, remedy
+from tcptrace_py.findings.wording import duration, moment, part, span, times
+from tcptrace_py.tcp.outcome import handshake_outcome
+from tcptrace_py.tcp.state import CLOSED, ESTABLISHED, SYN_RCVD
+from tcptrace_py.tcp.words import ABORTED, REFUSED_HANDSHAKE, UNANSWERED, UNREACHABLE
+from tcptrace_py.tcp.words import HALF_OPEN as HALF_OPEN_OUTCOME
+from tcptrace_py.wire.address import address_text
+
+REFUSED_KIND = "connection-refused"
+TIMEOUT_KIND = "connection-timeout"
+UNREACHABLE_KIND = "connection-unreachable"
+HALF_OPEN_KIND = "half-open-handshake"
+STALE_KIND = "stale-syn"
+
+#: A handshake without a retransmission is late when it has waited so long: the first
+#: retransmission is due after 1 s (RFC 6298 section 2), or 3 s in older systems.
+_LATE_NS = 3_000_000_000
+#: So many half-open handshakes of one service look like an attack or an outage.
+_FLOOD = 100
+#: What Linux waits at least before it gives up by itself: the last of six retransmissions, 63 s.
+_KERNEL_GIVES_UP_NS = 60_000_000_000
+
+
+class Handshakes:
+    """Collects failed handshakes, by the service they were for; stale SYNs by who sent them.
+
+    Warnings; a half-open handshake is critical from 100 of one service on, and a stale
+    SYN is information. A handshake that its initiator reset is no finding by itself.
+    """
+
+    def __init__(self) -> None:
+        self._refused = Groups()
+        self._timeouts = Groups()
+        self._unreachable = Groups()
+        self._half_open = Groups()
+        self._stale = Groups()
+
+    def look(self, case: Case) -> list[str]:
+        connection = case.connection
+        kinds = []
+        outcome = handshake_outcome(connection)
+        if outcome == REFUSED_HANDSHAKE:
+            kinds += self._take_refused(case)
+        elif outcome == UNANSWERED:
+            kinds += self._take_timeout(case)
+        elif outcome == UNREACHABLE:
+            kinds += self._take_unreachable(case)
+        elif outcome == ABORTED:
+            if connection.reuse_of >= 0 or connection.reused_by >= 0:
+                kinds += self._take_refused_stale(case)
+        else:
+            kinds += self._take_half_open(case, outcome == HALF_OPEN_OUTCOME)
+        if connection.stale_syns:
+            kinds += self._take_ignored_stale(case)
+        return kinds
+
+    # --- refused ---
+
+    def _take_refused(self, case: Case) -> list[str]:
+        connection = case.connection
+        by = case.server_by
+        refused_ns = connection.reset_ns or connection.last_ns
+        group = self._refused.of(case, by)
+        group.add(case, by, connection.syn_ns, refused_ns, CERTAIN)
+        if group.wants_example(connection.id):
+            lines = [self._syn(case)]
+            if connection.reset_frame:
+                text = f"{case.name(by)} answers with RST"
+                lines.append(case.evidence(connection.reset_frame, connection.reset_ns, text))
+            group.example(connection.id, lines)
+        return [REFUSED_KIND]
+
+    def _syn(self, case: Case) -> Evidence:
+        connection = case.connection
+        text = f"{case.name(case.client_by)} sent SYN to {case.name(case.server_by)}"
+        return case.evidence(connection.syn_frame, connection.syn_ns, text)
+
+    # --- no answer ---
+
+    def _take_timeout(self, case: Case) -> list[str]:
+        connection = case.connection
+        client = case.endpoint(case.client_by)
+        waited_until_ns = connection.reused_ns or case.end_ns
+        if client.syns < 2 and waited_until_ns - connection.syn_ns < _LATE_NS:
+            return []
+        by = case.server_by
+        group = self._timeouts.of(case, by)
+        group.add(case, by, connection.syn_ns, connection.last_syn_ns, CERTAIN if client.syns > 1 else LIKELY)
+        tried_ns = connection.last_syn_ns - connection.syn_ns
+        group.measure(tried_ns)
+        group.tally["syns"] += client.syns
+        # The waits double, so the next SYN was due within as long again as all of it took so far.
+        stopped = waited_until_ns > connection.last_syn_ns + tried_ns + 2_000_000_000
+        gave_up = stopped and tried_ns >= _KERNEL_GIVES_UP_NS
+        group.tally["kernel" if gave_up else "application" if stopped else "trying"] += 1
+        if group.wants_example(connection.id):
+            lines = [self._syn(case)]
+            if client.syns > 1:
+                text = (
+                    f"{duration(tried_ns)} later: SYN number {client.syns}"
+                    f"{', the last one' if stopped else ''}; no answer"
+                )
+                lines.append(case.evidence(connection.last_syn_frame, connection.last_syn_ns, text))
+            if not stopped:
+                waited = duration(case.end_ns - connection.syn_ns)
+                text = f"{waited} after the first SYN: no answer so far"
+                lines.append(case.evidence(0, case.end_ns, text))
+            group.example(connection.id, lines)
+        return [TIMEOUT_KIND]
+
+    # --- unreachable ---
+
+    def _take_unreachable(self, case: Case) -> list[str]:
+        connection = case.connection
+        by = case.server_by
+        error = connection.unreachable
+        reason = str(getattr(error, "reason", "unreachable"))
+        group = self._unreachable.of(case, by)
+        group.add(case, by, connection.syn_ns, connection.unreachable_ns, LIKELY)
+        group.tally[reason] += 1
+        if group.wants_example(connection.id):
+            reporter = ""
+            if error is not None:
+                hi, lo = getattr(error, "reporter_hi", 0), getattr(error, "reporter_lo", 0)
+                reporter = f" from {address_text(hi, lo, connection.ip_version)}" if hi or lo else ""
+            text = f"ICMP{reporter}: {reason}"
+            line = case.evidence(connection.unreachable_frame, connection.unreachable_ns, text)
+            group.example(connection.id, [self._syn(case), line])
+        return [UNREACHABLE_KIND]
+
+    # --- half open ---
+
+    def _take_half_open(self, case: Case, half_open: bool) -> list[str]:
+        connection = case.connection
+        if connection.simultaneous_open or not connection.syn_ack_frame:
+            return []
+        by = case.server_by
+        server = case.endpoint(by)
+        history = case.history(by)
+        states = [entry[0] for entry in history]
+        if SYN_RCVD not in states or ESTABLISHED in states or states[-1] not in (SYN_RCVD, CLOSED):
+            return []
+        answered = connection.ack_frame != 0
+        if not half_open and not answered:
+            return []
+        if server.syn_acks < 2 and (answered or case.end_ns - connection.syn_ack_ns < _LATE_NS):
+            return []
+        group = self._half_open.of(case, by, "accept_queue" if answered else "unanswered")
+        sure = CERTAIN if server.syn_acks > 1 and not answered else LIKELY
+        group.add(case, by, connection.syn_ack_ns, connection.last_syn_ack_ns, sure)
+        group.tally["syn_acks"] += server.syn_acks
+        if group.crowd is None:
+            group.crowd = Crowd()
+        leaves_ns = history[-1][1] if states[-1] != SYN_RCVD else None
+        group.crowd.stay(connection.syn_ack_ns, leaves_ns)
+        if group.wants_example(connection.id):
+            group.example(connection.id, self._half_open_evidence(case, answered))
+        return [HALF_OPEN_KIND]
+
+    def _half_open_evidence(self, case: Case, answered: bool) -> list[Evidence]:
+        connection = case.connection
+        name, client_name = case.name(case.server_by), case.name(case.client_by)
+        server = case.endpoint(case.server_by)
+        lines = [self._syn(case)] if connection.syn_frame else []
+        text = f"{name} answers with SYN+ACK"
+        lines.append(case.evidence(connection.syn_ack_frame, connection.syn_ack_ns, text))
+        if answered:
+            text = f"{client_name} acknowledges it"
+            lines.append(case.evidence(connection.ack_frame, connection.ack_ns, text))
+        if server.syn_acks > 1:
+            ns = connection.last_syn_ack_ns - connection.syn_ack_ns
+            text = (
+                f"{duration(ns)} later: SYN+ACK again, the last of"
+                f" {times(server.syn_acks - 1, 'retransmission')};"
+                + (" the server acts as if no ACK had come" if answered else f" no ACK from {client_name}")
+            )
+            lines.append(case.evidence(connection.last_syn_ack_frame, connection.last_syn_ack_ns, text))
+        else:
+            waited = duration(case.end_ns - connection.syn_ack_ns)
+            lines.append(case.evidence(0, case.end_ns, f"{waited} later: no ACK from {client_name}"))
+        return lines
+
+    # --- stale SYNs ---
+
+    def _take_refused_stale(self, case: Case) -> list[str]:
+        connection = case.connection
+        by = case.client_by
+        group = self._stale.of(case, by)
+        group.add(case, by, connection.syn_ns or connection.first_ns, connection.reset_ns, LIKELY)
+        group.tally["refused"] += 1
+        if group.wants_example(connection.id):
+            lines = [self._syn(case)] if connection.syn_frame else []
+            if connection.syn_ack_frame:
+                text = f"{case.name(case.server_by)} answers with SYN+ACK"
+                lines.append(case.evidence(connection.syn_ack_frame, connection.syn_ack_ns, text))
+            if connection.reset_frame:
+                text = f"{case.name(by)} knows nothing of it: RST"
+                lines.append(case.evidence(connection.reset_frame, connection.reset_ns, text))
+            if connection.reused_frame:
+                text = f"{case.name(by)} sent SYN with another number on the same ports"
+                lines.append(case.evidence(connection.reused_frame, connection.reused_ns, text))
+            group.example(connection.id, lines)
+        return [STALE_KIND]
+
+    def _take_ignored_stale(self, case: Case) -> list[str]:
+        connection = case.connection
+        by = connection.stale_syn_by
+        group = self._stale.of(case, by)
+        group.add(case, by, connection.stale_syn_ns, connection.stale_syn_ns, POSSIBLE)
+        group.tally["ignored"] += connection.stale_syns
+        if group.wants_example(connection.id):
+            text = (
+                f"SYN from {case.name(by)} with another number in the middle of the connection;"
+                " nothing came of it"
+            )
+            group.example(
+                connection.id, [case.evidence(connection.stale_syn_frame, connection.stale_syn_ns, text)]
+            )
+        return [STALE_KIND]
+
+    # --- what it amounts to ---
+
+    def findings(self, end_ns: int) -> list[Finding]:
+        found = [self._refused_finding(group) for group in self._refused.turned()]
+        found += [self._timeout_finding(group) for group in self._timeouts.turned()]
+        found += [self._unreachable_finding(group) for group in self._unreachable.turned()]
+        found += [self._half_open_finding(group) for group in self._half_open.turned()]
+        found += [self._stale_finding(group) for group in self._stale.turned()]
+        return found
+
+    def _refused_finding(self, group: Group) -> Finding:
+        first = f"{group.who()} refused {group.connections()} from {group.they()}{_scan(group)}."
+        text = TEXTS[REFUSED_KIND]
+        return group.finding(
+            REFUSED_KIND, "warning", f"{first} {text.meaning}", remedy(text, group.socket_filter())
+        )
+
+    def _timeout_finding(self, group: Group) -> Finding:
+        sentences = [
+            f"{group.who()} did not answer {times(group.count, 'connection attempt')} from {group.they()}"
+            f"{_scan(group)}: {times(group.tally['syns'], 'SYN')} in all, each attempt tried for"
+            f" {span(group.least_ns, group.most_ns)}."
+        ]
+        if group.tally["application"]:
+            sentences.append(
+                f"{part(group.tally['application'], group.count)} stopped sooner than the kernel would have:"
+                " the application's own connect time-out."
+            )
+        if group.tally["kernel"]:
+            reached = part(group.tally["kernel"], group.count)
+            sentences.append(f"{reached} went on to the kernel's limit (ETIMEDOUT).")
+        if group.tally["trying"]:
+            sentences.append(f"{part(group.tally['trying'], group.count)} went on when the capture ended.")
+        text = TEXTS[TIMEOUT_KIND]
+        sentences.append(text.meaning)
+        return group.finding(TIMEOUT_KIND, "warning", " ".join(sentences), remedy(text, ""))
+
+    def _unreachable_finding(self, group: Group) -> Finding:
+        reasons = sorted(group.tally.items(), key=lambda item: (-item[1], item[0]))
+        said = ", ".join(f"{reason} ({n:,})" for reason, n in reasons) if len(reasons) > 1 else reasons[0][0]
+        text = TEXTS[UNREACHABLE_KIND]
+        first = (
+            f"{group.who()} could not be reached in {times(group.count, 'connection attempt')} from"
+            f" {group.they()}{_scan(group)}; ICMP says: {said}."
+        )
+        return group.finding(UNREACHABLE_KIND, "warning", f"{first} {text.meaning}", remedy(text, ""))
+
+    def _half_open_finding(self, group: Group) -> Finding:
+        text = HALF_OPEN[group.variant]
+        peak, peak_at_ns = group.crowd.peak() if group.crowd is not None else (0, 0)
+        if group.variant == "accept_queue":
+            first = (
+                f"{group.who()} does not take up {group.connections()} that {group.they()} completed:"
+                f" SYN+ACK sent {times(group.tally['syn_acks'], 'time')}."
+            )
+        else:
+            first = (
+                f"{group.who()} sent SYN+ACK to {group.they()} for {group.connections()} and never got the"
+                f" ACK{_scan(group)}."
+            )
+        sentences = [first]
+        if peak > 1:
+            sentences.append(f"Up to {peak:,} half-open at once, at {moment(peak_at_ns)}.")
+        if group.variant == "unanswered" and not group.turned and group.count >= _FLOOD:
+            sources = group.peers.count()
+            if sources * 2 >= group.count:
+                sentences.append("Hardly more than one attempt for each source: a SYN flood, most likely.")
+            else:
+                sentences.append(
+                    f"{group.count / max(sources, 1):.0f} attempts for each source: rather a broken way back"
+                    " (or few attackers) than forged sources."
+                )
+        sentences += [GENERAL[HALF_OPEN_KIND], text.meaning]
+        return group.finding(
+            HALF_OPEN_KIND,
+            "critical" if group.count >= _FLOOD else "warning",
+            " ".join(sentences),
+            remedy(text, group.socket_filter()),
+        )
+
+    def _stale_finding(self, group: Group) -> Finding:
+        said = []
+        if group.tally["refused"]:
+            said.append(f"{group.tally['refused']:,} answered and then reset by the client itself")
+        if group.tally["ignored"]:
+            said.append(f"{group.tally['ignored']:,} in the middle of a living connection, without effect")
+        text = TEXTS[STALE_KIND]
+        first = (
+            f"{group.who()} is named as sender of stale SYNs on {group.connections()} to {group.they()}:"
+            f" {', '.join(said)}."
+        )
+        return group.finding(STALE_KIND, "info", f"{first} {text.meaning}", remedy(text, ""))
+
+
+def _scan(group: Group) -> str:
+    if not group.turned:
+        return ""
+    return " (one client against many services: a scan, or its own network is at fault)"

@@ -1,0 +1,104 @@
+"""``dead-peer``: data or probes go unanswered on an established connection (S18, S23)."""
+
+from __future__ import annotations
+
+from tcptrace_py.findings.case import ENDPOINTS, Case, other
+from tcptrace_py.findings.finding import LIKELY, Evidence, Finding
+from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.texts import TEXTS, remedy
+from tcptrace_py.findings.wording import duration, moment, part, span, times
+from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.words import TIMEOUT
+
+KIND = "dead-peer"
+
+
+def unanswered(case: Case, by: int, probes: int) -> bool:
+    """Endpoint ``by`` repeated itself ``probes`` times or more and its peer stayed silent to the end."""
+    connection = case.connection
+    endpoint = case.endpoint(by)
+    if endpoint.unanswered + endpoint.unanswered_probes < probes:
+        return False
+    if not connection.established and (connection.syn_frame or connection.syn_ack_frame):
+        # A handshake in vain is another finding.
+        return False
+    if case.endpoint(other(by)).packets == 0 or connection.reset_by == other(by):
+        # Captured in one direction only; or the peer did answer, with a RST.
+        return False
+    # A FIN in vain is another finding, unless data went unanswered before it.
+    fin_only = endpoint.fin_sent and endpoint.first_unanswered_ns >= endpoint.fin_ns
+    return not fin_only
+
+
+class DeadPeers:
+    """Collects silences, by the peer that is silent. A warning."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._probes = settings.dead_peer_probes
+        self._groups = Groups()
+
+    def look(self, case: Case) -> list[str]:
+        kinds = []
+        for by in ENDPOINTS:
+            if unanswered(case, by, self._probes):
+                self._take(case, by)
+                kinds = [KIND]
+        return kinds
+
+    def _take(self, case: Case, by: int) -> None:
+        endpoint, peer = case.endpoint(by), case.endpoint(other(by))
+        group = self._groups.of(case, other(by))
+        group.add(case, other(by), peer.last_ns, endpoint.last_ns, LIKELY)
+        group.measure(endpoint.last_ns - peer.last_ns)
+        group.tally["retransmissions"] += endpoint.unanswered
+        group.tally["probes"] += endpoint.unanswered_probes
+        if case.connection.reset_by == by and case.connection.reset_cause == TIMEOUT:
+            group.tally["reset"] += 1
+        if group.wants_example(case.connection.id):
+            group.example(case.connection.id, self._evidence(case, by))
+
+    def _evidence(self, case: Case, by: int) -> list[Evidence]:
+        endpoint, peer = case.endpoint(by), case.endpoint(other(by))
+        name, peer_name = case.name(by), case.name(other(by))
+        lines = [
+            case.evidence(peer.last_frame, peer.last_ns, f"the last segment from {peer_name}"),
+            case.evidence(
+                endpoint.first_unanswered_frame,
+                endpoint.first_unanswered_ns,
+                f"{duration(endpoint.first_unanswered_ns - peer.last_ns)} later: the first of"
+                f" {_tries(endpoint.unanswered, endpoint.unanswered_probes)} from {name}",
+            ),
+        ]
+        connection = case.connection
+        if connection.reset_by == by:
+            text = f"{name} gives up with RST"
+            lines.append(case.evidence(connection.reset_frame, connection.reset_ns, text))
+        else:
+            silent = duration(endpoint.last_ns - peer.last_ns)
+            text = f"the last segment from {name}, {silent} into the silence"
+            lines.append(case.evidence(endpoint.last_frame, endpoint.last_ns, text))
+        return lines
+
+    def findings(self, end_ns: int) -> list[Finding]:
+        return [self._finding(group) for group in self._groups.turned()]
+
+    def _finding(self, group: Group) -> Finding:
+        tries = _tries(group.tally["retransmissions"], group.tally["probes"])
+        sentences = [
+            f"{group.who()} fell silent on {group.connections()} with {group.they()}: no answer to {tries},"
+            f" for {span(group.least_ns, group.most_ns)}, since {moment(group.first_ns)}."
+        ]
+        if group.tally["reset"]:
+            ended = part(group.tally["reset"], group.count)
+            sentences.append(f"{ended} ended by RST of the side that waited.")
+        sentences.append(TEXTS[KIND].meaning)
+        return group.finding(KIND, "warning", " ".join(sentences), remedy(TEXTS[KIND], ""))
+
+
+def _tries(retransmissions: int, probes: int) -> str:
+    said = []
+    if retransmissions:
+        said.append(times(retransmissions, "retransmission"))
+    if probes:
+        said.append(times(probes, "keep-alive or window probe"))
+    return " and ".join(said)

@@ -1,0 +1,18 @@
+cimport cython
+from libc.stdint cimport int64_t
+
+from tcptrace_py.tcp.connection cimport Connection
+from tcptrace_py.tcp.endpoint cimport Endpoint
+
+cdef int FIN_UNANSWERED, HALF_CLOSE, HANDSHAKE, RESETS, REUSE, SILENCE, WAITS
+cdef int SYN_RCVD
+
+
+cdef class Suspicion:
+    cdef public int64_t wait_ns
+    cdef public int64_t probes
+
+    @cython.locals(found=int, a=Endpoint, b=Endpoint)
+    cpdef int suspicious(self, Connection connection, int64_t end_ns) except -1
+    @cython.locals(found=int, waited_until_ns=int64_t)
+    cdef int _after_fin(self, Endpoint closer, Endpoint peer, int64_t end_ns) except -1

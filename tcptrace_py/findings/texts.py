@@ -1,0 +1,299 @@
+"""What each kind of finding means and what to do about it, in words for people.
+
+One table: reports print from it, and so does whatever explains a kind by itself. The
+texts are general; the sentence that names the culprit and the numbers comes before them.
+Where they tell what a system does, they tell what Linux does, unless they name another.
+
+In a remedy, ``{filter}`` stands for the ``ss`` filter of the sockets in question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """``title``: a few words. ``meaning``: what it is and what usually causes it.
+    ``remedy``: what to change. ``reference``: where the rules are written.
+    """
+
+    title: str
+    meaning: str
+    remedy: str
+    reference: str
+
+
+TEXTS: dict[str, Text] = {
+    "stuck-close-wait": Text(
+        "sockets stuck in CLOSE_WAIT",
+        "CLOSE_WAIT means: the peer has finished (its FIN was received and acknowledged by the kernel), and"
+        " only the local application's close() can go on from here. So this is that process's doing, not a"
+        " network or kernel fault: each one holds a file descriptor, and no kernel time-out ends CLOSE_WAIT"
+        " (only keep-alive, once the peer is gone altogether, or a RST).",
+        "Mend the application: when read() or recv() returns 0, it must close() the socket, on error paths"
+        " too. Usual causes: a worker blocked or deadlocked before it reads the end of file; a connection"
+        " pool that never checks idle connections; a response body or stream that is not closed; a file"
+        " descriptor also held by a child process (set O_CLOEXEC). Find the process on that host:"
+        " ss -tnp state close-wait '{filter}', and what its threads wait for. Restarting it frees the"
+        " sockets for now. Lowering tcp_fin_timeout or the keep-alive times does not.",
+        "RFC 9293 sections 3.3.2, 3.6 and 3.10.4",
+    ),
+    "stuck-fin-wait-2": Text(
+        "sockets stuck in FIN_WAIT_2",
+        "FIN_WAIT_2 means: this side has closed and the peer acknowledged that, but the peer's own FIN does"
+        " not come. The cause is on the peer's side: its application has not closed (it sits in"
+        " CLOSE_WAIT), or it is gone.",
+        "Mend the peer's application: it must close() after reading the end of file (see"
+        " stuck-close-wait). On this side: if the application has called close(), Linux drops the socket"
+        " after net.ipv4.tcp_fin_timeout (60 s) by itself; if it called shutdown(SHUT_WR) and kept the"
+        " socket, nothing does, so it needs a read time-out of its own and then close(). Look at:"
+        " ss -tnop state fin-wait-2 '{filter}' (no process shown: already orphaned).",
+        "RFC 9293 sections 3.3.2 and 3.6; the time-out is not in the RFC",
+    ),
+    "unacknowledged-fin": Text(
+        "FINs that nobody acknowledges",
+        "The FIN was sent again and again with no answer: the peer was switched off, lost its network, or a"
+        " firewall or NAT between them has forgotten the connection and drops what belongs to it. An"
+        " endpoint that closed first waits in FIN_WAIT_1 (or CLOSING), one that closed second in LAST_ACK;"
+        " data that was still unsent or unacknowledged is lost.",
+        "Find out why the peer is silent: is the host up, was its address moved, does a stateful firewall,"
+        " NAT or load balancer on the way time out idle connections before the endpoints do? Keep-alive"
+        " probes more frequent than that time-out keep its state alive. Linux gives up an orphaned socket"
+        " after tcp_orphan_retries (8 by default, often around 100 s) and frees it; lowering that only"
+        " shortens the wait.",
+        "RFC 9293 section 3.8.3; RFC 1122 section 4.2.3.5",
+    ),
+    "half-close": Text(
+        "half-closed connections that still carry data",
+        "One side finished with shutdown(SHUT_WR) and the other went on sending: TCP allows this, and some"
+        " protocols are built on it. It is worth knowing because proxies, load balancers and many"
+        " applications treat the first FIN as the end of the connection, which then cuts the rest off.",
+        "Nothing, if the protocol means it so. If not: the side that finished first closed before it had"
+        " the whole answer; let it read to the end of file before it shuts down. See that middleboxes on"
+        " the way allow half-closed connections for long enough.",
+        "RFC 9293 section 3.6; RFC 1122 section 4.2.2.13",
+    ),
+    "time-wait-pile": Text(
+        "a pile of sockets in TIME_WAIT",
+        "TIME_WAIT is healthy: the side that closes first keeps the four-tuple for 2MSL, so that late"
+        " segments can not harm the next connection. A pile means many short connections closed by this"
+        " side. It costs little memory, but a client runs out of local ports toward that destination:"
+        " connect() then fails with EADDRNOTAVAIL.",
+        "Open fewer connections: keep-alive and pooling on the client, HTTP keep-alive on the server. A"
+        " client that still runs out of ports: set net.ipv4.tcp_tw_reuse=1 on it (only the connecting side"
+        " gains, and both sides must use TCP timestamps), widen net.ipv4.ip_local_port_range, or spread"
+        " over more destination or source addresses. On Linux TIME_WAIT is a constant 60 s:"
+        " net.ipv4.tcp_fin_timeout does not change it (it bounds orphaned FIN_WAIT_2). tcp_tw_recycle broke"
+        " clients behind NAT and is gone since Linux 4.12. Do not reset connections (SO_LINGER 0) to avoid"
+        " TIME_WAIT: that can lose data. Count them with: ss -tan state time-wait '{filter}'.",
+        "RFC 9293 sections 3.4.2, 3.6 and 3.6.1; RFC 6191",
+    ),
+    "time-wait-reuse": Text(
+        "ports used again while in TIME_WAIT",
+        "A new connection began on a four-tuple whose old connection was still in TIME_WAIT. That is allowed"
+        " if the new SYN is provably newer (a higher sequence number or timestamp); otherwise the other side"
+        " answers with an ACK of the old connection, or not at all, and connecting takes a second or more"
+        " longer, or fails. It happens when the client goes through its local ports in less than 2MSL.",
+        "Nothing, while all are accepted. If they are not: reuse connections instead of opening new ones,"
+        " widen net.ipv4.ip_local_port_range on the client, keep TCP timestamps on at both ends"
+        " (net.ipv4.tcp_timestamps=1), and do not bind clients to a fixed local port.",
+        "RFC 9293 sections 3.6.1 and 3.10.7.4; RFC 6191; RFC 1122 section 4.2.2.13",
+    ),
+    "time-wait-assassination": Text(
+        "TIME_WAIT killed by a RST",
+        "A RST came for a connection in TIME_WAIT and ended it early, so late segments of the old connection"
+        " are no longer kept from the next one on the same ports. Typical: an old duplicate reaches"
+        " TIME_WAIT, its ACK reaches the side that has already forgotten the connection, and that side"
+        " answers with RST; or a peer that closes and then resets. Seldom harmful by itself.",
+        "On the host that holds TIME_WAIT, net.ipv4.tcp_rfc1337=1 makes Linux ignore such RSTs. If the peer"
+        " resets every connection after its close, look there: it closes with unread data, or with"
+        " SO_LINGER 0.",
+        "RFC 1337; RFC 9293 section 3.10.7.4",
+    ),
+    "connection-refused": Text(
+        "connections refused",
+        "The SYN was answered with RST: the host is up and reachable, but nothing listens on that port and"
+        " address, or a firewall rejects with a RST. connect() failed at once with ECONNREFUSED.",
+        "Is the service running, and does it listen on this address and not on 127.0.0.1 only?"
+        " ss -tlnp '{filter}' on the server. If it listens: a firewall's REJECT with tcp-reset, or a load"
+        " balancer without a healthy backend. During a restart, retry with back-off, or let the new process"
+        " inherit the listening socket.",
+        "RFC 9293 sections 3.5.2 and 3.10.7.1",
+    ),
+    "connection-timeout": Text(
+        "connection attempts without an answer",
+        "The SYN was sent and nothing came back: the host is down, the address is wrong, a firewall drops"
+        " the packets, or the way back does not work. A server whose accept queue is full drops SYNs too."
+        " Left alone, Linux gives up with ETIMEDOUT 127 s after the first SYN (tcp_syn_retries=6; 131 s from"
+        " Linux 6.5 on, which retries more often at first); most applications have a shorter connect"
+        " time-out of their own.",
+        "Capture on the server as well. The SYN does not arrive: routing or a firewall before it. It arrives"
+        " and is not answered: a local firewall (nft list ruleset), or a full queue (nstat -az"
+        " TcpExtListenOverflows TcpExtListenDrops; ss -tln shows Recv-Q against Send-Q). It is answered:"
+        " the answer is lost on the way back. Only some attempts of a busy client behind NAT fail: ports or"
+        " conntrack entries are exhausted.",
+        "RFC 9293 section 3.8.3; RFC 1122 section 4.2.3.5",
+    ),
+    "connection-unreachable": Text(
+        "connection attempts answered with ICMP unreachable",
+        "A router, a firewall or the host itself said by ICMP that it can not or will not deliver the SYN."
+        " Linux fails connect() at once on this.",
+        "Go to the host that sent the ICMP error: no route or no such neighbour (is the target up, is its"
+        " address right, does the prefix have a route?), or a rule that rejects (prohibited; iptables REJECT"
+        " says port unreachable by default).",
+        "RFC 1122 sections 3.2.2.1 and 4.2.3.9; RFC 4443 section 3.1; RFC 5461",
+    ),
+    "half-open-handshake": Text(
+        "handshakes that stop half-way",
+        "The SYN+ACK was sent, but the handshake was never completed as far as the server can tell: each one"
+        " holds a place in the server's SYN backlog until it gives up (63 s with tcp_synack_retries=5).",
+        "",
+        "RFC 9293 section 3.5; RFC 4987",
+    ),
+    "stale-syn": Text(
+        "stale SYNs",
+        "A SYN arrived that no living connection attempt stands behind: an old duplicate that was delayed in"
+        " the network, or one of a host that restarted. The handshake's numbers protect against it: the"
+        " server answers, and the client, who knows nothing of it, resets the attempt (or, where the"
+        " connection is alive, the server answers with an ACK and nothing is harmed).",
+        "Nothing, if it is rare. Many of them: a device that duplicates or delays packets (a loop, a failing"
+        " link-aggregation, a mirror that injects), a client that uses one fixed source port, or a host"
+        " that restarts and takes the same ports again.",
+        "RFC 9293 sections 3.5 (figures 8 to 10) and 3.10.7.4; RFC 5961 section 4",
+    ),
+    "reset-abort": Text(
+        "connections aborted by RST",
+        "The connection was cut by RST instead of being closed; the peer's application sees ECONNRESET, and"
+        " data under way may be lost.",
+        "",
+        "RFC 9293 sections 3.5.2 and 3.10.5; RFC 1122 section 4.2.2.13",
+    ),
+    "reset-after-close": Text(
+        "RST after close",
+        "This side had closed, then data still came for which nobody reads any more, and the kernel answered"
+        " with RST. The peer may lose what it had received but not read yet, even data that was sent long"
+        " before the RST: a half-delivered response, a broken upload.",
+        "Let the side that closes first be the one that has nothing more to receive. Before close():"
+        " shutdown(SHUT_WR), read until end of file (with a time-out), then close(). For HTTP servers that"
+        " refuse an upload this is lingering close (nginx lingering_close). If the peer only gave up its"
+        " download, it is harmless.",
+        "RFC 1122 section 4.2.2.13; RFC 9293 section 3.6.1; RFC 2525 section 2.17; RFC 9112 section 9.6",
+    ),
+    "reset-no-connection": Text(
+        "RST from a side that knows no such connection",
+        "The RST carries no ACK, and its number is the acknowledgment of the segment that provoked it: the"
+        " form for a segment that fits no connection. So its sender had lost the connection that the other"
+        " side still believed in: it rebooted or restarted without a FIN that arrived, another machine took"
+        " over the address, or a NAT, firewall or load balancer on the way had let the idle connection"
+        " expire and now rejects it.",
+        "Compare with the times of restarts and fail-overs. If there were none, look at how long the"
+        " connections were silent before: a constant time points to an idle time-out on the way (AWS NLB"
+        " 350 s, Azure 4 min, many firewalls 1 h): set keep-alive below it (TCP_KEEPIDLE, or"
+        " net.ipv4.tcp_keepalive_time with SO_KEEPALIVE), or a shorter idle time in the connection pool.",
+        "RFC 9293 sections 3.5.1 and 3.5.2",
+    ),
+    "stray-reset": Text(
+        "RSTs that changed nothing",
+        "A RST's number did not fit the connection, so its receiver ignored it, or answered with a challenge"
+        " ACK. Late RSTs of an earlier connection look like this, and so do forged ones: someone off the"
+        " path who guesses numbers, or a device that injects RSTs too late.",
+        "Nothing, if it is rare. If it is not: compare TTL and IP identification of these RSTs with the"
+        " endpoint's other segments; if they differ, a device on the way (intrusion prevention, a censor, a"
+        " firewall) or an attacker sends them. Linux counts challenge ACKs: nstat -az TcpExtTCPChallengeACK.",
+        "RFC 5961 section 3; RFC 9293 section 3.5.3",
+    ),
+    "dead-peer": Text(
+        "peers that died without a word",
+        "Data or keep-alive probes were sent again and again and no answer passed, though the connection was"
+        " established: no FIN, no RST. The peer lost power or network, its address moved, or a device on"
+        " the way drops the connection silently. The sending application learns of it late: Linux retries"
+        " data about 15 min (tcp_retries2=15) before ETIMEDOUT, and an application that only reads never"
+        " learns of it without keep-alive.",
+        "Check the peer and the path at that time (host down, fail-over, firewall or NAT state expired,"
+        " an MTU black hole if only full-sized segments go unanswered). Make the application notice sooner:"
+        " TCP_USER_TIMEOUT for data, SO_KEEPALIVE with TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT for idle"
+        " connections (the default first probe is after 2 h), or time-outs in its own protocol.",
+        "RFC 9293 sections 3.8.3 and 3.8.4; RFC 5482; RFC 1122 section 4.2.3.5",
+    ),
+}
+
+#: ``reset-abort`` by cause of reset.
+RESET_ABORT: dict[str, Text] = {
+    "abort": Text(
+        "aborted while established",
+        "Usual reasons: close() with data received but unread (also when the"
+        " process is killed: the kernel then sends RST instead of FIN), SO_LINGER with time 0, a proxy or"
+        " load balancer whose idle time-out ran out, or a device on the way that resets in the name of an"
+        " endpoint.",
+        "On the sender's host: look in its log at these times, for crashes and time-outs. Let it read to"
+        " the end of file before it closes, and take SO_LINGER 0 out. If the connections had been silent"
+        " for a constant time, raise that idle time-out or use keep-alive below it. If the endpoint itself"
+        " did not send the RST (capture there), a device on the way did.",
+        "RFC 9293 section 3.10.5; RFC 1122 section 4.2.2.13; RFC 2525 section 2.17",
+    ),
+    "close_wait_abort": Text(
+        "aborted instead of closed",
+        "The peer had sent its FIN, and in place of a FIN of its own this side sent RST: its application"
+        " closed with received data unread or with SO_LINGER 0, or was killed so.",
+        "Let the application read until end of file and then close(). If it resets on purpose to avoid"
+        " TIME_WAIT: the side that closes second has no TIME_WAIT, so nothing is won.",
+        "RFC 9293 sections 3.6 and 3.10.5; RFC 1122 section 4.2.2.13",
+    ),
+    "timeout": Text(
+        "given up after no answer",
+        "The RST is a consequence: its sender had retransmitted or probed without an answer and gave the"
+        " connection up (keep-alive, TCP_USER_TIMEOUT, or its own time-out). The trouble is the silent peer;"
+        " see dead-peer.",
+        "Find out why the peer did not answer. If the silence is an expected idle state (a suspended laptop,"
+        " a mobile client), the reset is right and nothing needs to change.",
+        "RFC 9293 sections 3.8.3 and 3.8.4; RFC 5482",
+    ),
+}
+
+#: ``half-open-handshake`` by what the numbers say.
+HALF_OPEN: dict[str, Text] = {
+    "unanswered": Text(
+        "the client never acknowledges",
+        "The client's last ACK did not come: it vanished, the SYN's source address was forged, or the"
+        " SYN+ACK does not reach it (asymmetric routing, a firewall that knows only one direction).",
+        "From many addresses with one attempt each: a SYN flood with forged sources;"
+        " net.ipv4.tcp_syncookies=1 (the default) keeps the service reachable, and filtering belongs"
+        " upstream. From few addresses: capture at the client whether the SYN+ACK arrives, and check the way"
+        " back.",
+        "RFC 4987; RFC 9293 section 3.5",
+    ),
+    "accept_queue": Text(
+        "the server ignores the last ACK",
+        "The client did acknowledge and believes the connection open, but the server goes on sending its"
+        " SYN+ACK: typically its accept queue is full, so Linux drops the last ACK (or the ACK is"
+        " lost between here and the server).",
+        "The application does not accept() fast enough: ss -ltn '{filter}' (Recv-Q above Send-Q), nstat -az"
+        " TcpExtListenOverflows. Find what blocks its accept loop; raise the backlog in listen() and"
+        " net.core.somaxconn (the smaller one counts) for bursts only.",
+        "RFC 9293 section 3.10.7.4",
+    ),
+}
+
+
+def _whole(general: Text, by_variant: dict[str, Text]) -> Text:
+    """The text of a kind by itself: the general part, then each variant."""
+    return Text(
+        general.title,
+        " ".join([general.meaning, *(f"If {text.title}: {text.meaning}" for text in by_variant.values())]),
+        " ".join(f"If {text.title}: {text.remedy}" for text in by_variant.values()),
+        general.reference,
+    )
+
+
+#: What a finding of a variant begins with, before the variant's own meaning.
+GENERAL = {kind: TEXTS[kind].meaning for kind in ("reset-abort", "half-open-handshake")}
+TEXTS["reset-abort"] = _whole(TEXTS["reset-abort"], RESET_ABORT)
+TEXTS["half-open-handshake"] = _whole(TEXTS["half-open-handshake"], HALF_OPEN)
+
+
+def remedy(text: Text, socket_filter: str) -> str:
+    """The remedy for sockets that ``socket_filter`` selects in ``ss`` (empty: no filter)."""
+    if socket_filter:
+        return text.remedy.replace("{filter}", socket_filter)
+    return text.remedy.replace(" '{filter}'", "")

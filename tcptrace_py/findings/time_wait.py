@@ -1,0 +1,186 @@
+"""TIME_WAIT: piles of it, and ports used again out of it (S19, S20). Its death by RST is in ``resets.py``."""
+
+from __future__ import annotations
+
+from tcptrace_py.findings.case import Case
+from tcptrace_py.findings.finding import CERTAIN, POSSIBLE, Evidence, Finding, Role, Severity, Subject
+from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.texts import TEXTS, remedy
+from tcptrace_py.findings.wording import duration, moment, socket_name, span
+from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.outcome import handshake_outcome
+from tcptrace_py.tcp.state import ASSUMED, TIME_WAIT
+from tcptrace_py.tcp.time_wait import Pile, TimeWait
+from tcptrace_py.tcp.words import COMPLETE, REFUSED_HANDSHAKE
+from tcptrace_py.wire.address import address_text
+
+PILE_KIND = "time-wait-pile"
+REUSE_KIND = "time-wait-reuse"
+
+#: Part of the ephemeral ports toward one destination from which on running out is near.
+_CRITICAL_SHARE = 0.8
+#: Destinations named in a finding.
+_NAMED = 3
+#: Findings of piles, the largest.
+_PILES = 1000
+#: Reuses whose new connection is awaited, and new connections whose old one is.
+_AWAITED = 10_000
+
+
+class Reuses:
+    """Collects four-tuples used again while in TIME_WAIT, by the client that used them.
+
+    Information while all were accepted; a warning where one was refused or not answered. The
+    count is of reuses; both the old and the new connection are listed.
+    """
+
+    def __init__(self) -> None:
+        self._groups = Groups()
+        #: By id of the new connection: the group, once the old connection was seen, or how it fared.
+        self._awaited: dict[int, Group] = {}
+        self._early: dict[int, str] = {}
+
+    def look(self, case: Case) -> list[str]:
+        connection = case.connection
+        kinds = []
+        if connection.reuse_of >= 0:
+            fate = self._fate(case)
+            group = self._awaited.pop(connection.id, None)
+            if group is not None:
+                group.tally[fate] += 1
+                group.add_id(connection.id)
+                kinds = [REUSE_KIND]
+            elif len(self._early) < _AWAITED:
+                self._early[connection.id] = fate
+        if connection.reused_time_wait:
+            self._take(case)
+            kinds = [REUSE_KIND]
+        return kinds
+
+    def _fate(self, case: Case) -> str:
+        outcome = handshake_outcome(case.connection)
+        if outcome == COMPLETE:
+            # Delayed: the first SYN was not taken, but one of its retransmissions.
+            return "delayed" if case.endpoint(case.client_by).syns > 1 else "accepted"
+        return "refused" if outcome == REFUSED_HANDSHAKE else "failed"
+
+    def _take(self, case: Case) -> None:
+        connection = case.connection
+        by = connection.reused_time_wait
+        entered_ns, entered_frame, basis = 0, 0, ASSUMED
+        for state, ts_ns, frame, entry_basis in case.history(by):
+            if state == TIME_WAIT:
+                entered_ns, entered_frame, basis = ts_ns, frame, entry_basis
+        group = self._groups.of(case, case.client_by)
+        confidence = POSSIBLE if basis == ASSUMED else CERTAIN
+        group.add(case, case.client_by, connection.reused_ns, connection.reused_ns, confidence)
+        if entered_ns:
+            group.measure(max(connection.reused_ns - entered_ns, 0))
+        early = self._early.pop(connection.reused_by, "")
+        if early:
+            group.tally[early] += 1
+            group.add_id(connection.reused_by)
+        elif len(self._awaited) < _AWAITED:
+            self._awaited[connection.reused_by] = group
+        if group.wants_example(connection.id):
+            lines = []
+            if entered_ns:
+                text = f"{case.name(by)} entered TIME_WAIT"
+                lines.append(case.evidence(entered_frame, entered_ns, text))
+            after = f"{duration(connection.reused_ns - entered_ns)} later: " if entered_ns else ""
+            text = f"{after}a new SYN on the same ports (connection {connection.reused_by})"
+            lines.append(case.evidence(connection.reused_frame, connection.reused_ns, text))
+            group.example(connection.id, lines)
+
+    def findings(self, end_ns: int) -> list[Finding]:
+        return [self._finding(group) for group in self._groups.turned()]
+
+    def _finding(self, group: Group) -> Finding:
+        text = TEXTS[REUSE_KIND]
+        tally = group.tally
+        fates = [
+            f"{tally[fate]:,} {said}"
+            for fate, said in (
+                ("accepted", "accepted at once"),
+                ("delayed", "accepted only after SYN retransmissions"),
+                ("refused", "refused"),
+                ("failed", "never completed"),
+            )
+            if tally[fate]
+        ]
+        when = f", {span(group.least_ns, group.most_ns)} after the old close" if group.most_ns >= 0 else ""
+        sentences = [
+            f"{group.who()} opened {group.connections()} to {group.they()} on ports still in TIME_WAIT{when}."
+        ]
+        if fates:
+            sentences.append(f"Of these: {', '.join(fates)}.")
+        sentences.append(text.meaning)
+        severity: Severity = "warning" if tally["refused"] or tally["failed"] else "info"
+        return group.finding(REUSE_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
+
+
+def pile_findings(time_wait: TimeWait, settings: Settings) -> list[Finding]:
+    """``time-wait-pile``: one finding an address that reached a threshold, the 1,000 largest.
+
+    Critical if one destination took 80 % of the ephemeral ports, else a warning. ``count`` is the
+    most sockets at once; ``connections`` are only examples.
+    """
+    toward: dict[tuple[int, int, int], list[Pile]] = {}
+    for pile in time_wait.destinations():
+        toward.setdefault((pile.ip_version, pile.address_hi, pile.address_lo), []).append(pile)
+    ports_floor = settings.time_wait_pile_share * settings.ephemeral_ports
+    found = []
+    for pile in time_wait.addresses():
+        destinations = toward.get((pile.ip_version, pile.address_hi, pile.address_lo), [])
+        crowded = [there for there in destinations if there.peak >= ports_floor]
+        if pile.peak >= settings.time_wait_pile_sockets or crowded:
+            found.append((pile, destinations, crowded))
+    found.sort(key=lambda one: (-one[0].peak, one[0].ip_version, one[0].address_hi, one[0].address_lo))
+    return [_pile_finding(*one, settings) for one in found[:_PILES]]
+
+
+def _pile_finding(pile: Pile, destinations: list[Pile], crowded: list[Pile], settings: Settings) -> Finding:
+    # Only active openers are counted by destination; small piles toward many are forgotten.
+    actively = sum(there.entered for there in destinations)
+    role: Role = "client" if actively * 2 >= pile.entered else "host"
+    address = address_text(pile.address_hi, pile.address_lo, pile.ip_version)
+    subject = Subject(role, address, None)
+    largest = sorted(destinations, key=lambda there: (-there.peak, there.to_hi, there.to_lo, there.to_port))
+    sentences = [
+        f"{role[0].upper()}{role[1:]} {address} had {pile.peak:,} sockets in TIME_WAIT at once, at"
+        f" {moment(pile.peak_at_ns)}; {pile.entered:,} entered it in the whole capture."
+    ]
+    if role == "host":
+        sentences.append("Mostly it was not the side that opens, so its ports are not at stake.")
+    named = [
+        f"{there.peak:,} toward {socket_name(there.ip_version, there.to_hi, there.to_lo, there.to_port)}"
+        f" ({_percent(there.peak, settings.ephemeral_ports)} of {settings.ephemeral_ports:,} ephemeral ports)"
+        for there in largest[:_NAMED]
+    ]
+    if named:
+        sentences.append(f"Most at once by destination: {', '.join(named)}.")
+    text = TEXTS[PILE_KIND]
+    sentences.append(text.meaning)
+    critical = any(there.peak >= _CRITICAL_SHARE * settings.ephemeral_ports for there in crowded)
+    example = pile.connections[0] if pile.connections else 0
+    frame, source = pile.first_frame & ((1 << 40) - 1), pile.first_frame >> 40
+    return Finding(
+        kind=PILE_KIND,
+        severity="critical" if critical else "warning",
+        subject=subject,
+        count=pile.peak,
+        connections=sorted(pile.connections),
+        first_ns=pile.first_ns,
+        last_ns=pile.last_ns,
+        evidence=[
+            Evidence(example, frame or None, pile.first_ns, f"{address}: the first in TIME_WAIT", source),
+            Evidence(example, None, pile.peak_at_ns, f"{address}: {pile.peak:,} in TIME_WAIT at once"),
+        ],
+        explanation=" ".join(sentences),
+        remedy=remedy(text, ""),
+        confidence="certain",
+    )
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f} %" if whole else "all"

@@ -1,0 +1,109 @@
+"""``unacknowledged-fin``: the peer never answers the FIN (S16, S17)."""
+
+from __future__ import annotations
+
+from tcptrace_py.findings.case import ENDPOINTS, Case, other
+from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding, Severity
+from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.texts import TEXTS, remedy
+from tcptrace_py.findings.wording import duration, part, span, times
+from tcptrace_py.tcp.state import CLOSED, STATE_NAMES, TIMER
+
+KIND = "unacknowledged-fin"
+#: Retransmissions of a FIN without an answer that are too many.
+RETRANSMISSIONS = 3
+
+
+def unanswered_fin(case: Case, by: int) -> bool:
+    """Endpoint ``by`` sent its FIN in vain: three retransmissions, or its clock ran out."""
+    endpoint = case.endpoint(by)
+    peer_by = other(by)
+    if not endpoint.fin_sent or endpoint.fin_acked_frame or case.connection.reset_by == peer_by:
+        return False
+    if case.endpoint(peer_by).packets == 0:
+        # Captured in one direction only: an answer would not have been seen.
+        return False
+    if endpoint.fins > RETRANSMISSIONS and endpoint.unanswered >= RETRANSMISSIONS:
+        return True
+    history = case.history(by)
+    return bool(history) and history[-1][0] == CLOSED and history[-1][3] == TIMER
+
+
+class UnacknowledgedFins:
+    """Collects FINs in vain, by the peer that is silent.
+
+    A warning; only information where it is ``possible`` that the answer was not captured.
+    """
+
+    def __init__(self) -> None:
+        self._groups = Groups()
+
+    def look(self, case: Case) -> list[str]:
+        kinds = []
+        for by in ENDPOINTS:
+            if unanswered_fin(case, by):
+                self._take(case, by)
+                kinds = [KIND]
+        return kinds
+
+    def _take(self, case: Case, by: int) -> None:
+        endpoint = case.endpoint(by)
+        history = case.history(by)
+        # A FIN sent once and never again was probably acknowledged where we did not see it.
+        confidence = LIKELY if endpoint.fins > 1 and endpoint.unanswered else POSSIBLE
+        group = self._groups.of(case, other(by))
+        group.add(case, other(by), endpoint.fin_ns, endpoint.last_fin_ns, confidence)
+        group.measure(endpoint.last_fin_ns - endpoint.fin_ns)
+        gave_up = history[-1][3] == TIMER and history[-1][0] == CLOSED
+        if gave_up:
+            group.tally["gave_up"] += 1
+        waits_in = history[-2] if gave_up and len(history) > 1 else history[-1]
+        group.tally[STATE_NAMES[waits_in[0]]] += 1
+        group.tally["retransmissions"] += endpoint.fins - 1
+        if group.wants_example(case.connection.id):
+            group.example(case.connection.id, self._evidence(case, by, gave_up))
+
+    def _evidence(self, case: Case, by: int, gave_up: bool) -> list[Evidence]:
+        endpoint, peer = case.endpoint(by), case.endpoint(other(by))
+        name, peer_name = case.name(by), case.name(other(by))
+        lines = []
+        if peer.last_ns <= endpoint.fin_ns:
+            lines.append(case.evidence(peer.last_frame, peer.last_ns, f"the last segment from {peer_name}"))
+        lines.append(case.evidence(endpoint.fin_frame, endpoint.fin_ns, f"{name} sent FIN"))
+        if endpoint.fins > 1:
+            lines.append(
+                case.evidence(
+                    endpoint.last_fin_frame,
+                    endpoint.last_fin_ns,
+                    f"{duration(endpoint.last_fin_ns - endpoint.fin_ns)} later: FIN again, the last of"
+                    f" {times(endpoint.fins - 1, 'retransmission')}; no answer from {peer_name}",
+                )
+            )
+        if gave_up:
+            gave_up_ns = case.history(by)[-1][1]
+            lines.append(case.evidence(0, gave_up_ns, f"by now the kernel of {name} will have given up"))
+        return lines
+
+    def findings(self, end_ns: int) -> list[Finding]:
+        return [self._finding(group) for group in self._groups.turned()]
+
+    def _finding(self, group: Group) -> Finding:
+        states = [
+            f"{n:,} in {state}"
+            for state, n in sorted(group.tally.items(), key=lambda item: (-item[1], item[0]))
+            if state in STATE_NAMES
+        ]
+        again = group.tally["retransmissions"]
+        tries = "sent once, and neither an answer nor a retransmission passed here"
+        if again:
+            tries = f"{times(again, 'retransmission')} in all, for {span(group.least_ns, group.most_ns)}"
+        sentences = [
+            f"{group.who()} never acknowledged the FIN of {group.they()} on {group.connections()}: {tries}.",
+            f"The waiting side was left with {', '.join(states)}.",
+        ]
+        if group.tally["gave_up"]:
+            given_up = part(group.tally["gave_up"], group.count)
+            sentences.append(f"{given_up} will have been given up by the waiting side's kernel.")
+        sentences.append(TEXTS[KIND].meaning)
+        severity: Severity = "info" if group.confidence() == "possible" else "warning"
+        return group.finding(KIND, severity, " ".join(sentences), remedy(TEXTS[KIND], ""))

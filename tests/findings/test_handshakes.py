@@ -1,0 +1,214 @@
+"""Refused, unanswered, unreachable, half-open; stale SYNs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from tcptrace_py.wire.segment import Segment
+
+from .stage import Stage, kinds, one
+
+
+def test_refused() -> None:
+    stage = Stage()
+    for number in range(3):
+        c, s = stage.pair(f"10.0.0.9:{40000 + number}", "10.0.0.30:5432")
+        c.syn()
+        s.rst()
+    refused = one(stage.end(), "connection-refused")
+    assert (refused.subject.label(), refused.count) == ("server 10.0.0.30:5432", 3)
+    assert (refused.severity, refused.confidence) == ("warning", "certain")
+    assert refused.explanation.startswith("Server 10.0.0.30:5432 refused 3 connections from client 10.0.0.9.")
+    assert "ss -tlnp 'sport = :5432'" in refused.remedy
+    assert [line.frame for line in refused.evidence] == [1, 2, 3, 4, 5, 6]
+    assert set(stage.kinds.values()) == {("connection-refused",)}
+
+
+def test_a_port_scan_is_one_finding_about_who_scans() -> None:
+    stage = Stage()
+    for port in range(1, 201):
+        c, s = stage.pair("203.0.113.5:40000", f"10.0.0.30:{port}")
+        c.syn()
+        s.rst()
+    c, s = stage.pair("10.0.0.9:40000", "10.0.0.31:80")
+    c.syn()
+    s.rst()
+    findings = stage.end()
+    assert [(found.subject.label(), found.count) for found in findings] == [
+        ("client 203.0.113.5 toward 200 services", 200),
+        ("server 10.0.0.31:80", 1),
+    ]
+    assert findings[0].explanation.startswith("200 services refused 200 connections from client 203.0.113.5")
+
+
+@pytest.mark.parametrize(
+    ("syns", "waits_s", "found"),
+    [(1, 2.9, False), (1, 3.1, True), (2, 1.5, True)],
+)
+def test_timeout_threshold(syns: int, waits_s: float, found: bool) -> None:
+    stage = Stage()
+    c, _ = stage.pair("10.0.0.9:40000", "10.0.0.40:6379")
+    c.syn()
+    for _ in range(syns - 1):
+        stage.wait(1)
+        c.syn()
+    findings = stage.end(at_s=waits_s + 0.001)
+    assert kinds(findings) == ({"connection-timeout"} if found else set())
+    if found:
+        assert findings[0].confidence == ("certain" if syns > 1 else "likely")
+        # A retransmission is due after 1 s: who has not sent one by 3 s does not try any more.
+        tries_on = "It went on when the capture ended." in findings[0].explanation
+        assert tries_on == (syns > 1)
+
+
+@pytest.mark.parametrize(
+    ("retransmissions", "end_s", "who"),
+    [
+        (6, 130, "went on to the kernel's limit (ETIMEDOUT)"),
+        (2, 30, "the application's own connect time-out"),
+        (4, 20, "went on when the capture ended"),
+    ],
+)
+def test_who_gave_up(retransmissions: int, end_s: float, who: str) -> None:
+    stage = Stage()
+    c, _ = stage.pair("10.0.0.9:40000", "10.0.0.40:6379")
+    c.syn()
+    for attempt in range(retransmissions):
+        stage.wait(2**attempt)
+        c.syn()
+    timeout = one(stage.end(at_s=end_s), "connection-timeout")
+    assert who in timeout.explanation
+    assert timeout.evidence[1].frame == retransmissions + 1
+    assert f"SYN number {retransmissions + 1}" in timeout.evidence[1].text
+
+
+@dataclass
+class Unreachable:
+    reason: str
+    reporter_hi: int
+    reporter_lo: int
+
+
+def test_unreachable() -> None:
+    stage = Stage()
+    c, s = stage.pair("10.0.0.9:40000", "10.9.9.9:443")
+    c.syn()
+    stage.frame += 1
+    quoted = Segment()
+    quoted.ts_ns, quoted.frame, quoted.ip_version = stage.at_ns(0.003), stage.frame, 4
+    quoted.src_lo, quoted.src_port, quoted.dst_lo, quoted.dst_port = c.lo, c.port, s.lo, s.port
+    quoted.seq = c.isn
+    stage.tracker.unreachable(Unreachable("host unreachable", 0, 0x0A000001), quoted)
+    unreachable = one(stage.end(), "connection-unreachable")
+    assert unreachable.subject.label() == "server 10.9.9.9:443"
+    assert "ICMP says: host unreachable." in unreachable.explanation
+    assert unreachable.evidence[1].text == "ICMP from 10.0.0.1: host unreachable"
+
+
+@pytest.mark.parametrize(("syn_acks", "end_s", "found"), [(1, 2.9, False), (1, 3.1, True), (2, 1.5, True)])
+def test_half_open_threshold(syn_acks: int, end_s: float, found: bool) -> None:
+    stage = Stage()
+    c, s = stage.pair("198.51.100.7:40000", "10.0.0.20:80")
+    c.syn()
+    s.syn_ack()
+    for _ in range(syn_acks - 1):
+        stage.wait(1)
+        s.syn_ack()
+    findings = stage.end(at_s=end_s + 0.002)
+    assert kinds(findings) == ({"half-open-handshake"} if found else set())
+    if found:
+        assert findings[0].subject.label() == "server 10.0.0.20:80"
+        assert findings[0].severity == "warning"
+
+
+def test_syn_flood_is_about_the_server_attacked() -> None:
+    stage = Stage()
+    for number in range(3000):
+        c, s = stage.pair(f"198.{number >> 8 & 255}.{number & 255}.7:40000", "10.0.0.20:80")
+        c.syn()
+        s.syn_ack()
+    flood = one(stage.end(at_s=30), "half-open-handshake")
+    assert (flood.subject.label(), flood.count, flood.severity) == ("server 10.0.0.20:80", 3000, "critical")
+    assert len(flood.connections) == 1000
+    assert "client addresses" in flood.explanation
+    assert "a SYN flood, most likely" in flood.explanation
+
+
+def test_few_sources_are_no_flood() -> None:
+    stage = Stage()
+    for number in range(300):
+        c, s = stage.pair(f"198.51.100.{number % 2}:{40000 + number}", "10.0.0.20:80")
+        c.syn()
+        s.syn_ack()
+    many = one(stage.end(at_s=30), "half-open-handshake")
+    assert "150 attempts for each source" in many.explanation
+
+
+def test_full_accept_queue() -> None:
+    stage = Stage()
+    c, s = stage.pair("10.0.0.9:40000", "10.0.0.20:80")
+    c.syn()
+    s.syn_ack()
+    c.ack()
+    for _ in range(3):
+        stage.wait(1)
+        s.syn_ack()
+    full = one(stage.end(at_s=10), "half-open-handshake")
+    assert "TcpExtListenOverflows" in full.remedy
+    assert full.explanation.startswith("Server 10.0.0.20:80 does not take up 1 connection that client 10.0")
+    assert [line.frame for line in full.evidence] == [1, 2, 3, 6]
+    assert full.confidence == "likely"
+
+
+def test_third_ack_lost_once_finds_nothing() -> None:
+    stage = Stage()
+    c, s = stage.pair("10.0.0.9:40000", "10.0.0.20:80")
+    c.syn()
+    s.syn_ack()
+    c.ack()
+    stage.wait(1)
+    s.syn_ack()
+    c.ack()
+    assert stage.end(at_s=10) == []
+
+
+def test_stale_syn_refused_by_the_client() -> None:
+    stage = Stage()
+    old, s = stage.pair("10.0.0.9:40000", "10.0.0.20:80")
+    old.syn()
+    s.syn_ack()
+    old.bare_rst()
+    c, s = stage.pair("10.0.0.9:40000", "10.0.0.20:80")
+    c.isn, s.isn = 7_000_000, 8_000_000
+    c.syn()
+    s.syn_ack()
+    c.ack()
+    stale = one(stage.end(at_s=10), "stale-syn")
+    assert (stale.subject.label(), stale.severity) == ("client 10.0.0.9 toward 10.0.0.20:80", "info")
+    assert (stale.connections, stale.confidence) == ([0], "likely")
+    assert [line.frame for line in stale.evidence] == [1, 2, 3, 4]
+
+
+def test_attempt_given_up_by_its_client_finds_nothing() -> None:
+    stage = Stage()
+    c, s = stage.pair("10.0.0.9:40000", "10.0.0.20:80")
+    c.syn()
+    s.syn_ack()
+    c.bare_rst()
+    assert stage.end(at_s=100) == []
+
+
+def test_stale_syn_in_a_living_connection() -> None:
+    stage = Stage()
+    c, s = stage.established("10.0.0.9:40000", "10.0.0.20:80")
+    nxt, isn = c.nxt, c.isn
+    c.isn = isn + 50_000_000
+    c.syn()
+    c.nxt, c.isn = nxt, isn
+    s.ack()
+    c.data(100)
+    s.ack()
+    stale = one(stage.end(at_s=10), "stale-syn")
+    assert (stale.confidence, [line.frame for line in stale.evidence]) == ("possible", [8])

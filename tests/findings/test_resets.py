@@ -1,0 +1,197 @@
+"""RSTs by cause, and silent peers."""
+
+from __future__ import annotations
+
+import pytest
+
+from tcptrace_py.settings import Settings
+
+from .stage import Stage, kinds, one
+
+CLIENT, SERVER = "10.0.0.9:51324", "10.0.0.20:8080"
+
+
+def test_abort() -> None:
+    stage = Stage()
+    _, s = stage.established(CLIENT, SERVER)
+    s.rst()
+    abort = one(stage.end(), "reset-abort")
+    assert (abort.subject.label(), abort.severity, abort.confidence) == (
+        "server 10.0.0.20:8080",
+        "warning",
+        "certain",
+    )
+    assert abort.explanation.startswith("Server 10.0.0.20:8080 aborted 1 connection with client 10.0.0.9 by")
+    assert [line.frame for line in abort.evidence] == [3, 8]
+
+
+def test_abort_after_a_constant_silence_looks_like_an_idle_timeout() -> None:
+    stage = Stage()
+    for number in range(3):
+        _, s = stage.established(f"10.0.0.9:{51324 + number}", SERVER)
+        stage.wait(60)
+        s.rst()
+    abort = one(stage.end(), "reset-abort")
+    assert "no data for 60.0 s: always about as long, so probably an idle time-out." in abort.explanation
+    assert "60.0 s without data before" in abort.evidence[1].text
+
+
+def test_abort_at_once_after_the_handshake() -> None:
+    stage = Stage()
+    c, s = stage.pair(CLIENT, SERVER)
+    c.syn()
+    s.syn_ack()
+    c.ack()
+    s.rst()
+    abort = one(stage.end(), "reset-abort")
+    assert "tcp_abort_on_overflow" in abort.explanation
+
+
+def test_causes_have_findings_of_their_own() -> None:
+    stage = Stage()
+    _, s = stage.established(CLIENT, SERVER)
+    s.rst()
+    c, s = stage.established("10.0.0.9:51325", SERVER)
+    c.fin()
+    s.ack()
+    s.rst()
+    aborts = [found for found in stage.end() if found.kind == "reset-abort"]
+    assert [found.subject.label() for found in aborts] == ["server 10.0.0.20:8080"] * 2
+    assert sorted("instead of closing" in found.explanation for found in aborts) == [False, True]
+
+
+@pytest.mark.parametrize(("peer_closed_too", "severity"), [(False, "warning"), (True, "info")])
+def test_reset_after_close(peer_closed_too: bool, severity: str) -> None:
+    stage = Stage()
+    c, s = stage.established(CLIENT, SERVER)
+    c.fin()
+    s.ack()
+    if peer_closed_too:
+        s.fin()
+    else:
+        s.data(1000)
+    c.rst()
+    after = one(stage.end(), "reset-after-close")
+    assert (after.subject.label(), after.severity) == ("client 10.0.0.9 toward 10.0.0.20:8080", severity)
+
+
+def test_no_connection() -> None:
+    stage = Stage()
+    c, s = stage.established(CLIENT, SERVER)
+    stage.wait(350)
+    c.data(100)
+    s.bare_rst()
+    lost = one(stage.end(), "reset-no-connection")
+    assert (lost.subject.label(), lost.confidence) == ("server 10.0.0.20:8080", "likely")
+    assert "Before the RST there was no data for 5 min 50 s." in lost.explanation
+    assert "TCP_KEEPIDLE" in lost.remedy
+    assert lost.evidence[-1].frame == 9
+    assert "5 min 50 s without data before" in lost.evidence[-1].text
+
+
+def test_stray_reset() -> None:
+    stage = Stage()
+    c, s = stage.established(CLIENT, SERVER)
+    s.send(0x14, seq=s.nxt + 900_000_000)
+    c.data(10)
+    s.ack()
+    stray = one(stage.end(), "stray-reset")
+    assert stray.subject.label() == "server 10.0.0.20:8080"
+    assert (stray.severity, stray.confidence) == ("info", "certain")
+    assert [line.frame for line in stray.evidence] == [8]
+
+
+def test_many_stray_resets_are_a_warning() -> None:
+    stage = Stage()
+    _, s = stage.established(CLIENT, SERVER)
+    for attempt in range(10):
+        s.send(0x14, seq=s.nxt + 900_000_000 + attempt)
+    stray = one(stage.end(), "stray-reset")
+    assert (stray.severity, stray.count) == ("warning", 1)
+    assert "10 RSTs" in stray.explanation
+
+
+def test_resets_of_many_clients_are_about_their_service() -> None:
+    stage = Stage()
+    for number in range(10):
+        c, _ = stage.established(f"10.0.1.{number}:40000", SERVER)
+        c.rst()
+    abort = one(stage.end(), "reset-abort")
+    assert (abort.subject.label(), abort.count) == ("server 10.0.0.20:8080", 10)
+    assert abort.explanation.startswith("10 clients aborted 10 connections with server 10.0.0.20:8080 by RST")
+
+
+def test_nine_clients_are_nine_findings() -> None:
+    stage = Stage()
+    for number in range(9):
+        c, _ = stage.established(f"10.0.1.{number}:40000", SERVER)
+        c.rst()
+    assert [found.subject.role for found in stage.end()] == ["client"] * 9
+
+
+@pytest.mark.parametrize(("tries", "found"), [(2, False), (3, True)])
+@pytest.mark.parametrize("probe", [False, True])
+def test_dead_peer(tries: int, found: bool, probe: bool) -> None:
+    stage = Stage()
+    c, _ = stage.established(CLIENT, SERVER)
+    stage.wait(20)
+    if not probe:
+        c.data(250)
+    for _ in range(tries):
+        stage.wait(10)
+        if probe:
+            c.probe()
+        else:
+            c.again(250)
+    findings = stage.end()
+    assert kinds(findings) == ({"dead-peer"} if found else set())
+    if found:
+        assert (findings[0].subject.label(), findings[0].confidence) == ("server 10.0.0.20:8080", "likely")
+        assert findings[0].evidence[0].frame == 6
+        assert ("3 keep-alive" if probe else "3 retransmissions") in findings[0].explanation
+
+
+def test_dead_peer_threshold_is_a_setting() -> None:
+    stage = Stage(Settings(dead_peer_probes=5))
+    c, _ = stage.established(CLIENT, SERVER)
+    c.data(250)
+    for _ in range(4):
+        stage.wait(1)
+        c.again(250)
+    assert stage.end() == []
+
+
+def test_a_peer_that_answers_late_is_not_dead() -> None:
+    stage = Stage()
+    c, s = stage.established(CLIENT, SERVER)
+    c.data(250)
+    for _ in range(5):
+        stage.wait(1)
+        c.again(250)
+    s.ack()
+    assert stage.end() == []
+
+
+def test_reset_after_silence_is_told_once() -> None:
+    stage = Stage()
+    c, _ = stage.established(CLIENT, SERVER)
+    for _ in range(5):
+        stage.wait(10)
+        c.probe()
+    c.rst()
+    dead = stage.end()
+    assert [found.kind for found in dead] == ["dead-peer"]
+    assert "It ended by RST of the side that waited." in dead[0].explanation
+
+
+def test_retransmissions_seen_from_one_side_only() -> None:
+    stage = Stage()
+    c, s = stage.pair(CLIENT, SERVER)
+    c.syn()
+    s.nxt = s.isn + 1
+    c.ack()
+    c.data(100)
+    for _ in range(4):
+        stage.wait(1)
+        c.again(100)
+    assert stage.end() == []
