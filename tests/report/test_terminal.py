@@ -1,0 +1,341 @@
+"""The terminal report at several widths, in a pipe, and where there is no Unicode."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from tcptrace_py.findings.finding import Evidence, Subject
+from tcptrace_py.findings.texts import TEXTS
+from tcptrace_py.report.model import Report, Skipped, Source
+from tcptrace_py.report.terminal import render
+from tcptrace_py.report.terminal_text import amount, latency
+from tests.report.scenes import (
+    BEGIN_NS,
+    Scene,
+    capture,
+    finding,
+    finish,
+    healthy_report,
+    sick_report,
+    sick_scene,
+)
+
+
+def shown(report: Report, width: int = 80, *, top: int = 10, connections: bool = False) -> str:
+    """What comes out of a pipe."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    render(report, Console(file=stream, width=width), top=top, connections=connections)
+    stream.flush()
+    stream.seek(0)
+    return stream.read()
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+SICK_AT_80 = """\
+1 critical, 1 warning in sick.pcap: 6 connections, 6,120 packets, 61.2 s
+It begins at 2024-05-01 12:00:00.000 UTC; +times count from there.
+
+CRITICAL  stuck-close-wait: server 10.0.0.20:8080, 3 connections, since +2.1 s
+WARNING   connection-refused: server 10.0.0.20:9090, 1 connection, since +2.1 s
+
+CRITICAL  sockets stuck in CLOSE_WAIT: server 10.0.0.20:8080, 3 connections
+  when    from +2.1 s (2024-05-01 12:00:02.100 UTC) to +61.0 s
+  what    Server 10.0.0.20:8080 got FIN and did not close its own side.
+  proof   frame 1203 +2.100123 s connection 0: 10.0.0.9:40000 sent FIN
+          +61.200000 s connection 0: the capture ends: still in CLOSE_WAIT
+  do      Mend the application: when recv() returns 0, it must close() the
+          socket.
+  in      connections 0, 1, 2 (stuck-close-wait, certain)
+"""
+
+SUMMARY_AT_80 = """
+Summary
+  handshakes  5 complete, 1 refused
+  closes      3 half closed, 2 four way, 1 reset
+  CLOSE_WAIT  3 stuck, 3 there at the end, longest 59.2 s
+  TIME_WAIT   2 entered, at most 2 at once, at +5.0 s
+  resets      1: 1 refused
+
+States at the end of the capture
+  state       clients  servers
+  CLOSED            3        3
+  FIN_WAIT_2        3        0
+  CLOSE_WAIT        0        3
+
+Services
+  server          conns  failed  reset  stuck     in      out  opens in
+  10.0.0.20:8080      5       0      0      3  600 B  20.5 kB   19.0 ms
+  10.0.0.20:9090      1       1      1      0    0 B      0 B
+"""
+
+CONNECTIONS_AT_80 = """
+Connections (2 of 6, those with findings first)
+  #0  10.0.0.9:40000 → 10.0.0.20:8080  stuck-close-wait
+      client FIN_WAIT_2?, server CLOSE_WAIT; handshake complete; close half
+      closed by client; 120 B sent, 4.1 kB received; 1.0 s
+  #1  10.0.0.9:40001 → 10.0.0.20:8080  stuck-close-wait
+      client FIN_WAIT_2?, server CLOSE_WAIT; handshake complete; close half
+      closed by client; 120 B sent, 4.1 kB received; 1.0 s
+  ? presumed: nothing proves that it arrived
+  4 more; a larger --top shows them
+"""
+
+HEALTHY_AT_40 = """\
+No findings in healthy.pcap: 1
+  connection, 10 packets, 2.0 s
+It begins at 2024-05-01 12:00:00.000
+  UTC; +times count from there.
+
+Summary
+  handshakes  1 complete
+  closes      1 four way
+  CLOSE_WAIT  0 stuck, 0 there at the
+              end, longest 99 ms
+  TIME_WAIT   2 entered, at most 2 at
+              once, at +5.0 s
+  resets      none
+
+States at the end of the capture
+  state   clients  servers
+  CLOSED        1        1
+
+Services
+  10.0.0.20:8080
+    1 conns, 0 failed, 0 reset, 0 stuck,
+    120 B in, 4.1 kB out, opens in 11.0
+    ms
+
+Nothing is wrong as far as these packets
+  show. They do not show what
+  applications did, what was never
+  captured, or what came before and
+  after.
+Stuck sockets can not be told in less
+  than 10.0 s of capture.
+"""
+
+
+def stripped(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.split("\n"))
+
+
+def test_the_worst_comes_first() -> None:
+    assert shown(sick_report()).startswith(SICK_AT_80)
+
+
+def test_then_the_counts() -> None:
+    assert stripped(shown(sick_report())).endswith(SUMMARY_AT_80)
+
+
+def test_connections_with_findings_come_first() -> None:
+    text = stripped(shown(sick_report(), top=2, connections=True))
+    assert text.endswith(CONNECTIONS_AT_80)
+
+
+def test_a_healthy_capture_says_so_and_what_it_can_not_know() -> None:
+    assert stripped(shown(healthy_report(), 40)) == HEALTHY_AT_40
+
+
+def test_a_wide_terminal_has_a_table_of_connections() -> None:
+    text = shown(sick_report(), 200, connections=True)
+    row = next(line for line in text.splitlines() if line.startswith("   5 "))
+    assert (
+        row.split()
+        == (
+            "5 10.0.0.9:40005 10.0.0.20:9090 CLOSED? CLOSED refused 0 B 0 B 1 ms"
+            " reset by server (RST refused by server, frame 102) connection-refused"
+        ).split()
+    )
+
+
+@pytest.mark.parametrize("width", [20, 40, 79, 80, 81, 120, 200])
+def test_no_line_is_longer_than_the_terminal(width: int) -> None:
+    for text in (shown(sick_report(), width, connections=True), shown(healthy_report(), width)):
+        # The table of states, the widest thing that does not fold, takes 30 columns.
+        assert max(len(line.rstrip()) for line in text.splitlines()) <= max(width, 30)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_width_hides_a_fact(width: int) -> None:
+    text = flat(shown(sick_report(), width, connections=True))
+    assert "…" not in text
+    for fact in (
+        "10.0.0.20:8080",
+        "10.0.0.9:40005",
+        "frame 1203 +2.100123 s connection 0: 10.0.0.9:40000 sent FIN",
+        "it must close() the socket.",
+        "from +2.1 s (2024-05-01 12:00:02.100 UTC) to +61.0 s",
+        "longest 59.2 s",
+        "reset by server (RST refused by server, frame 102)",
+    ):
+        assert fact in text
+
+
+def test_a_pipe_gets_no_escape_codes() -> None:
+    assert "\x1b" not in shown(sick_report(), connections=True)
+
+
+def test_a_terminal_gets_colours_and_no_color_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    coloured = io.StringIO()
+    render(sick_report(), Console(file=coloured, width=80, force_terminal=True, color_system="standard"))
+    assert "\x1b[1;37;41mCRITICAL" in coloured.getvalue()
+    bare = io.StringIO()
+    console = Console(file=bare, width=80, force_terminal=True, color_system="standard", no_color=True)
+    render(sick_report(), console)
+    assert "CRITICAL" in bare.getvalue()
+    assert all(code not in bare.getvalue() for code in ("[31m", "41m", "[33m", "37;"))
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_unicode(encoding: str) -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    report = finish(
+        sick_scene(),
+        [finding("stale-syn", "info", explanation="before → after… “quoted” – 5 µs")],
+        capture(path="größe.pcap"),
+    )
+    render(report, Console(file=stream, width=100), connections=True)
+    stream.flush()
+    text = raw.getvalue().decode(encoding)
+    assert "before -> after..." in text and "\\u201cquoted\\u201d - 5 us" in text
+    assert ("größe.pcap" if encoding == "latin-1" else "gr\\xf6\\xdfe.pcap") in text
+    assert "10.0.0.9:40000 -> 10.0.0.20:8080" in text
+
+
+def test_captured_text_is_neither_markup_nor_control() -> None:
+    hostile = "[bold red]x[/] :smile: \x1b[2J\r\x07\u202e\t[link=http://a]"
+    escaped = "[bold red]x[/] :smile: \\x1b[2J\\r\\x07\\u202e\\t[link=http://a]"
+    report = finish(
+        sick_scene(),
+        [
+            finding(
+                "stale-syn",
+                "info",
+                explanation=hostile,
+                remedy=hostile,
+                evidence=[Evidence(0, 1, BEGIN_NS, hostile)],
+                subject=Subject("client", "10.0.0.9", None, hostile),
+            ),
+        ],
+        capture(path=hostile, warnings=[hostile]),
+    )
+    text = shown(report, 200, connections=True)
+    assert text.count(escaped) == 6
+    assert not any(ord(c) < 32 and c != "\n" for c in text) and "\u202e" not in text
+
+
+def test_what_went_wrong_with_the_input_stands_near_the_top() -> None:
+    report = finish(
+        sick_scene(),
+        [finding("stuck-close-wait", "critical", 3)],
+        capture(
+            complete=False,
+            warnings=["sick.pcap: cut off in packet 6121"],
+            skipped=Skipped(truncated=7, malformed=1),
+            dropped_by_kernel=12,
+        ),
+    )
+    assert shown(report).splitlines()[2:7] == [
+        "INCOMPLETE: the input could be read only in part.",
+        "note: sick.pcap: cut off in packet 6121",
+        "note: the kernel dropped 12 packets before they were captured",
+        "note: 7 packets cut before the end of the TCP header (snap length)",
+        "note: 1 malformed packet left out",
+    ]
+
+
+def test_a_capture_without_tcp() -> None:
+    info = capture(path="-", packets=3, tcp_segments=0, skipped=Skipped(not_tcp=3))
+    assert shown(finish(Scene(), [], info)).splitlines()[0] == "No TCP in standard input: 3 packets, 61.2 s"
+    info = capture(packets=0, tcp_segments=0, first_ns=None, last_ns=None)
+    assert shown(finish(Scene(), [], info)) == "No TCP in sick.pcap: 0 packets\n"
+
+
+def test_several_files_are_named_where_a_frame_is_of_the_second() -> None:
+    sources = [Source(name, "pcap", ["ETHERNET"], 10, 100) for name in ("a.pcap", "b.pcap")]
+    evidence = [Evidence(0, 5, BEGIN_NS, "FIN", source=1)]
+    text = shown(
+        finish(sick_scene(), [finding("stale-syn", "info", evidence=evidence)], capture(sources=sources))
+    )
+    assert text.startswith("1 info in 2 files: ")
+    assert "frame 5 of b.pcap +0.000000 s connection 0: FIN" in text
+
+
+def test_top_limits_and_says_what_it_left_out() -> None:
+    findings = [finding("stuck-close-wait", "critical", 3), finding("stale-syn", "info", 1)]
+    findings.append(finding("reset-abort", "warning", 2))
+    text = shown(finish(sick_scene(), findings, capture()), top=1)
+    assert "and 2 more (1 warning, 1 info); a larger --top shows them" in text
+    assert "Services (1 of 2)" in text and "10.0.0.20:9090" not in text
+    assert "1 more; a larger --top shows them" in text
+
+
+def test_much_evidence_and_many_connections_are_counted() -> None:
+    evidence = [Evidence(n, n, BEGIN_NS, "FIN") for n in range(1, 8)]
+    one = finding("stale-syn", "info", 30, evidence=evidence, confidence="likely")
+    text = flat(shown(finish(sick_scene(), [one], capture())))
+    assert "and 3 more in the JSON report" in text
+    assert "connections 0, 1, 2, 3, 4, 5, 6, 7 and 22 more in the JSON report" in text
+    assert "likely: it rests on a delivery that we presume" in text
+
+
+def test_a_finding_that_names_only_some_connections_says_so() -> None:
+    pile = finding("time-wait-pile", "warning", 1100, connections=[0, 1, 2])
+    text = flat(shown(finish(sick_scene(), [pile], capture())))
+    assert "1,100 sockets at once" in text
+    assert "among others connections 0, 1, 2 (time-wait-pile, certain)" in text
+
+
+def test_general_advice_is_given_once() -> None:
+    meaning = TEXTS["stuck-close-wait"].meaning
+    findings = [
+        finding(
+            "stuck-close-wait",
+            "critical",
+            count,
+            port,
+            explanation=f"{count} are stuck. {meaning}",
+            remedy=f"Look: ss -tn 'sport = :{port}', and close().",
+        )
+        for count, port in ((3, 8080), (2, 9090))
+    ]
+    text = flat(shown(finish(sick_scene(), findings, capture())))
+    assert text.count(meaning) == 1
+    assert f"3 are stuck. {meaning}" in text and "what 2 are stuck. proof" in text
+    assert "Look: ss -tn 'sport = :8080', and close()." in text
+    assert "do as for server 10.0.0.20:8080 above" in text
+
+
+@pytest.mark.parametrize(
+    ("n", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (99_949, "99.9 kB"),
+        (99_951, "100 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1.0 MB"),
+        (5 * 10**15, "5000 TB"),
+    ],
+)
+def test_amounts(n: int, text: str) -> None:
+    assert amount(n) == text
+
+
+def test_latencies() -> None:
+    assert [latency(s) for s in (0.0, 0.00023, 0.0124, 0.412, 3.1)] == [
+        "0.0 ms",
+        "0.2 ms",
+        "12.4 ms",
+        "412 ms",
+        "3.1 s",
+    ]
