@@ -1,0 +1,129 @@
+"""The command line. It only wires: arguments in, the library called, a writer called, a status out.
+
+Commands load when they are used, so that ``--version`` and a shell's completion stay quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from tcptrace_py.cli.outcome import (
+    DEFECT,
+    FINE,
+    INTERRUPTED,
+    PROGRAM,
+    USAGE,
+    complain,
+    reason,
+    silence_stdout,
+)
+
+#: Command name: the module that defines it under the same name, dashes made underscores.
+COMMANDS = {
+    "analyze": "tcptrace_py.cli.analyze",
+}
+_COMPLETION_VARIABLE = "_TCPTRACE_PY_COMPLETE"
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when one is looked up."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = getattr(import_module(module), cmd_name.replace("-", "_"))
+        return command
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
+    if not asked or ctx.resilient_parsing:
+        return
+    from platform import python_implementation, python_version
+
+    from tcptrace_py import __version__
+    from tcptrace_py.engine import engine
+
+    implementation = python_implementation().replace("CPython", "Python")
+    click.echo(f"{PROGRAM} {__version__} ({engine()} engine, {implementation} {python_version()})")
+    ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit status: 0 fine, 1 a gate failed, 2 wrong usage or a target that can not be written, "
+    "3 input that could not be read or only in part (what was read is still reported).",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and which engine runs, and exit.",
+)
+def program() -> None:
+    """Replay both endpoints' TCP states from captured packets: who leaks sockets, who resets whom, why."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line on ``arguments`` (default: those of the process) and returns the exit status.
+
+    See `tcptrace_py.cli.outcome` for the statuses. A reader of standard output
+    that goes away (``| head``) ends the output quietly and does not count as a failure.
+    """
+    try:
+        return _invoke(list(sys.argv[1:] if arguments is None else arguments))
+    except BrokenPipeError:
+        # Only help and version come here: a report's output has its own answer.
+        silence_stdout()
+        return FINE
+    except KeyboardInterrupt:
+        if sys.stderr is not None and sys.stderr.isatty():
+            # The terminal has echoed ^C at the start of the line.
+            click.echo(err=True)
+        complain("interrupted")
+        silence_stdout()
+        return INTERRUPTED
+    except OSError as error:
+        complain(f"{error.filename or 'standard output'}: {reason(error)}")
+        silence_stdout()
+        return USAGE
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        complain("this is a defect of tcptrace-py, not of the capture; please report the lines above")
+        return DEFECT
+
+
+def _invoke(arguments: list[str]) -> int:
+    # click's own `main` would answer Ctrl-C and a broken pipe in its own way.
+    instruction = os.environ.get(_COMPLETION_VARIABLE)
+    if instruction:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(program, {}, PROGRAM, _COMPLETION_VARIABLE, instruction)
+    try:
+        with program.make_context(PROGRAM, arguments) as ctx:
+            status = program.invoke(ctx)
+            return status if isinstance(status, int) else FINE
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.UsageError as error:
+        error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        complain(error.format_message())
+        return error.exit_code
+    except click.Abort:
+        raise KeyboardInterrupt from None

@@ -1,0 +1,22 @@
+cimport cython
+from libc.stdint cimport int64_t
+
+from tcptrace_py.capture.batch cimport FrameBatch
+from tcptrace_py.tcp.tracker cimport Tracker
+from tcptrace_py.wire.decoder cimport Decoder
+from tcptrace_py.wire.segment cimport Segment
+
+cdef int ICMP_ERROR, TCP
+
+
+cdef class Replay:
+    cdef public Decoder decoder
+    cdef public Tracker tracker
+    cdef public int64_t packets
+    cdef public int64_t first_ns
+    cdef public int64_t last_ns
+
+    @cython.locals(decoder=Decoder, tracker=Tracker, segment=Segment, i=Py_ssize_t, code=int)
+    cpdef object run(self, FrameBatch batch, int64_t source, Py_ssize_t lo, Py_ssize_t hi)
+    @cython.locals(quoted=Segment)
+    cdef object _icmp_error(self, int64_t ts_ns, int64_t frame)

@@ -1,0 +1,62 @@
+"""Replays frames through the decoder into the tracker: the loop that every packet goes through.
+
+Compiled (see ``replay.pxd``).
+"""
+
+from __future__ import annotations
+
+from tcptrace_py.capture.batch import FrameBatch
+from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.tracker import Tracker
+from tcptrace_py.wire.decoder import Decoder
+from tcptrace_py.wire.result import ICMP_ERROR, TCP
+from tcptrace_py.wire.segment import Segment
+
+
+class Replay:
+    """A decoder and a tracker, one behind the other."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.decoder = Decoder()
+        self.tracker = Tracker(settings)
+        self.packets = 0
+        self.first_ns = 0
+        self.last_ns = 0
+
+    def run(self, batch: FrameBatch, source: int, lo: int, hi: int) -> None:
+        """Frames ``lo <= i < hi`` of a batch from ``source``."""
+        decoder = self.decoder
+        tracker = self.tracker
+        segment = decoder.segment
+        decoder.begin(batch, source)
+        try:
+            for i in range(lo, hi):
+                if self.packets == 0 or batch.ts_ns[i] < self.first_ns:
+                    self.first_ns = batch.ts_ns[i]
+                if batch.ts_ns[i] > self.last_ns:
+                    self.last_ns = batch.ts_ns[i]
+                self.packets += 1
+                code = decoder.decode(batch, i)
+                if code == TCP:
+                    tracker.segment(segment)
+                elif code == ICMP_ERROR:
+                    self._icmp_error(segment.ts_ns, segment.frame)
+        finally:
+            decoder.end()
+
+    def _icmp_error(self, ts_ns: int, frame: int) -> None:
+        error = self.decoder.icmp_error
+        if error is None or not error.fails_attempt:
+            return
+        quoted = Segment()
+        quoted.ts_ns = ts_ns
+        quoted.frame = frame
+        quoted.ip_version = error.ip_version
+        quoted.src_hi = error.src_hi
+        quoted.src_lo = error.src_lo
+        quoted.src_port = error.src_port
+        quoted.dst_hi = error.dst_hi
+        quoted.dst_lo = error.dst_lo
+        quoted.dst_port = error.dst_port
+        quoted.seq = error.seq
+        self.tracker.unreachable(error, quoted)
