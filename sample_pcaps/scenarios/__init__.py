@@ -1,0 +1,1 @@
+"""The scenarios that the sample captures are made from, one file a family."""

@@ -1,0 +1,1 @@
+"""What the captures in ``sample_pcaps`` must be diagnosed as."""
