@@ -20,8 +20,12 @@ SOURCES := $(shell find tcptrace_py -name '*.py' -o -name '*.pxd')
 run: $(VENV)/built
 	@$(BIN)/tcptrace-py analyze "$(PCAP)"
 
-# The full run comes last, so that its closing line is the last line.
-test: test-pure test-compiled
+# Both runs, whatever the first one says. The full one comes last, so that its closing line is the last line.
+test: $(VENV)/built $(VENV)/tools
+	@status=0; \
+	$(MAKE) --no-print-directory test-pure || status=1; \
+	$(MAKE) --no-print-directory test-compiled || status=1; \
+	exit $$status
 
 test-pure: $(VENV)/built $(VENV)/tools
 	TCPTRACE_PY_PURE=1 $(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)

@@ -136,8 +136,7 @@ class CloseWaits:
                 case.evidence(
                     stay.next_frame,
                     stay.end_ns,
-                    f"{stayed} later: {what}"
-                    + (f" from {name}" if stay.next_state == LAST_ACK else ""),
+                    f"{stayed} later: {what}" + (f" from {name}" if stay.next_state == LAST_ACK else ""),
                 )
             )
             return lines

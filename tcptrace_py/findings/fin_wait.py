@@ -112,5 +112,3 @@ class FinWaits:
             " ".join(sentences),
             remedy(TEXTS[KIND], group.socket_filter()),
         )
-
-

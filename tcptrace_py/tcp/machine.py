@@ -274,7 +274,13 @@ class Machine:
             if connection.reset_frame and connection.reset_frame == self.journal.frame(sender.last):
                 if segment.ts_ns - connection.reset_ns > _RST_GRACE_NS:
                     self.withdraw(sender)
-                    if receiver.state != CLOSED:
+                    if sender.state == TIME_WAIT:
+                        # It ignores RST there (RFC 1337 section 3).
+                        self._stray(
+                            connection, connection.reset_by, connection.reset_frame, connection.reset_ns
+                        )
+                        self._forget_reset(connection)
+                    elif receiver.state != CLOSED:
                         self._forget_reset(connection)
         elif (
             basis == SENT
@@ -380,7 +386,8 @@ class Machine:
                 self.enter(receiver, LISTEN, ASSUMED, ts_ns, frame)
                 self.move(receiver, SENDS_SYN_ACK, ASSUMED, ts_ns, frame)
             self.move(sender, GETS_SYN_ACK, ACKNOWLEDGED, ts_ns, frame)
-            connection.established = True
+            # Too late if the listener has given the attempt up.
+            connection.established = receiver.state != CLOSED
             connection.ack_ns = ts_ns
             connection.ack_frame = frame
         elif state == SYN_RCVD and receiver.has_isn and news:
@@ -510,6 +517,9 @@ class Machine:
                 connection.refused = True
             elif cause == HANDSHAKE_ABORT:
                 connection.aborted = True
+            if resets.drops_handshake(sender, receiver, segment) and self.basis(sender) == PRESUMED:
+                # It never was ESTABLISHED: the ACK that passed was refused.
+                self.withdraw(sender)
             self._take_reset(sender, receiver, segment.ts_ns, segment.frame)
         elif ruling == RST_IN_WINDOW:
             if connection.pending_reset_by == 0:

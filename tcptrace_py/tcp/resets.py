@@ -8,7 +8,7 @@ from __future__ import annotations
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.serial import distance
-from tcptrace_py.tcp.state import CLOSE_WAIT, SYN_RCVD, SYN_SENT, TIME_WAIT
+from tcptrace_py.tcp.state import CLOSE_WAIT, ESTABLISHED, SYN_RCVD, SYN_SENT, TIME_WAIT
 from tcptrace_py.tcp.words import (
     ABORT,
     AFTER_CLOSE,
@@ -76,10 +76,20 @@ def cause(connection: Connection, sender: Endpoint, receiver: Endpoint, segment:
         # The form of 3.5.2 for a segment that no connection takes: no ACK, and the number
         # is what the provoking segment acknowledged. A server that answers the third
         # segment of the handshake so has dropped it (a full accept queue), not forgotten it.
-        if sender.state == SYN_RCVD or (sender.passive and sender.packets == sender.syn_acks + sender.rsts):
-            return ABORT
-        return NO_CONNECTION
+        return ABORT if drops_handshake(sender, receiver, segment) else NO_CONNECTION
     return ABORT
+
+
+def drops_handshake(sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
+    """A listener refuses the ACK that would have ended the handshake: it had sent SYN+ACK and nothing else."""
+    return (
+        not segment.flags & ACK
+        and sender.passive
+        and (sender.state == SYN_RCVD or sender.state == ESTABLISHED)
+        and sender.packets == sender.syn_acks + sender.rsts
+        and receiver.has_rcv
+        and segment.seq == receiver.rcv_nxt
+    )
 
 
 def settled_cause(sender: Endpoint, receiver: Endpoint) -> int:

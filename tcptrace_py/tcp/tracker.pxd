@@ -10,7 +10,7 @@ from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.time_wait cimport TimeWait
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int ACKNOWLEDGED, ESTABLISHED, SENT, SYN_SENT, TIME_WAIT
+cdef int ACKNOWLEDGED, CLOSED, ESTABLISHED, SENT, SYN_SENT, TIME_WAIT
 cdef int BY_FIRST_SPEAKER, BY_LISTENER, BY_PORT, BY_SYN, BY_SYN_ACK, LINGER_CLOCK
 cdef int ACK, FIN, RST, SYN
 cdef uint64_t _REMEMBERED
@@ -44,15 +44,18 @@ cdef class Tracker:
     cpdef list history(self, Endpoint endpoint)
     @cython.locals(connection=Connection, a=Endpoint, endpoint=Endpoint, from_a=bint)
     cpdef object unreachable(self, object error, Segment segment)
-    @cython.locals(flags=int, connection=Connection)
+    @cython.locals(flags=int, connection=Connection, sender=Endpoint, began=Connection)
     cdef Connection _which(self, Connection newest, Segment segment, uint64_t flow_hash)
     @cython.locals(sender=Endpoint, receiver=Endpoint, over=bint, in_time_wait=bint, unanswered=bint, began=Connection, holder=Endpoint)
     cdef Connection _attempt(self, Connection connection, Segment segment, uint64_t flow_hash)
+    cdef object _succeed(self, Connection connection, Connection began, Segment segment)
     cdef object _call_stale(self, Connection connection)
     @cython.locals(asked=Segment, began=Connection, asker=Endpoint, again=int64_t)
     cdef Connection _accept_pending(self, Connection connection, Segment segment, uint64_t flow_hash)
     @cython.locals(older=Connection, old_sender=Endpoint, old_receiver=Endpoint)
     cdef object _accepted(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
+    @cython.locals(older=Connection, old_client=Endpoint)
+    cdef object _opened_anew(self, Connection connection, Segment segment)
     @cython.locals(sender=Endpoint, receiver=Endpoint, flags=int, off=int64_t)
     cdef bint _fits(self, Connection connection, Segment segment) except *
     @cython.locals(a=Endpoint)

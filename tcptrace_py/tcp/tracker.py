@@ -16,6 +16,7 @@ from tcptrace_py.tcp.machine import Machine
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
+    CLOSED,
     ESTABLISHED,
     SENT,
     SYN_SENT,
@@ -105,6 +106,8 @@ class Tracker:
         self.machine.segment(connection, sender, receiver, segment)
         if segment.flags & SYN and segment.flags & ACK and not connection.simultaneous_open:
             self._accepted(connection, sender, receiver, segment)
+        elif connection.reuse_of >= 0 and connection.ack_frame == segment.frame:
+            self._opened_anew(connection, segment)
 
     def tick(self, ts_ns: int) -> None:
         """Let the capture's time run to ``ts_ns``; clocks run out, and finished connections go."""
@@ -199,6 +202,13 @@ class Tracker:
         if connection.pending_syn_by and flags & ACK and flags & (SYN | RST):
             if segment.ack == advance(connection.pending_syn_isn, 1):
                 return self._accept_pending(connection, segment, flow_hash)
+        if flags & SYN:
+            sender, _ = self._direction(connection, segment)
+            if sender.state == CLOSED and sender.fin_sent and sender.isn != segment.seq:
+                # A listener answers an old SYN that came again: for it that is another attempt.
+                began = self._begin(segment, flow_hash)
+                self._succeed(connection, began, segment)
+                return began
         return connection
 
     def _attempt(self, connection: Connection, segment: Segment, flow_hash: int) -> Connection:
@@ -216,10 +226,7 @@ class Tracker:
         unanswered = sender.state == SYN_SENT
         if over or in_time_wait or unanswered:
             began = self._begin(segment, flow_hash)
-            began.reuse_of = connection.id
-            connection.reused_by = began.id
-            connection.reused_frame = segment.frame
-            connection.reused_ns = segment.ts_ns
+            self._succeed(connection, began, segment)
             if in_time_wait:
                 holder = sender if sender.state == TIME_WAIT else receiver
                 connection.reused_time_wait = 1 if holder is connection.a else 2
@@ -236,6 +243,13 @@ class Tracker:
         connection.pending_syn_frame = segment.frame
         connection.pending_syn_ns = segment.ts_ns
         return connection
+
+    def _succeed(self, connection: Connection, began: Connection, segment: Segment) -> None:
+        """The four-tuple has a newer connection, begun by this segment."""
+        began.reuse_of = connection.id
+        connection.reused_by = began.id
+        connection.reused_frame = segment.frame
+        connection.reused_ns = segment.ts_ns
 
     def _call_stale(self, connection: Connection) -> None:
         connection.stale_syns += 1
@@ -260,10 +274,7 @@ class Tracker:
         asked.seq = connection.pending_syn_isn
         asked.flags = SYN
         began = self._begin(asked, flow_hash)
-        began.reuse_of = connection.id
-        connection.reused_by = began.id
-        connection.reused_frame = asked.frame
-        connection.reused_ns = asked.ts_ns
+        self._succeed(connection, began, asked)
         began.last_ns = asked.ts_ns
         began.a.first_ns = asked.ts_ns
         began.a.last_ns = asked.ts_ns
@@ -294,8 +305,17 @@ class Tracker:
         while older is not None:
             old_sender, old_receiver = self._direction(older, segment)
             self.machine.replace(old_sender, ACKNOWLEDGED, segment.ts_ns, segment.frame)
-            if old_receiver.state >= ESTABLISHED:
+            if connection.syn_frame and old_receiver.state >= ESTABLISHED:
                 self.machine.replace(old_receiver, SENT, connection.syn_ns, connection.syn_frame)
+            older = self.table.older(older, segment)
+
+    def _opened_anew(self, connection: Connection, segment: Segment) -> None:
+        """The client has answered the SYN+ACK: an older attempt of its own on these ports was given up."""
+        older = self.table.older(connection, segment)
+        while older is not None:
+            old_client, _ = self._direction(older, segment)
+            if old_client.state == SYN_SENT:
+                self.machine.replace(old_client, SENT, connection.syn_ns, connection.syn_frame)
             older = self.table.older(older, segment)
 
     def _fits(self, connection: Connection, segment: Segment) -> bool:
@@ -311,6 +331,11 @@ class Tracker:
             return sender.has_isn and sender.isn == segment.seq
         if sender.has_snd:
             off = distance(segment.seq, sender.snd_nxt)
+            if not -_NEAR_BYTES < off < _NEAR_BYTES:
+                return False
+            if not flags & ACK or not receiver.has_snd:
+                return True
+            off = distance(segment.ack, receiver.snd_nxt)
             return -_NEAR_BYTES < off < _NEAR_BYTES
         if receiver.has_isn and flags & ACK:
             return 1 <= distance(segment.ack, receiver.isn) <= _NEAR_BYTES
