@@ -1,0 +1,121 @@
+"""``python -m tests.lab``: run the scenarios and compare, or record them anew."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from .compare import Comparison, captures, compare, load
+from .network import missing
+from .run import FAMILIES, Outcome, run, save, scratch
+from .scenarios import SCENARIOS
+from .script import Scenario
+
+#: The heavy one runs by itself, so that the others' timing is not disturbed.
+ALONE = "time_wait_pile"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
+    parser.add_argument("scenario", nargs="*", help="names or parts of names (default: all)")
+    parser.add_argument("--quick", action="store_true", help="only what the test suite runs")
+    parser.add_argument("--family", choices=FAMILIES, action="append", help="default: both")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep captures and truth there")
+    parser.add_argument(
+        "--record", type=Path, metavar="DIR", help="only write captures and truth there, no comparison"
+    )
+    parser.add_argument("--recorded", type=Path, metavar="DIR", help="compare what was recorded, run nothing")
+    wanted = parser.parse_args()
+    if wanted.recorded:
+        return _report([_compared(path) for path in sorted(wanted.recorded.glob("*.json*"))], [])
+    if reason := missing():
+        print(f"tests.lab: {reason}", file=sys.stderr)
+        return 3
+    chosen = [s for s in SCENARIOS if not wanted.quick or s.speed == "quick"]
+    if wanted.scenario:
+        chosen = [s for s in chosen if any(part in s.name for part in wanted.scenario)]
+    if not chosen:
+        parser.error("no scenario has such a name")
+    families = wanted.family or FAMILIES
+    began = time.monotonic()
+    outcomes = _run(chosen, families, 99 if wanted.record else None)
+    failed = [done for done in outcomes if done.failure]
+    directory = wanted.record or wanted.keep or scratch()
+    try:
+        paths = [save(done, directory) for done in outcomes if not done.failure]
+        if wanted.record:
+            _thin(outcomes, directory)
+            print(f"recorded {len(paths)} runs in {time.monotonic() - began:.0f} s")
+            return _report([], failed)
+        status = _report([_compared(path) for path in paths], failed)
+        print(f"{time.monotonic() - began:.0f} s")
+        return status
+    finally:
+        if not (wanted.record or wanted.keep):
+            shutil.rmtree(directory)
+
+
+def _run(chosen: list[Scenario], families: tuple[str, ...], block: int | None) -> list[Outcome]:
+    alone = [s for s in chosen if s.name == ALONE]
+    others = [s for s in chosen if s.name != ALONE]
+    outcomes = run(others, families, block=block) if others else []
+    for family in families if alone else ():
+        outcomes += run(alone, [family], block=None if block is None else block - 1)
+    return outcomes
+
+
+def _thin(outcomes: list[Outcome], directory: Path) -> None:
+    """The saved set stays small: IPv4, with all vantage points of the quick scenarios; of IPv6
+    only the quick ones, as one vantage point saw them."""
+    for done in outcomes:
+        if done.failure or (done.family == "v4" and done.scenario.speed == "quick"):
+            continue
+        stem = f"{done.scenario.name}-{done.family}"
+        vantages = done.scenario.vantages
+        keep = "middle" if "middle" in vantages else vantages[0]
+        for path in directory.glob(f"{stem}.*"):
+            if done.family == "v6" and done.scenario.speed != "quick":
+                path.unlink()
+            elif ".pcap" in path.name and f".{keep}." not in path.name:
+                path.unlink()
+
+
+def _compared(path: Path) -> list[Comparison]:
+    truth = load(path)
+    return [compare(capture, truth, vantage) for vantage, capture in captures(path, truth).items()]
+
+
+def _report(rows: list[list[Comparison]], failed: list[Outcome]) -> int:
+    totals = [0, 0, 0]
+    if rows:
+        print(f"{'scenario':<52} {'endpoints':>9} {'transitions':>11} {'mismatches':>10}")
+    for row in rows:
+        counts = [
+            sum(c.endpoints for c in row),
+            sum(c.transitions for c in row),
+            sum(len(c.mismatches) for c in row),
+        ]
+        totals = [total + count for total, count in zip(totals, counts, strict=True)]
+        print(f"{row[0].scenario + ' ' + row[0].family:<52} {counts[0]:>9} {counts[1]:>11} {counts[2]:>10}")
+        for comparison in row:
+            for line in comparison.mismatches:
+                print(f"    seen from the {comparison.vantage}: {line}")
+            for line in comparison.explained:
+                print(f"    seen from the {comparison.vantage}, explained: {line}")
+    if rows:
+        print(f"{'total':<52} {totals[0]:>9} {totals[1]:>11} {totals[2]:>10}")
+    for done in failed:
+        print(f"{done.scenario.name} {done.family}: the lab failed\n{done.failure}")
+    return 1 if totals[2] or failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        # Scripts may still sleep in their threads. All they hold, namespaces too, ends with the process.
+        os._exit(130)
