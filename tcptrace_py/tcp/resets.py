@@ -81,7 +81,7 @@ def cause(connection: Connection, sender: Endpoint, receiver: Endpoint, segment:
 
 
 def drops_handshake(sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
-    """A listener refuses the ACK that would have ended the handshake: it had sent SYN+ACK and nothing else."""
+    """A listener refuses the ACK that would have ended the handshake: it had sent nothing but SYN+ACK."""
     return (
         not segment.flags & ACK
         and sender.passive

@@ -1,0 +1,56 @@
+"""The table of arrows against RFC 9293 section 3.3.2, figure 5."""
+
+from __future__ import annotations
+
+from tcptrace_py.tcp import state as st
+from tcptrace_py.tcp.diagram import mermaid
+
+# Figure 5's arrows that a segment or a CLOSE makes, written out once more by hand.
+FIGURE_5 = {
+    ("CLOSED", "SYN_SENT"),
+    ("LISTEN", "SYN_RCVD"),
+    ("LISTEN", "SYN_SENT"),
+    ("SYN_SENT", "SYN_RCVD"),
+    ("SYN_SENT", "ESTABLISHED"),
+    ("SYN_RCVD", "ESTABLISHED"),
+    ("SYN_RCVD", "FIN_WAIT_1"),
+    ("SYN_RCVD", "LISTEN"),
+    ("ESTABLISHED", "FIN_WAIT_1"),
+    ("ESTABLISHED", "CLOSE_WAIT"),
+    ("FIN_WAIT_1", "FIN_WAIT_2"),
+    ("FIN_WAIT_1", "CLOSING"),
+    ("FIN_WAIT_1", "TIME_WAIT"),
+    ("FIN_WAIT_2", "TIME_WAIT"),
+    ("CLOSING", "TIME_WAIT"),
+    ("CLOSE_WAIT", "LAST_ACK"),
+    ("LAST_ACK", "CLOSED"),
+    ("TIME_WAIT", "CLOSED"),
+}
+
+
+def arrows() -> set[tuple[str, str]]:
+    return {(st.STATE_NAMES[begin], st.STATE_NAMES[end]) for (begin, _), end in st.ARROWS.items()}
+
+
+def test_every_arrow_of_the_figure_is_there() -> None:
+    assert arrows() >= FIGURE_5
+
+
+def test_what_is_not_in_the_figure_ends_a_connection_or_is_the_fin_on_a_handshake() -> None:
+    """RST, time-outs and replacement lead to CLOSED; 3.10.7.4 lets a FIN move SYN_RCVD to CLOSE_WAIT."""
+    more = arrows() - FIGURE_5
+    assert {arrow for arrow in more if arrow[1] != "CLOSED"} == {("SYN_RCVD", "CLOSE_WAIT")}
+
+
+def test_the_table_of_bytes_says_the_same() -> None:
+    table = st.arrow_table()
+    assert len(table) == st.STATES * st.EVENTS
+    for state in range(st.STATES):
+        for event in range(st.EVENTS):
+            assert table[state * st.EVENTS + event] == st.ARROWS.get((state, event), st.NO_ARROW)
+
+
+def test_the_diagram_holds_every_arrow() -> None:
+    drawn = mermaid()
+    for begin, end in arrows():
+        assert f"{begin} --> {end}" in drawn
