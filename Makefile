@@ -71,3 +71,18 @@ $(VENV)/python:
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find tcptrace_py -name '*.so' -delete
+
+.PHONY: bench lab lab-record
+
+# Compares speed and memory with tcpdump (and PEERS=1: with other flow trackers); takes minutes.
+bench: $(VENV)/built
+	$(BIN)/python -m benchmarks $(if $(PEERS),--peers) $(WORKLOADS)
+
+# Compares with the Linux kernel: real sockets in network namespaces, as root.
+lab: $(VENV)/built $(VENV)/tools
+	$(BIN)/python -m tests.lab
+
+# Records that comparison anew, to be repeated where no namespace can be made.
+lab-record: $(VENV)/built $(VENV)/tools
+	rm -rf sample_pcaps/kernel
+	$(BIN)/python -m tests.lab --record sample_pcaps/kernel

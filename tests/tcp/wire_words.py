@@ -61,7 +61,8 @@ class Trace:
 
     def words(self, endpoint: Endpoint) -> str:
         """``SYN_SENT@1s ESTABLISHED@3a``; an entry of a clock has no frame: ``CLOSED@t``."""
-        return " ".join(
-            f"{STATE_NAMES[state]}@{frame or ''}{'A' if BASIS_NAMES[basis] == 'assumed' else BASIS_NAMES[basis][0]}"
-            for state, _, frame, basis in self.tracker.history(endpoint)
-        )
+        words = []
+        for state, _, frame, basis in self.tracker.history(endpoint):
+            letter = "A" if BASIS_NAMES[basis] == "assumed" else BASIS_NAMES[basis][0]
+            words.append(f"{STATE_NAMES[state]}@{frame or ''}{letter}")
+        return " ".join(words)
