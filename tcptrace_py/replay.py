@@ -16,9 +16,9 @@ from tcptrace_py.wire.segment import Segment
 class Replay:
     """A decoder and a tracker, one behind the other."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, stats: bool = False) -> None:
         self.decoder = Decoder()
-        self.tracker = Tracker(settings)
+        self.tracker = Tracker(settings, stats)
         self.packets = 0
         self.first_ns = 0
         self.last_ns = 0

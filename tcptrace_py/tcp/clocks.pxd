@@ -18,5 +18,6 @@ cdef class Clocks:
     cdef object start(self, Endpoint endpoint, int kind)
     @cython.locals(kind=int, before=Endpoint, after=Endpoint)
     cdef object stop(self, Endpoint endpoint)
+    cdef Endpoint oldest(self, int kind)
     @cython.locals(earliest=Endpoint, head=Endpoint, next_ns=int64_t, kind=int)
     cdef Endpoint run_out(self)

@@ -74,6 +74,10 @@ class Clocks:
         endpoint.clock_after = None
         endpoint.clock = 0
 
+    def oldest(self, kind: int) -> Endpoint | None:
+        """The endpoint whose clock of this kind was started first."""
+        return self._heads[kind]
+
     def run_out(self) -> Endpoint | None:
         """The endpoint whose clock ran out first, by now; ``None`` when none (any more) has."""
         earliest: Endpoint | None = None

@@ -1,6 +1,8 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.wireshark cimport Stream
+from tcptrace_py.tcp.zeek cimport Zeek
 
 
 cdef class Connection:
@@ -9,6 +11,10 @@ cdef class Connection:
     cdef public Endpoint b
     cdef public Connection next_in_bucket
     cdef public object unreachable
+    cdef public object tunnel
+    cdef public Zeek zeek
+    cdef public Stream stream
+    cdef public Stream stream_now
     cdef public uint64_t hash
     cdef public int64_t first_ns
     cdef public int64_t last_ns
@@ -42,11 +48,13 @@ cdef class Connection:
     cdef public int64_t reused_ns
     cdef public int64_t reuse_of
     cdef public uint32_t pending_syn_isn
+    cdef public uint32_t pending_syn_window
     cdef public uint32_t pending_syns
     cdef public uint32_t stray_resets
     cdef public uint32_t stale_syns
     cdef public uint32_t out_of_window
     cdef public uint8_t ip_version
+    cdef public uint8_t plain
     cdef public uint8_t roles_basis
     cdef public uint8_t first_fin_by
     cdef public uint8_t reset_by
@@ -65,6 +73,7 @@ cdef class Connection:
     cdef public bint simultaneous_close
     cdef public bint established
     cdef public bint finished
+    cdef public bint reset_after_fin
 
     cpdef Endpoint client(self)
     cpdef Endpoint server(self)

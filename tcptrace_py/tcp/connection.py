@@ -6,7 +6,14 @@ tracker (see ``roles_basis``); ``a`` is whichever was seen to speak first.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.wireshark import Stream
+from tcptrace_py.tcp.zeek import Zeek
+
+if TYPE_CHECKING:
+    from tcptrace_py.wire.tunnels import Tunnel
 
 
 class Connection:
@@ -18,6 +25,8 @@ class Connection:
         self.a = Endpoint()
         self.b = Endpoint()
         self.ip_version = 4
+        #: The tunnel that its first packet came through, a ``wire.tunnels.Tunnel``.
+        self.tunnel: Tunnel | None = None
         #: Next connection in the same bucket of the flow table, newest first.
         self.next_in_bucket: Connection | None = None
         self.hash = 0
@@ -67,6 +76,8 @@ class Connection:
         self.reset_cause = 0
         self.reset_frame = 0
         self.reset_ns = 0
+        #: Its number is the one after its sender's FIN.
+        self.reset_after_fin = False
         # One in the window but not exact, waiting to be confirmed by silence.
         self.pending_reset_by = 0
         self.pending_reset_frame = 0
@@ -81,6 +92,7 @@ class Connection:
         self.pending_syn_by = 0
         self.pending_syns = 0
         self.pending_syn_isn = 0
+        self.pending_syn_window = 0
         self.pending_syn_frame = 0
         self.pending_syn_ns = 0
         self.pending_syn_last_frame = 0
@@ -98,6 +110,15 @@ class Connection:
         self.reuse_of = -1
         #: The endpoint that was in TIME_WAIT when the new SYN came: 0 none, 1 ``a``, 2 ``b``.
         self.reused_time_wait = 0
+
+        #: What Zeek would log of it.
+        self.zeek = Zeek()
+        #: The Wireshark stream that it began in, and the one that its segments are in by now.
+        self.stream: Stream | None = None
+        self.stream_now: Stream | None = None
+        #: Regular segments that tell neither of them anything new: by ``a`` with data 1, without 2;
+        #: by ``b`` 4 and 8. Zeek's numbers are those of the endpoints while it is not 0.
+        self.plain = 0
 
         self.out_of_window = 0
         self.finished = False

@@ -2,6 +2,7 @@ cimport cython
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from tcptrace_py.tcp.serial cimport advance, distance
+from tcptrace_py.tcp.stats cimport Stats
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int FIN, SYN
@@ -29,6 +30,7 @@ cdef class Endpoint:
     cdef public int64_t deadline_ns
     cdef public Endpoint clock_before
     cdef public Endpoint clock_after
+    cdef public Stats stats
     cdef public object connection
     cdef public list holes
     cdef public uint32_t isn
@@ -36,6 +38,7 @@ cdef class Endpoint:
     cdef public uint32_t snd_una
     cdef public uint32_t rcv_nxt
     cdef public uint32_t fin_seq
+    cdef public uint32_t opened_by_nxt
     cdef public uint32_t suspect_nxt
     cdef public uint32_t packets
     cdef public uint32_t duplicates
@@ -63,6 +66,7 @@ cdef class Endpoint:
     cdef public bint fin_sent
     cdef public bint fin_acks_fin
     cdef public bint passive
+    cdef public bint fin_ack_passed
     cdef public bint proven_open
     cdef public bint tail_gap
     cdef public bint has_suspect

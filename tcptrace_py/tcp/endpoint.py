@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from tcptrace_py.tcp.serial import advance, distance
+from tcptrace_py.tcp.stats import Stats
 from tcptrace_py.wire.segment import FIN, SYN, Segment
 
 # Holes remembered for one endpoint; beyond that the oldest is given up as never filled.
@@ -42,8 +43,12 @@ class Endpoint:
         self.rcv_nxt = 0
         self.fin_sent = False
         self.fin_seq = 0
-        #: Its FIN segment (the newest copy) acknowledged the peer's FIN.
+        #: What the ACK that presumably ended its handshake carried goes up to here.
+        self.opened_by_nxt = 0
+        #: Its FIN, when it was first sent, acknowledged the peer's FIN.
         self.fin_acks_fin = False
+        #: A segment without FIN passed that acknowledges its FIN, while the peer's FIN was outstanding.
+        self.fin_ack_passed = False
         #: It had been LISTENing: it answered a SYN and sent none of its own.
         self.passive = False
         #: It was seen to send data or SYN, so no FIN of its own went before the capture.
@@ -101,6 +106,8 @@ class Endpoint:
         self.deadline_ns = 0
         self.clock_before: Endpoint | None = None
         self.clock_after: Endpoint | None = None
+        #: Figures of what it sent, if they were asked for.
+        self.stats: Stats | None = None
         #: The ``Connection`` it is an end of (two compiled classes cannot name each other).
         self.connection: Any = None
 

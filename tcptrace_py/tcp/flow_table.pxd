@@ -6,19 +6,19 @@ from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.wire.segment cimport Segment
 
 
+@cython.final
 cdef class FlowTable:
     cdef public int64_t count
     cdef list _buckets
     cdef uint64_t _bucket_mask
-    cdef uint64_t _seed
     cdef uint64_t _multiplier
     cdef uint64_t _multiplier_2
     cdef uint64_t _mask
 
-    cdef uint64_t _mix(self, uint64_t number) noexcept
+    cdef uint64_t _mix(self, uint64_t number, uint64_t multiplier) noexcept
     @cython.locals(source=uint64_t, target=uint64_t, src_port=uint64_t, dst_port=uint64_t)
     cdef uint64_t hash(self, Segment segment) noexcept
-    @cython.locals(number=uint64_t, src_port=uint64_t, seq=uint64_t, ts_val=uint64_t, flags=uint64_t, payload_bytes=uint64_t, ip_id=uint64_t)
+    @cython.locals(numbers=uint64_t, rest=uint64_t, src_port=uint64_t, seq=uint64_t, ts_val=uint64_t, flags=uint64_t, payload_bytes=uint64_t, ip_id=uint64_t)
     cdef uint64_t fingerprint(self, Segment segment, uint64_t flow_hash) noexcept
     cdef Connection find(self, Segment segment, uint64_t flow_hash)
     cdef Connection older(self, Connection connection, Segment segment)

@@ -22,17 +22,14 @@ class FlowTable:
         self.count = 0
         self._buckets: list[Connection | None] = [None] * 1024
         self._bucket_mask = 1023
-        self._seed = int.from_bytes(os.urandom(8), "little")
-        # Odd multipliers of a 64-bit mixer; held as attributes so that C sees plain integers.
-        self._multiplier = 0xFF51AFD7ED558CCD
-        self._multiplier_2 = 0xC4CEB9FE1A85EC53
+        # Multiply-shift hashing with secret odd multipliers is universal (Dietzfelbinger and others,
+        # 1997): whoever does not know them cannot choose four-tuples that collide.
+        self._multiplier = int.from_bytes(os.urandom(8), "little") | 1
+        self._multiplier_2 = int.from_bytes(os.urandom(8), "little") | 1
         self._mask = _MASK
 
-    def _mix(self, number: int) -> int:
-        number = (number ^ (number >> 33)) & self._mask
-        number = (number * self._multiplier) & self._mask
-        number = number ^ (number >> 29)
-        number = (number * self._multiplier_2) & self._mask
+    def _mix(self, number: int, multiplier: int) -> int:
+        number = (number * multiplier) & self._mask
         return number ^ (number >> 32)
 
     def hash(self, segment: Segment) -> int:
@@ -40,12 +37,12 @@ class FlowTable:
         # Through 64-bit locals, so that C shifts as Python does.
         src_port = segment.src_port
         dst_port = segment.dst_port
-        source = self._mix(segment.src_lo ^ (src_port << 40) ^ self._seed)
-        target = self._mix(segment.dst_lo ^ (dst_port << 40) ^ self._seed)
+        source = segment.src_lo ^ (src_port << 40)
+        target = segment.dst_lo ^ (dst_port << 40)
         if segment.src_hi or segment.dst_hi:
-            source = self._mix(source ^ segment.src_hi)
-            target = self._mix(target ^ segment.dst_hi)
-        return (source + target) & self._mask
+            source = source ^ self._mix(segment.src_hi, self._multiplier_2)
+            target = target ^ self._mix(segment.dst_hi, self._multiplier_2)
+        return (self._mix(source, self._multiplier) + self._mix(target, self._multiplier)) & self._mask
 
     def fingerprint(self, segment: Segment, flow_hash: int) -> int:
         """Equal for two frames only if they are copies of one IP packet (but for its TTL)."""
@@ -55,10 +52,9 @@ class FlowTable:
         flags = segment.flags
         payload_bytes = segment.payload_bytes
         ip_id = segment.ip_id
-        number = self._mix(flow_hash ^ (src_port << 40) ^ segment.src_lo)
-        number = self._mix(number ^ (seq << 32) ^ segment.ack)
-        number = self._mix(number ^ (ts_val << 32) ^ (ip_id << 16) ^ segment.checksum)
-        return self._mix(number ^ (flags << 56) ^ payload_bytes)
+        numbers = self._mix((seq << 32) ^ segment.ack ^ flow_hash, self._multiplier)
+        rest = (ts_val << 32) ^ (ip_id << 16) ^ segment.checksum ^ (flags << 56) ^ (payload_bytes << 24)
+        return numbers ^ self._mix((rest ^ (src_port << 48)) & self._mask, self._multiplier_2)
 
     def find(self, segment: Segment, flow_hash: int) -> Connection | None:
         """The newest connection on the segment's four-tuple."""

@@ -25,6 +25,8 @@ cdef class Machine:
     cdef public Journal journal
     cdef public Clocks clocks
     cdef public TimeWait time_wait
+    cdef public list moves
+    cdef public int64_t resets
     cdef const uint8_t[::1] _arrows
     cdef int64_t _probes
 
@@ -41,8 +43,13 @@ cdef class Machine:
     @cython.locals(connection=Connection)
     cdef Endpoint _peer(self, Endpoint endpoint)
     cpdef int basis(self, Endpoint endpoint) except -1
-    @cython.locals(flags=int, fin_in_gap=bint, fresh_bytes=int64_t)
+    @cython.locals(flags=int, ts_ns=int64_t, frame=int64_t, before=int64_t)
     cdef object segment(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
+    @cython.locals(flags=int, fin_in_gap=bint, fresh_bytes=int64_t)
+    cdef object _pass(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
+    cdef bint _crosses_reset(self, Connection connection, Endpoint sender, Segment segment) except *
+    cdef object _get_reset(self, Connection connection, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
+    cdef bint _opened_too_early(self, Endpoint sender, Endpoint receiver, Segment segment) except *
     @cython.locals(window=int64_t)
     cdef bint _plausible(self, Endpoint sender, Endpoint receiver, Segment segment) except *
     cdef bint _ends_before(self, Segment segment, int64_t snd_nxt) except *
@@ -57,11 +64,11 @@ cdef class Machine:
     cdef object _receipt(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(ts_ns=int64_t, frame=int64_t, acks_fin=bint, state=int)
     cdef object _finish(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment, bint in_gap)
-    @cython.locals(state=int, outstanding=bint)
+    @cython.locals(state=int, outstanding=bint, carried=int64_t, beyond=int64_t)
     cdef object _delivery(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(by=int, ruling=int, cause=int)
     cdef object _reset(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
-    cdef object _take_reset(self, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
+    cdef object _take_reset(self, Connection connection, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
     cdef object _stray(self, Connection connection, int by, int64_t frame, int64_t ts_ns)
     cdef object _forget_reset(self, Connection connection)
     @cython.locals(by=int)

@@ -82,6 +82,11 @@ class Machine:
                 max(1, int(settings.time_wait_pile_share * settings.ephemeral_ports)),
             )
         )
+        #: Where it is a list, every arrow is appended to it as ``(endpoint, from_state, to_state,
+        #: basis, ts_ns, frame)``; basis -1 for an entry taken back. For whoever watches live.
+        self.moves: list[tuple[Endpoint, int, int, int, int, int]] | None = None
+        #: RST segments that took effect.
+        self.resets = 0
         self._arrows = arrow_table()
         self._probes = settings.dead_peer_probes
 
@@ -97,6 +102,8 @@ class Machine:
 
     def enter(self, endpoint: Endpoint, state: int, basis: int, ts_ns: int, frame: int) -> None:
         endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)
+        if self.moves is not None:
+            self.moves.append((endpoint, endpoint.state, state, basis, ts_ns, frame))
         self._become(endpoint, state)
         if state == TIME_WAIT:
             connection: Connection = endpoint.connection
@@ -108,6 +115,8 @@ class Machine:
         """Take the newest history entry back: what the endpoint does now contradicts it."""
         endpoint.last = self.journal.pop(endpoint.last)
         state = self.journal.state(endpoint.last) if endpoint.last >= 0 else CLOSED
+        if self.moves is not None:
+            self.moves.append((endpoint, endpoint.state, state, -1, self.clocks.now_ns, 0))
         self._become(endpoint, state)
         if state == TIME_WAIT:
             connection: Connection = endpoint.connection
@@ -159,7 +168,25 @@ class Machine:
         flags = segment.flags
         if flags & RST:
             self._reset(connection, sender, receiver, segment)
-            return
+        elif sender.state <= LISTEN and self._crosses_reset(connection, sender, segment):
+            # It had sent this before the RST reached it: what it shows came first.
+            ts_ns = self.journal.ts_ns(sender.last)
+            frame = self.journal.frame(sender.last)
+            self.withdraw(sender)
+            if connection.reset_after_fin and self.journal.frame(sender.last) == frame:
+                self.withdraw(sender)
+            before = sender.last
+            self._pass(connection, sender, receiver, segment)
+            if sender.last != before:
+                ts_ns = segment.ts_ns
+                frame = segment.frame
+            self._get_reset(connection, receiver, sender, ts_ns, frame)
+        else:
+            self._pass(connection, sender, receiver, segment)
+
+    def _pass(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
+        """Any segment but a RST."""
+        flags = segment.flags
         if flags & SYN:
             if sender.state >= ESTABLISHED and not (sender.has_isn and sender.isn == segment.seq):
                 # A SYN+ACK with another ISN, in a synchronized state.
@@ -201,8 +228,11 @@ class Machine:
                 sender.half_close_last_ns = segment.ts_ns
         if flags & FIN and not flags & SYN:
             self._finish(connection, sender, receiver, segment, fin_in_gap)
-        if flags & ACK and receiver.state != ESTABLISHED:
-            self._delivery(connection, sender, receiver, segment)
+        if flags & ACK:
+            if receiver.state != ESTABLISHED:
+                self._delivery(connection, sender, receiver, segment)
+            elif not segment.payload_bytes and not flags & FIN:
+                receiver.opened_by_nxt = sender.isn
 
     def _plausible(self, sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
         """Does the segment fit the receiver's window, as far as we know it? (3.10.7.4, first check)
@@ -262,6 +292,18 @@ class Machine:
             sender.first_unanswered_ns = segment.ts_ns
             sender.first_unanswered_frame = segment.frame
         sender.unanswered += 1
+
+    def _crosses_reset(self, connection: Connection, sender: Endpoint, segment: Segment) -> bool:
+        """A RST has passed toward the sender of this segment, which need not have had it yet."""
+        return (
+            sender.last >= 0
+            and connection.reset_frame != 0
+            and connection.reset_by != (1 if sender is connection.a else 2)
+            and (not segment.flags & SYN or (segment.flags & ACK != 0 and sender.isn == segment.seq))
+            and self.journal.basis(sender.last) == PRESUMED
+            and self.journal.ts_ns(sender.last) >= connection.reset_ns
+            and segment.ts_ns - connection.reset_ns <= _RST_GRACE_NS
+        )
 
     def _rise(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
         """A CLOSED endpoint that sends was not CLOSED, if all we had was a belief."""
@@ -330,10 +372,12 @@ class Machine:
             sender.window_field = segment.window
             if sender.last >= 0 and sender.state == CLOSED:
                 # It had given up, or been refused, by our belief; it tries on.
-                if self.journal.basis(sender.last) != SENT:
-                    self.withdraw(sender)
-                    connection.refused = False
-                    self._forget_reset(connection)
+                if self.journal.basis(sender.last) == SENT:
+                    # It had reset this attempt itself: the network delivers its SYN once more.
+                    return
+                self.withdraw(sender)
+                connection.refused = False
+                self._forget_reset(connection)
             self.move(sender, SENDS_SYN, SENT, ts_ns, frame)
             return
 
@@ -378,7 +422,7 @@ class Machine:
         ts_ns = segment.ts_ns
         frame = segment.frame
         if state == SYN_SENT and not segment.flags & SYN:
-            if not receiver.has_isn:
+            if not receiver.has_isn and receiver.last < 0:
                 # It answers a SYN+ACK that did not pass here: one direction only, or a gap.
                 receiver.has_isn = True
                 receiver.isn = advance(segment.ack, -1)
@@ -419,6 +463,9 @@ class Machine:
                 self.move(sender, GETS_FIN, basis, ts_ns, frame)
             elif receiver.fin_acks_fin:
                 self.move(sender, GETS_FIN_WITH_ACK_OF_FIN, basis, ts_ns, frame)
+            elif not sender.fin_ack_passed:
+                # The ACK of its FIN came only on a FIN sent again, which it drops as old.
+                self.move(sender, GETS_FIN, basis, ts_ns, frame)
             else:
                 # Both closed at once, and the ACK of its FIN passed before this ACK of the
                 # peer's. Which of the two it got first only it knows; the FIN was first on the wire.
@@ -444,6 +491,7 @@ class Machine:
             sender.fin_seq = advance(segment.seq, segment.payload_bytes)
             sender.fin_ns = ts_ns
             sender.fin_frame = frame
+            sender.fin_acks_fin = acks_fin
             if connection.first_fin_by == 0:
                 connection.first_fin_by = 1 if sender is connection.a else 2
             elif not acks_fin:
@@ -461,6 +509,8 @@ class Machine:
                 self.move(sender, SENDS_FIN, SENT, ts_ns, frame)
                 self.move(sender, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
             else:
+                if self._opened_too_early(sender, receiver, segment):
+                    self.withdraw(sender)
                 self.move(sender, SENDS_FIN, SENT, ts_ns, frame)
         elif sender.last >= 0 and self.journal.basis(sender.last) == PRESUMED:
             # FIN again: the ACK of it did not arrive, whatever passed.
@@ -469,7 +519,16 @@ class Machine:
                 self.withdraw(sender)
             elif state == CLOSED and self.journal.state(self.journal.previous(sender.last)) == LAST_ACK:
                 self.withdraw(sender)
-        sender.fin_acks_fin = acks_fin
+
+    def _opened_too_early(self, sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
+        """It closes from SYN_RCVD: what could have ended its handshake carried data that it has not had."""
+        return (
+            sender.state == ESTABLISHED
+            and sender.passive
+            and self.journal.basis(sender.last) == PRESUMED
+            and distance(sender.opened_by_nxt, receiver.isn) > 1 + receiver.syn_bytes
+            and distance(segment.ack, sender.opened_by_nxt) < 0
+        )
 
     # --- what a segment does to its receiver --------------------------------------------
 
@@ -477,11 +536,18 @@ class Machine:
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
     ) -> None:
         """The receiver gets an ACK that it need not answer."""
+        if not segment.flags & SYN and receiver.has_rcv:
+            # What carries nothing but old numbers is answered and dropped, its ACK unread (3.10.7.4).
+            carried = segment.payload_bytes + (1 if segment.flags & FIN else 0)
+            beyond = distance(advance(segment.seq, carried), receiver.rcv_nxt)
+            if beyond < 0 or (beyond == 0 and carried > 0):
+                return
         state = receiver.state
         if state == SYN_RCVD:
             if distance(segment.ack, receiver.isn) >= 1:
                 self.move(receiver, GETS_ACK_OF_SYN, PRESUMED, segment.ts_ns, segment.frame)
                 connection.established = True
+                receiver.opened_by_nxt = sender.snd_nxt
         elif not receiver.fin_sent or distance(segment.ack, receiver.fin_seq) < 1:
             return
         elif state == FIN_WAIT_1:
@@ -489,7 +555,9 @@ class Machine:
             outstanding = sender.fin_sent and (
                 not receiver.has_rcv or distance(receiver.rcv_nxt, sender.fin_seq) < 1
             )
-            if not outstanding:
+            if outstanding:
+                receiver.fin_ack_passed = receiver.fin_ack_passed or not segment.flags & FIN
+            else:
                 self.move(receiver, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
         elif state == CLOSING or state == LAST_ACK:
             self.move(receiver, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
@@ -520,7 +588,8 @@ class Machine:
             if resets.drops_handshake(sender, receiver, segment) and self.basis(sender) == PRESUMED:
                 # It never was ESTABLISHED: the ACK that passed was refused.
                 self.withdraw(sender)
-            self._take_reset(sender, receiver, segment.ts_ns, segment.frame)
+            connection.reset_after_fin = sender.fin_sent and distance(segment.seq, sender.fin_seq) == 1
+            self._take_reset(connection, sender, receiver, segment.ts_ns, segment.frame)
         elif ruling == RST_IN_WINDOW:
             if connection.pending_reset_by == 0:
                 connection.pending_reset_by = by
@@ -529,11 +598,25 @@ class Machine:
         else:
             self._stray(connection, by, segment.frame, segment.ts_ns)
 
-    def _take_reset(self, sender: Endpoint, receiver: Endpoint, ts_ns: int, frame: int) -> None:
+    def _take_reset(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, ts_ns: int, frame: int
+    ) -> None:
+        self.resets += 1
         if sender.last < 0:
             self.enter(sender, CLOSED, SENT, ts_ns, frame)
         else:
             self.move(sender, SENDS_RST, SENT, ts_ns, frame)
+        self._get_reset(connection, sender, receiver, ts_ns, frame)
+
+    def _get_reset(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, ts_ns: int, frame: int
+    ) -> None:
+        if connection.reset_after_fin:
+            # A RST with the number after the FIN is believed only by who has had the FIN.
+            if receiver.state == FIN_WAIT_1 and sender.fin_acks_fin:
+                self.move(receiver, GETS_FIN_WITH_ACK_OF_FIN, PRESUMED, ts_ns, frame)
+            elif not receiver.has_rcv or distance(receiver.rcv_nxt, sender.fin_seq) < 1:
+                self.move(receiver, GETS_FIN, PRESUMED, ts_ns, frame)
         if receiver.state == SYN_RCVD and receiver.passive:
             self.move(receiver, GETS_RST_AS_LISTENER, PRESUMED, ts_ns, frame)
         else:
@@ -572,7 +655,9 @@ class Machine:
             connection.reset_cause = resets.settled_cause(sender, receiver)
             connection.reset_frame = connection.pending_reset_frame
             connection.reset_ns = connection.pending_reset_ns
-        self._take_reset(sender, receiver, connection.pending_reset_ns, connection.pending_reset_frame)
+        self._take_reset(
+            connection, sender, receiver, connection.pending_reset_ns, connection.pending_reset_frame
+        )
 
     # --- other events ------------------------------------------------------------------
 

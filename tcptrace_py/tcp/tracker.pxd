@@ -7,14 +7,17 @@ from tcptrace_py.tcp.flow_table cimport FlowTable
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.machine cimport Machine
 from tcptrace_py.tcp.serial cimport advance, distance
+from tcptrace_py.tcp.stats cimport Stats
 from tcptrace_py.tcp.time_wait cimport TimeWait
+from tcptrace_py.tcp.wireshark cimport Stream
+from tcptrace_py.tcp.zeek cimport Zeek
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int ACKNOWLEDGED, CLOSED, ESTABLISHED, SENT, SYN_SENT, TIME_WAIT
 cdef int BY_FIRST_SPEAKER, BY_LISTENER, BY_PORT, BY_SYN, BY_SYN_ACK, LINGER_CLOCK
 cdef int ACK, FIN, RST, SYN
 cdef uint64_t _REMEMBERED
-cdef int64_t _DUPLICATE_NS, _DUPLICATE_WITHOUT_ID_NS, _NEAR_BYTES, _WELL_KNOWN_PORTS
+cdef int64_t _DUPLICATE_NS, _DUPLICATE_WITHOUT_ID_NS, _NEAR_BYTES, _WELL_KNOWN_PORTS, _LISTENERS
 
 
 cdef class Tracker:
@@ -24,11 +27,15 @@ cdef class Tracker:
     cdef public int64_t segments
     cdef public int64_t duplicates
     cdef public int64_t connections
+    cdef public int64_t streams
+    cdef public int64_t evicted_over
+    cdef public int64_t evicted_open
     cdef public int64_t first_ns
     cdef public int64_t last_ns
     cdef public TimeWait time_wait
+    cdef bint _stats
     cdef set _listeners
-    cdef Connection _recent
+    cdef readonly Connection recent
     cdef uint64_t[::1] _seen_fingerprint
     cdef int64_t[::1] _seen_ns
 
@@ -38,7 +45,12 @@ cdef class Tracker:
     cpdef object tick(self, int64_t ts_ns)
     @cython.locals(connection=Connection)
     cpdef object end(self)
+    cdef object _settle_stats(self, Endpoint a, Endpoint b)
     cdef object _hand_over(self, Connection connection)
+    @cython.locals(endpoint=Endpoint, kind=int, excess=int64_t)
+    cpdef object evict(self, int64_t most)
+    @cython.locals(a=Endpoint, b=Endpoint)
+    cdef object _evict(self, Connection connection)
     cpdef object release(self, Connection connection)
     @cython.locals(journal=Journal, index=int64_t)
     cpdef list history(self, Endpoint endpoint)
@@ -56,6 +68,8 @@ cdef class Tracker:
     cdef object _accepted(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(older=Connection, old_client=Endpoint)
     cdef object _opened_anew(self, Connection connection, Segment segment)
+    @cython.locals(sender=Endpoint)
+    cdef bint _goes_on(self, Connection connection, Segment segment) except *
     @cython.locals(sender=Endpoint, receiver=Endpoint, flags=int, off=int64_t)
     cdef bint _fits(self, Connection connection, Segment segment) except *
     @cython.locals(a=Endpoint)
@@ -64,5 +78,9 @@ cdef class Tracker:
     cdef Connection _begin(self, Segment segment, uint64_t flow_hash)
     @cython.locals(a=Endpoint, b=Endpoint, a_listens=bint, b_listens=bint)
     cdef object _guess_roles(self, Connection connection)
+    @cython.locals(regular=bint, in_step=bint, bare_syn=bint, kind=int, zeek=Zeek)
+    cdef object _tell_peers(self, Connection connection, Endpoint sender, Endpoint receiver, bint from_a, Segment segment)
+    @cython.locals(stream=Stream, before=Stream, older=Connection)
+    cdef object _tell_stream(self, Connection connection, bint bare_syn, Segment segment)
     @cython.locals(within_ns=int64_t, fingerprint=uint64_t, at=uint64_t, since_ns=int64_t)
     cdef bint _captured_before(self, Segment segment, uint64_t flow_hash) except *

@@ -7,6 +7,7 @@ order of the capture, and hands finished connections on.
 from __future__ import annotations
 
 from array import array
+from operator import attrgetter
 
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.connection import Connection
@@ -22,7 +23,21 @@ from tcptrace_py.tcp.state import (
     SYN_SENT,
     TIME_WAIT,
 )
-from tcptrace_py.tcp.words import BY_FIRST_SPEAKER, BY_LISTENER, BY_PORT, BY_SYN, BY_SYN_ACK, LINGER_CLOCK
+from tcptrace_py.tcp.stats import Stats
+from tcptrace_py.tcp.wireshark import Stream
+from tcptrace_py.tcp.words import (
+    BY_FIRST_SPEAKER,
+    BY_LISTENER,
+    BY_PORT,
+    BY_SYN,
+    BY_SYN_ACK,
+    FIN_CLOCK,
+    FIN_WAIT_2_CLOCK,
+    LINGER_CLOCK,
+    SYN_ACK_CLOCK,
+    SYN_CLOCK,
+    TIME_WAIT_CLOCK,
+)
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 
 # Frames captured twice: how many of the latest are remembered (a power of two), and how
@@ -37,26 +52,46 @@ _NEAR_BYTES = 1 << 20
 # Servers below this port are well known (RFC 6335 section 6).
 _WELL_KNOWN_PORTS = 1024
 
+# Listeners remembered: more than any real network that one interface sees has.
+_LISTENERS = 1 << 18
+
+# Who goes first when the table is full, by the clock that runs.
+_EVICTION_ORDER = (
+    LINGER_CLOCK,
+    TIME_WAIT_CLOCK,
+    SYN_CLOCK,
+    SYN_ACK_CLOCK,
+    FIN_CLOCK,
+    FIN_WAIT_2_CLOCK,
+)
+
 
 class Tracker:
     """Follows every connection of a capture.
 
     ``finished`` collects connections that are over (and, after ``end``, all the rest);
     whoever drains it gives each back with ``release`` when done with its history.
+    ``stats``: endpoints keep the figures of ``stats.Stats``.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, stats: bool = False) -> None:
         self.machine = Machine(settings)
         self.table = FlowTable()
         self.finished: list[Connection] = []
         self.segments = 0
         self.duplicates = 0
         self.connections = 0
+        #: Conversations as Wireshark counts them.
+        self.streams = 0
+        self.evicted_over = 0
+        self.evicted_open = 0
         self.first_ns = 0
         self.last_ns = 0
         self.time_wait = self.machine.time_wait
+        self._stats = stats
         self._listeners: set[tuple[int, int, int]] = set()
-        self._recent: Connection | None = None
+        #: The connection that the last segment was given to.
+        self.recent: Connection | None = None
         self._seen_fingerprint = array("Q", bytes(8 * _REMEMBERED))
         self._seen_ns = array("q", bytes(8 * _REMEMBERED))
 
@@ -65,7 +100,7 @@ class Tracker:
         self.tick(segment.ts_ns)
         self.segments += 1
         flow_hash = self.table.hash(segment)
-        recent = self._recent
+        recent = self.recent
         if (
             recent is None
             or recent.hash != flow_hash
@@ -76,7 +111,7 @@ class Tracker:
         ):
             recent = self.table.find(segment, flow_hash)
         connection = self._which(recent, segment, flow_hash)
-        self._recent = connection
+        self.recent = connection
 
         a = connection.a
         if a.port == segment.src_port and a.address_lo == segment.src_lo and a.address_hi == segment.src_hi:
@@ -91,6 +126,7 @@ class Tracker:
         sender.last_ns = segment.ts_ns
         sender.last_frame = segment.frame
         sender.packets += 1
+        self._tell_peers(connection, sender, receiver, sender is a, segment)
         if self._captured_before(segment, flow_hash):
             sender.duplicates += 1
             self.duplicates += 1
@@ -103,6 +139,8 @@ class Tracker:
                 connection.pending_syn_last_ns = segment.ts_ns
                 connection.pending_syn_last_frame = segment.frame
                 return
+        if sender.stats is not None and receiver.stats is not None:
+            sender.stats.sends(receiver.stats, segment)
         self.machine.segment(connection, sender, receiver, segment)
         if segment.flags & SYN and segment.flags & ACK and not connection.simultaneous_open:
             self._accepted(connection, sender, receiver, segment)
@@ -124,7 +162,15 @@ class Tracker:
     def end(self) -> None:
         """The capture is over: every connection still known is handed over, in order of id."""
         for connection in self.table.all():
+            if self._stats and not self.machine.done(connection):
+                self._settle_stats(connection.a, connection.b)
             self._hand_over(connection)
+
+    def _settle_stats(self, a: Endpoint, b: Endpoint) -> None:
+        """Silence until the end of the capture counts as idle, unless both have said that they are done."""
+        if a.stats is not None and b.stats is not None and not (a.stats.fins and b.stats.fins):
+            a.stats.settle(self.last_ns)
+            b.stats.settle(self.last_ns)
 
     def _hand_over(self, connection: Connection) -> None:
         self.machine.settle(connection)
@@ -137,6 +183,38 @@ class Tracker:
         if connection.roles_basis > BY_LISTENER:
             self._guess_roles(connection)
         self.finished.append(connection)
+
+    def evict(self, most: int) -> None:
+        """Hand connections over before their time, until no more than ``most`` are known.
+
+        Those that are over go first, then those in TIME_WAIT, then those whose clocks have run
+        longest, then those that have been silent longest. ``evicted_over`` and ``evicted_open``
+        count them.
+        """
+        for kind in _EVICTION_ORDER:
+            while self.table.count > most:
+                endpoint = self.machine.clocks.oldest(kind)
+                if endpoint is None:
+                    break
+                self._evict(endpoint.connection)
+        if self.table.count > most:
+            # A sixteenth more than needed, so that the next ones come cheap.
+            excess = self.table.count - most + most // 16
+            for connection in sorted(self.table.all(), key=attrgetter("last_ns"))[:excess]:
+                self._evict(connection)
+
+    def _evict(self, connection: Connection) -> None:
+        if self.machine.done(connection):
+            self.evicted_over += 1
+        else:
+            self.evicted_open += 1
+        self._hand_over(connection)
+        a = connection.a
+        b = connection.b
+        if a.state == TIME_WAIT:
+            self.time_wait.leave(a, b, connection.ip_version)
+        if b.state == TIME_WAIT:
+            self.time_wait.leave(b, a, connection.ip_version)
 
     def release(self, connection: Connection) -> None:
         """Nobody needs this finished connection any more: its history's room is free."""
@@ -190,9 +268,13 @@ class Tracker:
         if not flags & (SYN | RST) and newest.reuse_of < 0:
             return newest
         connection: Connection | None = newest
-        if newest.reuse_of >= 0 and not self._fits(newest, segment):
-            while connection is not None and not self._fits(connection, segment):
+        if newest.reuse_of >= 0 and not self._goes_on(newest, segment):
+            while connection is not None and not self._goes_on(connection, segment):
                 connection = self.table.older(connection, segment)
+            if connection is None:
+                connection = newest
+                while connection is not None and not self._fits(connection, segment):
+                    connection = self.table.older(connection, segment)
             if connection is None:
                 connection = newest
         if connection is None:
@@ -230,8 +312,6 @@ class Tracker:
             if in_time_wait:
                 holder = sender if sender.state == TIME_WAIT else receiver
                 connection.reused_time_wait = 1 if holder is connection.a else 2
-                if holder is sender:
-                    self.machine.replace(sender, SENT, segment.ts_ns, segment.frame)
             return began
         # Both sides hold a connection: an old SYN that comes late, or a host that restarted.
         # Only an answer to it can tell.
@@ -240,6 +320,7 @@ class Tracker:
         connection.pending_syn_by = 1 if sender is connection.a else 2
         connection.pending_syns = 0
         connection.pending_syn_isn = segment.seq
+        connection.pending_syn_window = segment.window
         connection.pending_syn_frame = segment.frame
         connection.pending_syn_ns = segment.ts_ns
         return connection
@@ -265,6 +346,7 @@ class Tracker:
         asked.ts_ns = connection.pending_syn_ns
         asked.frame = connection.pending_syn_frame
         asked.ip_version = segment.ip_version
+        asked.tunnel = connection.tunnel
         asked.src_hi = segment.dst_hi
         asked.src_lo = segment.dst_lo
         asked.src_port = segment.dst_port
@@ -272,6 +354,7 @@ class Tracker:
         asked.dst_lo = segment.src_lo
         asked.dst_port = segment.src_port
         asked.seq = connection.pending_syn_isn
+        asked.window = connection.pending_syn_window
         asked.flags = SYN
         began = self._begin(asked, flow_hash)
         self._succeed(connection, began, asked)
@@ -280,6 +363,9 @@ class Tracker:
         began.a.last_ns = asked.ts_ns
         began.a.last_frame = asked.frame
         began.a.packets = 1
+        if began.a.stats is not None and began.b.stats is not None:
+            began.a.stats.sends(began.b.stats, asked)
+        began.zeek.segment(True, asked)
         self.machine.segment(began, began.a, began.b, asked)
         asker = connection.a if connection.pending_syn_by == 1 else connection.b
         asker.packets -= connection.pending_syns
@@ -291,13 +377,17 @@ class Tracker:
         began.last_syn_frame = connection.pending_syn_last_frame
         connection.pending_syn_by = 0
         self.machine.replace(asker, SENT, asked.ts_ns, asked.frame)
+        if began.a.stats is not None and began.b.stats is not None:
+            asked.ts_ns = connection.pending_syn_last_ns
+            for _ in range(again):
+                began.a.stats.sends(began.b.stats, asked)
         return began
 
     def _accepted(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
     ) -> None:
         """A SYN+ACK passed: its sender listens, and holds no older connection on this four-tuple."""
-        if sender.passive:
+        if sender.passive and len(self._listeners) < _LISTENERS:
             self._listeners.add((sender.address_hi, sender.address_lo, sender.port))
         if connection.reuse_of < 0 or not 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.syn_bytes:
             return
@@ -310,13 +400,26 @@ class Tracker:
             older = self.table.older(older, segment)
 
     def _opened_anew(self, connection: Connection, segment: Segment) -> None:
-        """The client has answered the SYN+ACK: an older attempt of its own on these ports was given up."""
+        """The client has answered the SYN+ACK: it holds nothing older on these ports since its SYN."""
         older = self.table.older(connection, segment)
         while older is not None:
             old_client, _ = self._direction(older, segment)
-            if old_client.state == SYN_SENT:
-                self.machine.replace(old_client, SENT, connection.syn_ns, connection.syn_frame)
+            if old_client.state == SYN_SENT or old_client.state == TIME_WAIT:
+                if connection.syn_frame:
+                    self.machine.replace(old_client, SENT, connection.syn_ns, connection.syn_frame)
+                else:
+                    self.machine.replace(old_client, ACKNOWLEDGED, segment.ts_ns, segment.frame)
             older = self.table.older(older, segment)
+
+    def _goes_on(self, connection: Connection, segment: Segment) -> bool:
+        """Does it go on just where its sender left that connection?"""
+        sender, _ = self._direction(connection, segment)
+        return (
+            sender.has_snd
+            and segment.seq == sender.snd_nxt
+            and not segment.flags & SYN
+            and self._fits(connection, segment)
+        )
 
     def _fits(self, connection: Connection, segment: Segment) -> bool:
         """Is this a segment of that connection, where the four-tuple has had several?"""
@@ -333,8 +436,11 @@ class Tracker:
             off = distance(segment.seq, sender.snd_nxt)
             if not -_NEAR_BYTES < off < _NEAR_BYTES:
                 return False
-            if not flags & ACK or not receiver.has_snd:
+            if not flags & ACK:
                 return True
+            if not receiver.has_snd:
+                # It acknowledges what its peer never sent here: rather an older connection's.
+                return False
             off = distance(segment.ack, receiver.snd_nxt)
             return -_NEAR_BYTES < off < _NEAR_BYTES
         if receiver.has_isn and flags & ACK:
@@ -352,12 +458,16 @@ class Tracker:
         connection.id = self.connections
         self.connections += 1
         connection.ip_version = segment.ip_version
+        connection.tunnel = segment.tunnel
         connection.first_ns = segment.ts_ns
         connection.first_frame = segment.frame
         a = connection.a
         b = connection.b
         a.connection = connection
         b.connection = connection
+        if self._stats:
+            a.stats = Stats()
+            b.stats = Stats()
         a.address_hi = segment.src_hi
         a.address_lo = segment.src_lo
         a.port = segment.src_port
@@ -393,6 +503,88 @@ class Tracker:
             connection.client_is_a = True
             connection.roles_basis = BY_FIRST_SPEAKER
 
+    # --- what others would say of it ---------------------------------------------------
+
+    def _tell_peers(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, from_a: bool, segment: Segment
+    ) -> None:
+        """Every segment, frames captured twice too: neither Zeek nor Wireshark knows of them.
+
+        Told before the endpoints are. Most segments of most connections go on where their sender
+        left off and acknowledge what has passed: they change nothing but numbers that the
+        endpoints keep anyway.
+        """
+        regular = (
+            segment.flags & (SYN | FIN | RST | ACK) == ACK
+            and sender.has_snd
+            and sender.snd_nxt == segment.seq
+            and segment.window != 0
+            and sender.holes is None
+            and receiver.holes is None
+            and receiver.has_una
+            and segment.ack != 0
+            and (
+                receiver.snd_una == segment.ack
+                or (
+                    distance(segment.ack, receiver.snd_una) > 0
+                    and distance(segment.ack, receiver.snd_nxt) <= 0
+                )
+            )
+        )
+        kind = 1 if from_a else 4
+        if not segment.payload_bytes:
+            kind += kind
+        if regular and connection.plain & kind:
+            return
+        zeek = connection.zeek
+        if connection.plain:
+            zeek.catch_up(connection.a, connection.b)
+        in_step = regular and zeek.in_step(connection.a, connection.b)
+
+        bare_syn = segment.flags & (SYN | ACK) == SYN
+        # For Zeek, as for us, a SYN with another number is no part of this connection.
+        if not (bare_syn and connection.pending_syn_by and connection.pending_syn_isn == segment.seq):
+            zeek.segment(from_a, segment)
+        self._tell_stream(connection, bare_syn, segment)
+        # What was just told need not be told again.
+        if not in_step:
+            connection.plain = 0
+        elif connection.stream_now is connection.stream:
+            connection.plain |= kind
+
+    def _tell_stream(self, connection: Connection, bare_syn: bool, segment: Segment) -> None:
+        """Find the Wireshark stream that the segment is in, or begins."""
+        stream = connection.stream_now
+        older: Connection | None = None
+        if stream is None:
+            older = self.table.older(connection, segment)
+            if older is not None:
+                stream = older.stream_now
+        while stream is not None and stream.newer is not None:
+            stream = stream.newer
+        if stream is not None and not (bare_syn and stream.reopens(segment)):
+            stream.go_on(segment)
+        else:
+            before = stream
+            stream = Stream()
+            stream.number = self.streams
+            self.streams += 1
+            stream.begin(segment)
+            if before is not None:
+                before.newer = stream
+                if connection.stream is not None:
+                    # Not through all those in between: they need not be kept.
+                    connection.stream.newer = stream
+            while older is not None:
+                # Their segments, if any more come, are in the new stream.
+                if older.plain:
+                    older.zeek.catch_up(older.a, older.b)
+                    older.plain = 0
+                older = self.table.older(older, segment)
+        connection.stream_now = stream
+        if connection.stream is None:
+            connection.stream = stream
+
     # --- frames captured twice ---------------------------------------------------------
 
     def _captured_before(self, segment: Segment, flow_hash: int) -> bool:
@@ -405,7 +597,10 @@ class Tracker:
             # A pure ACK repeated in haste may as well be a duplicate ACK.
             return False
         fingerprint = self.table.fingerprint(segment, flow_hash)
-        at = fingerprint % _REMEMBERED
+        # Not by the fingerprint, which is seeded: which frames share a place decides which duplicates
+        # are seen, and the same capture must give the same report.
+        at = segment.seq
+        at = (at ^ (at >> 12) ^ segment.ip_id * 31 ^ segment.src_port) % _REMEMBERED
         since_ns = segment.ts_ns - self._seen_ns[at]
         if self._seen_fingerprint[at] == fingerprint and 0 <= since_ns < within_ns:
             return True
