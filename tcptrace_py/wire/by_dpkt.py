@@ -1,8 +1,8 @@
 """The decoder built on dpkt: slower than the fast path, and knows more.
 
-PPP, PPPoE, MPLS, LLC and SNAP, GRE (with PPTP, ERSPAN), IP in IP, Ethernet in Ethernet
-(IEEE 802.1ah), FDDI, IP fragments, ICMP errors; and all that the fast path takes, so that one
-can be checked against the other.
+PPP, PPPoE, MPLS, LLC and SNAP, GRE (with PPTP, ERSPAN), IP in IP, VXLAN, Geneve, GTP-U,
+Ethernet in Ethernet (IEEE 802.1ah), FDDI, IP fragments, ICMP errors; and all that the fast path
+takes, so that one can be checked against the other.
 """
 
 from __future__ import annotations
@@ -22,6 +22,16 @@ from tcptrace_py.wire.result import (
     UNKNOWN_LINK,
 )
 from tcptrace_py.wire.segment import Segment
+from tcptrace_py.wire.tunnels import (
+    GENEVE_PORT,
+    GPE_PROTOCOLS,
+    GTP_U_PORT,
+    TUNNEL_PORTS,
+    VXLAN_PORTS,
+    Kind,
+    Tunnel,
+    Tunnels,
+)
 
 # Headers of one frame, tags and labels counted, before TCP. More is an attack or nonsense.
 MAX_LAYERS = 40
@@ -29,14 +39,17 @@ MAX_LAYERS = 40
 _LOW_64 = (1 << 64) - 1
 _VLAN_TYPES = frozenset((0x8100, 0x88A8, 0x9100, 0x9200))
 _AF_INET6 = frozenset((10, 23, 24, 28, 30))
-_HOP_BY_HOP, _ICMP, _IP_IN_IP, _TCP, _IPV6, _ROUTING, _FRAGMENT, _GRE, _AH, _ICMPV6, _DESTINATION = (
-    0, 1, 4, 6, 41, 43, 44, 47, 51, 58, 60,
+_HOP_BY_HOP, _ICMP, _IP_IN_IP, _TCP, _UDP, _IPV6, _ROUTING, _FRAGMENT, _GRE, _AH, _ICMPV6, _DESTINATION = (
+    0, 1, 4, 6, 17, 41, 43, 44, 47, 51, 58, 60,
 )  # fmt: skip
-_ETHERNET_IN_IP = 143
-_TUNNELS = frozenset((_IP_IN_IP, _IPV6, _GRE, _ETHERNET_IN_IP))
+# RFC 3378; RFC 8986 section 10.1.
+_ETHERIP, _ETHERNET_IN_IP = 97, 143
+_TUNNELS = frozenset((_IP_IN_IP, _IPV6, _GRE, _ETHERIP, _ETHERNET_IN_IP))
 # Fragments of anything else are not worth collecting.
 _WANTED_IN_FRAGMENTS = _TUNNELS | {_TCP, _AH}
 _EXTENSION_HEADERS = frozenset((_HOP_BY_HOP, _ROUTING, _AH, _DESTINATION))
+_GRE_HAS_SUM = 0x8000
+_GRE_HAS_KEY = 0x2000
 _GRE_HAS_ROUTING = 0x4000
 _GRE_HAS_SEQUENCE = 0x1000
 # RFC 7323 section 2.3.
@@ -53,6 +66,8 @@ class DpktDecoder:
         self.fragments = Fragments()
         #: What ``decode`` found when it last returned ICMP_ERROR.
         self.icmp_error: IcmpError | None = None
+        self._tunnels = Tunnels()
+        self._tunnel: Tunnel | None = None
         self._layers = 0
         # Whether `wire` is what an enclosing header says. At first it is only what the capture
         # says of the frame, which editing tools get wrong when they cut packets.
@@ -67,8 +82,11 @@ class DpktDecoder:
         """
         self._layers = 0
         self._enclosed = False
+        self._tunnel = None
         try:
-            return self._link(link_type, frame, original_bytes, segment)
+            code = self._link(link_type, frame, original_bytes, segment)
+            segment.tunnel = None if self._tunnel is None else self._tunnels.one(self._tunnel)
+            return code
         except dpkt.NeedData:
             return TRUNCATED
         except Exception:
@@ -217,6 +235,11 @@ class DpktDecoder:
         header = headers.GreHeader(buf)
         if header.v > 1 or header.flags & _GRE_HAS_ROUTING:
             return NOT_TCP
+        key = None
+        if header.flags & _GRE_HAS_KEY and header.v == 0:
+            at = 8 if header.flags & _GRE_HAS_SUM else 4
+            key = int.from_bytes(buf[at : at + 4], "big")
+        self._comes_through("gre", segment, key)
         buf, wire = header.data, wire - (len(buf) - len(header.data))
         if header.p == 0x88BE:
             # ERSPAN type II has a header of its own, type I none; only II has numbers.
@@ -320,13 +343,20 @@ class DpktDecoder:
             return self._tcp(buf, wire, segment)
         if protocol in _TUNNELS:
             self._next_layer()
-            if protocol == _IP_IN_IP:
-                return self._ipv4(buf, wire, segment)
-            if protocol == _IPV6:
-                return self._ipv6(buf, wire, segment)
             if protocol == _GRE:
                 return self._gre(buf, wire, segment)
-            return self._ethernet(buf[2:], wire - 2, segment)  # EtherIP (RFC 3378)
+            if protocol == _ETHERIP:
+                self._comes_through("etherip", segment)
+                return self._ethernet(buf[2:], wire - 2, segment)
+            if protocol == _ETHERNET_IN_IP:
+                self._comes_through("ethernet-in-ip", segment)
+                return self._ethernet(buf, wire, segment)
+            self._comes_through("ip-in-ip", segment)
+            if protocol == _IP_IN_IP:
+                return self._ipv4(buf, wire, segment)
+            return self._ipv6(buf, wire, segment)
+        if protocol == _UDP:
+            return self._udp(buf, wire, segment)
         if protocol == (_ICMP if version == 4 else _ICMPV6):
             if wire < 1:
                 return MALFORMED
@@ -339,6 +369,85 @@ class DpktDecoder:
             self.icmp_error = error
             return ICMP_ERROR
         return NOT_TCP
+
+    def _comes_through(self, kind: Kind, segment: Segment, identifier: int | None = None) -> None:
+        """What follows is inside a tunnel, between the addresses that ``segment`` holds by now."""
+        self._tunnel = Tunnel(
+            kind,
+            segment.ip_version,
+            segment.src_hi,
+            segment.src_lo,
+            segment.dst_hi,
+            segment.dst_lo,
+            identifier,
+        )
+
+    def _udp(self, buf: bytes, wire: int, segment: Segment) -> int:
+        """Tunnels by either port, as Wireshark does it."""
+        ports = {int.from_bytes(buf[0:2], "big"), int.from_bytes(buf[2:4], "big")}
+        if len(buf) < 4 or not ports & TUNNEL_PORTS:
+            return NOT_TCP
+        if wire < 8:
+            return MALFORMED
+        header = headers.UdpHeader(buf)
+        self._next_layer()
+        # No length: a jumbogram (RFC 2675 section 4), or segmentation offload.
+        wire = min(wire, header.ulen or wire) - 8
+        if wire < 8:
+            return NOT_TCP
+        buf = header.data[:wire]
+        if GTP_U_PORT in ports:
+            return self._gtp_u(buf, wire, segment)
+        if GENEVE_PORT in ports:
+            return self._geneve(buf, wire, segment)
+        return self._vxlan(buf, wire, segment, generic=not ports & VXLAN_PORTS)
+
+    def _vxlan(self, buf: bytes, wire: int, segment: Segment, generic: bool) -> int:
+        header = headers.VxlanHeader(buf)
+        if not header.flags & 0x08:  # there is no valid VNI
+            return NOT_TCP
+        self._comes_through("vxlan-gpe" if generic else "vxlan", segment, header.vni)
+        if not generic:
+            return self._ethernet(header.data, wire - 8, segment)
+        if header.flags & 0x30 or header.next not in GPE_PROTOCOLS:  # another version, or nothing we know
+            return NOT_TCP
+        return self._ethertype(GPE_PROTOCOLS[header.next], header.data, wire - 8, segment)
+
+    def _geneve(self, buf: bytes, wire: int, segment: Segment) -> int:
+        header = headers.GeneveHeader(buf)
+        size = header.options_bytes
+        if header.version or header.protocol <= 1500:
+            return NOT_TCP
+        if size > wire - 8:
+            return MALFORMED
+        self._comes_through("geneve", segment, header.vni)
+        return self._ethertype(header.protocol, header.data[size:], wire - 8 - size, segment)
+
+    def _gtp_u(self, buf: bytes, wire: int, segment: Segment) -> int:
+        header = headers.GtpHeader(buf)
+        if header.flags >> 4 != 3 or header.type != 255:  # version 1, and a user's packet
+            return NOT_TCP
+        wire = min(wire - 8, header.len)
+        buf = header.data[:wire]
+        self._comes_through("gtp-u", segment, header.teid)
+        if header.flags & 0x07:
+            # Sequence and N-PDU numbers, then the type of the first extension header (section 5.2).
+            _need(buf, 4)
+            extension = buf[3] if header.flags & 0x04 else 0
+            buf, wire = buf[4:], wire - 4
+            while extension:
+                self._next_layer()
+                _need(buf, 1)
+                size = buf[0] << 2
+                if size == 0 or size > wire:
+                    return MALFORMED
+                _need(buf, size)
+                extension = buf[size - 1]
+                buf, wire = buf[size:], wire - size
+        _need(buf, 1)
+        if buf[0] >> 4 not in (4, 6):
+            return NOT_TCP
+        return self._ip_by_version(buf, wire, segment)
 
     def _ipv6_fragment(self, buf: bytes, wire: int, segment: Segment) -> int | tuple[int, bytes, int]:
         """Returns what follows the fragment header, or a code if it is not all there."""

@@ -71,6 +71,8 @@ class Decoder:
         segment = self.segment
         segment.ts_ns = batch.ts_ns[i]
         segment.frame = self.frame_base + i
+        if segment.tunnel is not None:
+            segment.tunnel = None
         code = self.fast.decode(
             batch.offset[i], batch.captured[i], batch.original[i], batch.link_type[i], segment
         )

@@ -39,6 +39,7 @@ cdef class FastPath:
     @cython.locals(length=int64_t, protocol=int64_t, limit=int64_t, headers=int64_t, size=int64_t, kind=int64_t)
     cdef int ipv6(self, int64_t at, int64_t end, int64_t wire_end, Segment segment) except -1
     cdef inline bint is_tunnel(self, int64_t protocol) noexcept
+    cdef inline bint is_tunnel_port(self, int64_t port) noexcept
     cdef int udp(self, int64_t at, int64_t end, int64_t limit, Segment segment) except -1
     @cython.locals(length=int64_t, captured=int64_t, header=int64_t)
     cdef int tcp(self, int64_t at, int64_t end, int64_t limit, Segment segment) except -1

@@ -299,12 +299,19 @@ class FastPath:
         return OTHER if self.is_tunnel(protocol) else NOT_TCP
 
     def is_tunnel(self, protocol: int) -> bool:
-        """IPv4, IPv6, GRE or Ethernet inside IP."""
-        return protocol == 4 or protocol == 41 or protocol == 47 or protocol == 143
+        """IPv4, IPv6, GRE, EtherIP or Ethernet inside IP."""
+        return protocol == 4 or protocol == 41 or protocol == 47 or protocol == 97 or protocol == 143
 
     def udp(self, at: int, end: int, limit: int, segment: Segment) -> int:
-        # The place for tunnels that ride on UDP ports (VXLAN, Geneve, GTP-U).
+        """Tunnels that ride on UDP: VXLAN, Geneve, GTP-U by their ports (see ``wire.tunnels``)."""
+        if end - at < 4:
+            return NOT_TCP
+        if self.is_tunnel_port(self.u16(at + 2)) or self.is_tunnel_port(self.u16(at)):
+            return OTHER
         return NOT_TCP
+
+    def is_tunnel_port(self, port: int) -> bool:
+        return port == 4789 or port == 6081 or port == 2152 or port == 8472 or port == 4790
 
     def tcp(self, at: int, end: int, limit: int, segment: Segment) -> int:
         """RFC 9293 section 3.1; the segment lies in ``at..limit``, captured up to ``end``."""

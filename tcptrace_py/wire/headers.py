@@ -123,3 +123,41 @@ class TcpPorts(Packet):  # type: ignore[misc]
     """The eight bytes of TCP that any ICMP error quotes (RFC 792)."""
 
     __hdr__ = (("sport", "H", 0), ("dport", "H", 0), ("seq", "I", 0))
+
+
+class UdpHeader(dpkt.udp.UDP):  # type: ignore[misc]
+    unpack = _own_header_only
+
+
+class VxlanHeader(Packet):  # type: ignore[misc]
+    """RFC 7348 section 5; VXLAN-GPE names the next protocol in what is reserved there."""
+
+    __hdr__ = (("flags", "B", 0x08), ("reserved", "2s", b"\0\0"), ("next", "B", 0), ("vni_reserved", "I", 0))
+
+    @property
+    def vni(self) -> int:
+        return int(self.vni_reserved) >> 8
+
+
+class GeneveHeader(Packet):  # type: ignore[misc]
+    """RFC 8926 section 3.4, without its options."""
+
+    __hdr__ = (("version_length", "B", 0), ("flags", "B", 0), ("protocol", "H", 0), ("vni_reserved", "I", 0))
+
+    @property
+    def vni(self) -> int:
+        return int(self.vni_reserved) >> 8
+
+    @property
+    def version(self) -> int:
+        return int(self.version_length) >> 6
+
+    @property
+    def options_bytes(self) -> int:
+        return (int(self.version_length) & 0x3F) << 2
+
+
+class GtpHeader(Packet):  # type: ignore[misc]
+    """GTP-U (3GPP TS 29.281 section 5.1), its mandatory part."""
+
+    __hdr__ = (("flags", "B", 0x30), ("type", "B", 255), ("len", "H", 0), ("teid", "I", 0))

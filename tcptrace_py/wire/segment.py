@@ -5,6 +5,11 @@ Compiled (see ``segment.pxd``). One ``Segment`` is filled again for each frame.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tcptrace_py.wire.tunnels import Tunnel
+
 # Control bits of the TCP header (RFC 9293 section 3.1).
 FIN = 0x01
 SYN = 0x02
@@ -57,5 +62,7 @@ class Segment:
         self.sack_blocks = 0
         self.sack_left = 0
         self.sack_right = 0
+        #: The innermost tunnel that it came through, a ``wire.tunnels.Tunnel``.
+        self.tunnel: Tunnel | None = None
         #: TCP Fast Open (RFC 7413): -1 no option, 0 a request for a cookie, else the cookie's bytes.
         self.fast_open_cookie_bytes = -1

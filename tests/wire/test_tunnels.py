@@ -103,10 +103,18 @@ FRAMES = {
     "pptp": (outer(gre(b"\xff\x03\0\x21" + INNER_V4, 0x880B, 0x3081, bytes(12)), GRE), ETHERNET),
     "pptp, no acknowledgment": (outer(gre(b"\0\x21" + INNER_V4, 0x880B, 0x3001, bytes(8)), GRE), ETHERNET),
     "erspan I": (outer(gre(ethernet(INNER_V4), 0x88BE), GRE), ETHERNET),
-    "erspan II": (outer(gre(bytes(8) + ethernet(INNER_V4), 0x88BE, 0x1000, bytes(4)), GRE), ETHERNET),
-    "erspan III": (outer(gre(bytes(12) + ethernet(INNER_V4), 0x22EB, 0x1000, bytes(4)), GRE), ETHERNET),
+    "erspan II": (
+        outer(gre(b"\x10" + bytes(7) + ethernet(INNER_V4), 0x88BE, 0x1000, bytes(4)), GRE),
+        ETHERNET,
+    ),
+    "erspan III": (
+        outer(gre(b"\x20" + bytes(11) + ethernet(INNER_V4), 0x22EB, 0x1000, bytes(4)), GRE),
+        ETHERNET,
+    ),
     "erspan III, subheader": (
-        outer(gre(bytes(11) + b"\x01" + bytes(8) + ethernet(INNER_V4), 0x22EB, 0x1000, bytes(4)), GRE),
+        outer(
+            gre(b"\x20" + bytes(10) + b"\x01" + bytes(8) + ethernet(INNER_V4), 0x22EB, 0x1000, bytes(4)), GRE
+        ),
         ETHERNET,
     ),
     "ip in ip": (outer(INNER_V4, 4), ETHERNET),
@@ -115,7 +123,8 @@ FRAMES = {
     "6in6": (outer_v6(INNER_V6, 41), ETHERNET),
     "ip in ip in ip": (outer(ipv4(INNER_V4, 4, src="198.51.100.3"), 4), ETHERNET),
     "ip in ah": (outer(ah(INNER_V4, 4), 51), ETHERNET),
-    "etherip": (outer(b"\x30\0" + ethernet(INNER_V6, IPV6), 143), ETHERNET),
+    "etherip": (outer(b"\x30\0" + ethernet(INNER_V6, IPV6), 97), ETHERNET),
+    "ethernet in ip": (outer(ethernet(INNER_V6, IPV6), 143), ETHERNET),
     "gre in cooked v2": (sll2(outer(gre(INNER_V4), GRE)[14:]), SLL2),
 }
 
