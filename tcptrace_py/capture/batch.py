@@ -16,7 +16,7 @@ BATCH_FRAMES = 4096
 class FrameBatch:
     """Frames ``0 <= i < count`` of one source, in the order of the file.
 
-    ``data``            the buffer that all of them lie in (``bytearray``)
+    ``data``            the buffer that all of them lie in (``bytes`` or ``bytearray``)
     ``offset[i]``       where frame ``i`` begins in ``data``, bytes
     ``captured[i]``     bytes of it that were captured (``offset + captured <= len(data)``)
     ``original[i]``     bytes it had on the wire, never less than ``captured[i]``
@@ -26,7 +26,7 @@ class FrameBatch:
     """
 
     def __init__(self) -> None:
-        self.data = bytearray()
+        self.data: bytes | bytearray = bytearray()
         self.count = 0
         self.first_number = 1
         self.offset = array("q", bytes(8 * BATCH_FRAMES))

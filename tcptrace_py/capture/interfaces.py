@@ -1,0 +1,62 @@
+"""The network interfaces of this host, as the kernel tells of them."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import NamedTuple
+
+_SIOCGIFFLAGS = 0x8913
+_SIOCGIFADDR = 0x8915
+_IFF_UP = 0x1
+_IFF_RUNNING = 0x40
+
+
+class Interface(NamedTuple):
+    """``state``: ``up``, ``down``, ``no carrier``, or for the pseudo-interface ``any`` what it means."""
+
+    name: str
+    state: str
+    addresses: list[str]
+
+
+def list_interfaces() -> list[Interface]:
+    """All interfaces by index, then ``any``."""
+    import fcntl
+
+    found = []
+    by_name = _ipv6_addresses()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        for _, name in socket.if_nameindex():
+            request = struct.pack("16s24x", name.encode())
+            try:
+                flags = struct.unpack_from("=H", fcntl.ioctl(control, _SIOCGIFFLAGS, request), 16)[0]
+            except OSError:
+                # It went away meanwhile.
+                continue
+            addresses = []
+            try:
+                answer = fcntl.ioctl(control, _SIOCGIFADDR, request)
+                addresses.append(socket.inet_ntop(socket.AF_INET, answer[20:24]))
+            except OSError:
+                # It has no IPv4 address.
+                pass
+            state = "down" if not flags & _IFF_UP else "up" if flags & _IFF_RUNNING else "no carrier"
+            found.append(Interface(name, state, addresses + by_name.get(name, [])))
+    found.append(Interface("any", "all of them at once", []))
+    return found
+
+
+def _ipv6_addresses() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    try:
+        with open("/proc/self/net/if_inet6", encoding="ascii") as file:
+            for line in file:
+                fields = line.split()
+                if len(fields) == 6:
+                    text = socket.inet_ntop(socket.AF_INET6, bytes.fromhex(fields[0]))
+                    found.setdefault(fields[5], []).append(text)
+    except (OSError, ValueError):
+        # A kernel without IPv6.
+        pass
+    return found

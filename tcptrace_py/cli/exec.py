@@ -1,0 +1,168 @@
+"""``tcptrace-py exec``: captures while a command runs; a leak detector around a test suite."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from tcptrace_py.cli.durations import Duration
+from tcptrace_py.cli.gates import gate_options, gates_from, status
+from tcptrace_py.cli.outcome import FINE, INPUT, USAGE, complain, reason
+from tcptrace_py.cli.outputs import output_options, outputs_from
+from tcptrace_py.cli.sniffing import capture_options, handled, open_capture, open_writer
+from tcptrace_py.cli.thresholds import settings_from, threshold_options
+
+# As shells have it.
+_NOT_EXECUTABLE = 126
+_NOT_FOUND = 127
+_BY_SIGNAL = 128
+
+
+class _Child:
+    """The command while it runs; signals that reach us are passed on to it."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        # A terminal sends Ctrl-C and Ctrl-\ to all of its foreground group: the command has it already.
+        self._shares_terminal = _in_foreground()
+
+    def pass_on(self, number: int) -> None:
+        if self._shares_terminal and number in (signal.SIGINT, signal.SIGQUIT):
+            return
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def status(self) -> int:
+        code = self._process.wait()
+        return code if code >= 0 else _BY_SIGNAL - code
+
+
+def _in_foreground() -> bool:
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
+
+
+@click.command(context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
+@capture_options
+@click.option(
+    "--settle",
+    "settle_s",
+    metavar="DURATION",
+    type=Duration(zero=True),
+    default="1s",
+    show_default=True,
+    help="Go on capturing for so long after the command ended.",
+)
+@click.option(
+    "--connections/--no-connections",
+    "connections",
+    default=None,
+    help="List the connections in the shown report / leave their list out of the JSON.",
+)
+@output_options("json", "ndjson", "csv", "parquet", "junit", "markdown")
+@gate_options
+@threshold_options
+@click.argument("command", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_context
+def exec(  # noqa: A001
+    ctx: click.Context,
+    /,
+    settle_s: float,
+    connections: bool | None,
+    top: int,
+    max_connections: int | None,
+    command: Sequence[str],
+    **options: Any,
+) -> int:
+    """Capture while COMMAND runs, then report; the report goes to standard error.
+
+    Exits with COMMAND's status if that is not 0 (128 and the signal's number if one ended it), else with
+    the gate's. What else passes on the interface meanwhile is captured too: --filter narrows it.
+
+    \b
+    tcptrace-py exec -i lo --fail-on stuck-close-wait --close-wait-after 2s -- pytest tests/integration
+
+    Started by sudo, COMMAND runs as the user who called sudo.
+    """
+    gates = gates_from(options)
+    outputs = outputs_from(options, (), bool(gates))
+    settings = gates.settings(settings_from(options), ctx)
+    listed = outputs.wants_connections() if connections is None else connections
+
+    from tcptrace_py.capture.error import CaptureError
+
+    try:
+        capture = open_capture(options, outputs)
+    except CaptureError as error:
+        complain(str(error))
+        return INPUT
+    writer = open_writer(options, capture)
+
+    from tcptrace_py.live import Watch
+
+    with outputs.sink(needed=True) as sink:
+        watch = Watch(
+            capture,
+            settings,
+            connections=listed,
+            most_connections=max_connections,
+            writer=writer,
+            sink=sink,
+        )
+        try:
+            process = subprocess.Popen(command)
+        except OSError as error:
+            capture.close()
+            complain(f"{command[0]}: {reason(error)}")
+            raise click.exceptions.Exit(
+                _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
+            ) from error
+        child = _Child(process)
+        passed_on = (
+            signal.SIGINT,
+            signal.SIGQUIT,
+            signal.SIGTERM,
+            signal.SIGHUP,
+            signal.SIGUSR1,
+            signal.SIGUSR2,
+        )
+        with handled(dict.fromkeys(passed_on, child.pass_on), watch):
+            ended = os.pidfd_open(process.pid)
+            try:
+                watch.attach(ended, watch.stop)
+                watch.run()
+                watch.detach(ended)
+            finally:
+                os.close(ended)
+            # The interface may have failed before the command ended.
+            child_status = child.status()
+            watch.resume()
+            watch.run(duration_s=settle_s)
+        report = watch.report()
+    # Standard output is the command's.
+    outputs.uses_stdout = True
+
+    for warning in report.capture.warnings:
+        complain(warning)
+    verdicts = gates.judge(report)
+    outputs.write(report, verdicts)
+    outputs.show(report, top=top, connections=bool(connections))
+    if child_status != FINE:
+        return child_status
+    if watch.write_problem is not None:
+        complain(f"{options['write_target']}: {reason(watch.write_problem)}")
+        return USAGE
+    return status(verdicts, report.capture.complete)

@@ -1,0 +1,29 @@
+"""``tcptrace-py interfaces``: what can be captured on, and what is missing to do so."""
+
+from __future__ import annotations
+
+import click
+
+from tcptrace_py.cli.outcome import FINE, INPUT, complain, output_to
+
+
+@click.command()
+def interfaces() -> int:
+    """List the network interfaces that 'live' and 'exec' can capture on.
+
+    Says as well what is missing to do so; then the exit status is 3.
+    """
+    from tcptrace_py.capture.interfaces import list_interfaces
+    from tcptrace_py.capture.live import missing_permission
+
+    found = list_interfaces()
+    width = max(len(each.name) for each in found)
+    with output_to("-"):
+        for each in found:
+            said = [each.state, *each.addresses]
+            click.echo(f"{each.name:<{width}}  {'  '.join(said)}")
+    missing = missing_permission()
+    if missing:
+        complain(missing)
+        return INPUT
+    return FINE

@@ -1,0 +1,193 @@
+"""``tcptrace-py live``: an interface in; a dashboard or a stream of events, and a report, out."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tcptrace_py.cli.durations import Duration
+from tcptrace_py.cli.gates import gate_options, gates_from, status
+from tcptrace_py.cli.outcome import INPUT, USAGE, complain, reason, silence_stdout
+from tcptrace_py.cli.outputs import output_options, outputs_from
+from tcptrace_py.cli.progress import shows_progress
+from tcptrace_py.cli.sniffing import Snapshots, capture_options, handled, open_capture, open_writer
+from tcptrace_py.cli.thresholds import settings_from, threshold_options
+
+if TYPE_CHECKING:
+    from tcptrace_py.live import Move, Watch
+
+_FINDINGS_S = 0.5
+
+
+class EventStream:
+    """An observer of a `Watch` that writes events to standard output; quiet once its reader is gone."""
+
+    period_s = _FINDINGS_S
+
+    def __init__(self, watch_stops: bool) -> None:
+        from tcptrace_py.report.events import EventWriter
+
+        self._writer = EventWriter(sys.stdout.buffer)
+        self._stops = watch_stops
+        self.closed = False
+
+    def begin(self, watch: Watch) -> None:
+        from tcptrace_py.report.events import Start
+
+        link_type = next(iter(watch.capture.link_types))
+        self._try(lambda: self._writer.write(Start(watch.began_ns, watch.capture.path, link_type)))
+
+    def moved(self, moves: Sequence[Move]) -> None:
+        self._try(lambda: self._writer.moved(moves))
+
+    def look(self, watch: Watch) -> None:
+        now_ns = time.time_ns()
+        self._try(lambda: self._writer.found(watch.findings(), now_ns))
+        self._try(lambda: self._writer.dropped(watch.capture.dropped_by_kernel, now_ns))
+        if self.closed and self._stops:
+            watch.stop()
+
+    def end(self, report: Any) -> None:
+        from tcptrace_py.report.events import End
+
+        capture = report.capture
+        self._try(lambda: self._writer.found(report.findings, time.time_ns()))
+        self._try(
+            lambda: self._writer.write(
+                End(
+                    time.time_ns(),
+                    capture.packets,
+                    capture.tcp_segments,
+                    report.summary.connections,
+                    capture.dropped_by_kernel or 0,
+                )
+            )
+        )
+
+    def _try(self, write: Any) -> None:
+        if self.closed:
+            return
+        try:
+            write()
+        except BrokenPipeError:
+            self.closed = True
+            silence_stdout()
+
+
+@click.command()
+@capture_options
+@click.option("--duration", "duration_s", metavar="DURATION", type=Duration(), help="End after this time.")
+@click.option("--packets", metavar="N", type=click.IntRange(min=1), help="End after so many packets.")
+@click.option(
+    "--events",
+    is_flag=True,
+    help="Write one JSON object a line for each transition and finding, as it happens, even to a terminal;"
+    " the default where standard output is none.",
+)
+@click.option("--quiet", is_flag=True, help="Neither dashboard nor events: only the report at the end.")
+@click.option(
+    "--connections/--no-connections",
+    "connections",
+    default=False,
+    show_default=True,
+    help="List the connections in the report; memory then grows with their number.",
+)
+@output_options("json", "ndjson", "csv", "parquet", "junit", "markdown")
+@gate_options
+@threshold_options
+@click.pass_context
+def live(
+    ctx: click.Context,
+    /,
+    duration_s: float | None,
+    packets: int | None,
+    events: bool,
+    quiet: bool,
+    connections: bool,
+    top: int,
+    max_connections: int | None,
+    **options: Any,
+) -> int:
+    """Show what the sockets on the wire are doing now, and leave the same report as a file would.
+
+    On a terminal a dashboard, ended by q or Ctrl-C; in a pipe events. SIGTERM ends it as well, SIGUSR1
+    writes the report so far to the file of --json (or tcptrace-py-snapshot.json here).
+
+    Needs the right to capture; started by sudo, it goes on as the user who called sudo.
+    """
+    if events and quiet:
+        raise click.UsageError("--events and --quiet contradict each other.")
+    gates = gates_from(options)
+    outputs = outputs_from(options, (), bool(gates))
+    if events and outputs.uses_stdout:
+        raise click.UsageError("--events and a report can not both write to standard output.")
+    on_terminal = shows_progress(sys.stdout)
+    streams = events or not (quiet or outputs.uses_stdout or sys.stdout is None or sys.stdout.isatty())
+    settings = gates.settings(settings_from(options), ctx)
+
+    from tcptrace_py.capture.error import CaptureError
+
+    try:
+        capture = open_capture(options, outputs)
+    except CaptureError as error:
+        complain(str(error))
+        return INPUT
+    writer = open_writer(options, capture)
+
+    from tcptrace_py.live import Observer, Watch
+
+    stream = EventStream(watch_stops=not outputs.targets) if streams else None
+    observers: list[Observer] = [stream] if stream is not None else []
+    dashboard = None
+    if on_terminal and not (stream or quiet or outputs.uses_stdout):
+        from tcptrace_py.cli.dashboard import Dashboard
+
+        dashboard = Dashboard()
+        observers.append(dashboard)
+    with outputs.sink(needed=True) as sink:
+        watch = Watch(
+            capture,
+            settings,
+            connections=connections,
+            most_connections=max_connections,
+            writer=writer,
+            observers=observers,
+            sink=sink,
+        )
+        snapshots = Snapshots(watch, outputs)
+
+        def end(_number: int) -> None:
+            watch.stop()
+
+        ends: dict[int, Callable[[int], None]] = {
+            signal.SIGINT: end,
+            signal.SIGTERM: end,
+            signal.SIGUSR1: snapshots.take,
+        }
+        with handled(ends, watch):
+            if stream is not None:
+                stream.begin(watch)
+            with dashboard.shown(watch) if dashboard is not None else nullcontext():
+                watch.run(duration_s=duration_s, packets=packets)
+            snapshots.reap(wait=True)
+        report = watch.report()
+    if stream is not None:
+        stream.end(report)
+        # Standard output is the events'; the report for people goes beside it.
+        outputs.uses_stdout = True
+
+    for warning in report.capture.warnings:
+        complain(warning)
+    verdicts = gates.judge(report)
+    outputs.write(report, verdicts)
+    outputs.show(report, top=top, connections=connections)
+    if watch.write_problem is not None:
+        complain(f"{options['write_target']}: {reason(watch.write_problem)}")
+        return USAGE
+    return status(verdicts, report.capture.complete)

@@ -1,0 +1,304 @@
+"""What the commands that capture share: their options, opening the interface, signals, snapshots."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from tcptrace_py.cli.durations import LONGEST_S, parse_duration
+from tcptrace_py.cli.inputs import check_filter
+from tcptrace_py.cli.outcome import complain
+from tcptrace_py.cli.outputs import STDOUT, Outputs, check_target
+
+if TYPE_CHECKING:
+    from tcptrace_py.capture.live import LiveCapture
+    from tcptrace_py.capture.pcap_writer import PcapWriter
+    from tcptrace_py.live import Watch
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(|k|ki|m|mi|g|gi)b?", re.IGNORECASE | re.ASCII)
+_UNITS = {"": 1, "k": 10**3, "ki": 2**10, "m": 10**6, "mi": 2**20, "g": 10**9, "gi": 2**30}
+_SNAPSHOT = "tcptrace-py-snapshot.json"
+
+
+def parse_size(text: str) -> int:
+    """Bytes that ``64M``, ``100 MB``, ``32MiB`` or a plain number stand for. Raises `ValueError`."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a size: write 64M, 32MiB, 1G or a plain number of bytes")
+    return int(float(match[1]) * _UNITS[match[2].lower()])
+
+
+class Size(click.ParamType[int]):
+    """A click type that gives bytes, from ``least`` to ``most``."""
+
+    name = "size"
+
+    def __init__(self, least: int, most: int) -> None:
+        self.least = least
+        self.most = most
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            size = parse_size(str(value))
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+        if not self.least <= size <= self.most:
+            self.fail(f"{value!r}: at least {self.least:,} and at most {self.most:,} bytes.", param, ctx)
+        return size
+
+
+class Rotation(click.ParamType[tuple[int | None, float | None]]):
+    """A size (``100M``) or an age (``1h``): ``(bytes, None)`` or ``(None, seconds)``."""
+
+    name = "rotation"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int | None, float | None]:
+        if isinstance(value, tuple):
+            return value
+        text = str(value).strip()
+        if not text.isdecimal():
+            try:
+                seconds = parse_duration(text)
+            except ValueError:
+                pass
+            else:
+                if 1 <= seconds <= LONGEST_S:
+                    return None, seconds
+                self.fail(f"{text!r}: at least 1s.", param, ctx)
+            try:
+                size = parse_size(text)
+            except ValueError:
+                pass
+            else:
+                if size >= 1000:
+                    return size, None
+                self.fail(f"{text!r}: at least 1k.", param, ctx)
+        self.fail(f"{text!r} is neither a size (100M, 1G) nor an age (10m, 1h).", param, ctx)
+
+
+def capture_options(command: _Command) -> _Command:
+    """Decorates a click command with the options that `open_capture` and `open_writer` take."""
+    options = (
+        click.option(
+            "-i",
+            "--interface",
+            metavar="IFACE",
+            required=True,
+            help="The interface to capture on, or any; 'tcptrace-py interfaces' lists them.",
+        ),
+        click.option(
+            "--filter",
+            "bpf",
+            metavar="BPF",
+            callback=check_filter,
+            help="Only packets that match, in the syntax of tcpdump (pcap-filter); it narrows the filter"
+            " that is always set: TCP, ICMP errors, fragments.",
+        ),
+        click.option(
+            "--snaplen",
+            "snap_bytes",
+            metavar="SIZE",
+            type=Size(96, 262_144),
+            default="192",
+            show_default=True,
+            help="Bytes kept of each packet; the default holds all headers and little else.",
+        ),
+        click.option(
+            "--buffer",
+            "buffer_bytes",
+            metavar="SIZE",
+            type=Size(2**20, 2**31 - 1),
+            default="32MiB",
+            show_default=True,
+            help="Room in the kernel for packets that wait to be read.",
+        ),
+        click.option(
+            "--promiscuous/--no-promiscuous",
+            default=True,
+            show_default=True,
+            help="Capture also what is not addressed to this host.",
+        ),
+        click.option(
+            "--write",
+            "write_target",
+            metavar="FILE",
+            type=click.Path(readable=False),
+            help="Keep the packets in FILE, as pcap.",
+        ),
+        click.option(
+            "--rotate",
+            "rotation",
+            metavar="SIZE|AGE",
+            type=Rotation(),
+            help="Begin another file when the one of --write has this size (100M) or age (1h); they are"
+            " numbered: FILE-000001.pcap.",
+        ),
+        click.option(
+            "--keep",
+            "keep_files",
+            metavar="N",
+            type=click.IntRange(min=1),
+            help="With --rotate, keep the newest N files only.",
+        ),
+        click.option(
+            "--max-connections",
+            metavar="N",
+            type=click.IntRange(min=1),
+            help="Know at most so many connections at once; those that are over go first, then the"
+            " oldest. The report says how many were let go.",
+        ),
+        click.option(
+            "--top",
+            metavar="N",
+            type=click.IntRange(min=1),
+            default=10,
+            show_default=True,
+            help="Rows of each table in the shown report.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def open_capture(options: Mapping[str, Any], outputs: Outputs) -> LiveCapture:
+    """Open the interface, then give up the rights that only this needed.
+
+    Raises ``CaptureError``, and ``click.BadParameter`` where the user who called sudo cannot
+    write a target of ``outputs``: those were checked with root's rights before.
+    """
+    from tcptrace_py.capture.error import CaptureError
+    from tcptrace_py.capture.live import LiveCapture
+    from tcptrace_py.cli.privileges import drop_privileges, invoking_user
+
+    if options["write_target"] is None and (options["rotation"] or options["keep_files"]):
+        raise click.UsageError("--rotate and --keep are about the file of --write: give that too.")
+    if options["keep_files"] and not options["rotation"]:
+        raise click.UsageError("--keep keeps the newest files of --rotate: give that too.")
+    capture = LiveCapture(
+        options["interface"],
+        expression=options["bpf"],
+        snap_bytes=options["snap_bytes"],
+        buffer_bytes=options["buffer_bytes"],
+        promiscuous=options["promiscuous"],
+    )
+    try:
+        if invoking_user() is not None:
+            drop_privileges()
+            ctx = click.get_current_context()
+            for name, path in outputs.targets.items():
+                check_target(ctx, click.Option([f"--{name}"]), path)
+    except OSError as error:
+        capture.close()
+        raise CaptureError(f"can not give up root's rights: {error.strerror}") from error
+    except click.BadParameter:
+        capture.close()
+        raise
+    return capture
+
+
+def open_writer(options: Mapping[str, Any], capture: LiveCapture) -> PcapWriter | None:
+    """The file of ``--write``, if there is to be one. A target that can not be written is wrong usage."""
+    path = options["write_target"]
+    if path is None:
+        return None
+    from tcptrace_py.capture.pcap_writer import PcapWriter
+    from tcptrace_py.cli.outcome import reason
+
+    rotate_bytes, rotate_s = options["rotation"] or (None, None)
+    try:
+        return PcapWriter(
+            path,
+            capture.link_type,
+            capture.snap_bytes,
+            rotate_bytes=rotate_bytes,
+            rotate_s=rotate_s,
+            keep=options["keep_files"],
+        )
+    except OSError as error:
+        capture.close()
+        raise click.BadParameter(
+            f"{error.filename or path!r}: {reason(error)}.", param_hint="'--write'"
+        ) from error
+
+
+class Snapshots:
+    """Writes the report as it would be now, without disturbing the capture.
+
+    A forked copy of the process has all that the tracker knows, as of that moment, and may end
+    its watch. To the file of ``--json``, or to one of a fixed name in the current directory.
+    """
+
+    def __init__(self, watch: Watch, outputs: Outputs) -> None:
+        self._watch = watch
+        target = outputs.targets.get("json", STDOUT)
+        self.target = _SNAPSHOT if target == STDOUT else target
+        self._children: list[int] = []
+
+    def take(self, _signal: int = 0) -> None:
+        self.reap(wait=False)
+        child = os.fork()
+        if child:
+            self._children.append(child)
+            return
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+                signal.signal(number, signal.SIG_IGN)
+            from tcptrace_py.report import json
+
+            json.write(self._watch.snapshot(), self.target)
+            status = 0
+        except OSError as error:
+            complain(f"snapshot: {error}")
+        finally:
+            os._exit(status)
+
+    def reap(self, *, wait: bool) -> None:
+        """Those that are done; with ``wait`` all of them."""
+        for child in list(self._children):
+            done, _status = os.waitpid(child, 0 if wait else os.WNOHANG)
+            if done:
+                self._children.remove(child)
+
+
+@contextmanager
+def handled(handlers: Mapping[int, Callable[[int], None]], watch: Watch) -> Iterator[None]:
+    """While inside, each of these signals calls its handler, and wakes the watch if it waits."""
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        handlers[number](number)
+
+    def swallow() -> None:
+        try:
+            os.read(reader, 4096)
+        except BlockingIOError:
+            pass
+
+    before = {number: signal.signal(number, handle) for number in handlers}
+    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    watch.attach(reader, swallow)
+    try:
+        yield
+    finally:
+        watch.detach(reader)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(wakeup)
+        os.close(reader)
+        os.close(writer)

@@ -1,0 +1,304 @@
+"""Two hosts and a router between them, in network namespaces with veth pairs; traffic for them.
+
+::
+
+    client (cl0) ---- (r0) router (r1) ---- (sv0) server
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import COMMAND, ROOT, environment
+
+_SOL_PACKET = 263
+_PACKET_QDISC_BYPASS = 20
+
+CLIENT = "10.77.1.1"
+SERVER = "10.77.2.1"
+
+
+def missing() -> str:
+    """Why there can be no live tests here, or the empty string."""
+    if os.geteuid() != 0:
+        return "live capture in namespaces needs root"
+    if shutil.which("ip") is None:
+        return "live capture in namespaces needs ip (iproute2)"
+    name = f"tt{os.getpid()}probe"
+    if subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode:
+        return "live capture in namespaces needs the right to make them"
+    made = subprocess.run(
+        ["ip", "-n", name, "link", "add", "p0", "type", "veth", "peer", "name", "p1"], capture_output=True
+    )
+    subprocess.run(["ip", "netns", "del", name], check=True)
+    return "live capture in namespaces needs veth interfaces" if made.returncode else ""
+
+
+class Net:
+    """``client``, ``router`` and ``server`` are names of namespaces."""
+
+    def __init__(self) -> None:
+        prefix = f"tt{os.getpid()}"
+        self.client, self.router, self.server = (f"{prefix}{end}" for end in ("c", "r", "s"))
+        for name in (self.client, self.router, self.server):
+            _ip("netns", "add", name)
+            _ip("-n", name, "link", "set", "lo", "up")
+        self._pair(self.client, "cl0", f"{CLIENT}/24", "r0", "10.77.1.2/24")
+        self._pair(self.server, "sv0", f"{SERVER}/24", "r1", "10.77.2.2/24")
+        _ip("-n", self.client, "route", "add", "default", "via", "10.77.1.2")
+        _ip("-n", self.server, "route", "add", "default", "via", "10.77.2.2")
+        _ip("-n", self.router, "route", "add", "unreachable", "10.99.0.0/16")
+        self.check(self.router, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+
+    def _pair(self, name: str, link: str, address: str, router_link: str, router_address: str) -> None:
+        _ip(
+            *("link", "add", link, "netns", name, "type", "veth"),
+            *("peer", "name", router_link, "netns", self.router),
+        )
+        _ip("-n", name, "addr", "add", address, "dev", link)
+        _ip("-n", self.router, "addr", "add", router_address, "dev", router_link)
+        _ip("-n", name, "link", "set", link, "up")
+        _ip("-n", self.router, "link", "set", router_link, "up")
+
+    def close(self) -> None:
+        for name in (self.client, self.router, self.server):
+            subprocess.run(["ip", "netns", "del", name], capture_output=True)
+
+    def check(self, name: str, *command: str) -> str:
+        return subprocess.run(
+            ["ip", "netns", "exec", name, *command], check=True, capture_output=True, text=True
+        ).stdout
+
+    def python(self, name: str, code: str, *arguments: str) -> subprocess.Popen[str]:
+        """Run Python code in a namespace; it talks by lines on its standard input and output."""
+        return subprocess.Popen(
+            ["ip", "netns", "exec", name, sys.executable, "-c", code, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=environment(PYTHONPATH=str(ROOT)),
+        )
+
+
+def _ip(*arguments: str) -> None:
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"ip {' '.join(arguments)}: {done.stderr}")
+
+
+class Live:
+    """A running ``tcptrace-py live`` (or another command) in a namespace."""
+
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+        self.process = process
+        self.json = folder / "report.json"
+
+    def wait_until_open(self) -> None:
+        """Return when its packet socket is there, and so its filter."""
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            if self.process.poll() is not None:
+                raise AssertionError(f"it ended at once: {self.process.communicate()}")
+            for link in Path(f"/proc/{self.process.pid}/fd").glob("*"):
+                try:
+                    if "anon_inode:" not in os.readlink(link) and _is_packet_socket(self.process.pid, link):
+                        # Between opening and the first poll it sets the filter.
+                        time.sleep(0.2)
+                        return
+                except OSError:
+                    continue
+            time.sleep(0.02)
+        raise AssertionError("it never opened the interface")
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[int, bytes, bytes]:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=60)
+        return self.process.returncode, out, err
+
+    def report(self) -> dict[str, Any]:
+        report: dict[str, Any] = json.loads(self.json.read_text())
+        return report
+
+
+def _is_packet_socket(pid: int, link: Path) -> bool:
+    inode = os.readlink(link).removeprefix("socket:[").removesuffix("]")
+    with open(f"/proc/{pid}/net/packet", encoding="ascii") as table:
+        return any(line.split()[-1] == inode for line in table)
+
+
+@contextmanager
+def live(name: str | None, folder: Path, *arguments: str, **options: Any) -> Iterator[Live]:
+    """``tcptrace-py live`` with these arguments in a namespace (None: this one); killed at the end."""
+    prefix = ["ip", "netns", "exec", name] if name else []
+    process = subprocess.Popen(
+        [*prefix, *COMMAND, "live", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=options.get("stdout", subprocess.PIPE),
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env=environment(PYTHONPATH=str(ROOT)),
+    )
+    running = Live(process, folder)
+    try:
+        running.wait_until_open()
+        yield running
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+#: A server that never closes: argv address, port; a line on its input ends it.
+LEAKING_SERVER = """
+import socket, sys, threading
+listener = socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=128)
+held = []
+def accept():
+    while True:
+        held.append(listener.accept()[0])
+threading.Thread(target=accept, daemon=True).start()
+print(listener.getsockname()[1], flush=True)
+sys.stdin.readline()
+"""
+
+#: Its clients: argv address, port, how many.
+CLIENTS = """
+import socket, sys, time
+for _ in range(int(sys.argv[3])):
+    with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10) as connection:
+        connection.sendall(b"request" * 100)
+print("done", flush=True)
+"""
+
+#: A server that reads to the end and closes after its client.
+CLOSING_SERVER = """
+import socket, sys
+listener = socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=128)
+print(listener.getsockname()[1], flush=True)
+while True:
+    connection, _ = listener.accept()
+    while connection.recv(65536):
+        pass
+    connection.close()
+"""
+
+
+@contextmanager
+def serving(net: Net, name: str, code: str, address: str, port: int = 0) -> Iterator[int]:
+    """A server in a namespace; its port."""
+    process = net.python(name, code, address, str(port))
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def flood(interface: str, count: int, per_s: float | None = None) -> float:
+    """Send ``count`` TCP segments of 54 bytes into an interface; how many seconds it took."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    raw.bind((interface, 0))
+    raw.setsockopt(_SOL_PACKET, _PACKET_QDISC_BYPASS, 1)
+    together = 64
+    frames = [_frame(number) for number in range(2048)]
+    buffers = [ctypes.create_string_buffer(frame, len(frame)) for frame in frames]
+    vectors = (_IoVec * len(frames))()
+    messages = (_MMsgHdr * len(frames))()
+    for number, buffer in enumerate(buffers):
+        vectors[number].base = ctypes.addressof(buffer)
+        vectors[number].length = len(frames[number])
+        messages[number].vectors = ctypes.addressof(vectors[number])
+        messages[number].vector_count = 1
+    began = time.monotonic()
+    sent = 0
+    while sent < count:
+        if per_s is not None and sent > (time.monotonic() - began) * per_s:
+            time.sleep(0.0002)
+            continue
+        at = sent % len(frames)
+        burst = min(together, count - sent, len(frames) - at)
+        done = libc.sendmmsg(raw.fileno(), ctypes.byref(messages[at]), burst, 0)
+        if done > 0:
+            sent += done
+        else:
+            # The queue of the interface is full for a moment.
+            time.sleep(0.0001)
+    raw.close()
+    return time.monotonic() - began
+
+
+class _IoVec(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+
+
+class _MMsgHdr(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_void_p),
+        ("name_length", ctypes.c_uint32),
+        ("vectors", ctypes.c_void_p),
+        ("vector_count", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("control_length", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+        ("sent", ctypes.c_uint),
+    ]
+
+
+def _frame(number: int, tags: bytes = b"", flags: int = 0x10) -> bytes:
+    tcp = struct.pack("!HHIIBBHHH", 1024 + number, 9, 1, 1, 5 << 4, flags, 65535, 0, 0)
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 40, number + 1, 0, 64, 6, 0)
+    ethernet = b"\xff" * 6 + b"\x02\0\0\0\0\x01" + tags + b"\x08\0"
+    return ethernet + ip + b"\x0a\x4d\x01\x01\x0a\x4d\x01\x02" + tcp
+
+
+def send_syns(interface: str, *tags: bytes) -> None:
+    """A SYN for each of ``tags``, the VLAN tags that it has; each from a port of its own, from 1024 on."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.bind((interface, 0))
+        for number, tag in enumerate(tags):
+            raw.send(_frame(number, tag, 0x02))
+
+
+def measure(count: int, per_s: float | None) -> None:
+    """Capture a flood on a veth in a namespace, and say what was sent, seen and dropped."""
+    import resource
+    import tempfile
+
+    net = Net()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            with live(net.router, Path(folder), "-i", "r0", "--quiet", "--json", "report.json") as running:
+                code = "import sys; from tests.live.net import flood; print(flood('cl0', *eval(sys.argv[1])))"
+                sender = net.python(net.client, code, repr((count, per_s)))
+                out, _ = sender.communicate()
+                running.end()
+            capture = running.report()["capture"]
+    finally:
+        net.close()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = float(out)
+    print(f"sent {count:,} in {seconds:.1f} s: {count / seconds:,.0f} packets/s")
+    print(f"captured {capture['packets']:,}, dropped by the kernel {capture['dropped_by_kernel']:,}")
+    print(f"CPU of both: {used.ru_utime + used.ru_stime:.1f} s")
+
+
+if __name__ == "__main__":
+    # python -m tests.live.net PACKETS [PER_SECOND]
+    measure(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else None)

@@ -1,0 +1,163 @@
+"""The dashboard: exact in size, and looked at in a real terminal."""
+
+from __future__ import annotations
+
+import io
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tcptrace_py.report.dashboard import Holder, TimeWaitPile, View, lines, sparkline
+from tcptrace_py.tcp.state import STATES
+from tests.conftest import COMMAND, ROOT
+from tests.live.net import CLIENTS, LEAKING_SERVER, SERVER, Net, serving
+from tests.live.test_events import _finding
+
+
+def _view() -> View:
+    return View(
+        interface="eth0",
+        elapsed_ns=3_723_000_000_000,
+        packets=12_345_678,
+        packets_per_s=123_456.7,
+        connections=54_321,
+        alive=4_321,
+        clients=[1_000] * STATES,
+        servers=[2_000] * STATES,
+        opened=list(range(100)),
+        resets=[0, 0, 7],
+        close_waits=[Holder(f"server 10.0.0.{i}:8080", 100 - i, i * 10**9) for i in range(40)],
+        close_wait_after_ns=10 * 10**9,
+        time_waits=[TimeWaitPile(f"2001:db8::{i}", 9_000, "[2001:db8::99]:443", 0.9) for i in range(1, 40)],
+        findings=[_finding(30, port, "critical") for port in range(80, 120)],
+    )
+
+
+def _console(width: int, height: int) -> Console:
+    return Console(file=io.StringIO(), width=width, height=height, force_terminal=True)
+
+
+@pytest.mark.parametrize("view", [View("lo"), _view()], ids=["empty", "full"])
+@pytest.mark.parametrize("width", [20, 40, 69, 70, 80, 200])
+@pytest.mark.parametrize("height", [3, 10, 24, 50, 100])
+def test_it_fits_exactly(view: View, width: int, height: int) -> None:
+    drawn = lines(view, _console(width, height))
+    assert len(drawn) == height
+    assert all(line.cell_len <= width for line in drawn)
+    assert not any("\n" in line.plain for line in drawn)
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (200, 50)])
+def test_all_parts_are_there(width: int, height: int) -> None:
+    text = "\n".join(line.plain for line in lines(_view(), _console(width, height)))
+    for part in (
+        "eth0",
+        "1:02:03",
+        "12,345,678 packets, 123,457/s",
+        "opened 99/s",
+        "reset 7/s",
+        "none dropped",
+        "CLOSE_WAIT      1,000    2,000",
+        "100  server 10.0.0.0:8080  oldest 0 s",
+        "9,000  2001:db8::1  90.0% [2001:db8::99]:44",
+        "CRITICAL  stuck-close-wait: server 10.0.0.1:80, 30 connections",
+        "more",
+    ):
+        assert part in text
+
+
+def test_a_drop_is_red() -> None:
+    view = _view()
+    view.dropped_by_kernel = 17
+    drawn = lines(view, _console(80, 24))
+    line = next(line for line in drawn if "DROPPED" in line.plain)
+    assert "17 DROPPED by the kernel" in line.plain
+    assert any("red" in str(span.style) for span in line.spans)
+
+
+def test_names_can_not_move_the_cursor() -> None:
+    view = View("eth\x1b[2J0", close_waits=[Holder("server \x07", 1, 0)])
+    drawn = "".join(line.plain for line in lines(view, _console(120, 40)))
+    assert "\x1b" not in drawn and "\x07" not in drawn
+
+
+def test_sparkline() -> None:
+    assert sparkline([0, 1, 50, 100], 6) == "  ▁▂▅█"
+    assert sparkline([5], 0) == ""
+    assert sparkline([], 3) == "   "
+
+
+class _Terminal:
+    def __init__(self, socket: Path, width: int, height: int, command: str) -> None:
+        self._tmux = ["tmux", "-S", str(socket), "-f", "/dev/null"]
+        subprocess.run(
+            [*self._tmux, "new-session", "-d", "-s", "d", "-x", str(width), "-y", str(height), command],
+            check=True,
+            env={"TERM": "xterm-256color", "PATH": "/usr/bin:/bin:/usr/sbin", "LANG": "C.UTF-8"},
+        )
+
+    def screen(self) -> str:
+        shown = subprocess.run([*self._tmux, "capture-pane", "-p", "-t", "d"], capture_output=True, text=True)
+        return shown.stdout
+
+    def wait_for(self, text: str, seconds: float = 20) -> str:
+        until = time.monotonic() + seconds
+        while text not in (shown := self.screen()):
+            assert time.monotonic() < until, shown
+            time.sleep(0.05)
+        return shown
+
+    def key(self, key: str) -> None:
+        subprocess.run([*self._tmux, "send-keys", "-t", "d", key], check=True)
+
+    def resize(self, width: int, height: int) -> None:
+        subprocess.run(
+            [*self._tmux, "resize-window", "-t", "d", "-x", str(width), "-y", str(height)], check=True
+        )
+
+    def close(self) -> None:
+        subprocess.run([*self._tmux, "kill-server"], capture_output=True)
+
+
+@pytest.fixture
+def terminal(net: Net, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[_Terminal]:
+    if shutil.which("tmux") is None:
+        pytest.skip("needs tmux")
+    width, height = request.param
+    command = shlex.join(["ip", "netns", "exec", net.router, *COMMAND, "live", "-i", "r0"])
+    command += " --close-wait-after 1s; echo status $?; sleep 60"
+    made = _Terminal(tmp_path / "tmux", width, height, f"cd {shlex.quote(str(ROOT))}; {command}")
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.mark.parametrize("terminal", [(80, 24), (200, 50)], indirect=True, ids=["80x24", "200x50"])
+@pytest.mark.parametrize("key", ["q", "C-c"])
+def test_in_a_terminal(net: Net, terminal: _Terminal, key: str) -> None:
+    shown = terminal.wait_for("no findings so far")
+    assert shown.startswith("tcptrace-py live on r0")
+    assert "ESTABLISHED         0        0\n" in shown
+    assert "0 packets" in shown
+    with serving(net, net.server, LEAKING_SERVER, SERVER) as port:
+        assert net.python(net.client, CLIENTS, SERVER, str(port), "12").wait(30) == 0
+        shown = terminal.wait_for(f"stuck-close-wait: server {SERVER}:{port}, 12 connections")
+        assert f"    12  server {SERVER}:{port}  oldest " in shown
+        assert "CLOSE_WAIT          0       12" in shown
+        terminal.resize(100, 30)
+        time.sleep(0.6)
+        resized = terminal.screen()
+        assert resized.startswith("tcptrace-py live on r0")
+        assert resized.count("CLOSE_WAIT held by") == 1
+        terminal.key(key)
+        shown = terminal.wait_for("status 0")
+    # The screen is the shell's again, with the report on it.
+    assert "tcptrace-py live on" not in shown
+    assert "Services" in shown

@@ -1,0 +1,61 @@
+"""The table of connections stays within its bound, and nothing is lost from the counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tcptrace_py.capture.source import open_source
+from tcptrace_py.replay import Replay
+from tcptrace_py.settings import Settings
+from tests.conftest import ROOT
+
+SAMPLES = sorted((ROOT / "sample_pcaps").glob("*.pcap"))
+
+
+@pytest.mark.parametrize("most", [1, 3, 20])
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_each_connection_is_handed_over_once(sample: Path, most: int) -> None:
+    replay = Replay(Settings())
+    tracker = replay.tracker
+    reader = open_source(sample)
+    ids: list[int] = []
+
+    def drain() -> None:
+        finished, tracker.finished = tracker.finished, []
+        for connection in finished:
+            ids.append(connection.id)
+            tracker.release(connection)
+
+    while count := reader.next_batch():
+        for i in range(count):
+            replay.run(reader.batch, 0, i, i + 1)
+            tracker.evict(most)
+            assert tracker.table.count <= most
+            drain()
+    reader.close()
+    tracker.end()
+    drain()
+    assert sorted(ids) == list(range(tracker.connections))
+    # Who was let go in TIME_WAIT is not in TIME_WAIT for ever.
+    assert 0 <= tracker.time_wait.now <= 2 * most
+
+
+def test_those_that_are_over_go_first() -> None:
+    replay = Replay(Settings())
+    tracker = replay.tracker
+    reader = open_source(ROOT / "sample_pcaps" / "sick_service.pcap")
+    while count := reader.next_batch():
+        replay.run(reader.batch, 0, 0, count)
+    reader.close()
+    known = tracker.table.all()
+    over = [each for each in known if each.a.state <= 1 and each.b.state <= 1]
+    assert 0 < len(over) < len(known)
+    tracker.finished.clear()
+    tracker.evict(len(known) - len(over))
+    assert {each.id for each in tracker.finished} == {each.id for each in over}
+    assert (tracker.evicted_over, tracker.evicted_open) == (len(over), 0)
+    tracker.evict(1)
+    assert tracker.table.count <= 1
+    assert tracker.evicted_open >= len(known) - len(over) - 1
