@@ -1,0 +1,112 @@
+"""The options that set gates, the same for each command that has a report to judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from tcptrace_py.cli.outcome import FINE, GATE_FAILED, INPUT, complain
+
+if TYPE_CHECKING:
+    from tcptrace_py.report.gate import Verdict
+    from tcptrace_py.report.model import Report
+    from tcptrace_py.report.policy import Policy
+    from tcptrace_py.report.rule import Rule
+    from tcptrace_py.settings import Settings
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+class Gates(NamedTuple):
+    """What the user asked for: the rules of ``--fail-on``, and the policy of ``--policy``."""
+
+    rules: list[Rule]
+    policy: Policy | None
+
+    def __bool__(self) -> bool:
+        """Whether there is any rule."""
+        return bool(self.rules) or (self.policy is not None and bool(self.policy.rules))
+
+    def settings(self, settings: Settings, ctx: click.Context) -> Settings:
+        """``settings`` with the policy's thresholds; an option that was given goes before them."""
+        if self.policy is None:
+            return settings
+        given = [
+            name
+            for name in self.policy.thresholds
+            if ctx.get_parameter_source(name) not in (None, ParameterSource.DEFAULT)
+        ]
+        return self.policy.settings(settings, keep=given)
+
+    def judge(self, report: Report) -> list[Verdict]:
+        """The verdicts; each rule that failed is told in a line on standard error."""
+        from tcptrace_py.report.gate import judge
+
+        verdicts = judge(report, self.rules, self.policy)
+        for verdict in verdicts:
+            if verdict.failed:
+                complain(f"gate failed: {verdict.line}")
+        return verdicts
+
+
+def gate_options(command: _Command) -> _Command:
+    """Decorates a click command with ``--fail-on`` and ``--policy``; see `gates_from`."""
+    command = click.option(
+        "--policy",
+        metavar="FILE",
+        type=click.Path(readable=False),
+        callback=_policy,
+        help="Rules, thresholds and allowances in a TOML file.",
+    )(command)
+    return click.option(
+        "--fail-on",
+        "fail_on",
+        metavar="RULE",
+        multiple=True,
+        callback=_rules,
+        help="Exit with status 1 on a finding kind (stuck-close-wait), on a severity or worse (warning), or"
+        " when a comparison over the summary holds ('resets.total / connections > 1%'). Can be repeated.",
+    )(command)
+
+
+def gates_from(options: Mapping[str, Any]) -> Gates:
+    """The `Gates` among the parsed ``options`` of a command that `gate_options` decorates."""
+    return Gates(options["fail_on"], options["policy"])
+
+
+def status(verdicts: Iterable[Verdict], complete: bool) -> int:
+    """The exit status: a gate that failed stays failed, however much more of the input there was."""
+    if any(verdict.failed for verdict in verdicts):
+        return GATE_FAILED
+    return FINE if complete else INPUT
+
+
+def sentence(error: Exception) -> str:
+    """An error's one line with a full stop, unless it asks."""
+    text = str(error)
+    return text if text.endswith("?") else f"{text}."
+
+
+def _rules(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> list[Rule]:
+    if not texts:
+        return []
+    from tcptrace_py.report.rule import parse_rules
+
+    try:
+        return parse_rules(texts)
+    except ValueError as error:
+        raise click.BadParameter(sentence(error)) from error
+
+
+def _policy(_ctx: click.Context, _param: click.Parameter, path: str | None) -> Policy | None:
+    if path is None:
+        return None
+    from tcptrace_py.report.policy import PolicyError, read_policy
+
+    try:
+        return read_policy(path)
+    except PolicyError as error:
+        raise click.BadParameter(sentence(error)) from error

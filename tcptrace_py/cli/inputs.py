@@ -1,0 +1,34 @@
+"""Checks of what a command reads, the same for each command that takes captures."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+STDIN = "-"
+
+
+def check_captures(_ctx: click.Context, _param: click.Parameter, paths: tuple[str, ...]) -> tuple[str, ...]:
+    """A click callback: standard input at most once, and nothing typed on a terminal."""
+    if paths.count(STDIN) > 1:
+        raise click.BadParameter("standard input (-) can be read only once.")
+    if STDIN in paths:
+        if sys.stdin is None:
+            raise click.BadParameter("standard input (-) is closed.")
+        if sys.stdin.isatty():
+            raise click.BadParameter("standard input (-) is a terminal: pipe a capture into it.")
+    return paths
+
+
+def check_filter(_ctx: click.Context, _param: click.Parameter, expression: str | None) -> str | None:
+    """A click callback: refuses what libpcap does not understand as wrong usage, not unreadable input."""
+    if expression is not None:
+        from tcptrace_py.capture.bpf import BpfFilter
+        from tcptrace_py.capture.error import CaptureError
+
+        try:
+            BpfFilter(expression)
+        except CaptureError as error:
+            raise click.BadParameter(str(error)) from error
+    return expression

@@ -1,0 +1,266 @@
+"""The options that say where a report goes and in which format, and the writing itself."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+
+from tcptrace_py.cli.inputs import STDIN
+from tcptrace_py.cli.outcome import OutputError, output_to, silence_stdout
+
+if TYPE_CHECKING:
+    from tcptrace_py.report.gate import Verdict
+    from tcptrace_py.report.model import Connection, Report
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+_Sink = Callable[["Connection"], None]
+
+STDOUT = "-"
+
+
+class Format(NamedTuple):
+    """``module`` writes it: a whole report with ``write``, or connections as they finish with ``writer``."""
+
+    module: str
+    streams: bool
+    help: str
+
+
+#: For each format the option of the same name.
+FORMATS = {
+    "json": Format(
+        "tcptrace_py.report.json",
+        False,
+        "Write the report as JSON to FILE (- is standard output) instead of showing it.",
+    ),
+    "ndjson": Format("tcptrace_py.report.ndjson", True, "Write a line of JSON for each connection."),
+    "csv": Format(
+        "tcptrace_py.report.csv", True, "Write a line of comma-separated values for each connection."
+    ),
+    "parquet": Format(
+        "tcptrace_py.report.parquet", True, "Write the connections as an Apache Parquet table."
+    ),
+    "zeek": Format(
+        "tcptrace_py.report.conn_log",
+        True,
+        "Write Zeek's conn.log: tab-separated, or JSON lines where FILE ends in .json.",
+    ),
+    "junit": Format("tcptrace_py.report.junit", False, "Write a JUnit test case for each rule."),
+    "markdown": Format("tcptrace_py.report.markdown", False, "Write the report in Markdown."),
+}
+
+
+class Outputs:
+    """Where one run's report goes. ``targets``: format name and target, in the order of `FORMATS`."""
+
+    def __init__(self, targets: Mapping[str, str], github: bool, terminal: bool) -> None:
+        self.targets = targets
+        self.github = github
+        #: Standard output holds something that a program reads.
+        self.uses_stdout = github or STDOUT in targets.values()
+        #: The report is shown to people too.
+        self.shown = terminal or not (targets or github)
+
+    def wants_connections(self) -> bool:
+        """Whether the report itself has to list its connections."""
+        return "json" in self.targets
+
+    @contextmanager
+    def sink(self, needed: bool) -> Iterator[_Sink | None]:
+        """For a ``with`` block that reads: what takes connections as they finish, if anything does.
+
+        The files appear when the block ends well. When the reader of standard output goes away,
+        ``BrokenPipeError`` ends the block at once, unless the rest of the report is ``needed`` or
+        has another place to go.
+        """
+        alone = not needed and not self.shown and len(self.targets) + self.github == 1
+        with ExitStack() as stack:
+            sinks = [
+                stack.enter_context(_streamed(FORMATS[name].module, target, alone))
+                for name, target in self.targets.items()
+                if FORMATS[name].streams
+            ]
+            if len(sinks) <= 1:
+                yield sinks[0] if sinks else None
+            else:
+
+                def every(connection: Connection) -> None:
+                    for sink in sinks:
+                        sink(connection)
+
+                yield every
+
+    def write(self, report: Report, verdicts: Sequence[Verdict]) -> None:
+        """Write all that is not streamed and not shown. Raises `OutputError`."""
+        for name, target in self.targets.items():
+            if FORMATS[name].streams:
+                continue
+            writer = import_module(FORMATS[name].module)
+            with output_to(target):
+                if name == "json":
+                    writer.write(report, target)
+                else:
+                    writer.write(report, verdicts, target)
+        if self.github:
+            from tcptrace_py.report import github
+
+            with output_to(STDOUT):
+                github.write(report, verdicts, STDOUT)
+            path = os.environ.get(github.SUMMARY_VARIABLE)
+            if path:
+                with output_to(path):
+                    github.append_summary(github.summary(report, verdicts), path)
+
+    def show(self, report: Report, *, top: int, connections: bool, long: bool = False) -> None:
+        """Show the report, on standard error where standard output is taken. Raises `OutputError`.
+
+        ``long``: with the figures of each connection.
+        """
+        if not self.shown:
+            return
+        from tcptrace_py.cli.screen import report_console
+        from tcptrace_py.report.terminal import render
+
+        with output_to("standard error" if self.uses_stdout else STDOUT):
+            console = report_console(sys.stderr if self.uses_stdout else sys.stdout)
+            render(report, console, top=top, connections=connections)
+            if long:
+                from tcptrace_py.report.terminal_long import print_long
+
+                print_long(report, console, top)
+
+
+def output_options(*formats: str) -> Callable[[_Command], _Command]:
+    """Decorates a click command with an option for each of ``formats``, ``--github`` and ``--terminal``."""
+
+    def decorate(command: _Command) -> _Command:
+        command = click.option(
+            "--terminal",
+            is_flag=True,
+            help="Show the report as well when an option above writes it (on standard error where standard"
+            " output is taken).",
+        )(command)
+        command = click.option(
+            "--github",
+            is_flag=True,
+            help="Print GitHub workflow annotations, and append to the step's summary"
+            " ($GITHUB_STEP_SUMMARY).",
+        )(command)
+        for name in reversed(formats):
+            command = click.option(
+                f"--{name}",
+                f"{name}_target",
+                metavar="FILE",
+                type=click.Path(allow_dash=True, readable=False),
+                callback=check_target,
+                help=FORMATS[name].help,
+            )(command)
+        return command
+
+    return decorate
+
+
+def outputs_from(options: Mapping[str, Any], inputs: Sequence[str], judged: bool) -> Outputs:
+    """The `Outputs` among the parsed ``options`` of a command that `output_options` decorates.
+
+    Refuses, before the work, targets that would overwrite each other or one of ``inputs``, a
+    missing library, and test cases without rules (``judged``).
+    """
+    targets = {name: path for name in FORMATS if (path := options.get(f"{name}_target")) is not None}
+    github = bool(options["github"])
+    for name, path in targets.items():
+        refuse_overwriting(inputs, path, f"'--{name}'")
+    refuse_sharing(targets, github)
+    if "junit" in targets and not judged:
+        raise click.UsageError("--junit writes a test case for each rule: add --fail-on or --policy.")
+    if "parquet" in targets:
+        try:
+            import_module("pyarrow")
+        except ImportError as error:
+            wanted = "pip install 'tcptrace-py[parquet]'"
+            raise click.UsageError(f"--parquet needs pyarrow, which is not installed: {wanted}.") from error
+    return Outputs(targets, github, bool(options["terminal"]))
+
+
+def refuse_overwriting(inputs: Sequence[str], target: str | None, hint: str) -> None:
+    """A target that is one of the inputs is a usage error at the option that ``hint`` names."""
+    if target is None or not _is_file(target):
+        return
+    for path in inputs:
+        if path != STDIN and os.path.exists(path) and os.path.samefile(path, target):
+            raise click.BadParameter(f"{target!r} is one of the captures.", param_hint=hint)
+
+
+def check_target(_ctx: click.Context, _param: click.Parameter, path: str | None) -> str | None:
+    """A click callback: refuses, before the work, a file that can not be written after it."""
+    if path is None or path == STDOUT:
+        return path
+    folder = os.path.dirname(path) or os.curdir
+    if os.path.isdir(path):
+        raise click.BadParameter(f"{path!r} is a directory.")
+    if not os.path.isdir(folder):
+        raise click.BadParameter(f"there is no directory {folder!r}.")
+    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+        raise click.BadParameter(f"{path!r}: permission denied.")
+    return path
+
+
+def refuse_sharing(targets: Mapping[str, str], github: bool = False) -> None:
+    """Two options that write to one place are a usage error."""
+    used = {STDOUT: "--github"} if github else {}
+    for name, path in targets.items():
+        # A device can take more than one; a file or standard output can not.
+        place = path if path == STDOUT else os.path.realpath(path)
+        if path != STDOUT and os.path.exists(path) and not _is_file(path):
+            continue
+        if place in used:
+            where = "standard output" if path == STDOUT else repr(path)
+            raise click.UsageError(f"{used[place]} and --{name} can not both write to {where}.")
+        used[place] = f"--{name}"
+
+
+def _is_file(path: str) -> bool:
+    if path == STDOUT:
+        return False
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+@contextmanager
+def _streamed(module: str, target: str, alone: bool) -> Iterator[_Sink]:
+    from tcptrace_py.report.target import WriteError
+
+    left = False
+    try:
+        with import_module(module).writer(target) as write:
+            if target != STDOUT:
+                yield write
+                return
+
+            def guarded(connection: Connection) -> None:
+                nonlocal left
+                try:
+                    write(connection)
+                except BrokenPipeError:
+                    # What comes after goes nowhere.
+                    silence_stdout()
+                    left = alone
+                    if left:
+                        raise
+
+            yield guarded
+    except BrokenPipeError:
+        silence_stdout()
+        if left:
+            raise
+    except WriteError as error:
+        raise OutputError(target, error) from error

@@ -1,0 +1,30 @@
+"""``tcptrace-py schema``: the JSON Schema of what the program writes."""
+
+from __future__ import annotations
+
+import click
+
+from tcptrace_py.cli.outcome import FINE, output_to
+from tcptrace_py.cli.outputs import STDOUT
+
+
+@click.command()
+@click.argument("document", type=click.Choice(["report", "connection", "diff"]), default="report")
+def schema(document: str) -> int:
+    """Print the JSON Schema (draft 2020-12) of a DOCUMENT.
+
+    report (the default) is what --json writes, connection a line of --ndjson, and diff what
+    diff --json writes.
+    """
+    import msgspec
+
+    from tcptrace_py.report import json
+    from tcptrace_py.report.diff import Diff
+    from tcptrace_py.report.model import Connection, Report
+    from tcptrace_py.report.target import write_whole
+
+    models: dict[str, type[msgspec.Struct]] = {"report": Report, "connection": Connection, "diff": Diff}
+    text = msgspec.json.format(msgspec.json.encode(json.schema(models[document])), indent=2)
+    with output_to(STDOUT):
+        write_whole([text, b"\n"], STDOUT)
+    return FINE
