@@ -24,6 +24,8 @@ class Text:
     reference: str
 
 
+_SYSCTLS = "Linux Documentation/networking/ip-sysctl.rst"
+
 TEXTS: dict[str, Text] = {
     "stuck-close-wait": Text(
         "sockets stuck in CLOSE_WAIT",
@@ -37,7 +39,7 @@ TEXTS: dict[str, Text] = {
         " descriptor also held by a child process (set O_CLOEXEC). Find the process on that host:"
         " ss -tnp state close-wait '{filter}', and what its threads wait for. Restarting it frees the"
         " sockets for now. Lowering tcp_fin_timeout or the keep-alive times does not.",
-        "RFC 9293 sections 3.3.2, 3.6 and 3.10.4",
+        f"RFC 9293 sections 3.3.2, 3.6 and 3.10.4; {_SYSCTLS} (tcp_fin_timeout: only FIN_WAIT_2)",
     ),
     "stuck-fin-wait-2": Text(
         "sockets stuck in FIN_WAIT_2",
@@ -49,7 +51,8 @@ TEXTS: dict[str, Text] = {
         " after net.ipv4.tcp_fin_timeout (60 s) by itself; if it called shutdown(SHUT_WR) and kept the"
         " socket, nothing does, so it needs a read time-out of its own and then close(). Look at:"
         " ss -tnop state fin-wait-2 '{filter}' (no process shown: already orphaned).",
-        "RFC 9293 sections 3.3.2 and 3.6; the time-out is not in the RFC",
+        "RFC 9293 sections 3.3.2 and 3.6; the time-out is not in the RFC but in"
+        f" {_SYSCTLS} (tcp_fin_timeout)",
     ),
     "unacknowledged-fin": Text(
         "FINs that nobody acknowledges",
@@ -62,7 +65,7 @@ TEXTS: dict[str, Text] = {
         " probes more frequent than that time-out keep its state alive. Linux gives up an orphaned socket"
         " after tcp_orphan_retries (8 by default, often around 100 s) and frees it; lowering that only"
         " shortens the wait.",
-        "RFC 9293 section 3.8.3; RFC 1122 section 4.2.3.5",
+        f"RFC 9293 section 3.8.3; RFC 1122 section 4.2.3.5; {_SYSCTLS} (tcp_orphan_retries)",
     ),
     "half-close": Text(
         "half-closed connections that still carry data",
@@ -87,7 +90,8 @@ TEXTS: dict[str, Text] = {
         " net.ipv4.tcp_fin_timeout does not change it (it bounds orphaned FIN_WAIT_2). tcp_tw_recycle broke"
         " clients behind NAT and is gone since Linux 4.12. Do not reset connections (SO_LINGER 0) to avoid"
         " TIME_WAIT: that can lose data. Count them with: ss -tan state time-wait '{filter}'.",
-        "RFC 9293 sections 3.4.2, 3.6 and 3.6.1; RFC 6191",
+        "RFC 9293 sections 3.4.2, 3.6 and 3.6.1; RFC 6191; Linux include/net/tcp.h (TCP_TIMEWAIT_LEN);"
+        f" {_SYSCTLS} (tcp_tw_reuse, tcp_fin_timeout, ip_local_port_range)",
     ),
     "time-wait-reuse": Text(
         "ports used again while in TIME_WAIT",
@@ -98,7 +102,8 @@ TEXTS: dict[str, Text] = {
         "Nothing, while all are accepted. If they are not: reuse connections instead of opening new ones,"
         " widen net.ipv4.ip_local_port_range on the client, keep TCP timestamps on at both ends"
         " (net.ipv4.tcp_timestamps=1), and do not bind clients to a fixed local port.",
-        "RFC 9293 sections 3.6.1 and 3.10.7.4; RFC 6191; RFC 1122 section 4.2.2.13",
+        "RFC 9293 sections 3.6.1 and 3.10.7.4; RFC 6191; RFC 1122 section 4.2.2.13;"
+        f" {_SYSCTLS} (tcp_timestamps, ip_local_port_range)",
     ),
     "time-wait-assassination": Text(
         "TIME_WAIT killed by a RST",
@@ -109,7 +114,8 @@ TEXTS: dict[str, Text] = {
         "On the host that holds TIME_WAIT, net.ipv4.tcp_rfc1337=1 makes Linux ignore such RSTs. If the peer"
         " resets every connection after its close, look there: it closes with unread data, or with"
         " SO_LINGER 0.",
-        "RFC 1337; RFC 9293 section 3.10.7.4",
+        "RFC 1337; RFC 9293 section 3.10.7.4; Linux net/ipv4/tcp_minisocks.c (tcp_rfc1337, which"
+        " ip-sysctl.rst describes the wrong way round)",
     ),
     "connection-refused": Text(
         "connections refused",
@@ -133,7 +139,8 @@ TEXTS: dict[str, Text] = {
         " TcpExtListenOverflows TcpExtListenDrops; ss -tln shows Recv-Q against Send-Q). It is answered:"
         " the answer is lost on the way back. Only some attempts of a busy client behind NAT fail: ports or"
         " conntrack entries are exhausted.",
-        "RFC 9293 section 3.8.3; RFC 1122 section 4.2.3.5",
+        "RFC 9293 section 3.8.3; RFC 1122 section 4.2.3.5;"
+        f" {_SYSCTLS} (tcp_syn_retries, tcp_syn_linear_timeouts)",
     ),
     "connection-unreachable": Text(
         "connection attempts answered with ICMP unreachable",
@@ -149,7 +156,7 @@ TEXTS: dict[str, Text] = {
         "The SYN+ACK was sent, but the handshake was never completed as far as the server can tell: each one"
         " holds a place in the server's SYN backlog until it gives up (63 s with tcp_synack_retries=5).",
         "",
-        "RFC 9293 section 3.5; RFC 4987",
+        f"RFC 9293 section 3.5; RFC 4987; {_SYSCTLS} (tcp_synack_retries, tcp_syncookies, somaxconn)",
     ),
     "stale-syn": Text(
         "stale SYNs",
@@ -191,7 +198,7 @@ TEXTS: dict[str, Text] = {
         " connections were silent before: a constant time points to an idle time-out on the way (AWS NLB"
         " 350 s, Azure 4 min, many firewalls 1 h): set keep-alive below it (TCP_KEEPIDLE, or"
         " net.ipv4.tcp_keepalive_time with SO_KEEPALIVE), or a shorter idle time in the connection pool.",
-        "RFC 9293 sections 3.5.1 and 3.5.2",
+        f"RFC 9293 sections 3.5.1 and 3.5.2; {_SYSCTLS} (tcp_keepalive_time)",
     ),
     "stray-reset": Text(
         "RSTs that changed nothing",
@@ -214,7 +221,8 @@ TEXTS: dict[str, Text] = {
         " an MTU black hole if only full-sized segments go unanswered). Make the application notice sooner:"
         " TCP_USER_TIMEOUT for data, SO_KEEPALIVE with TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT for idle"
         " connections (the default first probe is after 2 h), or time-outs in its own protocol.",
-        "RFC 9293 sections 3.8.3 and 3.8.4; RFC 5482; RFC 1122 section 4.2.3.5",
+        "RFC 9293 sections 3.8.3 and 3.8.4; RFC 5482; RFC 1122 section 4.2.3.5;"
+        f" {_SYSCTLS} (tcp_retries2, tcp_keepalive_time)",
     ),
 }
 

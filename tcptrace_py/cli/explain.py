@@ -1,0 +1,142 @@
+"""``tcptrace-py explain``: what a kind of finding, or a cause of a reset, means and what to do about it."""
+
+from __future__ import annotations
+
+import sys
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import click
+
+from tcptrace_py.cli.outcome import FINE, output_to
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+    from rich.console import Console
+
+    from tcptrace_py.findings.texts import Text as FindingText
+
+_MOST_SUGGESTIONS = 4
+
+
+def _topics() -> dict[str, str]:
+    """Every word that can be explained, and its title."""
+    from tcptrace_py.findings.finding import KINDS
+    from tcptrace_py.findings.reset_causes import RESET_CAUSES, cause_text
+    from tcptrace_py.findings.texts import TEXTS
+
+    return {
+        **{kind: TEXTS[kind].title for kind in KINDS},
+        **{cause: cause_text(cause).title for cause in RESET_CAUSES},
+    }
+
+
+def _complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    topics = _topics()
+    return [CompletionItem(word, help=topics[word]) for word in topics if word.startswith(incomplete)]
+
+
+def _spelled(word: str) -> str:
+    return word.strip().lower().replace("_", "-")
+
+
+def nearest(word: str) -> list[str]:
+    """The words that ``word`` may have meant, best first; at most four."""
+    known = {_spelled(each): each for each in _topics()}
+    sought = _spelled(word)
+    # Words that hold it (TIME_WAIT), then those that are spelled alike.
+    holding = [known[each] for each in known if sought and sought in each]
+    similar = [known[each] for each in get_close_matches(sought, known, n=_MOST_SUGGESTIONS, cutoff=0.7)]
+    return list(dict.fromkeys([*similar[:1], *holding, *similar]))[:_MOST_SUGGESTIONS]
+
+
+@click.command()
+@click.argument("kind", metavar="[KIND]", required=False, shell_complete=_complete)
+def explain(kind: str | None) -> int:
+    """Explain a KIND of finding or a cause of a reset: what it means, how it comes about, what to change.
+
+    Without KIND, lists all of them.
+    """
+    if kind is not None and kind not in _topics():
+        from tcptrace_py.findings.finding import KINDS
+
+        if _spelled(kind) in KINDS:
+            kind = _spelled(kind)
+        else:
+            meant = nearest(kind)
+            hint = f"Did you mean {' or '.join(meant)}?" if meant else "Without KIND, all are listed."
+            raise click.BadParameter(f"nothing is called {kind!r}. {hint}", param_hint="'KIND'")
+
+    from tcptrace_py.cli.screen import report_console
+
+    with output_to("-"):
+        console = report_console(sys.stdout)
+        if kind is None:
+            _list(console)
+        else:
+            _explain(kind, console)
+    return FINE
+
+
+def _list(console: Console) -> None:
+    from rich.text import Text
+
+    from tcptrace_py.findings.finding import KINDS
+    from tcptrace_py.report.terminal_text import hang, heading
+
+    topics = _topics()
+    indent = max(map(len, topics)) + 4
+    for title, words in (
+        ("Kinds of findings", [each for each in topics if each in KINDS]),
+        ("Causes of resets", [each for each in topics if each not in KINDS]),
+    ):
+        heading(console, title)
+        for word in words:
+            hang(console, Text(f"  {word}"), topics[word], indent)
+        if title.startswith("Kinds"):
+            console.print()
+
+
+def _explain(word: str, console: Console) -> None:
+    from rich.text import Text
+
+    from tcptrace_py.findings.finding import KINDS
+    from tcptrace_py.findings.reset_causes import RESET_CAUSES, cause_text
+    from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, RESET_ABORT, TEXTS
+    from tcptrace_py.report.terminal_text import heading, line
+
+    text = TEXTS[word] if word in KINDS else cause_text(word)
+    heading(console, f"{word}: {text.title}")
+    variants = {"reset-abort": RESET_ABORT, "half-open-handshake": HALF_OPEN}.get(word)
+    if variants is None:
+        _paragraphs(text, console)
+    else:
+        console.print()
+        line(console, Text(GENERAL[word]), indent=0)
+        for variant in variants.values():
+            console.print()
+            heading(console, variant.title[:1].upper() + variant.title[1:])
+            _paragraphs(variant, console)
+    console.print()
+    references = [text, *(variants or {}).values()]
+    sources = dict.fromkeys(each for one in references for each in one.reference.split("; "))
+    heading(console, "Where it is written")
+    for source in sources:
+        line(console, Text(f"  {source}"), indent=4)
+    if word in RESET_CAUSES:
+        console.print()
+        line(console, Text(f"The finding: {RESET_CAUSES[word].kind}", "dim"))
+
+
+def _paragraphs(text: FindingText, console: Console) -> None:
+    from rich.text import Text
+
+    from tcptrace_py.findings.texts import remedy
+    from tcptrace_py.report.terminal_text import hang
+
+    console.print()
+    hang(console, Text("  meaning", "dim"), text.meaning, 11)
+    console.print()
+    hang(console, Text("  remedy", "dim"), remedy(text, ""), 11)

@@ -1,0 +1,125 @@
+"""``tcptrace-py show``: the ladder of one connection."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+
+import click
+
+from tcptrace_py.cli.inputs import check_captures, check_filter
+from tcptrace_py.cli.outcome import FINE, INPUT, USAGE, complain, output_to
+from tcptrace_py.cli.outputs import STDOUT, check_target, refuse_overwriting
+from tcptrace_py.cli.progress import ProgressBar, shows_progress
+from tcptrace_py.cli.thresholds import settings_from, threshold_options
+
+
+@click.command()
+@click.argument(
+    "captures",
+    metavar="CAPTURE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(allow_dash=True, readable=False),
+    callback=check_captures,
+)
+@click.argument("connection", metavar="CONNECTION")
+@click.option("--full", is_flag=True, help="Show every segment: fold no long runs of data.")
+@click.option(
+    "--svg",
+    "svg_target",
+    metavar="FILE",
+    type=click.Path(allow_dash=True, readable=False),
+    callback=check_target,
+    help="Draw it as an SVG picture in FILE (- is standard output) instead of showing it.",
+)
+@click.option(
+    "--write",
+    "pcap_target",
+    metavar="FILE",
+    type=click.Path(allow_dash=True, readable=False),
+    callback=check_target,
+    help="Cut the connection's frames into FILE, a pcap (- is standard output), instead of showing it.",
+)
+@click.option(
+    "--filter",
+    "bpf",
+    metavar="BPF",
+    callback=check_filter,
+    help="Only packets that match, in the syntax of tcpdump (pcap-filter).",
+)
+@threshold_options
+def show(
+    captures: tuple[str, ...],
+    connection: str,
+    full: bool,
+    svg_target: str | None,
+    pcap_target: str | None,
+    bpf: str | None,
+    **thresholds: object,
+) -> int:
+    """Show one connection of CAPTURE files as a ladder: every segment, and both endpoints' states.
+
+    CONNECTION is its id in the report, or one of its ends as ADDRESS:PORT, or both as
+    ADDRESS:PORT-ADDRESS:PORT (IPv6: [::1]:80). Several files are one capture, as in analyze; - is
+    standard input.
+    """
+    from tcptrace_py.report.wanted import parse_wanted
+
+    try:
+        wanted = parse_wanted(connection)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", param_hint="'CONNECTION'") from error
+    if svg_target is not None and pcap_target == svg_target:
+        raise click.BadParameter("the picture and the pcap can not have one name.", param_hint="'--write'")
+    for option, target in (("'--svg'", svg_target), ("'--write'", pcap_target)):
+        refuse_overwriting(captures, target, option)
+    settings = settings_from(thresholds)
+
+    from tcptrace_py.capture.error import CaptureError
+    from tcptrace_py.report.ladder import build_ladder
+    from tcptrace_py.single import NoSuchConnection, single
+
+    try:
+        with ProgressBar() if shows_progress(sys.stderr) else nullcontext() as progress:
+            found = single(
+                *captures,
+                wanted=wanted,
+                settings=settings,
+                bpf=bpf,
+                keep_frames=pcap_target is not None,
+                progress=progress,
+            )
+    except CaptureError as error:
+        complain(str(error))
+        return INPUT
+    except NoSuchConnection as error:
+        complain(str(error))
+        return USAGE
+    for warning in found.warnings:
+        complain(warning)
+
+    if pcap_target is not None and found.frames is not None:
+        from tcptrace_py.report.target import write_whole
+
+        try:
+            pieces = found.frames.pcap()
+        except CaptureError as error:
+            complain(f"{pcap_target}: {error}")
+            return USAGE
+        with output_to(pcap_target):
+            write_whole(pieces, pcap_target)
+    if svg_target is not None or pcap_target is None:
+        ladder = build_ladder(found.record, found.findings, found.passages, found.paths, full=full)
+        if svg_target is not None:
+            from tcptrace_py.report.ladder_svg import write_svg
+
+            with output_to(svg_target):
+                write_svg(ladder, svg_target)
+        else:
+            from tcptrace_py.cli.screen import report_console
+            from tcptrace_py.report.ladder_terminal import render_ladder
+
+            with output_to(STDOUT):
+                render_ladder(ladder, report_console(sys.stdout))
+    return FINE if found.complete else INPUT
