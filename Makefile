@@ -86,3 +86,11 @@ lab: $(VENV)/built $(VENV)/tools
 lab-record: $(VENV)/built $(VENV)/tools
 	rm -rf sample_pcaps/kernel
 	$(BIN)/python -m tests.lab --record sample_pcaps/kernel
+
+.PHONY: peers
+
+# Compares with Zeek's baselines, with tshark and with tcptrace's reports; a row for each difference.
+peers: $(VENV)/built $(VENV)/tools
+	$(PIP) install $$($(BIN)/python $(EXTRAS) peers)
+	$(BIN)/python -m tests.peers
+	$(BIN)/python -m pytest tests/peers

@@ -13,7 +13,7 @@ from tcptrace_py.capture.merge import merge
 from tcptrace_py.capture.source import Reader, open_source
 from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.replay import Replay
-from tcptrace_py.report.builder import ReportBuilder
+from tcptrace_py.report.builder import ReportBuilder, Sink
 from tcptrace_py.report.model import Capture, Report, Skipped, Source
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.tracker import Tracker
@@ -28,13 +28,17 @@ def analyze(
     bpf: str | None = None,
     connections: bool = True,
     progress: Progress | None = None,
+    sink: Sink | None = None,
+    stats: bool = False,
 ) -> Report:
     """Read captures, follow every TCP connection in them, and report.
 
     ``captures``: pcap, pcapng or snoop files, plain or compressed; ``-`` is standard input.
     Several are one capture, in order of time. ``bpf``: a filter in libpcap's syntax. Without
     ``connections`` the report lists none (``report.connections`` is None) and memory follows
-    the number of connections alive at once.
+    the number of connections alive at once. ``sink`` is called with each connection when it is
+    finished (in that order, not that of their ids), whether or not the report lists them.
+    ``stats``: each endpoint carries the figures of tcptrace's long report.
 
     What can be read of a damaged or missing input is read; then ``report.capture.complete`` is
     False and a line of ``report.capture.warnings`` says what is missing. ``CaptureError`` is
@@ -62,33 +66,33 @@ def analyze(
         raise CaptureError("\n".join(warnings))
     unopened = len(warnings)
 
-    replay = Replay(settings)
+    replay = Replay(settings, stats)
     tracker = replay.tracker
-    builder = ReportBuilder(tracker.history)
+    builder = ReportBuilder(tracker.history, sink=sink)
     diagnosis = Diagnosis(settings, tracker.history)
-    with _no_cycle_collection():
+    with no_cycle_collection():
         try:
-            for source, batch, lo, hi in _told(merge(readers), readers, progress):
+            for source, batch, lo, hi in told(merge(readers), readers, progress):
                 if keep is None:
                     replay.run(batch, source, lo, hi)
                 else:
                     for begin, end in keep.runs(batch, lo, hi):
                         replay.run(batch, source, begin, end)
                 if tracker.finished:
-                    _report_finished(tracker, builder, diagnosis, connections, at_end=False)
+                    report_finished(tracker, builder, diagnosis, connections, at_end=False)
         finally:
             for reader in readers:
                 reader.close()
         tracker.tick(replay.last_ns)
-        _report_finished(tracker, builder, diagnosis, connections, at_end=False)
+        report_finished(tracker, builder, diagnosis, connections, at_end=False)
         tracker.end()
-        _report_finished(tracker, builder, diagnosis, connections, at_end=True)
+        report_finished(tracker, builder, diagnosis, connections, at_end=True)
 
     for reader in readers:
         warnings.extend(reader.warnings)
         if reader.problem is not None:
             warnings.append(reader.problem)
-    warnings.extend(_unknown_links(replay))
+    warnings.extend(unknown_links(replay))
     if keep is not None:
         warnings.extend(keep.warnings)
     packets = sum(reader.packets for reader in readers)
@@ -116,7 +120,7 @@ def analyze(
     return builder.finish(capture_info, findings, tracker.time_wait, settings, keep=connections)
 
 
-def _report_finished(
+def report_finished(
     tracker: Tracker, builder: ReportBuilder, diagnosis: Diagnosis, keep: bool, *, at_end: bool
 ) -> None:
     """Findings and counts of what the tracker is done with; then it may forget it."""
@@ -128,7 +132,7 @@ def _report_finished(
         tracker.release(connection)
 
 
-def _told(
+def told(
     runs: Iterator[tuple[int, FrameBatch, int, int]], readers: Sequence[Reader], progress: Progress | None
 ) -> Iterator[tuple[int, FrameBatch, int, int]]:
     """The same runs; ``progress`` is told of each."""
@@ -147,7 +151,7 @@ def _told(
 
 
 @contextmanager
-def _no_cycle_collection() -> Iterator[None]:
+def no_cycle_collection() -> Iterator[None]:
     """The tracker cuts its own cycles; looking for them again and again costs a third of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
@@ -158,7 +162,7 @@ def _no_cycle_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _unknown_links(replay: Replay) -> list[str]:
+def unknown_links(replay: Replay) -> list[str]:
     unknown = replay.decoder.unknown_link_types
     if not unknown:
         return []

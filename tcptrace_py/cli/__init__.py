@@ -26,6 +26,14 @@ from tcptrace_py.cli.outcome import (
 #: Command name: the module that defines it under the same name, dashes made underscores.
 COMMANDS = {
     "analyze": "tcptrace_py.cli.analyze",
+    "show": "tcptrace_py.cli.show",
+    "explain": "tcptrace_py.cli.explain",
+    "live": "tcptrace_py.cli.live",
+    "exec": "tcptrace_py.cli.exec",
+    "interfaces": "tcptrace_py.cli.interfaces",
+    "check": "tcptrace_py.cli.check",
+    "diff": "tcptrace_py.cli.diff",
+    "schema": "tcptrace_py.cli.schema",
 }
 _COMPLETION_VARIABLE = "_TCPTRACE_PY_COMPLETE"
 
@@ -84,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _invoke(list(sys.argv[1:] if arguments is None else arguments))
     except BrokenPipeError:
-        # Only help and version come here: a report's output has its own answer.
+        # Help, version, and a stream of connections that nobody reads on; a report has its own answer.
         silence_stdout()
         return FINE
     except KeyboardInterrupt:

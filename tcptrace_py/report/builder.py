@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tcptrace_py import __version__
@@ -39,6 +39,9 @@ NAME = "tcptrace-py"
 #: Services that a report lists at most.
 SERVICES = 10_000
 
+#: Takes connections as they finish.
+Sink = Callable[[ConnectionRecord], None]
+
 _STUCK = "stuck-close-wait"
 
 
@@ -54,20 +57,27 @@ class ReportBuilder:
     """``add`` every connection that is finished, in any order; then ``finish``.
 
     ``history`` gives an endpoint's entries ``(state, ts_ns, frame_id, basis)``, oldest first; it
-    is asked only for connections that are kept, and only within ``add``.
+    is asked only for connections that are kept or passed on, and only within ``add``. ``sink`` is
+    called with each connection as it is added.
     """
 
-    def __init__(self, history: History, services: int = SERVICES) -> None:
+    def __init__(self, history: History, services: int = SERVICES, sink: Sink | None = None) -> None:
         self._history = history
         self._services = services
+        self._sink = sink
         self._tally = Tally(services)
         self._connections: list[ConnectionRecord] = []
 
     def add(self, connection: Connection, kinds: Sequence[str], keep: bool) -> None:
         """Count a connection; ``kinds``: the findings it is part of; ``keep``: list it as well."""
         self._tally.count(connection, _STUCK in kinds)
+        if not keep and self._sink is None:
+            return
+        record = connection_record(connection, kinds, self._history)
         if keep:
-            self._connections.append(connection_record(connection, kinds, self._history))
+            self._connections.append(record)
+        if self._sink is not None:
+            self._sink(record)
 
     def finish(
         self,

@@ -53,9 +53,9 @@ def write(report: Report, target: str | os.PathLike[str]) -> None:
     write_whole(chunks(report), target)
 
 
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) that every report of this version satisfies."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Report)}
+def schema(model: type[msgspec.Struct] = Report) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) that every report, or other ``model``, of this version satisfies."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(model)}
 
 
 def _on_one_line(match: re.Match[bytes]) -> bytes:

@@ -19,7 +19,9 @@ from typing import Literal
 from msgspec import Struct
 
 from tcptrace_py.findings.finding import Evidence, Finding, Subject
+from tcptrace_py.report.stats import EndpointStats
 from tcptrace_py.settings import Settings
+from tcptrace_py.wire.tunnels import Kind as TunnelKind
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -29,6 +31,7 @@ __all__ = [
     "Closes",
     "Connection",
     "Endpoint",
+    "EndpointStats",
     "Evidence",
     "Finding",
     "Handshake",
@@ -48,6 +51,8 @@ __all__ = [
     "Summary",
     "TimeWait",
     "Tool",
+    "Tunnel",
+    "Zeek",
 ]
 
 SCHEMA_VERSION = 1
@@ -72,6 +77,9 @@ HandshakeOutcome = Literal[
 ]
 CloseKind = Literal["four_way", "three_way", "simultaneous", "reset", "half_closed", "open"]
 Side = Literal["client", "server"]
+ConnState = Literal[
+    "S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH"
+]
 ResetCause = Literal[
     "refused",
     "handshake_abort",
@@ -321,7 +329,7 @@ class Move(Struct, gc=False, omit_defaults=True):
     source: int = 0
 
 
-class Endpoint(Struct, gc=False):
+class Endpoint(Struct, gc=False, omit_defaults=True):
     """One side of a connection: the state it was left in, and how it came there.
 
     ``history`` is oldest first and begins where we first know; it is empty for an endpoint that
@@ -331,6 +339,7 @@ class Endpoint(Struct, gc=False):
     (RFC 9293 section 3.8.4). ``resets``: RST segments. ``half_close_bytes``: payload sent after
     it had acknowledged the peer's FIN. ``time_wait_restarts``: how often a FIN that came again
     restarted its 2MSL clock. ``gaps``: holes in its sequence space, which the capture missed.
+    ``stats``: the figures of tcptrace's long report; left out of the JSON if they were not asked for.
     """
 
     address: str
@@ -347,6 +356,7 @@ class Endpoint(Struct, gc=False):
     half_close_bytes: int
     time_wait_restarts: int
     gaps: int
+    stats: EndpointStats | None = None
 
 
 class Handshake(Struct, gc=False):
@@ -394,10 +404,45 @@ class Close(Struct, gc=False):
     reset: Reset | None
 
 
-class Connection(Struct, gc=False):
+class Zeek(Struct, gc=False):
+    """What Zeek's ``conn.log`` says of the connection, in Zeek's words.
+
+    ``conn_state`` and ``history`` are the columns of that name; ``originator`` is whom Zeek takes
+    for it, which is not the client where Zeek goes by port numbers and we know better.
+    ``orig_bytes`` and ``resp_bytes`` are payload bytes by sequence numbers; ``missed_bytes`` those
+    that were acknowledged and never captured.
+    """
+
+    conn_state: ConnState
+    history: str
+    originator: Side
+    orig_bytes: int
+    resp_bytes: int
+    missed_bytes: int
+
+
+class Tunnel(Struct, gc=False):
+    """The innermost tunnel that a connection's first packet came through.
+
+    ``src`` and ``dst``: addresses of the packets that carry the client's (where the first packet was
+    the server's, those of its tunnel, turned round). ``identifier``: VNI (VXLAN, Geneve), TEID
+    (GTP-U, of the first packet's direction) or GRE key; null without one.
+    """
+
+    kind: TunnelKind
+    src: str
+    dst: str
+    identifier: int | None
+
+
+class Connection(Struct, gc=False, omit_defaults=True):
     """One connection or attempt.
 
-    ``id`` counts from 0 in order of the first packet, as Wireshark numbers its streams.
+    ``id`` counts from 0 in order of the first packet. ``stream`` is the number of the Wireshark
+    stream that it began in (``tcp.stream``; the same as ``id`` unless ports were reused in a way
+    that Wireshark splits differently) and ``completeness`` that stream's ``tcp.completeness``:
+    SYN 1, SYN+ACK 2, ACK 4, data 8, FIN 16, RST 32. ``zeek``: in Zeek's words. ``tunnel`` is left
+    out of the JSON where there is none.
     ``roles_basis``, how client and server were told apart: by the ``syn``; by the ``syn_ack``; the
     server is a ``listener`` elsewhere in the capture; by the ``port`` number; or the
     ``first_speaker`` is the client. ``reuse_of`` and ``reused_by`` are ids of the connections on
@@ -417,6 +462,10 @@ class Connection(Struct, gc=False):
     reuse_of: int | None
     reused_by: int | None
     stray_resets: int
+    stream: int
+    completeness: int
+    zeek: Zeek
+    tunnel: Tunnel | None = None
 
 
 class Report(Struct, gc=False, omit_defaults=True):

@@ -12,6 +12,7 @@ from tcptrace_py.report.model import (
     Basis,
     Close,
     CloseKind,
+    ConnState,
     Handshake,
     HandshakeOutcome,
     Move,
@@ -20,15 +21,19 @@ from tcptrace_py.report.model import (
     RolesBasis,
     Side,
     State,
+    Zeek,
 )
 from tcptrace_py.report.model import Connection as ConnectionRecord
 from tcptrace_py.report.model import Endpoint as EndpointRecord
+from tcptrace_py.report.model import Tunnel as TunnelRecord
+from tcptrace_py.report.stats import endpoint_stats
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.outcome import close_complete, close_initiator, close_kind, handshake_outcome
 from tcptrace_py.tcp.state import ASSUMED, BASIS_NAMES, STATE_NAMES
 from tcptrace_py.tcp.words import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES, ROLES_BASIS_NAMES
 from tcptrace_py.wire.address import address_text
+from tcptrace_py.wire.tunnels import Tunnel
 
 #: ``history(endpoint)``: ``(state, ts_ns, frame_id, basis)``, oldest first, frame_id 0 for a clock's.
 History = Callable[[Endpoint], list[tuple[int, int, int, int]]]
@@ -52,12 +57,13 @@ def connection_record(connection: Connection, kinds: Sequence[str], history: His
     client = connection.client()
     server = connection.server()
     version = connection.ip_version
+    lasted_ns = connection.last_ns - connection.first_ns
     return ConnectionRecord(
         id=connection.id,
         first_ns=connection.first_ns,
         last_ns=connection.last_ns,
-        client=_endpoint_record(client, version, history),
-        server=_endpoint_record(server, version, history),
+        client=_endpoint_record(client, version, history, lasted_ns),
+        server=_endpoint_record(server, version, history, lasted_ns),
         roles_basis=_ROLES_BASES[connection.roles_basis],
         handshake=_handshake(connection, client, server),
         close=_close(connection),
@@ -65,10 +71,14 @@ def connection_record(connection: Connection, kinds: Sequence[str], history: His
         reuse_of=connection.reuse_of if connection.reuse_of >= 0 else None,
         reused_by=connection.reused_by if connection.reused_by >= 0 else None,
         stray_resets=connection.stray_resets,
+        stream=connection.stream.number if connection.stream is not None else connection.id,
+        completeness=connection.stream.completeness if connection.stream is not None else 0,
+        zeek=_zeek(connection),
+        tunnel=None if connection.tunnel is None else _tunnel(connection.tunnel, connection.client_is_a),
     )
 
 
-def _endpoint_record(endpoint: Endpoint, version: int, history: History) -> EndpointRecord:
+def _endpoint_record(endpoint: Endpoint, version: int, history: History, lasted_ns: int) -> EndpointRecord:
     moves = []
     basis = _BASES[ASSUMED]
     for state, ts_ns, frame_id, basis_index in history(endpoint):
@@ -90,7 +100,18 @@ def _endpoint_record(endpoint: Endpoint, version: int, history: History) -> Endp
         half_close_bytes=endpoint.half_close_bytes,
         time_wait_restarts=endpoint.time_wait_restarts,
         gaps=endpoint.gaps,
+        stats=None if endpoint.stats is None else endpoint_stats(endpoint.stats, lasted_ns),
     )
+
+
+def _tunnel(tunnel: Tunnel, as_sent: bool) -> TunnelRecord:
+    ends = [
+        address_text(tunnel.src_hi, tunnel.src_lo, tunnel.ip_version),
+        address_text(tunnel.dst_hi, tunnel.dst_lo, tunnel.ip_version),
+    ]
+    if not as_sent:
+        ends.reverse()
+    return TunnelRecord(kind=tunnel.kind, src=ends[0], dst=ends[1], identifier=tunnel.identifier)
 
 
 def _handshake(connection: Connection, client: Endpoint, server: Endpoint) -> Handshake:
@@ -137,6 +158,22 @@ def _close(connection: Connection) -> Close:
         initiator=_INITIATORS[initiator],
         complete=bool(close_complete(connection)),
         reset=reset,
+    )
+
+
+def _zeek(connection: Connection) -> Zeek:
+    zeek = connection.zeek
+    if connection.plain:
+        zeek.catch_up(connection.a, connection.b)
+    originator = zeek.a if zeek.orig_is_a else zeek.b
+    responder = zeek.b if zeek.orig_is_a else zeek.a
+    return Zeek(
+        conn_state=cast("ConnState", zeek.conn_state()),
+        history=zeek.history(),
+        originator=_side(connection, 1 if zeek.orig_is_a else 2),
+        orig_bytes=zeek.size(originator, responder),
+        resp_bytes=zeek.size(responder, originator),
+        missed_bytes=zeek.missed_bytes,
     )
 
 
