@@ -91,6 +91,5 @@ lab-record: $(VENV)/built $(VENV)/tools
 
 # Compares with Zeek's baselines, with tshark and with tcptrace's reports; a row for each difference.
 peers: $(VENV)/built $(VENV)/tools
-	$(PIP) install $$($(BIN)/python $(EXTRAS) peers)
 	$(BIN)/python -m tests.peers
 	$(BIN)/python -m pytest tests/peers

@@ -1,0 +1,557 @@
+"""What a tracker may claim of an observation, and the checks that it claims no more and no less.
+
+The notion of correctness
+-------------------------
+A tracker at the vantage point is a function of the *observation*: the sequence of segments
+that pass, with their times. Many schedules (orders of calls, deliveries, losses) give the
+same observation. A passive observer cannot tell those apart, so nothing better can be asked
+than that its claims fit the set of all of them. That set
+is computed exactly, see :mod:`explore`.
+
+After every segment the tracker's claims are then judged:
+
+``fact``
+    An entry ``sent`` or ``acknowledged`` says that the sender of the entry's segment was in that
+    state once it had sent it. It must hold in **every** schedule with this observation in
+    which nothing happened before the vantage point that the observer had no means to see (a
+    segment lost before it, an application that went without a word). If there is no such schedule, it must
+    hold in at least one. The exception is needed and is the only one: with losses before the
+    vantage point two different truths can look alike (a FIN that never passed), and then
+    the reading without unseen losses is the one to give.
+``possible``
+    The whole history of each endpoint (facts, presumptions and clocks together) must be the
+    beginning of that endpoint's true path of states in **at least one** schedule with this
+    observation. So a history never skips or invents an arrow, and a presumption must be
+    withdrawn by the very segment that contradicts it: from then on no schedule agrees with it.
+    It is "at least one" because a presumption is just what passive observation cannot settle: in
+    some schedule the segment is lost after the vantage point. The beliefs for this check allow
+    up to two faults more than the schedules explored, at any place, and applications that wait for
+    nothing or for long, lest a claim be refuted only by a bound that no observer knows of.
+``rest``
+    Where the observation can be that of a schedule at rest (nothing under way, due or
+    unacknowledged) and nothing was lost, the states of both endpoints must be, as a pair, the
+    true ones; if several such truths look alike, one of them.
+``end``
+    The same once the clock has run on past 2MSL and every other time-out.
+``stuck``
+    With that clock: an endpoint is reported as stuck in CLOSE-WAIT if its application never closes,
+    and is not if it closed (again over all schedules at rest with nothing lost or unseen).
+``keeps up``
+    Soundness alone would allow a tracker that claims nothing. So: when a segment passes
+    whose sender was in state *s* in every schedule with this observation, lossy ones included (and
+    there is one without unseen losses), and which was not overtaken and has no gap before it, the
+    tracker has the sender in *s*, or has had it there and in a state that *s* leads to.
+
+The arrows of section 3.3.2 are checked on their own as well, for histories with ``assumed`` entries.
+
+A claim that no schedule of the scenario bears out is searched an explanation for in the wider bounds;
+where that search is given up, the claim passes and is counted as undecided.
+
+Each observation is replayed through a fresh tracker, since a compiled one cannot be copied; checks on
+a beginning shared with the observation before are not repeated. Of each kind of failure the
+shortest observation is kept, and drawn with a shortest schedule that gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from .endpoint import ACK, FIN, NAMES, RST, SYN, Seg
+from .explore import Edge, Explorer, Undecided, Witness
+from .network import Label, Scenario, World, at_rest
+
+#: Seconds after which every clock of the tracker has run out.
+LONG_AFTER_S = 1000
+
+#: Section 3.3.2 (Figure 5) with its notes, and section 3.10: which state may follow which.
+ARROWS = {
+    "": "CLSRE12WXAT",
+    "C": "LS", "L": "RSC", "S": "REC", "R": "E1LC", "E": "1WC", "1": "2XTC",
+    "2": "TC", "W": "AC", "X": "TC", "A": "C", "T": "C",
+}  # fmt: skip
+
+ALL_FAULTS = frozenset({"lose", "duplicate", "delay", "early"})
+FACTS = ("sent", "acknowledged")
+
+
+class Entry(NamedTuple):
+    """One line of a tracker's history: state letter, second, frame (0: made by a clock), basis."""
+
+    state: str
+    at_s: float
+    frame: int
+    basis: str
+
+
+#: The histories of the model's client and server in one connection that the tracker knows.
+Claims = tuple[tuple[Entry, ...], tuple[Entry, ...]]
+
+
+class Watcher(Protocol):
+    """A tracker at the vantage point, see :mod:`adapter`."""
+
+    def feed(self, number: int, label: Label) -> None: ...
+    def advance(self, at_s: int) -> None: ...
+    def claims(self) -> tuple[Claims, ...]: ...
+    def stuck_close_wait(self) -> tuple[bool, bool]: ...
+
+
+class Failure(NamedTuple):
+    check: str
+    text: str
+    #: The ends concerned and the history claimed of them: what tells two failures apart.
+    kind: str
+
+
+class Counterexample(NamedTuple):
+    scenario: Scenario
+    word: tuple[Label, ...]
+    failure: Failure
+    #: The claims after each segment of the word, then those after the clock ran on (or not).
+    claims: tuple[tuple[Claims, ...], ...]
+
+
+def _states(history: Sequence[Entry]) -> str:
+    return "".join(entry.state for entry in history)
+
+
+def _show(history: Sequence[Entry]) -> str:
+    return " ".join(f"{NAMES[e.state]}({e.basis}@{e.frame or 'clock'})" for e in history) or "(nothing)"
+
+
+def true_of(witness: Witness, seg: Seg, state: str, isn: int | None) -> bool:
+    """Was the sender of ``seg``, of a connection with its initial number ``isn``, in ``state``?"""
+    if isn is not None and isn != witness.iss:
+        return state == "C"  # that record is gone; this segment comes from another or from none
+    now = witness.path[-1]
+    if now == "L" and seg.flags & RST:
+        return state == "C"  # a listener knows no such connection (3.10.7.2)
+    return state == now
+
+
+def only_answered(word: Sequence[Edge], end: int) -> bool:
+    """No SYN of this end passed, only a SYN+ACK: nobody who looks on can tell it from a listener."""
+    bare = (e.label.sender == end and e.label.seg.flags & (SYN | ACK) == SYN for e in word)
+    return not any(bare)
+
+
+def possible(path: str, history: Sequence[Entry], as_listener: bool = False) -> bool:
+    """May ``history`` be the beginning of the true ``path``, or of one connection record in it?"""
+    if as_listener:
+        path = path.replace("SR", "LR")
+    for index in range(len(history) - 1, -1, -1):
+        if history[index].basis == "assumed":
+            tail = _states(history[index:])
+            return tail in path or tail == "C"
+    states = _states(history)
+    if states[-2:] == "2C" and history[-1].basis == "timer":
+        # 3.10.8 has no such clock, stacks do; an endpoint that still reads looks just like it.
+        states = states[:-1]
+    if states[:2] in ("CL", "CS"):
+        states = states[1:]  # it refused before it opened
+    whole = path.replace("|", "")
+    starts = {0, *(index for index, state in enumerate(whole) if state == "L")}
+    before = 0
+    for part in path.split("|"):
+        starts.add(before)
+        before += len(part)
+    wanted = {states}
+    if states[-2:] == "RC":
+        wanted.add(states[:-1] + "L")  # back in LISTEN, it has no record of this connection either
+    # "C" alone: it refused what belongs to no connection of its own.
+    return states == "C" or any(whole.startswith(each, start) for start in starts for each in wanted)
+
+
+def no_arrow(history: Sequence[Entry]) -> list[Failure]:
+    """A step of the history that section 3.3.2 does not have."""
+    at = ""
+    for entry in history:
+        if entry.state not in ARROWS[at]:
+            text = f"{NAMES.get(at, 'nothing')} -> {NAMES[entry.state]} is no arrow: {_show(history)}"
+            return [Failure("arrow", text, at + entry.state)]
+        at = entry.state
+    return []
+
+
+def compatible(path: str, states: str) -> bool:
+    """Can a path that begins so still become one that :func:`possible` wants? Errs on the side of yes."""
+    if "|" in path or path in ("C", "L") or states[:1] == "C":
+        return True
+    states = states.removesuffix("C").removesuffix("L")
+    return path.startswith(states) or states.startswith(path.rstrip("C"))
+
+
+class Judge:
+    """All observations of one scenario put to a tracker; remembers what it has judged before."""
+
+    def __init__(self, scenario: Scenario, watcher: Callable[[], Watcher]) -> None:
+        self.explorer = Explorer(scenario)
+        # Explanations may use more faults than the schedules explored, and applications that
+        # do not wait for what these wait for: an observer knows neither bound.
+        scripts = tuple(tuple(call for call in script if call[0] != "?") for script in scenario.scripts)
+        free = scenario._replace(
+            scripts=scripts,
+            vantage="middle",
+            faulty=(0, 1, 2, 3),
+            kinds=ALL_FAULTS,
+            heals=True,
+            any_application=True,
+        )
+        self._wider = Explorer(free._replace(faults=scenario.faults + 2))
+        self._wide = Explorer(free._replace(faults=scenario.faults + 1))
+        self._watcher = watcher
+        self.words = 0
+        self.steps = 0
+        self.segments = 0
+        #: Claims that may be false, where the search for an explanation was given up.
+        self.undecided = 0
+        self.found: dict[tuple[str, str], Counterexample] = {}
+
+    def run(self, enough: int | None = None) -> None:
+        """Replay every word; keep the shortest counterexample of each kind, stop at ``enough`` kinds."""
+        before: tuple[Edge, ...] = ()
+        for word in self.explorer.words():
+            if enough is not None and len(self.found) >= enough:
+                return
+            self.words += 1
+            shared = 0
+            while shared < min(len(before), len(word)) and before[shared] is word[shared]:
+                shared += 1
+            before = word
+            self.replay(word, shared)
+
+    def replay(self, word: tuple[Edge, ...], shared: int = 0) -> list[Failure]:
+        """One word; its first ``shared`` segments were judged already."""
+        watcher = self._watcher()
+        failures: list[Failure] = []
+        last: tuple[Claims, ...] = ()
+        for number, edge in enumerate(word):
+            watcher.feed(number, edge.label)
+            if number < shared - 1:
+                continue
+            claims = watcher.claims()
+            if number >= shared:
+                self.steps += 1
+                failures += self._after_segment(word[: number + 1], last, claims)
+                node = self.explorer.follow(edge)
+                if node.end and number + 1 < len(word) and ("end", claims_key(claims)) not in node.seen:
+                    node.seen["end", claims_key(claims)] = None
+                    failures += self._ending(word[: number + 1])
+            last = claims
+        self.segments += len(word)
+        if self.explorer.follow(word[-1]).end:
+            failures += self._ending(word)
+        return failures
+
+    def _fails(self, word: tuple[Edge, ...], failure: Failure) -> Failure:
+        known = self.found.get((failure.check, failure.kind))
+        if known is None or len(word) < len(known.word):
+            labels = tuple(edge.label for edge in word)
+            self.found[failure.check, failure.kind] = Counterexample(
+                self.explorer.scenario, labels, failure, self._claims_of(labels)
+            )
+        return failure
+
+    def _claims_of(self, labels: tuple[Label, ...]) -> tuple[tuple[Claims, ...], ...]:
+        watcher = self._watcher()
+        out = []
+        for number, label in enumerate(labels):
+            watcher.feed(number, label)
+            out.append(watcher.claims())
+        watcher.advance(labels[-1].at_s + LONG_AFTER_S)
+        out.append(watcher.claims())
+        return tuple(out)
+
+    def _explained(
+        self,
+        check: str,
+        kind: str,
+        word: tuple[Edge, ...],
+        explorer: Explorer,
+        keep: Callable[[World], bool],
+        wanted: Callable[[World, Witness], bool],
+    ) -> bool:
+        """Has a claim that no schedule here bears out an explanation with more faults?
+
+        The search is slow: it is not made again where a shorter word has had no explanation.
+        """
+        known = self.found.get((check, kind))
+        if known is not None and len(known.word) <= len(word):
+            return False
+        try:
+            return explorer.explains([edge.label for edge in word], keep, wanted)
+        except Undecided:
+            self.undecided += 1
+            return True
+
+    # --- after every segment ---------------------------------------------------------------
+
+    def _after_segment(
+        self, word: tuple[Edge, ...], last: tuple[Claims, ...], claims: tuple[Claims, ...]
+    ) -> list[Failure]:
+        node = self.explorer.follow(word[-1])
+        frame = len(word)
+        key = (word[-1].label, claims_key(claims), frame - 1 if claims == last else None)
+        if key in node.seen:
+            return []
+        fresh = [
+            (history, index)
+            for number, connection in enumerate(claims)
+            for end in (0, 1)
+            for history in (connection[end],)
+            for index, entry in enumerate(history)
+            if not (number < len(last) and entry in last[number][end])
+        ]
+        failures: list[Failure] = []
+        old_news = False
+        for history, index in fresh:
+            entry = history[index]
+            if entry.basis in FACTS:
+                old_news |= entry.frame != frame
+                failures += self.fact(word, history, index)
+        for connection in claims:
+            for end in (0, 1):
+                failures += self._history(word, end, connection[end])
+        failures += self.rest(word, claims) + self._keeps_up(word, claims)
+        if not old_news and not failures:
+            node.seen[key] = None
+        return [self._fails(word, failure) for failure in failures]
+
+    def fact(self, word: tuple[Edge, ...], history: Sequence[Entry], index: int) -> list[Failure]:
+        entry = history[index]
+        edge = word[entry.frame - 1]
+        # The initial number that this record of the sender is known by: its last SYN until then.
+        isn = None
+        for earlier in history[: index + 1]:
+            label = word[earlier.frame - 1].label if earlier.frame else None
+            if label and label.sender == edge.label.sender and label.seg.flags & SYN:
+                isn = label.seg.seq
+        newest = index + 1 == len(history) or history[index + 1].frame != entry.frame
+
+        as_listener = only_answered(word, edge.label.sender)
+
+        def holds(witness: Witness) -> bool:
+            if entry.state == "L" and as_listener and "SR" in witness.path:
+                return True
+            if newest:
+                return true_of(witness, edge.label.seg, entry.state, isn)
+            return entry.state in witness.path.split("|")[-1]
+
+        # A segment that was overtaken may complete the evidence of those that overtook it.
+        newest_path = max(len(w.path) for w in edge.witnesses)
+        evidence = [edge] + [
+            e
+            for e in word[: entry.frame - 1]
+            if e.label.sender == edge.label.sender and max(len(w.path) for w in e.witnesses) > newest_path
+        ]
+        for each in evidence:
+            seen = [w for w in each.witnesses if not w.unseen]
+            if all(map(holds, seen)) if seen else any(map(holds, each.witnesses)):
+                return []
+        seen = [w for w in edge.witnesses if not w.unseen]
+        truths = " or ".join(sorted({NAMES[w.path[-1]] for w in seen or edge.witnesses if not holds(w)}))
+        text = (
+            f"frame {entry.frame}: {'client server'.split()[edge.label.sender]} is said to be "
+            f"{NAMES[entry.state]} ({entry.basis}); it was {truths}"
+        )
+        return [Failure("fact", text, f"{_states(history)}/{entry.state}/{entry.basis}/{truths}")]
+
+    def _history(self, word: tuple[Edge, ...], end: int, history: Sequence[Entry]) -> list[Failure]:
+        states = _states(history)
+        wrong = no_arrow(history)
+        if wrong:
+            return wrong
+        as_listener = only_answered(word, end)
+        node = self.explorer.follow(word[-1])
+        if any(possible(path, history, as_listener) for path in node.paths[end]):
+            return []
+        guessed = any(entry.basis == "assumed" for entry in history)
+        if self._explained(
+            "possible",
+            f"{end}{states}",
+            word,
+            self._wider,
+            lambda world: guessed or as_listener or compatible(world.ends[end].path, states),
+            lambda world, _witness: possible(world.ends[end].path, history, as_listener),
+        ):
+            return []
+        truth = ", ".join(sorted(node.paths[end]))
+        who = "client server".split()[end]
+        text = f"no schedule has the {who}'s history {_show(history)}; true ones: {truth}"
+        return [Failure("possible", text, f"{end}{states}")]
+
+    def rest(self, word: tuple[Edge, ...], claims: tuple[Claims, ...]) -> list[Failure]:
+        node = self.explorer.follow(word[-1])
+        now = word[-1].label.at_s
+        truths = {(client, server) for at, client, server in node.rest if at == now}
+        if not truths or claims_among(claims, truths):
+            return []
+        text = f"at rest, nothing lost: the tracker has {_pair(claims)}, the truth is {_pairs(truths)}"
+        return [Failure("rest", text, f"{_pair(claims)}/{_pairs(truths)}")]
+
+    def _keeps_up(self, word: tuple[Edge, ...], claims: tuple[Claims, ...]) -> list[Failure]:
+        edge = word[-1]
+        sender = edge.label.sender
+        states = {w.path[-1] for w in edge.witnesses}
+        if len(states) != 1 or all(w.unseen for w in edge.witnesses):
+            return []
+        newest = max(len(w.path) for w in edge.witnesses)
+        if any(max(len(w.path) for w in e.witnesses) > newest for e in word[:-1] if e.label.sender == sender):
+            return []  # overtaken: it says nothing new
+        seen = [e.label.seg for e in word[:-1] if e.label.sender == sender]
+        seg = edge.label.seg
+        if not seg.flags & SYN and seg.seq > max((end_of(each) for each in seen), default=-1):
+            return []  # a gap before it: a FIN in there cannot be told from a byte of data
+        (state,) = states
+        for connection in claims:
+            history = _states(connection[sender])
+            if state in history and _leads_to(state, history[-1]):
+                return []
+            if state in "CL" and history in ("", "C", "L"):
+                return []
+        shown = _show(claims[-1][sender]) if claims else "(nothing)"
+        history = _states(claims[-1][sender]) if claims else ""
+        if self._explained(
+            "keeps up",
+            f"{history}/{state}",
+            word,
+            self._wide,
+            lambda _world: True,
+            lambda _world, witness: witness.path[-1] != state,
+        ):
+            return []
+        text = f"frame {len(word)}: its sender was in {NAMES[state]} without doubt; the tracker has {shown}"
+        return [Failure("keeps up", text, f"{history}/{state}")]
+
+    # --- when nothing more will happen -------------------------------------------------------
+
+    def _ending(self, word: tuple[Edge, ...]) -> list[Failure]:
+        watcher = self._watcher()
+        for number, edge in enumerate(word):
+            watcher.feed(number, edge.label)
+        watcher.advance(word[-1].label.at_s + LONG_AFTER_S)
+        claims = watcher.claims()
+        truths = set(self.explorer.follow(word[-1]).end)
+        failures = []
+        if not claims_among(claims, truths, at_end=True):
+            text = f"long after the end: the tracker has {_pair(claims)}, the truth is {_pairs(truths)}"
+            failures.append(Failure("end", text, f"{_pair(claims)}/{_pairs(truths)}"))
+        stuck = watcher.stuck_close_wait()
+        for end in (0, 1):
+            who = "client server".split()[end]
+            if all(pair[end] == "W" for pair in truths) and not stuck[end]:
+                failures.append(Failure("stuck", f"the {who} never closes; not reported", f"{end}missed"))
+            if stuck[end] and not any(pair[end] == "W" for pair in truths):
+                failures.append(Failure("stuck", f"the {who} closed; reported as stuck", f"{end}invented"))
+        return [self._fails(word, failure) for failure in failures]
+
+
+def claims_key(claims: tuple[Claims, ...]) -> tuple:
+    return tuple(
+        (tuple((e.state, e.basis) for e in client), tuple((e.state, e.basis) for e in server))
+        for client, server in claims
+    )
+
+
+def _now(history: Sequence[Entry]) -> str:
+    return history[-1].state if history else "C"
+
+
+def _pair(claims: tuple[Claims, ...]) -> str:
+    return " + ".join(f"{NAMES[_now(c)]}/{NAMES[_now(s)]}" for c, s in claims)
+
+
+def _pairs(truths: set[tuple[str, str]]) -> str:
+    return " or ".join(sorted(f"{NAMES[c]}/{NAMES[s]}" for c, s in truths))
+
+
+def claims_among(claims: tuple[Claims, ...], truths: set[tuple[str, str]], at_end: bool = False) -> bool:
+    """Is the pair of states of one connection a true one? LISTEN is nobody's connection."""
+    if not claims:
+        return True
+
+    def same(truth: str, history: Sequence[Entry]) -> bool:
+        claimed = _now(history)
+        if at_end and truth == "2" and claimed == "C" and history[-1].basis == "timer":
+            return True  # the RFC has no such clock, stacks do
+        return claimed == truth or (truth in "CL" and claimed in "CL")
+
+    return any(
+        same(pair[0], client) and same(pair[1], server) for pair in truths for client, server in claims
+    )
+
+
+def end_of(seg: Seg) -> int:
+    return seg.seq + seg.length + bool(seg.flags & SYN) + bool(seg.flags & FIN)
+
+
+def _leads_to(state: str, later: str) -> bool:
+    found, todo = {state}, [state]
+    while todo:
+        for after in ARROWS[todo.pop()]:
+            if after not in found:
+                found.add(after)
+                todo.append(after)
+    return later in found
+
+
+# --- showing a counterexample --------------------------------------------------------------------
+
+
+def ladder(example: Counterexample) -> str:
+    """The schedule, drawn: every event, what passed, the true states, the tracker's claims."""
+    explorer = Explorer(example.scenario)
+    edges = explorer.belief(example.word) or []
+    failure = example.failure
+    last = edges[-1].label if edges else None
+
+    def wanted(world: World, witness: Witness | None) -> bool:
+        if failure.check in ("rest", "end", "stuck"):
+            if world.unseen or world.lost:
+                return False
+            if failure.check == "rest":
+                return at_rest(world) and last is not None and world.now == last.at_s
+            return not explorer.next_of(world)
+        if failure.check == "fact" and witness is not None:
+            claimed = failure.kind.split("/")[1]
+            return witness.path[-1] != claimed and (
+                not witness.unseen or all(w.unseen for w in edges[-1].witnesses)
+            )
+        return True
+
+    steps = explorer.schedule(example.word, wanted) or explorer.schedule(example.word, lambda _w, _p: True)
+    bounds = example.scenario
+    lines = [
+        f"{bounds.name}: client {' '.join(bounds.scripts[0])}; server {' '.join(bounds.scripts[1])}; "
+        f"vantage point {bounds.vantage}, faults {bounds.faults}",
+        f"{failure.check}: {failure.text}",
+    ]
+    number = 0
+    for what, seen, world in steps:
+        truth = f"{NAMES[world.ends[0].state]:>12} {NAMES[world.ends[1].state]:<12}"
+        if seen is None:
+            lines.append(f"  {world.now:4d} s  {truth}      . {link_words(what)}")
+            continue
+        arrow = "-->" if seen.label.sender == 0 else "<--"
+        lines.append(f"  {world.now:4d} s  {truth} {number + 1:3d} {arrow} {seen.label.seg}"
+                     f"   (its sender then: {NAMES[seen.path[-1]]})")  # fmt: skip
+        for client, server in example.claims[number]:
+            lines.append(f"{'':40}tracker: client {_show(client)}")
+            lines.append(f"{'':40}         server {_show(server)}")
+        number += 1
+    if failure.check in ("end", "stuck"):
+        for client, server in example.claims[-1]:
+            lines.append(f"  long after: client {_show(client)}")
+            lines.append(f"              server {_show(server)}")
+    return "\n".join(lines)
+
+
+def link_words(what: tuple[str, object]) -> str:
+    """``lost on link 1`` and the like, with the link's ends named."""
+    text, item = what
+    for number, name in enumerate(("C->V", "V->S", "S->V", "V->C")):
+        text = text.replace(f"link {number}", name)
+    if isinstance(item, tuple) and item and isinstance(item[0], Seg):
+        item = item[0]
+    return f"{text} {item}"
