@@ -19,5 +19,3 @@ cdef class Journal:
     cpdef int64_t basis(self, int64_t index) except -2
     cpdef int64_t ts_ns(self, int64_t index) except? -2
     cpdef int64_t frame(self, int64_t index) except? -2
-    @cython.locals(packed=int64_t)
-    cpdef object set_basis(self, int64_t index, int64_t basis)

@@ -74,7 +74,3 @@ class Journal:
 
     def frame(self, index: int) -> int:
         return self._numbers[index * 3 + 1]
-
-    def set_basis(self, index: int, basis: int) -> None:
-        packed = self._numbers[index * 3 + 2]
-        self._numbers[index * 3 + 2] = packed - (packed & 0xFF) + basis

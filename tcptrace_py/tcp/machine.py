@@ -313,7 +313,8 @@ class Machine:
         if basis == TIMER:
             self.withdraw(sender)
         elif basis == PRESUMED:
-            if connection.reset_frame and connection.reset_frame == self.journal.frame(sender.last):
+            # Not by its frame: what crossed the RST may have put its CLOSED later.
+            if connection.reset_frame and self.journal.ts_ns(sender.last) >= connection.reset_ns:
                 if segment.ts_ns - connection.reset_ns > _RST_GRACE_NS:
                     self.withdraw(sender)
                     if sender.state == TIME_WAIT:

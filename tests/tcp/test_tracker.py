@@ -122,3 +122,12 @@ def test_frames_captured_twice_are_not_retransmissions() -> None:
     assert (connection.a.packets, connection.a.duplicates, connection.a.retransmits) == (6, 3, 0)
     assert trace.words(connection.client()) == "SYN_SENT@1s ESTABLISHED@5a"
     assert connection.a.bytes == 40
+
+
+def test_a_reset_that_crossed_data_and_never_came_is_withdrawn() -> None:
+    """What the server sends at once had crossed the RST; five seconds later it still goes on."""
+    trace = Trace().play(
+        OPEN + "c ACK 101 301 9\nc FIN+ACK 110 301\nc RST 111\ns ACK 301 111\n+5\ns ACK 301 111 20"
+    )
+    (connection,) = trace.end()
+    assert trace.words(connection.server()) == SERVER + " CLOSE_WAIT@7a"
