@@ -7,16 +7,18 @@ from tcptrace_py.wire.decoder cimport Decoder
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int ICMP_ERROR, TCP
+cdef Py_ssize_t RUN_SEGMENTS
 
 
 cdef class Replay:
     cdef public Decoder decoder
     cdef public Tracker tracker
+    cdef list _segments
     cdef public int64_t packets
     cdef public int64_t first_ns
     cdef public int64_t last_ns
 
-    @cython.locals(decoder=Decoder, tracker=Tracker, segment=Segment, i=Py_ssize_t, code=int)
+    @cython.locals(decoder=Decoder, tracker=Tracker, segments=list, i=Py_ssize_t, count=Py_ssize_t, code=int, ts_ns=int64_t)
     cpdef object run(self, FrameBatch batch, int64_t source, Py_ssize_t lo, Py_ssize_t hi)
     @cython.locals(quoted=Segment)
     cdef object _icmp_error(self, int64_t ts_ns, int64_t frame)

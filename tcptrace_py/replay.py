@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.tracker import Tracker
+from tcptrace_py.tcp.tracker import RUN_SEGMENTS, Tracker
 from tcptrace_py.wire.decoder import Decoder
 from tcptrace_py.wire.result import ICMP_ERROR, TCP
 from tcptrace_py.wire.segment import Segment
@@ -19,6 +19,8 @@ class Replay:
     def __init__(self, settings: Settings, stats: bool = False) -> None:
         self.decoder = Decoder()
         self.tracker = Tracker(settings, stats)
+        self._segments = [Segment() for _ in range(RUN_SEGMENTS)]
+        self.decoder.segment = self._segments[0]
         self.packets = 0
         self.first_ns = 0
         self.last_ns = 0
@@ -27,20 +29,28 @@ class Replay:
         """Frames ``lo <= i < hi`` of a batch from ``source``."""
         decoder = self.decoder
         tracker = self.tracker
-        segment = decoder.segment
+        segments = self._segments
         decoder.begin(batch, source)
         try:
-            for i in range(lo, hi):
-                if self.packets == 0 or batch.ts_ns[i] < self.first_ns:
-                    self.first_ns = batch.ts_ns[i]
-                if batch.ts_ns[i] > self.last_ns:
-                    self.last_ns = batch.ts_ns[i]
-                self.packets += 1
-                code = decoder.decode(batch, i)
-                if code == TCP:
-                    tracker.segment(segment)
-                elif code == ICMP_ERROR:
-                    self._icmp_error(segment.ts_ns, segment.frame)
+            i = lo
+            while i < hi:
+                count = 0
+                code = TCP
+                while i < hi and count < RUN_SEGMENTS and code != ICMP_ERROR:
+                    decoder.segment = segments[count]
+                    code = decoder.decode(batch, i)
+                    if code == TCP:
+                        count += 1
+                    ts_ns = batch.ts_ns[i]
+                    if self.packets == 0 or ts_ns < self.first_ns:
+                        self.first_ns = ts_ns
+                    if ts_ns > self.last_ns:
+                        self.last_ns = ts_ns
+                    self.packets += 1
+                    i += 1
+                tracker.run(segments, count)
+                if code == ICMP_ERROR:
+                    self._icmp_error(decoder.segment.ts_ns, decoder.segment.frame)
         finally:
             decoder.end()
 

@@ -7,6 +7,7 @@ cdef int CLOCK_KINDS
 cdef int64_t _NEVER
 
 
+@cython.final
 cdef class Clocks:
     cdef public int64_t now_ns
     cdef public int64_t next_ns

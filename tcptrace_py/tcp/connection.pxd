@@ -1,3 +1,4 @@
+cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from tcptrace_py.tcp.endpoint cimport Endpoint
@@ -5,19 +6,32 @@ from tcptrace_py.tcp.wireshark cimport Stream
 from tcptrace_py.tcp.zeek cimport Zeek
 
 
+@cython.final
 cdef class Connection:
-    cdef public int64_t id
+    # What every segment reads or writes comes first: together in the cache.
+    cdef public uint64_t hash
+    cdef public Connection next_in_bucket
     cdef public Endpoint a
     cdef public Endpoint b
-    cdef public Connection next_in_bucket
+    cdef public int64_t last_ns
+    cdef public uint8_t plain
+    cdef public uint8_t pending_syn_by
+    cdef public uint8_t pending_reset_by
+    cdef public uint8_t finished
+    cdef public uint8_t simultaneous_open
+    cdef public uint8_t fast_open
+    cdef public uint8_t ip_version
+    cdef public uint8_t established
+    cdef public int64_t reuse_of
+    cdef public int64_t reused_by
+    cdef public int64_t ack_frame
+    cdef public int64_t id
     cdef public object unreachable
     cdef public object tunnel
     cdef public Zeek zeek
     cdef public Stream stream
     cdef public Stream stream_now
-    cdef public uint64_t hash
     cdef public int64_t first_ns
-    cdef public int64_t last_ns
     cdef public int64_t first_frame
     cdef public int64_t syn_ns
     cdef public int64_t syn_frame
@@ -28,7 +42,6 @@ cdef class Connection:
     cdef public int64_t last_syn_ack_ns
     cdef public int64_t last_syn_ack_frame
     cdef public int64_t ack_ns
-    cdef public int64_t ack_frame
     cdef public int64_t unreachable_frame
     cdef public int64_t unreachable_ns
     cdef public int64_t reset_frame
@@ -43,37 +56,27 @@ cdef class Connection:
     cdef public int64_t pending_syn_last_ns
     cdef public int64_t stale_syn_frame
     cdef public int64_t stale_syn_ns
-    cdef public int64_t reused_by
     cdef public int64_t reused_frame
     cdef public int64_t reused_ns
-    cdef public int64_t reuse_of
     cdef public uint32_t pending_syn_isn
     cdef public uint32_t pending_syn_window
     cdef public uint32_t pending_syns
     cdef public uint32_t stray_resets
     cdef public uint32_t stale_syns
     cdef public uint32_t out_of_window
-    cdef public uint8_t ip_version
-    cdef public uint8_t plain
     cdef public uint8_t roles_basis
     cdef public uint8_t first_fin_by
     cdef public uint8_t reset_by
     cdef public uint8_t reset_cause
-    cdef public uint8_t pending_reset_by
     cdef public uint8_t stray_reset_by
-    cdef public uint8_t pending_syn_by
     cdef public uint8_t stale_syn_by
     cdef public uint8_t reused_time_wait
-    cdef public bint client_is_a
-    cdef public bint simultaneous_open
-    cdef public bint fast_open
-    cdef public bint refused
-    cdef public bint aborted
-    cdef public bint three_segment_close
-    cdef public bint simultaneous_close
-    cdef public bint established
-    cdef public bint finished
-    cdef public bint reset_after_fin
+    cdef public uint8_t client_is_a
+    cdef public uint8_t refused
+    cdef public uint8_t aborted
+    cdef public uint8_t three_segment_close
+    cdef public uint8_t simultaneous_close
+    cdef public uint8_t reset_after_fin
 
     cpdef Endpoint client(self)
     cpdef Endpoint server(self)

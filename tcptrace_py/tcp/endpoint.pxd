@@ -8,19 +8,45 @@ from tcptrace_py.wire.segment cimport Segment
 cdef int FIN, SYN
 
 
+@cython.final
 cdef class Endpoint:
-    cdef public uint64_t address_hi
+    # What every segment reads or writes comes first: together in the cache.
     cdef public uint64_t address_lo
-    cdef public int64_t last
+    cdef public uint64_t address_hi
+    cdef public uint16_t port
+    cdef public uint16_t window_field
+    cdef public uint8_t state
+    cdef public uint8_t clock
+    cdef public int8_t window_scale
+    cdef public uint8_t has_isn
+    cdef public uint8_t has_snd
+    cdef public uint8_t has_una
+    cdef public uint8_t has_rcv
+    cdef public uint8_t fin_sent
+    cdef public uint8_t proven_open
+    cdef public uint8_t tail_gap
+    cdef public uint8_t has_suspect
+    cdef public uint32_t isn
+    cdef public uint32_t snd_nxt
+    cdef public uint32_t snd_una
+    cdef public uint32_t rcv_nxt
+    cdef public uint32_t opened_by_nxt
+    cdef public uint32_t unanswered
+    cdef public uint32_t unanswered_probes
+    cdef public uint32_t packets
+    cdef public list holes
+    cdef public int64_t last_ns
+    cdef public int64_t last_frame
     cdef public int64_t bytes
+    cdef public int64_t last_data_ns
+    cdef public Stats stats
+    cdef public object connection
+    cdef public int64_t last
     cdef public int64_t half_close_bytes
     cdef public int64_t half_close_last_ns
     cdef public int64_t first_unanswered_ns
     cdef public int64_t first_unanswered_frame
     cdef public int64_t first_ns
-    cdef public int64_t last_ns
-    cdef public int64_t last_frame
-    cdef public int64_t last_data_ns
     cdef public int64_t fin_ns
     cdef public int64_t fin_frame
     cdef public int64_t last_fin_ns
@@ -30,17 +56,8 @@ cdef class Endpoint:
     cdef public int64_t deadline_ns
     cdef public Endpoint clock_before
     cdef public Endpoint clock_after
-    cdef public Stats stats
-    cdef public object connection
-    cdef public list holes
-    cdef public uint32_t isn
-    cdef public uint32_t snd_nxt
-    cdef public uint32_t snd_una
-    cdef public uint32_t rcv_nxt
     cdef public uint32_t fin_seq
-    cdef public uint32_t opened_by_nxt
     cdef public uint32_t suspect_nxt
-    cdef public uint32_t packets
     cdef public uint32_t duplicates
     cdef public uint32_t syn_bytes
     cdef public uint32_t retransmits
@@ -51,27 +68,13 @@ cdef class Endpoint:
     cdef public uint32_t keep_alives
     cdef public uint32_t gaps
     cdef public uint32_t out_of_window
-    cdef public uint32_t unanswered
-    cdef public uint32_t unanswered_probes
     cdef public uint32_t time_wait_restarts
-    cdef public uint16_t port
-    cdef public uint16_t window_field
-    cdef public int8_t window_scale
-    cdef public uint8_t state
-    cdef public uint8_t clock
-    cdef public bint has_isn
-    cdef public bint has_snd
-    cdef public bint has_una
-    cdef public bint has_rcv
-    cdef public bint fin_sent
-    cdef public bint fin_acks_fin
-    cdef public bint passive
-    cdef public bint fin_ack_passed
-    cdef public bint proven_open
-    cdef public bint tail_gap
-    cdef public bint has_suspect
+    cdef public uint8_t fin_acks_fin
+    cdef public uint8_t passive
+    cdef public uint8_t fin_ack_passed
 
     cpdef int64_t window_bytes(self)
+    cdef object go_on(self, Endpoint receiver, Segment segment)
     cdef bint take_ack(self, uint32_t ack)
     cdef object be_acknowledged(self, uint32_t ack)
     @cython.locals(carried=int64_t, seq=int64_t, ahead=int64_t, fresh=int64_t)

@@ -119,6 +119,26 @@ class Endpoint:
             return self.window_field
         return self.window_field << 14
 
+    def go_on(self, receiver: Endpoint, segment: Segment) -> None:
+        """A regular segment of an established endpoint to its like: nothing moves but the numbers.
+
+        All that ``Machine.segment`` would do with it, for most segments are of this kind.
+        """
+        self.window_field = segment.window
+        self.has_suspect = False
+        if segment.payload_bytes:
+            self.snd_nxt = advance(segment.seq, segment.payload_bytes)
+            self.tail_gap = False
+            self.proven_open = True
+            self.bytes += segment.payload_bytes
+            self.last_data_ns = segment.ts_ns
+        else:
+            receiver.opened_by_nxt = self.isn
+        self.take_ack(segment.ack)
+        receiver.snd_una = segment.ack
+        receiver.unanswered = 0
+        receiver.unanswered_probes = 0
+
     def take_ack(self, ack: int) -> bool:
         """Note an acknowledgment that this endpoint sends; whether it is news (RCV.NXT moved)."""
         if not self.has_rcv:

@@ -20,6 +20,8 @@ cdef class FlowTable:
     cdef uint64_t hash(self, Segment segment) noexcept
     @cython.locals(numbers=uint64_t, rest=uint64_t, src_port=uint64_t, seq=uint64_t, ts_val=uint64_t, flags=uint64_t, payload_bytes=uint64_t, ip_id=uint64_t)
     cdef uint64_t fingerprint(self, Segment segment, uint64_t flow_hash) noexcept
+    @cython.locals(connection=Connection)
+    cdef int64_t fetch(self, uint64_t flow_hash) except -1
     cdef Connection find(self, Segment segment, uint64_t flow_hash)
     cdef Connection older(self, Connection connection, Segment segment)
     @cython.locals(a=Endpoint, b=Endpoint)

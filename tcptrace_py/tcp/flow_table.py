@@ -56,6 +56,16 @@ class FlowTable:
         rest = (ts_val << 32) ^ (ip_id << 16) ^ segment.checksum ^ (flags << 56) ^ (payload_bytes << 24)
         return numbers ^ self._mix((rest ^ (src_port << 48)) & self._mask, self._multiplier_2)
 
+    def fetch(self, flow_hash: int) -> int:
+        """Have the connection with this hash, and its endpoints, in the cache when its segment comes.
+
+        The result means nothing; making it is what fetches them.
+        """
+        connection = self._buckets[flow_hash & self._bucket_mask]
+        if connection is None:
+            return 0
+        return connection.a.port + connection.b.port
+
     def find(self, segment: Segment, flow_hash: int) -> Connection | None:
         """The newest connection on the segment's four-tuple."""
         return self._search(self._buckets[flow_hash & self._bucket_mask], segment, flow_hash)

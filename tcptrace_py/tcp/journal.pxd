@@ -2,6 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t
 
 
+@cython.final
 cdef class Journal:
     cdef int64_t[::1] _numbers
     cdef int64_t _room

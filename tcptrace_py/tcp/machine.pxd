@@ -21,6 +21,7 @@ cdef int ACK, FIN, RST, SYN
 cdef int64_t _RST_GRACE_NS
 
 
+@cython.final
 cdef class Machine:
     cdef public Journal journal
     cdef public Clocks clocks

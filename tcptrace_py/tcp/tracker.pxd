@@ -1,6 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
+from tcptrace_py.tcp.clocks cimport Clocks
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.flow_table cimport FlowTable
@@ -20,6 +21,7 @@ cdef uint64_t _REMEMBERED
 cdef int64_t _DUPLICATE_NS, _DUPLICATE_WITHOUT_ID_NS, _NEAR_BYTES, _WELL_KNOWN_PORTS, _LISTENERS
 
 
+@cython.final
 cdef class Tracker:
     cdef public Machine machine
     cdef public FlowTable table
@@ -36,11 +38,16 @@ cdef class Tracker:
     cdef bint _stats
     cdef set _listeners
     cdef readonly Connection recent
-    cdef uint64_t[::1] _seen_fingerprint
-    cdef int64_t[::1] _seen_ns
+    cdef Clocks _clocks
+    cdef uint64_t[::1] _hashes
+    cdef uint64_t[::1] _seen
 
-    @cython.locals(flow_hash=uint64_t, recent=Connection, connection=Connection, a=Endpoint, sender=Endpoint, receiver=Endpoint)
     cpdef object segment(self, Segment segment)
+    @cython.locals(hashes=uint64_t[::1], table=FlowTable, i=Py_ssize_t, flow_hash=uint64_t)
+    cpdef object run(self, list segments, Py_ssize_t count)
+    @cython.locals(recent=Connection, connection=Connection, a=Endpoint, sender=Endpoint, receiver=Endpoint, regular=bint, kind=int)
+    cdef object _take(self, Segment segment, uint64_t flow_hash)
+    cdef bint _regular(self, Endpoint sender, Endpoint receiver, Segment segment) except *
     @cython.locals(connection=Connection)
     cpdef object tick(self, int64_t ts_ns)
     @cython.locals(connection=Connection)
@@ -78,8 +85,8 @@ cdef class Tracker:
     cdef Connection _begin(self, Segment segment, uint64_t flow_hash)
     @cython.locals(a=Endpoint, b=Endpoint, a_listens=bint, b_listens=bint)
     cdef object _guess_roles(self, Connection connection)
-    @cython.locals(regular=bint, in_step=bint, bare_syn=bint, kind=int, zeek=Zeek)
-    cdef object _tell_peers(self, Connection connection, Endpoint sender, Endpoint receiver, bint from_a, Segment segment)
+    @cython.locals(in_step=bint, bare_syn=bint, zeek=Zeek)
+    cdef object _tell_peers(self, Connection connection, int kind, bint regular, Segment segment)
     @cython.locals(stream=Stream, before=Stream, older=Connection)
     cdef object _tell_stream(self, Connection connection, bint bare_syn, Segment segment)
     @cython.locals(within_ns=int64_t, fingerprint=uint64_t, at=uint64_t, since_ns=int64_t)

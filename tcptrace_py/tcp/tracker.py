@@ -40,6 +40,9 @@ from tcptrace_py.tcp.words import (
 )
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 
+#: Segments that ``Tracker.run`` takes at once.
+RUN_SEGMENTS = 32
+
 # Frames captured twice: how many of the latest are remembered (a power of two), and how
 # long. With an IP identification two equal frames are one packet; without, only haste tells.
 _REMEMBERED = 4096
@@ -88,18 +91,41 @@ class Tracker:
         self.first_ns = 0
         self.last_ns = 0
         self.time_wait = self.machine.time_wait
+        self._clocks = self.machine.clocks
         self._stats = stats
         self._listeners: set[tuple[int, int, int]] = set()
         #: The connection that the last segment was given to.
         self.recent: Connection | None = None
-        self._seen_fingerprint = array("Q", bytes(8 * _REMEMBERED))
-        self._seen_ns = array("q", bytes(8 * _REMEMBERED))
+        self._hashes = array("Q", bytes(8 * RUN_SEGMENTS))
+        # Pairs: the fingerprint of a frame, and its time.
+        self._seen = array("Q", bytes(16 * _REMEMBERED))
 
     def segment(self, segment: Segment) -> None:
         """One TCP segment passes the vantage point."""
-        self.tick(segment.ts_ns)
+        self._take(segment, self.table.hash(segment))
+
+    def run(self, segments: list[Segment], count: int) -> None:
+        """The first ``count`` of ``segments`` (no more than ``RUN_SEGMENTS``) pass, one after the other.
+
+        Their connections are looked for beforehand, all at once: memory that is far away is asked
+        for while other such memory is under way.
+        """
+        hashes = self._hashes
+        table = self.table
+        for i in range(count):
+            flow_hash = table.hash(segments[i])
+            hashes[i] = flow_hash
+            table.fetch(flow_hash)
+        for i in range(count):
+            self._take(segments[i], hashes[i])
+
+    def _take(self, segment: Segment, flow_hash: int) -> None:
+        if segment.ts_ns >= self._clocks.next_ns or segment.ts_ns < self.first_ns or not self.first_ns:
+            self.tick(segment.ts_ns)
+        elif segment.ts_ns > self.last_ns:
+            self.last_ns = segment.ts_ns
+            self._clocks.now_ns = segment.ts_ns
         self.segments += 1
-        flow_hash = self.table.hash(segment)
         recent = self.recent
         if (
             recent is None
@@ -126,10 +152,24 @@ class Tracker:
         sender.last_ns = segment.ts_ns
         sender.last_frame = segment.frame
         sender.packets += 1
-        self._tell_peers(connection, sender, receiver, sender is a, segment)
+        regular = self._regular(sender, receiver, segment)
+        kind = 1 if sender is a else 4
+        if not segment.payload_bytes:
+            kind += kind
+        if not regular or not connection.plain & kind:
+            self._tell_peers(connection, kind, regular, segment)
         if self._captured_before(segment, flow_hash):
             sender.duplicates += 1
             self.duplicates += 1
+            return
+        if (
+            regular
+            and sender.state == ESTABLISHED
+            and receiver.state == ESTABLISHED
+            and not connection.pending_reset_by
+            and sender.stats is None
+        ):
+            sender.go_on(receiver, segment)
             return
         if connection.a.clock == LINGER_CLOCK:
             self.machine.clocks.start(connection.a, LINGER_CLOCK)
@@ -257,6 +297,29 @@ class Tracker:
             connection.unreachable_ns = segment.ts_ns
             connection.unreachable = error
             self.machine.unreachable(connection, endpoint, segment.ts_ns, segment.frame)
+
+    def _regular(self, sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
+        """It goes on where its sender left off and acknowledges what has passed, in a stream without gaps.
+
+        So do most segments of most connections: they change nothing but numbers.
+        """
+        return (
+            segment.flags & (SYN | FIN | RST | ACK) == ACK
+            and sender.snd_nxt == segment.seq
+            and sender.has_snd
+            and sender.holes is None
+            and receiver.holes is None
+            and receiver.has_una
+            and segment.window != 0
+            and segment.ack != 0
+            and (
+                receiver.snd_una == segment.ack
+                or (
+                    distance(segment.ack, receiver.snd_una) > 0
+                    and distance(segment.ack, receiver.snd_nxt) <= 0
+                )
+            )
+        )
 
     # --- which connection --------------------------------------------------------------
 
@@ -505,37 +568,12 @@ class Tracker:
 
     # --- what others would say of it ---------------------------------------------------
 
-    def _tell_peers(
-        self, connection: Connection, sender: Endpoint, receiver: Endpoint, from_a: bool, segment: Segment
-    ) -> None:
+    def _tell_peers(self, connection: Connection, kind: int, regular: bool, segment: Segment) -> None:
         """Every segment, frames captured twice too: neither Zeek nor Wireshark knows of them.
 
-        Told before the endpoints are. Most segments of most connections go on where their sender
-        left off and acknowledge what has passed: they change nothing but numbers that the
-        endpoints keep anyway.
+        Told before the endpoints are. ``kind``: which bit of ``connection.plain`` it has. A regular
+        segment whose bit is set is not told: it changes numbers that the endpoints keep anyway.
         """
-        regular = (
-            segment.flags & (SYN | FIN | RST | ACK) == ACK
-            and sender.has_snd
-            and sender.snd_nxt == segment.seq
-            and segment.window != 0
-            and sender.holes is None
-            and receiver.holes is None
-            and receiver.has_una
-            and segment.ack != 0
-            and (
-                receiver.snd_una == segment.ack
-                or (
-                    distance(segment.ack, receiver.snd_una) > 0
-                    and distance(segment.ack, receiver.snd_nxt) <= 0
-                )
-            )
-        )
-        kind = 1 if from_a else 4
-        if not segment.payload_bytes:
-            kind += kind
-        if regular and connection.plain & kind:
-            return
         zeek = connection.zeek
         if connection.plain:
             zeek.catch_up(connection.a, connection.b)
@@ -544,7 +582,7 @@ class Tracker:
         bare_syn = segment.flags & (SYN | ACK) == SYN
         # For Zeek, as for us, a SYN with another number is no part of this connection.
         if not (bare_syn and connection.pending_syn_by and connection.pending_syn_isn == segment.seq):
-            zeek.segment(from_a, segment)
+            zeek.segment(kind <= 2, segment)
         self._tell_stream(connection, bare_syn, segment)
         # What was just told need not be told again.
         if not in_step:
@@ -600,10 +638,10 @@ class Tracker:
         # Not by the fingerprint, which is seeded: which frames share a place decides which duplicates
         # are seen, and the same capture must give the same report.
         at = segment.seq
-        at = (at ^ (at >> 12) ^ segment.ip_id * 31 ^ segment.src_port) % _REMEMBERED
-        since_ns = segment.ts_ns - self._seen_ns[at]
-        if self._seen_fingerprint[at] == fingerprint and 0 <= since_ns < within_ns:
+        at = 2 * ((at ^ (at >> 12) ^ segment.ip_id * 31 ^ segment.src_port) % _REMEMBERED)
+        since_ns = segment.ts_ns - self._seen[at + 1]
+        if self._seen[at] == fingerprint and 0 <= since_ns < within_ns:
             return True
-        self._seen_fingerprint[at] = fingerprint
-        self._seen_ns[at] = segment.ts_ns
+        self._seen[at] = fingerprint
+        self._seen[at + 1] = segment.ts_ns
         return False

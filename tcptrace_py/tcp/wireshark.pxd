@@ -7,6 +7,7 @@ cdef int ACK, FIN, RST, SYN
 cdef int64_t _SEQ_MASK
 
 
+@cython.final
 cdef class Stream:
     cdef public int64_t number
     cdef public Stream newer

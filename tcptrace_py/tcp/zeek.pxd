@@ -10,6 +10,7 @@ cdef int _SYN, _SYN_ACK, _ACK, _DATA, _FIN, _RST, _RETRANSMISSION, _ZERO_WINDOW,
 cdef int64_t _HALF, _MASK, _PACK, _PIECES, _TOO_FAR
 
 
+@cython.final
 cdef class Side:
     cdef public int64_t sent
     cdef public uint32_t start
@@ -27,6 +28,7 @@ cdef class Side:
     cdef public bint finished
 
 
+@cython.final
 cdef class Zeek:
     cdef public Side a
     cdef public Side b

@@ -10,7 +10,7 @@ cdef int ICMP_ERROR, OTHER, TCP, UNKNOWN_LINK
 
 @cython.final
 cdef class Decoder:
-    cdef readonly Segment segment
+    cdef public Segment segment
     cdef readonly object icmp_error
     cdef readonly int64_t tcp_segments
     cdef readonly list unknown_link_types

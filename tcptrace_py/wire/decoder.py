@@ -28,7 +28,8 @@ class Decoder:
     """Decodes batches of frames, one after the other, and counts what became of them.
 
     For each batch: ``begin``, then ``decode`` for each of its frames, then ``end``, also when
-    something was raised in between. ``segment`` is the one Segment that is filled again and again.
+    something was raised in between. ``segment`` is the Segment that is filled again and
+    again; it can be set to another.
     """
 
     def __init__(self) -> None:
