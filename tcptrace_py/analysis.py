@@ -80,6 +80,9 @@ def analyze(
                         replay.run(batch, source, begin, end)
                 if tracker.finished:
                     report_finished(tracker, builder, diagnosis, connections, at_end=False)
+        except BaseException:
+            tracker.forget()
+            raise
         finally:
             for reader in readers:
                 reader.close()

@@ -6,7 +6,9 @@ from tcptrace_py.tcp.wireshark cimport Stream
 from tcptrace_py.tcp.zeek cimport Zeek
 
 
+# Not known to the collector of cycles: the tracker cuts the one between a connection and its endpoints.
 @cython.final
+@cython.no_gc
 cdef class Connection:
     # What every segment reads or writes comes first: together in the cache.
     cdef public uint64_t hash

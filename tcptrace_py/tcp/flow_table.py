@@ -14,14 +14,17 @@ from tcptrace_py.wire.segment import Segment
 
 _MASK = (1 << 64) - 1
 
+# Buckets to begin with, a power of two.
+_BUCKETS = 1 << 14
+
 
 class FlowTable:
     """Connections by four-tuple, either way round; several of one four-tuple, newest first."""
 
     def __init__(self) -> None:
         self.count = 0
-        self._buckets: list[Connection | None] = [None] * 1024
-        self._bucket_mask = 1023
+        self._buckets: list[Connection | None] = [None] * _BUCKETS
+        self._bucket_mask = _BUCKETS - 1
         # Multiply-shift hashing with secret odd multipliers is universal (Dietzfelbinger and others,
         # 1997): whoever does not know them cannot choose four-tuples that collide.
         self._multiplier = int.from_bytes(os.urandom(8), "little") | 1

@@ -58,6 +58,8 @@ cdef class Tracker:
     cpdef object evict(self, int64_t most)
     @cython.locals(a=Endpoint, b=Endpoint)
     cdef object _evict(self, Connection connection)
+    @cython.locals(connection=Connection)
+    cpdef object forget(self)
     cpdef object release(self, Connection connection)
     @cython.locals(journal=Journal, index=int64_t)
     cpdef list history(self, Endpoint endpoint)

@@ -266,6 +266,13 @@ class Tracker:
         connection.a.connection = None
         connection.b.connection = None
 
+    def forget(self) -> None:
+        """The capture is given up half-way: nothing known is kept, or handed over."""
+        for connection in self.table.all():
+            self.machine.clocks.stop(connection.a)
+            self.machine.clocks.stop(connection.b)
+            self.release(connection)
+
     def history(self, endpoint: Endpoint) -> list[tuple[int, int, int, int]]:
         """``(state, ts_ns, frame, basis)``, oldest first; frame 0 where a clock ran out."""
         journal = self.machine.journal

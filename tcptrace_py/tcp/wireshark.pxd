@@ -8,14 +8,15 @@ cdef int64_t _SEQ_MASK
 
 
 @cython.final
+@cython.no_gc
 cdef class Stream:
     cdef public int64_t number
     cdef public Stream newer
     cdef public uint32_t low_base
     cdef public uint32_t high_base
     cdef public uint8_t completeness
-    cdef public bint has_low
-    cdef public bint has_high
+    cdef public uint8_t has_low
+    cdef public uint8_t has_high
 
     @cython.locals(flags=int)
     cpdef object begin(self, Segment segment)

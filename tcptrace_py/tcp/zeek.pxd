@@ -25,19 +25,20 @@ cdef class Side:
     cdef public uint16_t seen
     cdef public uint8_t state
     cdef public uint8_t previous_state
-    cdef public bint finished
+    cdef public uint8_t finished
 
 
 @cython.final
+@cython.no_gc
 cdef class Zeek:
     cdef public Side a
     cdef public Side b
     cdef public int64_t missed_bytes
-    cdef public bint orig_is_a
-    cdef bint _partial
-    cdef bint _a_seen
-    cdef bint _b_seen
-    cdef bint _begun
+    cdef public uint8_t orig_is_a
+    cdef uint8_t _partial
+    cdef uint8_t _a_seen
+    cdef uint8_t _b_seen
+    cdef uint8_t _begun
     cdef bytes _letters
     cdef uint64_t _packed
     cdef uint8_t _packed_count

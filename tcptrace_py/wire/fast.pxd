@@ -30,7 +30,7 @@ cdef class FastPath:
 
     @cython.locals(tags=int64_t)
     cdef int ethertype(self, int64_t ethertype, int64_t at, int64_t end, int64_t wire_end, Segment segment) except -1
-    @cython.locals(version_ihl=int64_t, header=int64_t, total=int64_t, protocol=int64_t, fragment=int64_t,
+    @cython.locals(word=int64_t, header=int64_t, total=int64_t, protocol=int64_t, fragment=int64_t,
                    limit=int64_t)
     cdef int ipv4(self, int64_t at, int64_t end, int64_t wire_end, Segment segment) except -1
     @cython.locals(headers=int64_t, size=int64_t, kind=int64_t)
@@ -41,7 +41,7 @@ cdef class FastPath:
     cdef inline bint is_tunnel(self, int64_t protocol) noexcept
     cdef inline bint is_tunnel_port(self, int64_t port) noexcept
     cdef int udp(self, int64_t at, int64_t end, int64_t limit, Segment segment) except -1
-    @cython.locals(length=int64_t, captured=int64_t, header=int64_t)
+    @cython.locals(length=int64_t, captured=int64_t, header=int64_t, word=int64_t)
     cdef int tcp(self, int64_t at, int64_t end, int64_t limit, Segment segment) except -1
     @cython.locals(kind=int64_t, size=int64_t, scale=int64_t)
     cdef int options(self, int64_t at, int64_t end, Segment segment) except -1

@@ -170,21 +170,23 @@ class FastPath:
         """RFC 791 section 3.1."""
         if end - at < 20:
             return TRUNCATED
-        version_ihl = self.u8(at)
-        header = (version_ihl & 15) << 2
-        if version_ihl >> 4 != 4 or header < 20:
+        # Version, header length, type of service, total length.
+        word = self.u32(at)
+        header = (word >> 24 & 15) << 2
+        if word >> 28 != 4 or header < 20:
             return MALFORMED
-        total = self.u16(at + 2)
+        total = word & 0xFFFF
         if total == 0:
             # Captured before segmentation offload filled it in, or too long for 16 bits.
             total = wire_end - at
         if total < header:
             return MALFORMED
-        protocol = self.u8(at + 9)
-        fragment = self.u16(at + 6) & 0x3FFF  # MF and the offset
+        word = self.u32(at + 4)
+        fragment = word & 0x3FFF  # MF and the offset
         segment.ip_version = 4
-        segment.ip_id = self.u16(at + 4)
+        segment.ip_id = word >> 16
         segment.ttl = self.u8(at + 8)
+        protocol = self.u8(at + 9)
         segment.src_hi = 0
         segment.src_lo = self.u32(at + 12)
         segment.dst_hi = 0
@@ -321,15 +323,18 @@ class FastPath:
         captured = end - at
         if captured < NEEDED_TCP_BYTES:
             return TRUNCATED
-        header = (self.u8(at + 12) >> 4) << 2
+        # Data offset, control bits, window.
+        word = self.u32(at + 12)
+        header = (word >> 28) << 2
         if header < 20 or header > length:
             return MALFORMED
-        segment.src_port = self.u16(at)
-        segment.dst_port = self.u16(at + 2)
+        segment.flags = word >> 16 & 0xFF
+        segment.window = word & 0xFFFF
+        word = self.u32(at)
+        segment.src_port = word >> 16
+        segment.dst_port = word & 0xFFFF
         segment.seq = self.u32(at + 4)
         segment.ack = self.u32(at + 8)
-        segment.flags = self.u8(at + 13)
-        segment.window = self.u16(at + 14)
         segment.checksum = self.u16(at + 16) if captured >= 18 else 0
         segment.payload_bytes = length - header
         segment.mss_bytes = -1
