@@ -12,11 +12,11 @@ from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.capture.merge import merge
 from tcptrace_py.capture.source import Reader, open_source
 from tcptrace_py.findings.diagnosis import Diagnosis
+from tcptrace_py.finished import report_finished
 from tcptrace_py.replay import Replay
 from tcptrace_py.report.builder import ReportBuilder, Sink
 from tcptrace_py.report.model import Capture, Report, Skipped, Source
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.tracker import Tracker
 
 #: Told now and then while reading: bytes read, bytes in all (None for a pipe), packets.
 Progress = Callable[[int, int | None, int], None]
@@ -79,7 +79,7 @@ def analyze(
                     for begin, end in keep.runs(batch, lo, hi):
                         replay.run(batch, source, begin, end)
                 if tracker.finished:
-                    report_finished(tracker, builder, diagnosis, connections, at_end=False)
+                    report_finished(tracker, diagnosis, builder, connections, False)
         except BaseException:
             tracker.forget()
             raise
@@ -87,9 +87,9 @@ def analyze(
             for reader in readers:
                 reader.close()
         tracker.tick(replay.last_ns)
-        report_finished(tracker, builder, diagnosis, connections, at_end=False)
+        report_finished(tracker, diagnosis, builder, connections, False)
         tracker.end()
-        report_finished(tracker, builder, diagnosis, connections, at_end=True)
+        report_finished(tracker, diagnosis, builder, connections, True)
 
     for reader in readers:
         warnings.extend(reader.warnings)
@@ -121,18 +121,6 @@ def analyze(
     )
     findings = diagnosis.findings(tracker.time_wait, replay.last_ns)
     return builder.finish(capture_info, findings, tracker.time_wait, settings, keep=connections)
-
-
-def report_finished(
-    tracker: Tracker, builder: ReportBuilder, diagnosis: Diagnosis, keep: bool, *, at_end: bool
-) -> None:
-    """Findings and counts of what the tracker is done with; then it may forget it."""
-    finished = tracker.finished
-    tracker.finished = []
-    for connection in finished:
-        kinds = diagnosis.look(connection, at_end, tracker.last_ns)
-        builder.add(connection, kinds, keep)
-        tracker.release(connection)
 
 
 def told(

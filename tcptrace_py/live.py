@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from tcptrace_py.analysis import report_finished, unknown_links
+from tcptrace_py.analysis import unknown_links
 from tcptrace_py.capture.batch import BATCH_FRAMES
 from tcptrace_py.capture.live import DELIVERY_MS, LiveCapture
 from tcptrace_py.capture.pcap_writer import PcapWriter
@@ -24,6 +24,7 @@ from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.findings.finding import SEVERITIES, Finding
 from tcptrace_py.findings.suspicion import Suspicion
 from tcptrace_py.findings.wording import times
+from tcptrace_py.finished import report_finished
 from tcptrace_py.replay import Replay
 from tcptrace_py.report.builder import ReportBuilder, Sink, severity_order
 from tcptrace_py.report.model import Capture, Connection, Report, Skipped, Source
@@ -213,7 +214,7 @@ class Watch:
             for observer in self._observers:
                 observer.moved(moves)
         if self.tracker.finished:
-            report_finished(self.tracker, self._builder, self._diagnosis, self._connections, at_end=at_end)
+            report_finished(self.tracker, self._diagnosis, self._builder, self._connections, at_end)
 
     # --- looking -----------------------------------------------------------------------
 

@@ -43,6 +43,8 @@ class Gates(NamedTuple):
 
     def judge(self, report: Report) -> list[Verdict]:
         """The verdicts; each rule that failed is told in a line on standard error."""
+        if not self:
+            return []
         from tcptrace_py.report.gate import judge
 
         verdicts = judge(report, self.rules, self.policy)

@@ -1,8 +1,8 @@
 """From finished connections to findings.
 
-Each connection is shown once; what a family needs of it is copied, because the
-connection and its histories are given back afterwards. Memory is bounded by the number of
-culprits that are listed (``group.GROUPS`` a kind), not by the number of connections.
+Compiled (see ``diagnosis.pxd``). Each connection is shown once; what a family needs of it is
+copied, because the connection and its histories are given back afterwards. Memory is bounded by
+the number of culprits that are listed (``group.GROUPS`` a kind), not by the number of connections.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The families of findings as bits: which of them must look at a connection."""
+"""The families of findings as bits: which of them must look at a connection. And what is late."""
 
 from __future__ import annotations
 
@@ -16,3 +16,7 @@ HANDSHAKE = 16
 RESETS = 32
 #: Retransmissions or probes without an answer.
 SILENCE = 64
+
+#: A handshake without a retransmission is late when it has waited so long: the first
+#: retransmission is due after 1 s (RFC 6298 section 2), or 3 s in older systems.
+LATE_NS = 3_000_000_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.crowd import Crowd
+from tcptrace_py.findings.families import LATE_NS
 from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, TEXTS, remedy
@@ -20,9 +21,6 @@ UNREACHABLE_KIND = "connection-unreachable"
 HALF_OPEN_KIND = "half-open-handshake"
 STALE_KIND = "stale-syn"
 
-#: A handshake without a retransmission is late when it has waited so long: the first
-#: retransmission is due after 1 s (RFC 6298 section 2), or 3 s in older systems.
-_LATE_NS = 3_000_000_000
 #: So many half-open handshakes of one service look like an attack or an outage.
 _FLOOD = 100
 #: What Linux waits at least before it gives up by itself: the last of six retransmissions, 63 s.
@@ -89,7 +87,7 @@ class Handshakes:
         connection = case.connection
         client = case.endpoint(case.client_by)
         waited_until_ns = connection.reused_ns or case.end_ns
-        if client.syns < 2 and waited_until_ns - connection.syn_ns < _LATE_NS:
+        if client.syns < 2 and waited_until_ns - connection.syn_ns < LATE_NS:
             return []
         by = case.server_by
         group = self._timeouts.of(case, by)
@@ -151,7 +149,7 @@ class Handshakes:
         answered = connection.ack_frame != 0
         if not half_open and not answered:
             return []
-        if server.syn_acks < 2 and (answered or case.end_ns - connection.syn_ack_ns < _LATE_NS):
+        if server.syn_acks < 2 and (answered or case.end_ns - connection.syn_ack_ns < LATE_NS):
             return []
         group = self._half_open.of(case, by, "accept_queue" if answered else "unanswered")
         sure = CERTAIN if server.syn_acks > 1 and not answered else LIKELY

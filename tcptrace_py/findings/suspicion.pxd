@@ -6,6 +6,7 @@ from tcptrace_py.tcp.endpoint cimport Endpoint
 
 cdef int FIN_UNANSWERED, HALF_CLOSE, HANDSHAKE, RESETS, REUSE, SILENCE, WAITS
 cdef int SYN_RCVD
+cdef int64_t LATE_NS
 
 
 cdef class Suspicion:
@@ -14,5 +15,7 @@ cdef class Suspicion:
 
     @cython.locals(found=int, a=Endpoint, b=Endpoint)
     cpdef int suspicious(self, Connection connection, int64_t end_ns) except -1
+    @cython.locals(since_ns=int64_t)
+    cdef bint _failed(self, Connection connection, Endpoint a, Endpoint b, int64_t end_ns) except *
     @cython.locals(found=int, waited_until_ns=int64_t)
     cdef int _after_fin(self, Endpoint closer, Endpoint peer, int64_t end_ns) except -1

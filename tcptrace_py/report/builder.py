@@ -1,4 +1,7 @@
-"""Makes the report from finished connections, one at a time, in bounded memory."""
+"""Makes the report from finished connections, one at a time, in bounded memory.
+
+Compiled (see ``builder.pxd``): every connection is added.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 cimport cython
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
@@ -9,7 +9,7 @@ cdef int64_t BYTES_TO_CLIENT, BYTES_TO_SERVER, CLIENT_STATES, CLOSES, CONNECTION
 cdef int64_t HANDSHAKES, LAST_NS, LISTENING, MEASURED, MEASURED_LEAST_NS, MEASURED_MOST_NS, MEASURED_NS
 cdef int64_t PACKETS, RESETS, RETRANSMITS, SERVER_STATES, SIMULTANEOUS, STRAY_RESETS
 cdef int64_t WAIT_LONGEST_NS, WAIT_OLDEST_NS, WAIT_OPEN, WAIT_STUCK, WIDTH
-cdef int64_t CLOSE_WAIT, COMPLETE, _NEVER, _THERE_STILL
+cdef int64_t CLOSE_WAIT, COMPLETE, _NEVER, _THERE_STILL, _FIELDS, _PLACES
 
 
 cdef class Tally:
@@ -18,6 +18,7 @@ cdef class Tally:
     cdef int64_t _used
     cdef dict _rows
     cdef int64_t[::1] _numbers
+    cdef uint64_t[::1] _recent
     cdef public int64_t unlisted
 
     @cython.locals(
@@ -25,6 +26,8 @@ cdef class Tally:
         waited_ns=int64_t, took_ns=int64_t,
     )
     cpdef int count(self, Connection connection, bint stuck) except -1
+    @cython.locals(recent=uint64_t[::1], at=uint64_t, version_and_port=uint64_t, row=int64_t)
+    cdef int64_t _row(self, int64_t version, Endpoint server) except -1
     @cython.locals(since_ns=int64_t, left_ns=int64_t)
     cdef int64_t _close_wait(self, Connection connection, Endpoint waiter, Endpoint closer) except? -3
     @cython.locals(numbers=int64_t[::1])
@@ -39,7 +42,7 @@ cdef class Tally:
     @cython.locals(at=int64_t, column=int64_t)
     cpdef list row(self, int64_t row)
     cpdef list services(self)
-    @cython.locals(row=int64_t, used=int64_t, score=int64_t, least=int64_t, ties=int64_t)
+    @cython.locals(row=int64_t, used=int64_t, place=int64_t, score=int64_t, least=int64_t, ties=int64_t)
     cpdef int prune(self) except -1
     @cython.locals(at=int64_t, score=int64_t)
     cdef int64_t _score(self, int64_t row) except -1

@@ -42,6 +42,10 @@ from tcptrace_py.tcp.outcome import close_kind, handshake_outcome
 from tcptrace_py.tcp.state import CLOSE_WAIT
 from tcptrace_py.tcp.words import COMPLETE
 
+# Services seen lately, each in the one place that its address and port give it: a dict's key of
+# four numbers costs more than all additions.
+_PLACES = 256
+_FIELDS = 4
 # What `Tally._close_wait` says of an endpoint that is there still, or never was.
 _THERE_STILL = -2
 _NEVER = -1
@@ -59,6 +63,8 @@ class Tally:
         self._room = 16
         self._used = 0
         self._numbers = array("q", bytes(8 * WIDTH * 16))
+        # Upper and lower half of the address, version and port, row.
+        self._recent = array("Q", bytes(8 * _FIELDS * _PLACES))
         #: Connections to services whose rows were given up.
         self.unlisted = 0
         self._new_row()
@@ -67,15 +73,7 @@ class Tally:
         """Add one connection; ``stuck``: an endpoint of it is part of a stuck-close-wait finding."""
         client = connection.client()
         server = connection.server()
-        key = (connection.ip_version, server.address_hi, server.address_lo, server.port)
-        found = self._rows.get(key)
-        if found is None:
-            if len(self._rows) >= 2 * self._services:
-                self.prune()
-            row = self._new_row()
-            self._rows[key] = row
-        else:
-            row = found
+        row = self._row(connection.ip_version, server)
         outcome = handshake_outcome(connection)
         close = close_kind(connection)
         # At most one side can be in CLOSE_WAIT: the other one's FIN is what put it there.
@@ -96,6 +94,32 @@ class Tally:
         if stuck:
             self._numbers[WAIT_STUCK] += 1
             self._numbers[row * WIDTH + WAIT_STUCK] += 1
+
+    def _row(self, version: int, server: Endpoint) -> int:
+        """The row of a service, begun here if need be."""
+        recent = self._recent
+        at = ((server.address_lo ^ server.port) & (_PLACES - 1)) * _FIELDS
+        version_and_port = version << 16 | server.port
+        if (
+            recent[at + 2] == version_and_port
+            and recent[at + 1] == server.address_lo
+            and recent[at] == server.address_hi
+        ):
+            return recent[at + 3]
+        key = (version, server.address_hi, server.address_lo, server.port)
+        found = self._rows.get(key)
+        if found is None:
+            if len(self._rows) >= 2 * self._services:
+                self.prune()
+            row = self._new_row()
+            self._rows[key] = row
+        else:
+            row = found
+        recent[at] = server.address_hi
+        recent[at + 1] = server.address_lo
+        recent[at + 2] = version_and_port
+        recent[at + 3] = row
+        return row
 
     def _close_wait(self, connection: Connection, waiter: Endpoint, closer: Endpoint) -> int:
         """How long ``waiter`` was in CLOSE_WAIT after the other's FIN, in ns.
@@ -234,6 +258,8 @@ class Tally:
             used += 1
         self._used = used
         self._rows = kept
+        for place in range(_PLACES):
+            self._recent[place * _FIELDS + 2] = 0
 
     def _score(self, row: int) -> int:
         """What speaks for keeping a row; at least 1."""

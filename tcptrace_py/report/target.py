@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Iterable, Iterator
@@ -122,7 +121,7 @@ class _Replacement:
             self._mode = stat.S_IMODE(before.st_mode)
         directory, name = os.path.split(path)
         # Cut, so that a name of the greatest length still has room for the rest.
-        temporary = os.path.join(directory, f".{name[:50]}.{secrets.token_hex(8)}.tmp")
+        temporary = os.path.join(directory, f".{name[:50]}.{os.urandom(8).hex()}.tmp")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self.stream = open(os.open(temporary, flags, 0o666), "wb")
         self._temporary = temporary

@@ -19,13 +19,15 @@ def address_text(hi: int, lo: int, version: int) -> str:
     does not fit.
     """
     if version == 4:
-        return str(ipaddress.IPv4Address((hi << 64) | lo))
+        if hi or not 0 <= lo <= 0xFFFFFFFF:
+            raise ValueError(f"{hi:#x}, {lo:#x} is no IPv4 address")
+        return f"{lo >> 24}.{lo >> 16 & 255}.{lo >> 8 & 255}.{lo & 255}"
     if version != 6:
         raise ValueError(f"IP version {version} is neither 4 nor 6")
     if hi == 0 and lo >> 32 == _MAPPED:
         # RFC 5952 section 5. The standard library changed its mind about these in Python 3.13,
         # and a report must not depend on the version that wrote it.
-        return f"::ffff:{ipaddress.IPv4Address(lo & 0xFFFFFFFF)}"
+        return f"::ffff:{address_text(0, lo & 0xFFFFFFFF, 4)}"
     return str(ipaddress.IPv6Address((hi << 64) | lo))
 
 

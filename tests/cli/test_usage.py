@@ -65,6 +65,25 @@ def test_version_loads_nothing_heavy() -> None:
     assert done.stdout.splitlines()[1:] == ["[] 0"]
 
 
+def test_analyze_loads_only_what_its_report_needs(tmp_path: Path) -> None:
+    arguments = ["analyze", "--json", str(tmp_path / "r.json"), str(ROOT / "sample_pcaps/sick_service.pcap")]
+    program = (
+        "import sys\n"
+        "from tcptrace_py.cli import main\n"
+        f"status = main({arguments!r})\n"
+        "needless = {'rich', 'dpkt', 'pcapy', 'backports', 'lz4', 'tomllib', 'difflib', 'hmac'}\n"
+        "print(sorted(needless & set(sys.modules)), status)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(PYTHONPATH=str(ROOT)),
+    )
+    assert done.stdout.splitlines() == ["[] 0"]
+
+
 def test_importing_the_package_loads_neither_libraries_nor_engine() -> None:
     program = (
         "import sys, tcptrace_py\n"
