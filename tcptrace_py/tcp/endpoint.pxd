@@ -39,6 +39,7 @@ cdef class Endpoint:
     cdef public uint32_t rcv_nxt
     cdef public uint32_t fin_seq
     cdef public uint32_t opened_by_nxt
+    cdef public uint32_t fin_ack_nxt
     cdef public uint32_t suspect_nxt
     cdef public uint32_t packets
     cdef public uint32_t duplicates
@@ -47,6 +48,7 @@ cdef class Endpoint:
     cdef public uint32_t syns
     cdef public uint32_t syn_acks
     cdef public uint32_t fins
+    cdef public uint32_t retransmits_at_fin
     cdef public uint32_t rsts
     cdef public uint32_t keep_alives
     cdef public uint32_t gaps
@@ -67,6 +69,8 @@ cdef class Endpoint:
     cdef public bint fin_acks_fin
     cdef public bint passive
     cdef public bint fin_ack_passed
+    cdef public bint has_fin_ack_nxt
+    cdef public bint fin_acked_at_once
     cdef public bint proven_open
     cdef public bint tail_gap
     cdef public bint has_suspect
