@@ -59,6 +59,8 @@ cdef class Endpoint:
     cdef public Endpoint clock_before
     cdef public Endpoint clock_after
     cdef public uint32_t fin_seq
+    cdef public uint32_t fin_ack_nxt
+    cdef public uint32_t retransmits_at_fin
     cdef public uint32_t suspect_nxt
     cdef public uint32_t duplicates
     cdef public uint32_t syn_bytes
@@ -74,6 +76,8 @@ cdef class Endpoint:
     cdef public uint8_t fin_acks_fin
     cdef public uint8_t passive
     cdef public uint8_t fin_ack_passed
+    cdef public uint8_t has_fin_ack_nxt
+    cdef public uint8_t fin_acked_at_once
 
     cpdef int64_t window_bytes(self)
     cdef object go_on(self, Endpoint receiver, Segment segment)

@@ -49,6 +49,9 @@ class Endpoint:
         self.fin_acks_fin = False
         #: A segment without FIN passed that acknowledges its FIN, while the peer's FIN was outstanding.
         self.fin_ack_passed = False
+        #: Up to here goes the new data that an ACK of its FIN came with, if any did.
+        self.has_fin_ack_nxt = False
+        self.fin_ack_nxt = 0
         #: It had been LISTENing: it answered a SYN and sent none of its own.
         self.passive = False
         #: It was seen to send data or SYN, so no FIN of its own went before the capture.
@@ -100,6 +103,9 @@ class Endpoint:
         #: When and in which frame its FIN was first acknowledged by the peer.
         self.fin_acked_ns = 0
         self.fin_acked_frame = 0
+        #: Nothing of its was retransmitted between its FIN and that.
+        self.retransmits_at_fin = 0
+        self.fin_acked_at_once = False
 
         # Its running clock: kind (0 none), deadline, and its place in that clock's queue.
         self.clock = 0

@@ -50,7 +50,14 @@ cdef class Machine:
     cdef object _pass(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     cdef bint _crosses_reset(self, Connection connection, Endpoint sender, Segment segment) except *
     cdef object _get_reset(self, Connection connection, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
-    cdef bint _opened_too_early(self, Endpoint sender, Endpoint receiver, Segment segment) except *
+    cdef bint _opened_too_early(
+        self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment
+    ) except *
+    cdef bint _only_answered(
+        self, Connection connection, Endpoint sender, Endpoint receiver, uint32_t snd_nxt, uint32_t rcv_nxt
+    ) except *
+    @cython.locals(before=int64_t)
+    cdef bint _was(self, Endpoint endpoint, int state) except *
     @cython.locals(window=int64_t)
     cdef bint _plausible(self, Endpoint sender, Endpoint receiver, Segment segment) except *
     cdef bint _ends_before(self, Segment segment, int64_t snd_nxt) except *
@@ -59,6 +66,7 @@ cdef class Machine:
     cdef object _unanswered(self, Endpoint sender, Segment segment)
     @cython.locals(basis=int)
     cdef object _rise(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
+    cdef object _infer_syn_ack(self, Endpoint endpoint, uint32_t isn, Segment segment)
     @cython.locals(ts_ns=int64_t, frame=int64_t, again=bint)
     cdef object _synchronize(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(news=bint, state=int, ts_ns=int64_t, frame=int64_t, basis=int)

@@ -158,6 +158,11 @@ class Machine:
         connection: Connection = endpoint.connection
         return connection.b if endpoint is connection.a else connection.a
 
+    def _was(self, endpoint: Endpoint, state: int) -> bool:
+        """It came to where it is now from ``state``."""
+        before = self.journal.previous(endpoint.last)
+        return before >= 0 and self.journal.state(before) == state
+
     def basis(self, endpoint: Endpoint) -> int:
         return self.journal.basis(endpoint.last) if endpoint.last >= 0 else ASSUMED
 
@@ -203,7 +208,7 @@ class Machine:
 
         receiver.unanswered = 0
         receiver.unanswered_probes = 0
-        if sender.state == CLOSED:
+        if sender.state == CLOSED and not flags & SYN:
             self._rise(connection, sender, receiver, segment)
         if connection.pending_reset_by:
             self._doubt_pending_reset(connection, sender)
@@ -308,6 +313,10 @@ class Machine:
     def _rise(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
         """A CLOSED endpoint that sends was not CLOSED, if all we had was a belief."""
         if sender.last < 0:
+            if receiver.state == SYN_SENT and segment.flags & ACK:
+                beyond = distance(segment.ack, receiver.isn)
+                if beyond >= 1 and distance(segment.ack, receiver.snd_nxt) <= 0:
+                    self._infer_syn_ack(sender, advance(segment.seq, -1), segment)
             return
         basis = self.journal.basis(sender.last)
         if basis == TIMER:
@@ -343,6 +352,14 @@ class Machine:
 
     # --- SYN ---------------------------------------------------------------------------
 
+    def _infer_syn_ack(self, endpoint: Endpoint, isn: int, segment: Segment) -> None:
+        """Its SYN+ACK has not passed here, or not yet: one direction only, a gap, or overtaken."""
+        endpoint.has_isn = True
+        endpoint.isn = isn
+        endpoint.passive = True
+        self.enter(endpoint, LISTEN, ASSUMED, segment.ts_ns, segment.frame)
+        self.move(endpoint, SENDS_SYN_ACK, ASSUMED, segment.ts_ns, segment.frame)
+
     def _synchronize(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
     ) -> None:
@@ -373,8 +390,8 @@ class Machine:
             sender.window_field = segment.window
             if sender.last >= 0 and sender.state == CLOSED:
                 # It had given up, or been refused, by our belief; it tries on.
-                if self.journal.basis(sender.last) == SENT:
-                    # It had reset this attempt itself: the network delivers its SYN once more.
+                if self.journal.basis(sender.last) == SENT or not self._was(sender, SYN_SENT):
+                    # It had reset this attempt itself, or was past it: an old copy of its SYN.
                     return
                 self.withdraw(sender)
                 connection.refused = False
@@ -399,12 +416,14 @@ class Machine:
             sender.passive = True
             self.enter(sender, LISTEN, ACKNOWLEDGED, ts_ns, frame)
         elif sender.state == CLOSED and sender.last >= 0 and self.journal.basis(sender.last) != SENT:
-            self.withdraw(sender)
+            if self._was(sender, SYN_RCVD):
+                self.withdraw(sender)
         if (
             again
             and sender.state == ESTABLISHED
             and self.journal.basis(sender.last) == PRESUMED
-            and self.journal.state(self.journal.previous(sender.last)) == SYN_RCVD
+            and self._was(sender, SYN_RCVD)
+            and self._only_answered(connection, sender, receiver, sender.snd_nxt, sender.rcv_nxt)
         ):
             # SYN+ACK again: the ACK that was to end the handshake did not arrive.
             self.withdraw(sender)
@@ -424,13 +443,10 @@ class Machine:
         frame = segment.frame
         if state == SYN_SENT and not segment.flags & SYN:
             if not receiver.has_isn and receiver.last < 0:
-                # It answers a SYN+ACK that did not pass here: one direction only, or a gap.
-                receiver.has_isn = True
-                receiver.isn = advance(segment.ack, -1)
-                receiver.passive = True
-                self.enter(receiver, LISTEN, ASSUMED, ts_ns, frame)
-                self.move(receiver, SENDS_SYN_ACK, ASSUMED, ts_ns, frame)
-            self.move(sender, GETS_SYN_ACK, ACKNOWLEDGED, ts_ns, frame)
+                self._infer_syn_ack(receiver, advance(segment.ack, -1), segment)
+            # Where something before it never passed, that may have been its FIN.
+            basis = ASSUMED if sender.tail_gap else ACKNOWLEDGED
+            self.move(sender, GETS_SYN_ACK, basis, ts_ns, frame)
             # Too late if the listener has given the attempt up.
             connection.established = receiver.state != CLOSED
             connection.ack_ns = ts_ns
@@ -440,6 +456,10 @@ class Machine:
             if distance(sender.rcv_nxt, receiver.isn) > 1 + receiver.syn_bytes:
                 self.move(sender, GETS_ACK_OF_SYN, ACKNOWLEDGED, ts_ns, frame)
                 connection.established = True
+        elif state == FIN_WAIT_1 and sender.has_fin_ack_nxt:
+            if distance(sender.rcv_nxt, sender.fin_ack_nxt) >= 0:
+                # It has had the data that the ACK of its FIN came with.
+                self.move(sender, GETS_ACK_OF_FIN, ACKNOWLEDGED, ts_ns, frame)
         elif state == FIN_WAIT_2 and news and sender.clock == FIN_WAIT_2_CLOCK:
             # It takes data in, so its application still reads: a half-close, not an orphan.
             if not receiver.fin_sent or distance(sender.rcv_nxt, receiver.fin_seq) <= 0:
@@ -449,6 +469,7 @@ class Machine:
         if receiver.fin_acked_frame == 0:
             receiver.fin_acked_ns = ts_ns
             receiver.fin_acked_frame = frame
+            receiver.fin_acked_at_once = receiver.retransmits == receiver.retransmits_at_fin
         state = sender.state
         basis = ASSUMED if sender.tail_gap else ACKNOWLEDGED
         if state == ESTABLISHED or state == FIN_WAIT_2:
@@ -466,6 +487,15 @@ class Machine:
                 self.move(sender, GETS_FIN_WITH_ACK_OF_FIN, basis, ts_ns, frame)
             elif not sender.fin_ack_passed:
                 # The ACK of its FIN came only on a FIN sent again, which it drops as old.
+                self.move(sender, GETS_FIN, basis, ts_ns, frame)
+            elif (
+                sender.passive
+                and receiver.fins > 1
+                and self.journal.frame(self.journal.previous(sender.last)) > receiver.fin_frame
+            ):
+                # Its handshake ended after the peer's FIN had first passed, so that one had not come:
+                # the ACK of its own came before the next.
+                self.move(sender, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
                 self.move(sender, GETS_FIN, basis, ts_ns, frame)
             else:
                 # Both closed at once, and the ACK of its FIN passed before this ACK of the
@@ -492,6 +522,7 @@ class Machine:
             sender.fin_seq = advance(segment.seq, segment.payload_bytes)
             sender.fin_ns = ts_ns
             sender.fin_frame = frame
+            sender.retransmits_at_fin = sender.retransmits
             sender.fin_acks_fin = acks_fin
             if connection.first_fin_by == 0:
                 connection.first_fin_by = 1 if sender is connection.a else 2
@@ -504,13 +535,23 @@ class Machine:
                 and sender.state == CLOSE_WAIT
                 and self.journal.basis(sender.last) == ASSUMED
                 and receiver.fin_acked_frame != frame
+                and (not acks_fin or receiver.fin_acked_at_once)
             ):
                 # What it had sent before it acknowledged the peer's FIN was its own: both closed at once.
+                # But an ACK that answers what came again was not the first: its FIN may have been that.
+                connection.simultaneous_close = True
                 self.withdraw(sender)
+                if (
+                    sender.passive
+                    and self.basis(sender) == PRESUMED
+                    and distance(sender.opened_by_nxt, receiver.fin_seq) > 0
+                ):
+                    # Nor had it had what ended its handshake, which carried that FIN.
+                    self.withdraw(sender)
                 self.move(sender, SENDS_FIN, SENT, ts_ns, frame)
                 self.move(sender, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
             else:
-                if self._opened_too_early(sender, receiver, segment):
+                if self._opened_too_early(connection, sender, receiver, segment):
                     self.withdraw(sender)
                 self.move(sender, SENDS_FIN, SENT, ts_ns, frame)
         elif sender.last >= 0 and self.journal.basis(sender.last) == PRESUMED:
@@ -518,10 +559,12 @@ class Machine:
             state = sender.state
             if state == FIN_WAIT_2 or state == TIME_WAIT:
                 self.withdraw(sender)
-            elif state == CLOSED and self.journal.state(self.journal.previous(sender.last)) == LAST_ACK:
+            elif state == CLOSED and self._was(sender, LAST_ACK):
                 self.withdraw(sender)
 
-    def _opened_too_early(self, sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
+    def _opened_too_early(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
+    ) -> bool:
         """It closes from SYN_RCVD: what could have ended its handshake carried data that it has not had."""
         return (
             sender.state == ESTABLISHED
@@ -529,6 +572,15 @@ class Machine:
             and self.journal.basis(sender.last) == PRESUMED
             and distance(sender.opened_by_nxt, receiver.isn) > 1 + receiver.syn_bytes
             and distance(segment.ack, sender.opened_by_nxt) < 0
+            and self._only_answered(connection, sender, receiver, sender.fin_seq, segment.ack)
+        )
+
+    def _only_answered(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, snd_nxt: int, rcv_nxt: int
+    ) -> bool:
+        """By these numbers it has sent, and taken in, nothing that a SYN_RCVD endpoint would not."""
+        return connection.fast_open or (
+            distance(snd_nxt, sender.isn) <= 1 and distance(rcv_nxt, receiver.isn) <= 1 + receiver.syn_bytes
         )
 
     # --- what a segment does to its receiver --------------------------------------------
@@ -549,9 +601,19 @@ class Machine:
                 self.move(receiver, GETS_ACK_OF_SYN, PRESUMED, segment.ts_ns, segment.frame)
                 connection.established = True
                 receiver.opened_by_nxt = sender.snd_nxt
-        elif not receiver.fin_sent or distance(segment.ack, receiver.fin_seq) < 1:
             return
-        elif state == FIN_WAIT_1:
+        if not receiver.fin_sent or distance(segment.ack, receiver.fin_seq) < 1:
+            return
+        if (
+            (state == FIN_WAIT_1 or state == FIN_WAIT_2)
+            and not receiver.has_fin_ack_nxt
+            and sender.last_data_ns == segment.ts_ns
+            and not segment.flags & FIN
+        ):
+            # New data came with it: whoever takes that in has had the ACK.
+            receiver.has_fin_ack_nxt = True
+            receiver.fin_ack_nxt = sender.snd_nxt
+        if state == FIN_WAIT_1:
             # With a FIN of the sender's outstanding the receiver's answer to that will tell.
             outstanding = sender.fin_sent and (
                 not receiver.has_rcv or distance(receiver.rcv_nxt, sender.fin_seq) < 1

@@ -23,6 +23,8 @@ After every segment the tracker's claims are then judged:
     beginning of that endpoint's true path of states in **at least one** schedule with this
     observation. So a history never skips or invents an arrow, and a presumption must be
     withdrawn by the very segment that contradicts it: from then on no schedule agrees with it.
+    What is ``assumed`` of an endpoint while numbers of its own have not passed is not held against it:
+    a FIN in there cannot be told from a byte of data, and these endpoints happen to send ten at a time.
     It is "at least one" because a presumption is just what passive observation cannot settle: in
     some schedule the segment is lost after the vantage point. The beliefs for this check allow
     up to two faults more than the schedules explored, at any place, and applications that wait for
@@ -367,6 +369,8 @@ class Judge:
         if any(possible(path, history, as_listener) for path in node.paths[end]):
             return []
         guessed = any(entry.basis == "assumed" for entry in history)
+        if guessed and has_hole(word, end):
+            return []
         if self._explained(
             "possible",
             f"{end}{states}",
@@ -403,6 +407,8 @@ class Judge:
         seg = edge.label.seg
         if not seg.flags & SYN and seg.seq > max((end_of(each) for each in seen), default=-1):
             return []  # a gap before it: a FIN in there cannot be told from a byte of data
+        if has_hole(word, sender):
+            return []  # nor can it later
         (state,) = states
         for connection in claims:
             history = _states(connection[sender])
@@ -484,6 +490,18 @@ def claims_among(claims: tuple[Claims, ...], truths: set[tuple[str, str]], at_en
 
 def end_of(seg: Seg) -> int:
     return seg.seq + seg.length + bool(seg.flags & SYN) + bool(seg.flags & FIN)
+
+
+def has_hole(word: Sequence[Edge], end: int) -> bool:
+    """Have numbers between this end's newest SYN and the last that passed of it not passed?"""
+    segs = [e.label.seg for e in word if e.label.sender == end and not e.label.seg.flags & RST]
+    isn = max((seg.seq for seg in segs if seg.flags & SYN), default=min((seg.seq for seg in segs), default=0))
+    reach = isn + 1
+    for seg in sorted(segs):
+        if seg.seq > reach:
+            return True
+        reach = max(reach, end_of(seg))
+    return False
 
 
 def _leads_to(state: str, later: str) -> bool:

@@ -1,0 +1,84 @@
+"""What losses, copies and delays on the way do to a reading: schedules of the model, as packet traces."""
+
+from __future__ import annotations
+
+import pytest
+
+from .wire_words import Trace
+
+OPEN = "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301\n"
+OPENED = "SYN_SENT@1s ESTABLISHED@3a"
+SERVING = "LISTEN@2a SYN_RCVD@2s ESTABLISHED@3p"
+
+TRACES = {
+    "a late FIN that acknowledges the peer's, whose FIN had come again: it closed second": (
+        OPEN + "c FIN+ACK 101 301\n+1\nc FIN+ACK 101 301\ns ACK 302 102\ns FIN+ACK 301 102",
+        OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@6p",
+        SERVING + " CLOSE_WAIT@6A LAST_ACK@7s",
+    ),
+    "the FIN was lost on its way here, and sent again with a newer acknowledgment: both closed at once": (
+        OPEN + "c FIN+ACK 101 301\ns ACK 302 102\n+1\ns FIN+ACK 301 102",
+        OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p",
+        SERVING + " FIN_WAIT_1@6s CLOSING@6a",
+    ),
+    "the same, and what would have ended its handshake carried that FIN": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\ns ACK 302 102\n+1\ns FIN+ACK 301 102",
+        OPENED + " FIN_WAIT_1@3s FIN_WAIT_2@4p",
+        "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@5s CLOSING@5a",
+    ),
+    "the client's first ACK lies beyond what never passed: that may have been its FIN": (
+        "c SYN 100\ns SYN+ACK 300 101\n+1\ns SYN+ACK 300 101\nc ACK 102 301",
+        "SYN_SENT@1s ESTABLISHED@4A",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@4p",
+    ),
+    "a copy of the SYN after the server's RST revives nobody": (
+        OPEN + "s ACK 301 101 10\ns RST+ACK 311 101\nc SYN 100\ns RST+ACK 0 101",
+        OPENED + " CLOSED@5p",
+        SERVING + " CLOSED@5s",
+    ),
+    "a copy of the SYN+ACK after the server has sent data takes nothing back": (
+        OPEN + "s ACK 301 101 10\ns SYN+ACK 300 101\ns RST+ACK 311 101",
+        OPENED + " CLOSED@6p",
+        SERVING + " CLOSED@6s",
+    ),
+    "a copy of the SYN+ACK after the server has acknowledged data takes nothing back": (
+        OPEN + "c ACK 101 301 10\ns ACK 301 111\ns SYN+ACK 300 101",
+        OPENED,
+        SERVING,
+    ),
+    "the server closes with data, so it had the end of the handshake, whatever it acknowledges": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301 10\n+1\ns SYN+ACK 300 101\nc ACK 112 301\n"
+        "s FIN+ACK 301 101 10",
+        OPENED + " FIN_WAIT_1@3s",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5p FIN_WAIT_1@6s",
+    ),
+    "a FIN sent too early again: data that came with the ACK of it, once taken in, proves that ACK": (
+        OPEN + "c FIN+ACK 101 301\ns ACK 301 102 10\nc FIN+ACK 101 301\nc ACK 102 311",
+        OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@7a",
+        SERVING + " CLOSE_WAIT@5a",
+    ),
+    "a FIN overtakes its sender's SYN+ACK": (
+        "c SYN 100\ns FIN+ACK 301 101\ns SYN+ACK 300 101\nc ACK 101 302\nc FIN+ACK 101 302\ns ACK 302 102",
+        "SYN_SENT@1s ESTABLISHED@4a CLOSE_WAIT@4a LAST_ACK@5s CLOSED@6p",
+        "LISTEN@2A SYN_RCVD@2A FIN_WAIT_1@2s FIN_WAIT_2@4p TIME_WAIT@6a",
+    ),
+    "the SYN+ACK never passed here; a FIN_WAIT_1 endpoint sends it again": (
+        "c SYN 100\ns FIN+ACK 301 101\n+1\ns SYN+ACK 300 101",
+        "SYN_SENT@1s",
+        "LISTEN@2A SYN_RCVD@2A FIN_WAIT_1@2s",
+    ),
+    "the peer's first FIN did not come; the ACK of its own came before the second": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301 10\n+1\ns SYN+ACK 300 101\nc ACK 112 301\n"
+        "s FIN+ACK 301 101 10\nc ACK 112 312\nc FIN+ACK 101 312 10\ns ACK 312 112",
+        OPENED + " FIN_WAIT_1@3s CLOSING@7a TIME_WAIT@9p",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5p FIN_WAIT_1@6s FIN_WAIT_2@9p TIME_WAIT@9a",
+    ),
+}
+
+
+@pytest.mark.parametrize(("trace", "client", "server"), TRACES.values(), ids=TRACES)
+def test_reading(trace: str, client: str, server: str) -> None:
+    played = Trace().play(trace)
+    (connection,) = played.tracker.table.all()
+    assert played.words(connection.client()) == client
+    assert played.words(connection.server()) == server
