@@ -1,4 +1,7 @@
-"""One connection as the families look at it: who is who, histories, evidence."""
+"""One connection as the families look at it: who is who, histories, evidence.
+
+Compiled (see ``case.pxd``), with all that a flood of failed handshakes needs.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ History = list[tuple[int, int, int, int]]
 
 # A frame id is the index of its source above 40 bits of frame number.
 _SOURCE_SHIFT = 40
-_FRAME_MASK = (1 << _SOURCE_SHIFT) - 1
+_FRAME_MASK = (1 << 40) - 1
 
 #: Endpoints by number, as ``Connection`` has them: 1 is ``a``, 2 is ``b``.
 ENDPOINTS = (1, 2)
@@ -23,8 +26,6 @@ ENDPOINTS = (1, 2)
 
 class Case:
     """A connection that was handed over; only valid during that call."""
-
-    __slots__ = ("_history", "at_end", "connection", "end_ns")
 
     def __init__(
         self,

@@ -1,4 +1,7 @@
-"""How many sockets were stuck at once, over the capture."""
+"""How many sockets were stuck at once, over the capture.
+
+Compiled (see ``crowd.pxd``).
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,6 @@ class Crowd:
     Exact up to 4,096 points in time; beyond that the time line is made coarser, step by
     step, which may count stays that only nearly overlap as overlapping.
     """
-
-    __slots__ = ("_changes", "_grain_ns")
 
     def __init__(self) -> None:
         #: Time -> (arrivals, departures).

@@ -1,6 +1,8 @@
 cimport cython
 from libc.stdint cimport int64_t
 
+from tcptrace_py.findings.case cimport Case
+from tcptrace_py.findings.handshake cimport Handshakes
 from tcptrace_py.findings.suspicion cimport Suspicion
 from tcptrace_py.tcp.connection cimport Connection
 
@@ -16,9 +18,9 @@ cdef class Diagnosis:
     cdef object _unacknowledged_fins
     cdef object _half_closes
     cdef object _reuses
-    cdef object _handshakes
+    cdef Handshakes _handshakes
     cdef object _dead_peers
     cdef object _resets
 
-    @cython.locals(families=int)
+    @cython.locals(families=int, case=Case)
     cpdef tuple look(self, Connection connection, bint at_end, int64_t end_ns)

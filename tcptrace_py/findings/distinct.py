@@ -1,4 +1,7 @@
-"""Counting different addresses in bounded memory."""
+"""Counting different addresses in bounded memory.
+
+Compiled (see ``distinct.pxd``).
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,18 @@ from heapq import heappush, heapreplace
 _EXACT = 512
 _MASK = (1 << 64) - 1
 _SPAN = 1 << 64
+# splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
+_GOLDEN = 0x9E3779B97F4A7C15
+_FIRST = 0x632BE59BD9B4E019
+_SECOND = 0xBF58476D1CE4E5B9
+_THIRD = 0x94D049BB133111EB
 
 
 def _mix(a: int, b: int) -> int:
-    # splitmix64's finalizer over both halves: the same on every machine and in every run.
-    x = (a * 0x9E3779B97F4A7C15 + b + 0x632BE59BD9B4E019) & _MASK
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
+    # Its finalizer over both halves: the same on every machine and in every run.
+    x = (a * _GOLDEN + b + _FIRST) & _MASK
+    x = ((x ^ (x >> 30)) * _SECOND) & _MASK
+    x = ((x ^ (x >> 27)) * _THIRD) & _MASK
     return x ^ (x >> 31)
 
 
@@ -24,26 +32,30 @@ class Distinct:
     its standard error is about 4.5 %.
     """
 
-    __slots__ = ("_heap", "_kept")
-
     def __init__(self) -> None:
         self._kept: set[int] = set()
         self._heap: list[int] = []
+        #: The largest of those kept, once there are enough of them.
+        self._most = _MASK
 
     def add(self, hi: int, lo: int) -> None:
         self._add(_mix(hi, lo))
 
     def _add(self, hashed: int) -> None:
+        if hashed >= self._most:
+            return
         kept = self._kept
         if hashed in kept:
             return
         heap = self._heap
         if len(heap) < _EXACT:
             kept.add(hashed)
-            heappush(heap, -hashed)
-        elif hashed < -heap[0]:
+            heappush(heap, _MASK - hashed)
+        else:
             kept.add(hashed)
-            kept.discard(-heapreplace(heap, -hashed))
+            kept.discard(_MASK - heapreplace(heap, _MASK - hashed))
+        if len(heap) == _EXACT:
+            self._most = _MASK - heap[0]
 
     def merge(self, other: Distinct) -> None:
         for hashed in other._kept:
@@ -56,7 +68,7 @@ class Distinct:
     def count(self) -> int:
         if self.exact:
             return len(self._heap)
-        return round((_EXACT - 1) * _SPAN / (1 - self._heap[0]))
+        return round((_EXACT - 1) * _SPAN / (self._most + 1))
 
     def say(self, one: str, many: str = "") -> str:
         """``1 client address``, ``30 client addresses``, ``about 98,000 client addresses``."""
@@ -66,5 +78,4 @@ class Distinct:
         many = many or one + "s"
         if self.exact:
             return f"{n} {many}"
-        digits = 10 ** max(len(str(n)) - 2, 0)
-        return f"about {round(n / digits) * digits:,} {many}"
+        return f"about {round(n, 2 - len(str(n))):,} {many}"

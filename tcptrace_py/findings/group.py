@@ -1,15 +1,27 @@
-"""Grouping by culprit, in memory bounded by the number of culprits that we are willing to list."""
+"""Grouping by culprit, in memory bounded by the number of culprits that we are willing to list.
+
+Compiled (see ``group.pxd``).
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from heapq import heappush, heappushpop
 
 from tcptrace_py.findings.case import Case, other
 from tcptrace_py.findings.crowd import Crowd
 from tcptrace_py.findings.distinct import Distinct
-from tcptrace_py.findings.finding import CONFIDENCES, Confidence, Evidence, Finding, Role, Severity, Subject
+from tcptrace_py.findings.finding import (
+    CONFIDENCES,
+    POSSIBLE,
+    Confidence,
+    Evidence,
+    Finding,
+    Role,
+    Severity,
+    Subject,
+)
 from tcptrace_py.findings.wording import socket_name, times
 from tcptrace_py.wire.address import address_text
 
@@ -19,6 +31,8 @@ GROUPS = 10_000
 IDS = 1000
 #: Connections of a group that evidence is kept of, those with the lowest ids.
 _EXAMPLES = 3
+# Above all ids.
+_NO_ID = 1 << 62
 #: So many groups that each met the same one endpoint are a finding about that endpoint.
 MANY = 10
 
@@ -29,30 +43,6 @@ class Group:
     A *turned* group is about the endpoint that many single culprits had on the other side: one
     client that found 60,000 ports closed, one service whose 500 clients all vanished.
     """
-
-    __slots__ = (
-        "_examples",
-        "_ids",
-        "confidences",
-        "count",
-        "crowd",
-        "first_ns",
-        "hi",
-        "last_ns",
-        "least_ns",
-        "lo",
-        "most_ns",
-        "peers",
-        "role",
-        "service_port",
-        "side",
-        "sole_peer",
-        "tally",
-        "targets",
-        "turned",
-        "variant",
-        "version",
-    )
 
     def __init__(
         self, role: Role, side: Role, version: int, hi: int, lo: int, port: int, variant: str
@@ -77,12 +67,14 @@ class Group:
         #: The culprits, where there are many.
         self.targets = Distinct()
         #: What a family counts.
-        self.tally: Counter[str] = Counter()
+        self.tally: defaultdict[str, int] = defaultdict(int)
         #: Shortest and longest of the durations that a family measures, -1 before the first.
         self.least_ns = -1
         self.most_ns = -1
         self.crowd: Crowd | None = None
         self._ids: list[int] = []
+        #: Only lower ids than this are news: the highest listed, once the list is full.
+        self._ids_below = _NO_ID
         self._examples: list[tuple[int, list[Evidence]]] = []
 
     def add(self, case: Case, by: int, first_ns: int, last_ns: int, confidence: int) -> None:
@@ -102,10 +94,14 @@ class Group:
         self.add_id(case.connection.id)
 
     def add_id(self, connection: int) -> None:
+        if connection >= self._ids_below:
+            return
         if len(self._ids) < IDS:
             heappush(self._ids, -connection)
-        elif connection < -self._ids[0]:
+        else:
             heappushpop(self._ids, -connection)
+        if len(self._ids) == IDS:
+            self._ids_below = -self._ids[0]
 
     def measure(self, ns: int) -> None:
         if ns > self.most_ns:
@@ -115,7 +111,10 @@ class Group:
 
     def wants_example(self, connection: int) -> bool:
         """Would an example of this connection be kept? (Then it is worth writing.)"""
-        return len(self._examples) < _EXAMPLES or connection < self._examples[-1][0]
+        if len(self._examples) < _EXAMPLES:
+            return True
+        last = self._examples[_EXAMPLES - 1]
+        return connection < last[0]
 
     def example(self, connection: int, evidence: list[Evidence]) -> None:
         """Evidence of one connection; kept if there are none of lower ids."""
@@ -132,7 +131,8 @@ class Group:
         self.last_ns = max(self.last_ns, group.last_ns)
         self.count += group.count
         self.confidences = [a + b for a, b in zip(self.confidences, group.confidences, strict=True)]
-        self.tally.update(group.tally)
+        for what, n in group.tally.items():
+            self.tally[what] += n
         for ns in (group.least_ns, group.most_ns):
             if ns >= 0:
                 self.measure(ns)
@@ -206,7 +206,7 @@ class Group:
             reached += n
             if reached * 2 >= self.count:
                 return confidence
-        return CONFIDENCES[-1]
+        return CONFIDENCES[POSSIBLE]
 
     def finding(self, kind: str, severity: Severity, explanation: str, remedy: str) -> Finding:
         return Finding(
@@ -236,6 +236,8 @@ class Groups:
         self._limit = limit
         self._groups: dict[tuple[str, str, int, int, int, int], Group] = {}
         self._others: dict[tuple[str, str], Group] = {}
+        #: The one asked for last: in a flood it is the next one too.
+        self._latest: Group | None = None
 
     def __len__(self) -> int:
         return len(self._groups) + len(self._others)
@@ -246,19 +248,32 @@ class Groups:
         role = case.role(by)
         port = endpoint.port if role == "server" else case.endpoint(other(by)).port
         hi, lo, version = endpoint.address_hi, endpoint.address_lo, case.connection.ip_version
+        group = self._latest
+        if (
+            group is not None
+            and group.lo == lo
+            and group.service_port == port
+            and group.hi == hi
+            and group.version == version
+            and group.role == role
+            and group.variant == variant
+        ):
+            return group
         key = (role, variant, version, hi, lo, port)
         group = self._groups.get(key)
         if group is None:
             if len(self._groups) >= self._limit:
                 return self._other(role, variant, hi, lo, port)
             group = self._groups[key] = Group(role, role, version, hi, lo, port, variant)
+        self._latest = group
         return group
 
     def _other(self, role: Role, variant: str, hi: int, lo: int, port: int) -> Group:
         group = self._others.get((role, variant))
         if group is None:
             group = self._others[role, variant] = Group("others", role, 4, 0, 0, -1, variant)
-        group.targets.add(*_target(role, hi, lo, port))
+        first, second = _target(role, hi, lo, port)
+        group.targets.add(first, second)
         return group
 
     def __iter__(self) -> Iterator[Group]:
@@ -288,7 +303,8 @@ class Groups:
                 if group.role == "others":
                     whole.targets.merge(group.targets)
                 else:
-                    whole.targets.add(*_target(group.side, group.hi, group.lo, group.service_port))
+                    first, second = _target(group.side, group.hi, group.lo, group.service_port)
+                    whole.targets.add(first, second)
             yield whole
 
 

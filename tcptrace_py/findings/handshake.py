@@ -1,4 +1,7 @@
-"""Handshakes that fail: refused, unanswered, unreachable, half-open, and stale SYNs (S2, S11, S22)."""
+"""Handshakes that fail: refused, unanswered, unreachable, half-open, and stale SYNs (S2, S11, S22).
+
+Compiled (see ``handshake.pxd``): in a flood every connection is one of them.
+"""
 
 from __future__ import annotations
 
@@ -144,7 +147,10 @@ class Handshakes:
         server = case.endpoint(by)
         history = case.history(by)
         states = [entry[0] for entry in history]
-        if SYN_RCVD not in states or ESTABLISHED in states or states[-1] not in (SYN_RCVD, CLOSED):
+        if SYN_RCVD not in states or ESTABLISHED in states:
+            return []
+        state, entered_ns, _, _ = history[len(history) - 1]
+        if state not in (SYN_RCVD, CLOSED):
             return []
         answered = connection.ack_frame != 0
         if not half_open and not answered:
@@ -157,8 +163,7 @@ class Handshakes:
         group.tally["syn_acks"] += server.syn_acks
         if group.crowd is None:
             group.crowd = Crowd()
-        leaves_ns = history[-1][1] if states[-1] != SYN_RCVD else None
-        group.crowd.stay(connection.syn_ack_ns, leaves_ns)
+        group.crowd.stay(connection.syn_ack_ns, entered_ns if state != SYN_RCVD else None)
         if group.wants_example(connection.id):
             group.example(connection.id, self._half_open_evidence(case, answered))
         return [HALF_OPEN_KIND]

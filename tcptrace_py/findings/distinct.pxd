@@ -1,0 +1,18 @@
+cimport cython
+from libc.stdint cimport uint64_t
+
+cdef Py_ssize_t _EXACT
+cdef uint64_t _GOLDEN, _FIRST, _SECOND, _THIRD, _MASK
+
+@cython.locals(x=uint64_t)
+cdef uint64_t _mix(uint64_t a, uint64_t b) noexcept
+
+
+cdef class Distinct:
+    cdef set _kept
+    cdef list _heap
+    cdef uint64_t _most
+
+    cpdef object add(self, uint64_t hi, uint64_t lo)
+    cdef object _add(self, uint64_t hashed)
+    cpdef object merge(self, Distinct other)

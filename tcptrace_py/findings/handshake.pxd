@@ -1,0 +1,36 @@
+cimport cython
+from libc.stdint cimport int64_t
+
+from tcptrace_py.findings.case cimport Case
+from tcptrace_py.findings.group cimport Group
+from tcptrace_py.tcp.connection cimport Connection
+from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.outcome cimport handshake_outcome
+
+cdef int CERTAIN, LIKELY, POSSIBLE
+cdef int CLOSED, ESTABLISHED, SYN_RCVD
+cdef int ABORTED, HALF_OPEN_OUTCOME, REFUSED_HANDSHAKE, UNANSWERED, UNREACHABLE
+cdef int64_t LATE_NS, _KERNEL_GIVES_UP_NS
+
+
+cdef class Handshakes:
+    cdef object _refused
+    cdef object _timeouts
+    cdef object _unreachable
+    cdef object _half_open
+    cdef object _stale
+
+    @cython.locals(connection=Connection, outcome=int)
+    cpdef list look(self, Case case)
+    @cython.locals(connection=Connection, group=Group, by=int, refused_ns=int64_t)
+    cdef list _take_refused(self, Case case)
+    @cython.locals(
+        connection=Connection, client=Endpoint, group=Group, by=int, waited_until_ns=int64_t, tried_ns=int64_t,
+        stopped=bint, gave_up=bint,
+    )
+    cdef list _take_timeout(self, Case case)
+    @cython.locals(
+        connection=Connection, server=Endpoint, group=Group, by=int, state=int, answered=bint, sure=int,
+        history=list,
+    )
+    cdef list _take_half_open(self, Case case, bint half_open)
