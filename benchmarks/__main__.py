@@ -2,73 +2,97 @@
 
     python -m benchmarks [WORKLOAD ...] [--rounds N] [--scale X] [--peers]
 
-The captures are made once, below ``benchmarks/captures``. The reference is
-``tcpdump -r FILE -w /dev/null``, which reads and copies the packets and analyzes nothing.
-A ratio of medians from one run is comparable between machines; seconds are not.
+The captures are made once, from a seed, below the system's directory for temporary files. The
+reference is ``tcpdump -r FILE -w /dev/null``, which reads and copies the packets and analyzes
+nothing. A ratio of medians from one run is comparable between machines; seconds are not. What
+workloads, columns and targets mean is told in ``benchmarks/README.md``.
 """
 
 from __future__ import annotations
 
 import argparse
+import compileall
+import json
 import os
 import shutil
 import statistics
 import subprocess
 import sys
-import time
+import tempfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import tcptrace_py
 from benchmarks import workloads
 from benchmarks.containers import to_pcapng, to_zstd
 
-CAPTURES = Path(__file__).parent / "captures"
 REFERENCE = "tcpdump"
+OURS = "tcptrace-py"
+LISTED = "  all listed"
+#: A program that takes longer is ended, and has failed.
+LIMIT_S = 900
+#: Rounds of a peer: slow and steady, fewer tell enough.
+PEER_ROUNDS = 2
+
+# A generator that was changed makes other captures, in another directory.
+CAPTURES = Path(
+    tempfile.gettempdir(),
+    f"tcptrace-py-benchmarks-{zlib.crc32(Path(workloads.__file__).read_bytes()):08x}",
+)
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a workload may cost: times the reference, and peak memory in MB (None: see the row's note)."""
+    """What a workload may cost; None where nothing is asked.
 
-    time_ratio: float | None
+    ``time_ratio``: times the reference. ``mix_ratio``: times our own time for *mix* as pcap.
+    ``bytes_each``: memory for each connection that is alive at the end (see `memory_each`).
+    ``list_s``: seconds more for a report that lists every connection.
+    """
+
+    time_ratio: float | None = None
     memory_mb: float | None = None
-    note: str = ""
+    bytes_each: float | None = None
+    mix_ratio: float | None = None
+    list_s: float | None = None
 
 
 TARGETS = {
-    "mix": Target(1.0, 120),
-    "short": Target(2.0, None, "1 KB a live connection"),
-    "bulk": Target(0.8, 80),
-    "flood": Target(3.0, None, "1 KB an entry"),
-    "mix.pcapng": Target(None, 120, "1.1 x the time of mix"),
-    "mix.zst": Target(None, 120),
+    "mix": Target(1.0, memory_mb=120),
+    "short": Target(2.0, bytes_each=1024, list_s=10),
+    "bulk": Target(0.8, memory_mb=80),
+    "flood": Target(3.0, bytes_each=1024),
+    "mix.pcapng": Target(memory_mb=120, mix_ratio=1.1),
+    "mix.zst": Target(memory_mb=120),
 }
+VERSION_S = 0.15
+HUNDRED_PACKETS_S = 0.3
 
+# A process begins with the peak memory of the one that started it, so that must be a small one.
+_LAUNCHER = """
+import os, signal, sys, time
+nowhere = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)]
+began = time.perf_counter()
+child = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ, file_actions=nowhere)
+signal.signal(signal.SIGALRM, lambda *_: os.kill(child, signal.SIGKILL))
+signal.alarm(int(sys.argv[1]))
+_, status, usage = os.wait4(child, 0)
+print(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, status)
+"""
 
-def ours(path: Path) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "tcptrace_py",
-        "analyze",
-        "--no-connections",
-        "--json",
-        "/dev/null",
-        str(path),
-    ]
-
-
-PROGRAMS: dict[str, Callable[[Path], list[str]]] = {
-    "tcpdump": lambda path: ["tcpdump", "-r", str(path), "-w", "/dev/null"],
-    "tcptrace-py": ours,
-}
 PEERS: dict[str, tuple[str, Callable[[Path], list[str]]]] = {
     "softflowd": ("softflowd", lambda path: ["softflowd", "-r", str(path), "-n", "127.0.0.1:9"]),
     "argus": ("argus-server", lambda path: ["argus", "-r", str(path), "-w", "/dev/null"]),
     "tcptrace": ("tcptrace", lambda path: ["tcptrace", "-n", str(path)]),
     "tshark": ("tshark", lambda path: ["tshark", "-q", "-z", "conv,tcp", "-r", str(path)]),
 }
+
+
+def ours(path: Path, report: Path, *, listed: bool = False) -> list[str]:
+    connections = [] if listed else ["--no-connections"]
+    return [sys.executable, "-m", "tcptrace_py", "analyze", *connections, "--json", str(report), str(path)]
 
 
 @dataclass
@@ -84,14 +108,16 @@ class Runs:
 
 def run(command: list[str], into: Runs) -> None:
     """One whole process; its own resource usage, as the kernel counts it."""
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    into.wall_s.append(time.perf_counter() - began)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    into.cpu_s.append(usage.ru_utime + usage.ru_stime)
-    into.peak_mb = max(into.peak_mb, usage.ru_maxrss / 1024)
-    into.failed |= process.returncode != 0
+    told = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(LIMIT_S), *command],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout.split()
+    into.wall_s.append(float(told[0]))
+    into.cpu_s.append(float(told[1]))
+    into.peak_mb = max(into.peak_mb, int(told[2]) / 1024)
+    into.failed |= told[3] != "0"
 
 
 def capture(name: str, scale: float) -> Path:
@@ -101,20 +127,26 @@ def capture(name: str, scale: float) -> Path:
     path = CAPTURES / f"{base}-{packets}.pcap"
     if not path.exists():
         CAPTURES.mkdir(exist_ok=True)
-        print(f"making {path.name} …", file=sys.stderr, flush=True)
+        print(f"making {path} …", file=sys.stderr, flush=True)
         workloads.write(base, path, packets)
     if container:
         converted = path.with_suffix(".pcapng") if container == "pcapng" else path.with_suffix(".pcap.zst")
         if not converted.exists():
-            print(f"making {converted.name} …", file=sys.stderr, flush=True)
+            print(f"making {converted} …", file=sys.stderr, flush=True)
             (to_pcapng if container == "pcapng" else to_zstd)(path, converted)
         return converted
     return path
 
 
-def measure(name: str, rounds: int, scale: float, peers: bool) -> dict[str, Runs]:
+def measure(name: str, rounds: int, scale: float, peers: bool, report: Path) -> dict[str, Runs]:
+    """Each program's runs, in turn within each round, so that all meet the same moods of the machine."""
     path = capture(name, scale)
-    commands = {program: command(path) for program, command in PROGRAMS.items()}
+    commands = {
+        REFERENCE: ["tcpdump", "-r", str(path), "-w", "/dev/null"],
+        # The last to write, so that `report` is that of every connection counted.
+        **({LISTED: ours(path, Path(os.devnull), listed=True)} if TARGETS[name].list_s else {}),
+        OURS: ours(path, report),
+    }
     if name.endswith(".zst"):
         # tcpdump reads no compressed files: it gets what zstd unpacks.
         commands[REFERENCE] = ["sh", "-c", f"zstd -dcq '{path}' | tcpdump -r - -w /dev/null"]
@@ -128,32 +160,74 @@ def measure(name: str, rounds: int, scale: float, peers: bool) -> dict[str, Runs
             pass
     for round_number in range(rounds):
         for program, command in commands.items():
-            if program in PEERS and round_number >= 2:
-                # Slow and steady: two rounds of a peer tell enough.
-                continue
-            run(command, runs[program])
+            if program not in PEERS or round_number < PEER_ROUNDS:
+                run(command, runs[program])
     return runs
 
 
-def show(name: str, runs: dict[str, Runs], beside_s: float | None) -> None:
+def memory_each(peak_mb: float, least_mb: float, report: Path) -> float:
+    """Bytes for each connection: what the peak is above that of a run over a hundred packets.
+
+    In *short* and *flood* the capture is over before any of their clocks is, so that all of its
+    connections are alive at the end.
+    """
+    connections: int = json.loads(report.read_bytes())["summary"]["connections"]
+    return (peak_mb - least_mb) * 1024 * 1024 / max(connections, 1)
+
+
+def row(name: str, program: str, measured: Runs, reference_s: float | None, notes: list[str]) -> None:
+    median_s = measured.median_s()
+    ratio = f"{median_s / reference_s:7.2f}" if reference_s else " " * 7
+    failed = ["failed"] if measured.failed else []
+    print(
+        f"{name:<11} {program:<12} {median_s:8.2f} s {ratio} {statistics.median(measured.cpu_s):8.2f} s"
+        f" {measured.peak_mb:8.0f} MB  {'; '.join(failed + notes)}".rstrip(),
+        flush=True,
+    )
+
+
+def against(what: str, measured: float, wanted: float, unit: str = "") -> str:
+    """``time 0.93, target 1.0: met``"""
+    verdict = "met" if measured <= wanted else f"missed, {measured / wanted:.1f} times that"
+    shown = f"{measured:,.0f}" if wanted >= 50 else f"{measured:.2f}"
+    return f"{what} {shown}{unit}, target {wanted:g}{unit}: {verdict}"
+
+
+def show(name: str, runs: dict[str, Runs], least_mb: float, mix_s: float | None, report: Path) -> None:
     target = TARGETS[name]
     reference_s = runs[REFERENCE].median_s()
+    our_s = runs[OURS].median_s()
     for program, measured in runs.items():
-        ratio = measured.median_s() / reference_s
-        notes = ""
-        if program == "tcptrace-py":
-            wanted = [] if target.time_ratio is None else [f"time {target.time_ratio:.1f}"]
-            wanted += [] if target.memory_mb is None else [f"{target.memory_mb:.0f} MB"]
-            wanted += [target.note] if target.note else []
-            notes = "target " + ", ".join(wanted) if wanted else ""
-            if beside_s:
-                notes += f"; {measured.median_s() / beside_s:.2f} x mix"
-        failed = "  (failed)" if measured.failed else ""
-        print(
-            f"{name:<11} {program:<12} {measured.median_s():8.2f} s {ratio:7.2f} "
-            f"{statistics.median(measured.cpu_s):8.2f} s {measured.peak_mb:8.0f} MB  {notes}{failed}",
-            flush=True,
-        )
+        notes = []
+        if program == OURS:
+            if target.time_ratio is not None:
+                notes.append(against("time", our_s / reference_s, target.time_ratio))
+            if target.mix_ratio is not None and mix_s is not None:
+                notes.append(against("time to mix", our_s / mix_s, target.mix_ratio))
+            if target.memory_mb is not None:
+                notes.append(against("peak", measured.peak_mb, target.memory_mb, " MB"))
+            if target.bytes_each is not None:
+                each = memory_each(measured.peak_mb, least_mb, report)
+                notes.append(against("a connection", each, target.bytes_each, " B"))
+        elif program == LISTED and target.list_s is not None:
+            notes.append(against("more", measured.median_s() - our_s, target.list_s, " s"))
+        elif program in PEERS and not measured.failed and measured.median_s() < our_s:
+            notes.append(f"faster than {OURS}")
+        row(name, program, measured, reference_s, notes)
+
+
+def show_start(rounds: int) -> float:
+    """Rows for what takes no time but to start; the peak memory of an analysis of a hundred packets."""
+    path = CAPTURES / "hundred.pcap"
+    CAPTURES.mkdir(exist_ok=True)
+    workloads.write("short", path, 100)
+    version, hundred = Runs(), Runs()
+    for _ in range(max(rounds, 5)):
+        run([sys.executable, "-m", "tcptrace_py", "--version"], version)
+        run(ours(path, Path(os.devnull)), hundred)
+    row("--version", OURS, version, None, [against("time", version.median_s(), VERSION_S, " s")])
+    row("100 packets", OURS, hundred, None, [against("time", hundred.median_s(), HUNDRED_PACKETS_S, " s")])
+    return hundred.peak_mb
 
 
 def main() -> None:
@@ -171,16 +245,21 @@ def main() -> None:
     if not shutil.which(REFERENCE):
         sys.exit("the reference is missing: apt-get install tcpdump")
     if arguments.peers:
-        for program, (package, _) in PEERS.items():
-            if not shutil.which(program):
-                print(f"{program} is missing: apt-get install {package}", file=sys.stderr)
+        missing = [package for program, (package, _) in PEERS.items() if not shutil.which(program)]
+        if missing:
+            print(f"missing peers: apt-get install {' '.join(missing)}", file=sys.stderr)
+    # As an installation does: compiling the modules anew in each run would count as ours.
+    compileall.compile_dir(Path(tcptrace_py.__file__).parent, quiet=2)
     print(f"{'workload':<11} {'program':<12} {'wall':>10} {'ratio':>7} {'cpu':>10} {'peak':>11}")
+    least_mb = show_start(arguments.rounds)
     mix_s: float | None = None
-    for name in arguments.workloads:
-        runs = measure(name, arguments.rounds, arguments.scale, arguments.peers)
-        show(name, runs, mix_s if name.startswith("mix.") else None)
-        if name == "mix":
-            mix_s = runs["tcptrace-py"].median_s()
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch, "report.json")
+        for name in arguments.workloads:
+            runs = measure(name, arguments.rounds, arguments.scale, arguments.peers, report)
+            show(name, runs, least_mb, mix_s, report)
+            if name == "mix":
+                mix_s = runs[OURS].median_s()
 
 
 if __name__ == "__main__":
