@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import json
 import os
 import shutil
 import signal
 import subprocess
+import termios
 import time
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -299,6 +302,15 @@ def test_a_reader_that_goes_away_does_not_hide_unreadable_input(
     assert one_line(done.stderr).startswith(f"{capture}: ")
 
 
+def until_taken(pipe: int) -> None:
+    """Wait until the other side has read all that was written: on a busy machine it may still be starting."""
+    unread = array("i", [1])
+    deadline_s = time.monotonic() + 30
+    while unread[0] and time.monotonic() < deadline_s:
+        fcntl.ioctl(pipe, termios.FIONREAD, unread)
+        time.sleep(0.02)
+
+
 def test_ctrl_c_is_one_line_and_status_130(tmp_path: Path, handshake_pcap: bytes) -> None:
     fifo = tmp_path / "live.pcap"
     os.mkfifo(fifo)
@@ -314,6 +326,7 @@ def test_ctrl_c_is_one_line_and_status_130(tmp_path: Path, handshake_pcap: bytes
         # Opening waits for the reader, so from here on the capture is being read.
         with open(fifo, "wb", buffering=0) as feed:
             feed.write(handshake_pcap)
+            until_taken(feed.fileno())
             time.sleep(0.3)
             running.send_signal(signal.SIGINT)
             stdout, stderr = running.communicate(timeout=30)
