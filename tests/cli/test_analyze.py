@@ -321,6 +321,8 @@ def test_ctrl_c_is_one_line_and_status_130(tmp_path: Path, handshake_pcap: bytes
         stderr=subprocess.PIPE,
         cwd=tmp_path,
         env=environment(PYTHONPATH=str(ROOT)),
+        # What a shell starts in the background ignores SIGINT, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         # Opening waits for the reader, so from here on the capture is being read.
