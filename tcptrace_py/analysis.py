@@ -66,7 +66,8 @@ def analyze(
         raise CaptureError("\n".join(warnings))
     unopened = len(warnings)
 
-    replay = Replay(settings, stats)
+    # What Zeek and Wireshark would say is part of a connection's record.
+    replay = Replay(settings, stats, peers=connections or sink is not None)
     tracker = replay.tracker
     builder = ReportBuilder(tracker.history, sink=sink)
     diagnosis = Diagnosis(settings, tracker.history)

@@ -16,9 +16,9 @@ from tcptrace_py.wire.segment import Segment
 class Replay:
     """A decoder and a tracker, one behind the other."""
 
-    def __init__(self, settings: Settings, stats: bool = False) -> None:
+    def __init__(self, settings: Settings, stats: bool = False, peers: bool = True) -> None:
         self.decoder = Decoder()
-        self.tracker = Tracker(settings, stats)
+        self.tracker = Tracker(settings, stats, peers)
         self._segments = [Segment() for _ in range(RUN_SEGMENTS)]
         self.decoder.segment = self._segments[0]
         self.packets = 0

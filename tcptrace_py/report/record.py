@@ -163,6 +163,8 @@ def _close(connection: Connection) -> Close:
 
 def _zeek(connection: Connection) -> Zeek:
     zeek = connection.zeek
+    if zeek is None:
+        raise ValueError(f"connection {connection.id} was followed without its peers' words")
     if connection.plain:
         zeek.catch_up(connection.a, connection.b)
     originator = zeek.a if zeek.orig_is_a else zeek.b

@@ -111,8 +111,8 @@ class Connection:
         #: The endpoint that was in TIME_WAIT when the new SYN came: 0 none, 1 ``a``, 2 ``b``.
         self.reused_time_wait = 0
 
-        #: What Zeek would log of it.
-        self.zeek = Zeek()
+        #: What Zeek would log of it (see ``peers.py``).
+        self.zeek: Zeek | None = None
         #: The Wireshark stream that it began in, and the one that its segments are in by now.
         self.stream: Stream | None = None
         self.stream_now: Stream | None = None

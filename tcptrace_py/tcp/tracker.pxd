@@ -7,11 +7,10 @@ from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.flow_table cimport FlowTable
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.machine cimport Machine
+from tcptrace_py.tcp.peers cimport Peers
 from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.stats cimport Stats
 from tcptrace_py.tcp.time_wait cimport TimeWait
-from tcptrace_py.tcp.wireshark cimport Stream
-from tcptrace_py.tcp.zeek cimport Zeek
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int ACKNOWLEDGED, CLOSED, ESTABLISHED, SENT, SYN_SENT, TIME_WAIT
@@ -29,13 +28,13 @@ cdef class Tracker:
     cdef public int64_t segments
     cdef public int64_t duplicates
     cdef public int64_t connections
-    cdef public int64_t streams
     cdef public int64_t evicted_over
     cdef public int64_t evicted_open
     cdef public int64_t first_ns
     cdef public int64_t last_ns
     cdef public TimeWait time_wait
     cdef bint _stats
+    cdef Peers _peers
     cdef set _listeners
     cdef readonly Connection recent
     cdef Clocks _clocks
@@ -45,7 +44,7 @@ cdef class Tracker:
     cpdef object segment(self, Segment segment)
     @cython.locals(hashes=uint64_t[::1], table=FlowTable, i=Py_ssize_t, flow_hash=uint64_t)
     cpdef object run(self, list segments, Py_ssize_t count)
-    @cython.locals(recent=Connection, connection=Connection, a=Endpoint, sender=Endpoint, receiver=Endpoint, regular=bint, kind=int)
+    @cython.locals(recent=Connection, connection=Connection, a=Endpoint, sender=Endpoint, receiver=Endpoint, regular=bint)
     cdef object _take(self, Segment segment, uint64_t flow_hash)
     cdef bint _regular(self, Endpoint sender, Endpoint receiver, Segment segment) except *
     @cython.locals(connection=Connection)
@@ -87,9 +86,5 @@ cdef class Tracker:
     cdef Connection _begin(self, Segment segment, uint64_t flow_hash)
     @cython.locals(a=Endpoint, b=Endpoint, a_listens=bint, b_listens=bint)
     cdef object _guess_roles(self, Connection connection)
-    @cython.locals(in_step=bint, bare_syn=bint, zeek=Zeek)
-    cdef object _tell_peers(self, Connection connection, int kind, bint regular, Segment segment)
-    @cython.locals(stream=Stream, before=Stream, older=Connection)
-    cdef object _tell_stream(self, Connection connection, bint bare_syn, Segment segment)
     @cython.locals(within_ns=int64_t, fingerprint=uint64_t, at=uint64_t, since_ns=int64_t)
     cdef bint _captured_before(self, Segment segment, uint64_t flow_hash) except *

@@ -14,6 +14,7 @@ from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.flow_table import FlowTable
 from tcptrace_py.tcp.machine import Machine
+from tcptrace_py.tcp.peers import Peers
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
@@ -24,7 +25,6 @@ from tcptrace_py.tcp.state import (
     TIME_WAIT,
 )
 from tcptrace_py.tcp.stats import Stats
-from tcptrace_py.tcp.wireshark import Stream
 from tcptrace_py.tcp.words import (
     BY_FIRST_SPEAKER,
     BY_LISTENER,
@@ -74,18 +74,17 @@ class Tracker:
 
     ``finished`` collects connections that are over (and, after ``end``, all the rest);
     whoever drains it gives each back with ``release`` when done with its history.
-    ``stats``: endpoints keep the figures of ``stats.Stats``.
+    ``stats``: endpoints keep the figures of ``stats.Stats``. ``peers``: connections keep what Zeek
+    and Wireshark would say of them.
     """
 
-    def __init__(self, settings: Settings, stats: bool = False) -> None:
+    def __init__(self, settings: Settings, stats: bool = False, peers: bool = True) -> None:
         self.machine = Machine(settings)
         self.table = FlowTable()
         self.finished: list[Connection] = []
         self.segments = 0
         self.duplicates = 0
         self.connections = 0
-        #: Conversations as Wireshark counts them.
-        self.streams = 0
         self.evicted_over = 0
         self.evicted_open = 0
         self.first_ns = 0
@@ -93,6 +92,7 @@ class Tracker:
         self.time_wait = self.machine.time_wait
         self._clocks = self.machine.clocks
         self._stats = stats
+        self._peers = Peers(self.table) if peers else None
         self._listeners: set[tuple[int, int, int]] = set()
         #: The connection that the last segment was given to.
         self.recent: Connection | None = None
@@ -153,11 +153,8 @@ class Tracker:
         sender.last_frame = segment.frame
         sender.packets += 1
         regular = self._regular(sender, receiver, segment)
-        kind = 1 if sender is a else 4
-        if not segment.payload_bytes:
-            kind += kind
-        if not regular or not connection.plain & kind:
-            self._tell_peers(connection, kind, regular, segment)
+        if self._peers is not None:
+            self._peers.pass_by(connection, sender is a, regular, segment)
         if self._captured_before(segment, flow_hash):
             sender.duplicates += 1
             self.duplicates += 1
@@ -435,7 +432,8 @@ class Tracker:
         began.a.packets = 1
         if began.a.stats is not None and began.b.stats is not None:
             began.a.stats.sends(began.b.stats, asked)
-        began.zeek.segment(True, asked)
+        if self._peers is not None:
+            self._peers.begin(began, asked)
         self.machine.segment(began, began.a, began.b, asked)
         asker = connection.a if connection.pending_syn_by == 1 else connection.b
         asker.packets -= connection.pending_syns
@@ -572,63 +570,6 @@ class Tracker:
         else:
             connection.client_is_a = True
             connection.roles_basis = BY_FIRST_SPEAKER
-
-    # --- what others would say of it ---------------------------------------------------
-
-    def _tell_peers(self, connection: Connection, kind: int, regular: bool, segment: Segment) -> None:
-        """Every segment, frames captured twice too: neither Zeek nor Wireshark knows of them.
-
-        Told before the endpoints are. ``kind``: which bit of ``connection.plain`` it has. A regular
-        segment whose bit is set is not told: it changes numbers that the endpoints keep anyway.
-        """
-        zeek = connection.zeek
-        if connection.plain:
-            zeek.catch_up(connection.a, connection.b)
-        in_step = regular and zeek.in_step(connection.a, connection.b)
-
-        bare_syn = segment.flags & (SYN | ACK) == SYN
-        # For Zeek, as for us, a SYN with another number is no part of this connection.
-        if not (bare_syn and connection.pending_syn_by and connection.pending_syn_isn == segment.seq):
-            zeek.segment(kind <= 2, segment)
-        self._tell_stream(connection, bare_syn, segment)
-        # What was just told need not be told again.
-        if not in_step:
-            connection.plain = 0
-        elif connection.stream_now is connection.stream:
-            connection.plain |= kind
-
-    def _tell_stream(self, connection: Connection, bare_syn: bool, segment: Segment) -> None:
-        """Find the Wireshark stream that the segment is in, or begins."""
-        stream = connection.stream_now
-        older: Connection | None = None
-        if stream is None:
-            older = self.table.older(connection, segment)
-            if older is not None:
-                stream = older.stream_now
-        while stream is not None and stream.newer is not None:
-            stream = stream.newer
-        if stream is not None and not (bare_syn and stream.reopens(segment)):
-            stream.go_on(segment)
-        else:
-            before = stream
-            stream = Stream()
-            stream.number = self.streams
-            self.streams += 1
-            stream.begin(segment)
-            if before is not None:
-                before.newer = stream
-                if connection.stream is not None:
-                    # Not through all those in between: they need not be kept.
-                    connection.stream.newer = stream
-            while older is not None:
-                # Their segments, if any more come, are in the new stream.
-                if older.plain:
-                    older.zeek.catch_up(older.a, older.b)
-                    older.plain = 0
-                older = self.table.older(older, segment)
-        connection.stream_now = stream
-        if connection.stream is None:
-            connection.stream = stream
 
     # --- frames captured twice ---------------------------------------------------------
 
