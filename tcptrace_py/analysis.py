@@ -18,6 +18,9 @@ from tcptrace_py.report.builder import ReportBuilder, Sink
 from tcptrace_py.report.model import Capture, Report, Skipped, Source
 from tcptrace_py.settings import Settings
 
+# Connections handed over at once when the capture ends.
+_HANDED_OVER = 256
+
 #: Told now and then while reading: bytes read, bytes in all (None for a pipe), packets.
 Progress = Callable[[int, int | None, int], None]
 
@@ -89,8 +92,11 @@ def analyze(
                 reader.close()
         tracker.tick(replay.last_ns)
         report_finished(tracker, diagnosis, builder, connections, False)
-        tracker.end()
-        report_finished(tracker, diagnosis, builder, connections, True)
+        more = True
+        while more:
+            # A few at a time: of a flood each is small only until it is handed over.
+            more = tracker.end(_HANDED_OVER)
+            report_finished(tracker, diagnosis, builder, connections, True)
 
     for reader in readers:
         warnings.extend(reader.warnings)

@@ -5,6 +5,7 @@ from tcptrace_py.tcp.endpoint cimport Endpoint
 
 cdef int CLOCK_KINDS
 cdef int64_t _NEVER
+cdef int _PASSED
 
 
 @cython.final
@@ -15,10 +16,11 @@ cdef class Clocks:
     cdef list _heads
     cdef list _tails
 
-    @cython.locals(duration_ns=int64_t, tail=Endpoint)
+    @cython.locals(duration_ns=int64_t, before=Endpoint, after=Endpoint, head=Endpoint)
     cdef object start(self, Endpoint endpoint, int kind)
     @cython.locals(kind=int, before=Endpoint, after=Endpoint)
     cdef object stop(self, Endpoint endpoint)
+    cdef int64_t duration_ns(self, int kind) except -1
     cdef Endpoint oldest(self, int kind)
     @cython.locals(earliest=Endpoint, head=Endpoint, next_ns=int64_t, kind=int)
     cdef Endpoint run_out(self)

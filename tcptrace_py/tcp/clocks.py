@@ -2,7 +2,8 @@
 
 Compiled (see ``clocks.pxd``). All clocks of one kind last equally long, so those
 started later run out later: each kind is a queue, linked through the endpoints,
-and only the heads are ever looked at. No clock is scanned for.
+and only the heads are ever looked at. No clock is scanned for. Only the clock of a SYN that was
+held back starts late, and is put where it belongs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.words import CLOCK_KINDS
 
 _NEVER = 0x7FFFFFFFFFFFFFFF
+
+# A clock that starts late passes no more than this many that run out after it, lest that take long.
+_PASSED = 64
 
 
 def nanoseconds(seconds: float) -> int:
@@ -46,13 +50,29 @@ class Clocks:
         duration_ns = self._durations_ns[kind]
         endpoint.clock = kind
         endpoint.deadline_ns = self.now_ns + duration_ns
-        tail = self._tails[kind]
-        endpoint.clock_before = tail
-        if tail is None:
+        before = self._tails[kind]
+        after: Endpoint | None = None
+        if before is not None and before.deadline_ns > endpoint.deadline_ns:
+            # A SYN that was held back: the oldest of all, or else among the latest, give or take a few.
+            head = self._heads[kind]
+            if head is not None and head.deadline_ns > endpoint.deadline_ns:
+                after = head
+                before = None
+            for _ in range(_PASSED):
+                if before is None or before.deadline_ns <= endpoint.deadline_ns:
+                    break
+                after = before
+                before = before.clock_before
+        endpoint.clock_before = before
+        endpoint.clock_after = after
+        if before is None:
             self._heads[kind] = endpoint
         else:
-            tail.clock_after = endpoint
-        self._tails[kind] = endpoint
+            before.clock_after = endpoint
+        if after is None:
+            self._tails[kind] = endpoint
+        else:
+            after.clock_before = endpoint
         if endpoint.deadline_ns < self.next_ns:
             self.next_ns = endpoint.deadline_ns
 
@@ -73,6 +93,10 @@ class Clocks:
         endpoint.clock_before = None
         endpoint.clock_after = None
         endpoint.clock = 0
+
+    def duration_ns(self, kind: int) -> int:
+        """How long clocks of this kind last."""
+        return self._durations_ns[kind]
 
     def oldest(self, kind: int) -> Endpoint | None:
         """The endpoint whose clock of this kind was started first."""

@@ -2,17 +2,16 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.flow cimport Flow
 from tcptrace_py.tcp.wireshark cimport Stream
 from tcptrace_py.tcp.zeek cimport Zeek
+from tcptrace_py.wire.segment cimport Segment
 
 
 # Not known to the collector of cycles: the tracker cuts the one between a connection and its endpoints.
-@cython.final
 @cython.no_gc
-cdef class Connection:
+cdef class Connection(Flow):
     # What every segment reads or writes comes first: together in the cache.
-    cdef public uint64_t hash
-    cdef public Connection next_in_bucket
     cdef public Endpoint a
     cdef public Endpoint b
     cdef public int64_t last_ns
@@ -80,5 +79,8 @@ cdef class Connection:
     cdef public uint8_t simultaneous_close
     cdef public uint8_t reset_after_fin
 
+    @cython.locals(a=Endpoint, b=Endpoint)
+    cdef bint joins(self, Segment segment) except *
+    cdef int64_t touch(self) except -1
     cpdef Endpoint client(self)
     cpdef Endpoint server(self)

@@ -9,14 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.flow import Flow
 from tcptrace_py.tcp.wireshark import Stream
 from tcptrace_py.tcp.zeek import Zeek
+from tcptrace_py.wire.segment import Segment
 
 if TYPE_CHECKING:
     from tcptrace_py.wire.tunnels import Tunnel
 
 
-class Connection:
+class Connection(Flow):
     """Everything known of one connection; times in ns since the epoch, 0 where unseen."""
 
     def __init__(self) -> None:
@@ -27,9 +29,6 @@ class Connection:
         self.ip_version = 4
         #: The tunnel that its first packet came through, a ``wire.tunnels.Tunnel``.
         self.tunnel: Tunnel | None = None
-        #: Next connection in the same bucket of the flow table, newest first.
-        self.next_in_bucket: Connection | None = None
-        self.hash = 0
 
         self.first_ns = 0
         self.last_ns = 0
@@ -122,6 +121,25 @@ class Connection:
 
         self.out_of_window = 0
         self.finished = False
+
+    def joins(self, segment: Segment) -> bool:
+        a = self.a
+        b = self.b
+        if a.port == segment.src_port and b.port == segment.dst_port:
+            if a.address_lo == segment.src_lo and b.address_lo == segment.dst_lo:
+                if a.address_hi == segment.src_hi and b.address_hi == segment.dst_hi:
+                    return True
+        return (
+            b.port == segment.src_port
+            and a.port == segment.dst_port
+            and b.address_lo == segment.src_lo
+            and a.address_lo == segment.dst_lo
+            and b.address_hi == segment.src_hi
+            and a.address_hi == segment.dst_hi
+        )
+
+    def touch(self) -> int:
+        return self.a.port + self.b.port
 
     def client(self) -> Endpoint:
         return self.a if self.client_is_a else self.b

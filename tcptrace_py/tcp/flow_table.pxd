@@ -2,7 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
 from tcptrace_py.tcp.connection cimport Connection
-from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.flow cimport Flow
 from tcptrace_py.wire.segment cimport Segment
 
 
@@ -20,17 +20,17 @@ cdef class FlowTable:
     cdef uint64_t hash(self, Segment segment) noexcept
     @cython.locals(numbers=uint64_t, rest=uint64_t, src_port=uint64_t, seq=uint64_t, ts_val=uint64_t, flags=uint64_t, payload_bytes=uint64_t, ip_id=uint64_t)
     cdef uint64_t fingerprint(self, Segment segment, uint64_t flow_hash) noexcept
-    @cython.locals(connection=Connection)
+    @cython.locals(flow=Flow)
     cdef int64_t fetch(self, uint64_t flow_hash) except -1
-    cdef Connection find(self, Segment segment, uint64_t flow_hash)
+    cdef Flow find(self, Segment segment, uint64_t flow_hash)
+    @cython.locals(flow=Flow)
     cdef Connection older(self, Connection connection, Segment segment)
-    @cython.locals(a=Endpoint, b=Endpoint)
-    cdef Connection _search(self, Connection connection, Segment segment, uint64_t flow_hash)
+    cdef Flow _search(self, Flow flow, Segment segment, uint64_t flow_hash)
     @cython.locals(bucket=uint64_t)
-    cdef object add(self, Connection connection, uint64_t flow_hash)
-    @cython.locals(bucket=uint64_t, before=Connection, at=Connection)
-    cdef object remove(self, Connection connection)
-    @cython.locals(bucket=uint64_t, connection=Connection, chain=list, old=list, size=int64_t)
+    cdef object add(self, Flow flow, uint64_t flow_hash)
+    @cython.locals(bucket=uint64_t, before=Flow, at=Flow)
+    cdef object remove(self, Flow flow)
+    @cython.locals(bucket=uint64_t, flow=Flow, chain=list, old=list, size=int64_t)
     cdef object _grow(self)
-    @cython.locals(connection=Connection, found=list)
+    @cython.locals(flow=Flow, found=list)
     cpdef list all(self)

@@ -10,6 +10,7 @@ import os
 from operator import attrgetter
 
 from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.flow import Flow
 from tcptrace_py.wire.segment import Segment
 
 _MASK = (1 << 64) - 1
@@ -19,11 +20,11 @@ _BUCKETS = 1 << 14
 
 
 class FlowTable:
-    """Connections by four-tuple, either way round; several of one four-tuple, newest first."""
+    """Flows by four-tuple, either way round; several connections of one four-tuple, newest first."""
 
     def __init__(self) -> None:
         self.count = 0
-        self._buckets: list[Connection | None] = [None] * _BUCKETS
+        self._buckets: list[Flow | None] = [None] * _BUCKETS
         self._bucket_mask = _BUCKETS - 1
         # Multiply-shift hashing with secret odd multipliers is universal (Dietzfelbinger and others,
         # 1997): whoever does not know them cannot choose four-tuples that collide.
@@ -60,70 +61,52 @@ class FlowTable:
         return numbers ^ self._mix((rest ^ (src_port << 48)) & self._mask, self._multiplier_2)
 
     def fetch(self, flow_hash: int) -> int:
-        """Have the connection with this hash, and its endpoints, in the cache when its segment comes.
+        """Have the flow with this hash in the cache when its segment comes.
 
-        The result means nothing; making it is what fetches them.
+        The result means nothing; making it is what fetches.
         """
-        connection = self._buckets[flow_hash & self._bucket_mask]
-        if connection is None:
-            return 0
-        return connection.a.port + connection.b.port
+        flow = self._buckets[flow_hash & self._bucket_mask]
+        return 0 if flow is None else flow.touch()
 
-    def find(self, segment: Segment, flow_hash: int) -> Connection | None:
-        """The newest connection on the segment's four-tuple."""
+    def find(self, segment: Segment, flow_hash: int) -> Flow | None:
+        """The newest flow on the segment's four-tuple."""
         return self._search(self._buckets[flow_hash & self._bucket_mask], segment, flow_hash)
 
     def older(self, connection: Connection, segment: Segment) -> Connection | None:
         """The next older connection on the same four-tuple."""
-        return self._search(connection.next_in_bucket, segment, connection.hash)
+        flow = self._search(connection.next_in_bucket, segment, connection.hash)
+        return flow if isinstance(flow, Connection) else None
 
-    def _search(self, connection: Connection | None, segment: Segment, flow_hash: int) -> Connection | None:
-        while connection is not None:
-            if connection.hash == flow_hash:
-                a = connection.a
-                b = connection.b
-                if (
-                    a.port == segment.src_port
-                    and b.port == segment.dst_port
-                    and a.address_lo == segment.src_lo
-                    and b.address_lo == segment.dst_lo
-                    and a.address_hi == segment.src_hi
-                    and b.address_hi == segment.dst_hi
-                ) or (
-                    b.port == segment.src_port
-                    and a.port == segment.dst_port
-                    and b.address_lo == segment.src_lo
-                    and a.address_lo == segment.dst_lo
-                    and b.address_hi == segment.src_hi
-                    and a.address_hi == segment.dst_hi
-                ):
-                    return connection
-            connection = connection.next_in_bucket
+    def _search(self, flow: Flow | None, segment: Segment, flow_hash: int) -> Flow | None:
+        while flow is not None:
+            if flow.hash == flow_hash and flow.joins(segment):
+                return flow
+            flow = flow.next_in_bucket
         return None
 
-    def add(self, connection: Connection, flow_hash: int) -> None:
+    def add(self, flow: Flow, flow_hash: int) -> None:
         if self.count > self._bucket_mask:
             self._grow()
-        connection.hash = flow_hash
+        flow.hash = flow_hash
         bucket = flow_hash & self._bucket_mask
-        connection.next_in_bucket = self._buckets[bucket]
-        self._buckets[bucket] = connection
+        flow.next_in_bucket = self._buckets[bucket]
+        self._buckets[bucket] = flow
         self.count += 1
 
-    def remove(self, connection: Connection) -> None:
-        bucket = connection.hash & self._bucket_mask
-        before: Connection | None = None
+    def remove(self, flow: Flow) -> None:
+        bucket = flow.hash & self._bucket_mask
+        before: Flow | None = None
         at = self._buckets[bucket]
-        while at is not None and at is not connection:
+        while at is not None and at is not flow:
             before = at
             at = at.next_in_bucket
         if at is None:
             return
         if before is None:
-            self._buckets[bucket] = connection.next_in_bucket
+            self._buckets[bucket] = flow.next_in_bucket
         else:
-            before.next_in_bucket = connection.next_in_bucket
-        connection.next_in_bucket = None
+            before.next_in_bucket = flow.next_in_bucket
+        flow.next_in_bucket = None
         self.count -= 1
 
     def _grow(self) -> None:
@@ -133,24 +116,25 @@ class FlowTable:
         self._bucket_mask = size - 1
         for first in old:
             # Oldest first, so that the newest of a four-tuple is at the head again.
-            chain: list[Connection] = []
-            connection = first
-            while connection is not None:
-                chain.append(connection)
-                connection = connection.next_in_bucket
+            chain: list[Flow] = []
+            flow = first
+            while flow is not None:
+                chain.append(flow)
+                flow = flow.next_in_bucket
             chain.reverse()
-            for connection in chain:
-                bucket = connection.hash & self._bucket_mask
-                connection.next_in_bucket = self._buckets[bucket]
-                self._buckets[bucket] = connection
+            for flow in chain:
+                bucket = flow.hash & self._bucket_mask
+                flow.next_in_bucket = self._buckets[bucket]
+                self._buckets[bucket] = flow
 
     def all(self) -> list[Connection]:
         """Every connection, in order of id."""
         found: list[Connection] = []
         for first in self._buckets:
-            connection = first
-            while connection is not None:
-                found.append(connection)
-                connection = connection.next_in_bucket
+            flow = first
+            while flow is not None:
+                if isinstance(flow, Connection):
+                    found.append(flow)
+                flow = flow.next_in_bucket
         found.sort(key=attrgetter("id"))
         return found

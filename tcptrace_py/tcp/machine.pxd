@@ -88,5 +88,7 @@ cdef class Machine:
     cdef object pick_up(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     cdef object unreachable(self, Connection connection, Endpoint endpoint, int64_t ts_ns, int64_t frame)
     cdef object replace(self, Endpoint endpoint, int basis, int64_t ts_ns, int64_t frame)
-    @cython.locals(clocks=Clocks, endpoint=Endpoint, connection=Connection, deadline_ns=int64_t)
+    @cython.locals(clocks=Clocks, endpoint=Endpoint, connection=Connection)
     cdef Connection run_clocks(self, int64_t ts_ns)
+    @cython.locals(deadline_ns=int64_t)
+    cdef object run_out(self, Endpoint endpoint)

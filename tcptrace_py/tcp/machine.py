@@ -762,6 +762,10 @@ class Machine:
                 clocks.stop(endpoint)
                 connection: Connection = endpoint.connection
                 return connection
-            deadline_ns = endpoint.deadline_ns
-            clocks.stop(endpoint)
-            self.move(endpoint, CLOCK_RUNS_OUT, TIMER, deadline_ns, NO_CLOCK)
+            self.run_out(endpoint)
+
+    def run_out(self, endpoint: Endpoint) -> None:
+        """The endpoint's clock has reached its deadline."""
+        deadline_ns = endpoint.deadline_ns
+        self.clocks.stop(endpoint)
+        self.move(endpoint, CLOCK_RUNS_OUT, TIMER, deadline_ns, NO_CLOCK)

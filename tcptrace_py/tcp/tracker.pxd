@@ -1,9 +1,11 @@
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
+from tcptrace_py.tcp.attempt cimport Attempt, Attempts
 from tcptrace_py.tcp.clocks cimport Clocks
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.flow cimport Flow
 from tcptrace_py.tcp.flow_table cimport FlowTable
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.machine cimport Machine
@@ -14,10 +16,10 @@ from tcptrace_py.tcp.time_wait cimport TimeWait
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int ACKNOWLEDGED, CLOSED, ESTABLISHED, SENT, SYN_SENT, TIME_WAIT
-cdef int BY_FIRST_SPEAKER, BY_LISTENER, BY_PORT, BY_SYN, BY_SYN_ACK, LINGER_CLOCK
+cdef int BY_FIRST_SPEAKER, BY_LISTENER, BY_PORT, BY_SYN, BY_SYN_ACK, LINGER_CLOCK, SYN_CLOCK
 cdef int ACK, FIN, RST, SYN
-cdef uint64_t _REMEMBERED
-cdef int64_t _DUPLICATE_NS, _DUPLICATE_WITHOUT_ID_NS, _NEAR_BYTES, _WELL_KNOWN_PORTS, _LISTENERS
+cdef uint64_t _REMEMBERED, _IPV4_LAST
+cdef int64_t _DUPLICATE_NS, _DUPLICATE_WITHOUT_ID_NS, _NEAR_BYTES, _ALL, _HOLD_FROM, _WELL_KNOWN_PORTS, _LISTENERS
 
 
 @cython.final
@@ -35,6 +37,11 @@ cdef class Tracker:
     cdef public TimeWait time_wait
     cdef bint _stats
     cdef Peers _peers
+    cdef public int64_t hold_from
+    cdef Attempts _attempts
+    cdef int64_t _hold_ns
+    cdef Segment _syn
+    cdef list _rest
     cdef set _listeners
     cdef readonly Connection recent
     cdef Clocks _clocks
@@ -47,10 +54,10 @@ cdef class Tracker:
     @cython.locals(recent=Connection, connection=Connection, a=Endpoint, sender=Endpoint, receiver=Endpoint, regular=bint)
     cdef object _take(self, Segment segment, uint64_t flow_hash)
     cdef bint _regular(self, Endpoint sender, Endpoint receiver, Segment segment) except *
-    @cython.locals(connection=Connection)
+    @cython.locals(connection=Connection, attempt=Attempt)
     cpdef object tick(self, int64_t ts_ns)
-    @cython.locals(connection=Connection)
-    cpdef object end(self)
+    @cython.locals(rest=list, connection=Connection, attempt=Attempt)
+    cpdef bint end(self, int64_t most=*) except *
     cdef object _settle_stats(self, Endpoint a, Endpoint b)
     cdef object _hand_over(self, Connection connection)
     @cython.locals(endpoint=Endpoint, kind=int, excess=int64_t)
@@ -64,6 +71,12 @@ cdef class Tracker:
     cpdef list history(self, Endpoint endpoint)
     @cython.locals(connection=Connection, a=Endpoint, endpoint=Endpoint, from_a=bint)
     cpdef object unreachable(self, object error, Segment segment)
+    @cython.locals(flow=Flow)
+    cdef Connection _find(self, Segment segment, uint64_t flow_hash)
+    @cython.locals(attempt=Attempt, now_ns=int64_t)
+    cdef bint _hold(self, Segment segment, uint64_t flow_hash) except *
+    @cython.locals(syn=Segment, connection=Connection, clocks=Clocks, now_ns=int64_t)
+    cdef Connection _release_syn(self, Attempt attempt)
     @cython.locals(flags=int, connection=Connection, sender=Endpoint, began=Connection)
     cdef Connection _which(self, Connection newest, Segment segment, uint64_t flow_hash)
     @cython.locals(sender=Endpoint, receiver=Endpoint, over=bint, in_time_wait=bint, unanswered=bint, began=Connection, holder=Endpoint)
@@ -82,9 +95,13 @@ cdef class Tracker:
     cdef bint _fits(self, Connection connection, Segment segment) except *
     @cython.locals(a=Endpoint)
     cdef tuple _direction(self, Connection connection, Segment segment)
-    @cython.locals(connection=Connection, a=Endpoint, b=Endpoint)
+    @cython.locals(a=Endpoint, b=Endpoint)
+    cdef object _begin_with(self, Connection connection, Segment syn)
     cdef Connection _begin(self, Segment segment, uint64_t flow_hash)
+    @cython.locals(connection=Connection, a=Endpoint, b=Endpoint)
+    cdef Connection _open(self, Segment segment, uint64_t flow_hash, int64_t connection_id)
     @cython.locals(a=Endpoint, b=Endpoint, a_listens=bint, b_listens=bint)
     cdef object _guess_roles(self, Connection connection)
+    cdef object _socket(self, Endpoint endpoint)
     @cython.locals(within_ns=int64_t, fingerprint=uint64_t, at=uint64_t, since_ns=int64_t)
     cdef bint _captured_before(self, Segment segment, uint64_t flow_hash) except *

@@ -10,6 +10,7 @@ from array import array
 from operator import attrgetter
 
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.attempt import Attempt, Attempts
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.flow_table import FlowTable
@@ -55,8 +56,15 @@ _NEAR_BYTES = 1 << 20
 # Servers below this port are well known (RFC 6335 section 6).
 _WELL_KNOWN_PORTS = 1024
 
+_IPV4_LAST = 0xFFFFFFFF
+
 # Listeners remembered: more than any real network that one interface sees has.
 _LISTENERS = 1 << 18
+
+_ALL = 0x7FFFFFFFFFFFFFFF
+
+# Flows known at once from which on memory is worth a little time: a flood, a scan, or a large site.
+_HOLD_FROM = 1 << 16
 
 # Who goes first when the table is full, by the clock that runs.
 _EVICTION_ORDER = (
@@ -72,7 +80,7 @@ _EVICTION_ORDER = (
 class Tracker:
     """Follows every connection of a capture.
 
-    ``finished`` collects connections that are over (and, after ``end``, all the rest);
+    ``finished`` collects connections that are over (and, by ``end``, all the rest);
     whoever drains it gives each back with ``release`` when done with its history.
     ``stats``: endpoints keep the figures of ``stats.Stats``. ``peers``: connections keep what Zeek
     and Wireshark would say of them.
@@ -93,7 +101,15 @@ class Tracker:
         self._clocks = self.machine.clocks
         self._stats = stats
         self._peers = Peers(self.table) if peers else None
-        self._listeners: set[tuple[int, int, int]] = set()
+        #: From so many flows on, a SYN that nobody has answered is held back. Not where somebody
+        #: reads more of it than its state.
+        self.hold_from = _ALL if stats or peers else _HOLD_FROM
+        self._attempts = Attempts()
+        self._hold_ns = self._clocks.duration_ns(SYN_CLOCK) + self._clocks.duration_ns(LINGER_CLOCK)
+        #: What ``end`` has still to hand over, last id first.
+        self._rest: list[Connection] | None = None
+        self._syn = Segment()
+        self._listeners: set[object] = set()
         #: The connection that the last segment was given to.
         self.recent: Connection | None = None
         self._hashes = array("Q", bytes(8 * RUN_SEGMENTS))
@@ -135,7 +151,9 @@ class Tracker:
             or recent.reused_by >= 0
             or recent.a.port ^ recent.b.port != segment.src_port ^ segment.dst_port
         ):
-            recent = self.table.find(segment, flow_hash)
+            recent = self._find(segment, flow_hash)
+            if recent is None and self.table.count >= self.hold_from and self._hold(segment, flow_hash):
+                return
         connection = self._which(recent, segment, flow_hash)
         self.recent = connection
 
@@ -193,15 +211,36 @@ class Tracker:
         while True:
             connection = self.machine.run_clocks(ts_ns)
             if connection is None:
-                return
+                break
             self._hand_over(connection)
+        attempt = self._attempts.oldest
+        while attempt is not None and attempt.over_ns <= ts_ns:
+            self._hand_over(self._release_syn(attempt))
+            attempt = self._attempts.oldest
+        if attempt is not None and attempt.over_ns < self._clocks.next_ns:
+            self._clocks.next_ns = attempt.over_ns
 
-    def end(self) -> None:
-        """The capture is over: every connection still known is handed over, in order of id."""
-        for connection in self.table.all():
+    def end(self, most: int = _ALL) -> bool:
+        """The capture is over: every connection still known is handed over, in order of id.
+
+        ``most`` are at a time; whether there are more.
+        """
+        if self._rest is None:
+            self._rest = self.table.all()
+            self._rest.reverse()
+        rest = self._rest
+        for _ in range(most):
+            attempt = self._attempts.oldest
+            if attempt is not None and (not rest or attempt.id < rest[len(rest) - 1].id):
+                connection = self._release_syn(attempt)
+            elif rest:
+                connection = rest.pop()
+            else:
+                return False
             if self._stats and not self.machine.done(connection):
                 self._settle_stats(connection.a, connection.b)
             self._hand_over(connection)
+        return True
 
     def _settle_stats(self, a: Endpoint, b: Endpoint) -> None:
         """Silence until the end of the capture counts as idle, unless both have said that they are done."""
@@ -269,6 +308,8 @@ class Tracker:
             self.machine.clocks.stop(connection.a)
             self.machine.clocks.stop(connection.b)
             self.release(connection)
+        while self._attempts.oldest is not None:
+            self._attempts.remove(self._attempts.oldest)
 
     def history(self, endpoint: Endpoint) -> list[tuple[int, int, int, int]]:
         """``(state, ts_ns, frame, basis)``, oldest first; frame 0 where a clock ran out."""
@@ -290,7 +331,7 @@ class Tracker:
         kept for whoever explains it.
         """
         self.tick(segment.ts_ns)
-        connection = self.table.find(segment, self.table.hash(segment))
+        connection = self._find(segment, self.table.hash(segment))
         if connection is None:
             return
         a = connection.a
@@ -324,6 +365,47 @@ class Tracker:
                 )
             )
         )
+
+    # --- SYNs held back ----------------------------------------------------------------
+
+    def _find(self, segment: Segment, flow_hash: int) -> Connection | None:
+        """The newest connection on the segment's four-tuple, made of a held SYN if need be."""
+        flow = self.table.find(segment, flow_hash)
+        if isinstance(flow, Connection):
+            return flow
+        return self._release_syn(flow) if isinstance(flow, Attempt) else None
+
+    def _hold(self, segment: Segment, flow_hash: int) -> bool:
+        """Hold back a SYN that begins a connection, if it is one and shows nothing out of the ordinary."""
+        if segment.flags & (SYN | ACK | FIN | RST) != SYN or segment.tunnel is not None:
+            return False
+        if self._captured_before(segment, flow_hash):
+            return False
+        now_ns = self._clocks.now_ns
+        attempt = Attempt()
+        attempt.hold(segment, self.connections, now_ns, now_ns + self._hold_ns)
+        self.connections += 1
+        self.table.add(attempt, flow_hash)
+        self._attempts.add(attempt)
+        if attempt.over_ns < self._clocks.next_ns:
+            self._clocks.next_ns = attempt.over_ns
+        return True
+
+    def _release_syn(self, attempt: Attempt) -> Connection:
+        """Make the connection that a held SYN began, as it stands by now."""
+        self._attempts.remove(attempt)
+        self.table.remove(attempt)
+        syn = self._syn
+        attempt.tell(syn)
+        connection = self._open(syn, attempt.hash, attempt.id)
+        clocks = self._clocks
+        now_ns = clocks.now_ns
+        clocks.now_ns = attempt.held_ns
+        self._begin_with(connection, syn)
+        clocks.now_ns = now_ns
+        if connection.a.deadline_ns <= now_ns:
+            self.machine.run_out(connection.a)
+        return connection
 
     # --- which connection --------------------------------------------------------------
 
@@ -425,16 +507,9 @@ class Tracker:
         asked.flags = SYN
         began = self._begin(asked, flow_hash)
         self._succeed(connection, began, asked)
-        began.last_ns = asked.ts_ns
-        began.a.first_ns = asked.ts_ns
-        began.a.last_ns = asked.ts_ns
-        began.a.last_frame = asked.frame
-        began.a.packets = 1
-        if began.a.stats is not None and began.b.stats is not None:
-            began.a.stats.sends(began.b.stats, asked)
         if self._peers is not None:
             self._peers.begin(began, asked)
-        self.machine.segment(began, began.a, began.b, asked)
+        self._begin_with(began, asked)
         asker = connection.a if connection.pending_syn_by == 1 else connection.b
         asker.packets -= connection.pending_syns
         again = connection.pending_syns - 1
@@ -456,7 +531,7 @@ class Tracker:
     ) -> None:
         """A SYN+ACK passed: its sender listens, and holds no older connection on this four-tuple."""
         if sender.passive and len(self._listeners) < _LISTENERS:
-            self._listeners.add((sender.address_hi, sender.address_lo, sender.port))
+            self._listeners.add(self._socket(sender))
         if connection.reuse_of < 0 or not 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.syn_bytes:
             return
         older = self.table.older(connection, segment)
@@ -521,10 +596,26 @@ class Tracker:
             return a, connection.b
         return connection.b, a
 
+    def _begin_with(self, connection: Connection, syn: Segment) -> None:
+        """The SYN that began a connection passed a while ago: it is told now."""
+        a = connection.a
+        b = connection.b
+        connection.last_ns = syn.ts_ns
+        a.first_ns = syn.ts_ns
+        a.last_ns = syn.ts_ns
+        a.last_frame = syn.frame
+        a.packets = 1
+        if a.stats is not None and b.stats is not None:
+            a.stats.sends(b.stats, syn)
+        self.machine.segment(connection, a, b, syn)
+
     def _begin(self, segment: Segment, flow_hash: int) -> Connection:
-        connection = Connection()
-        connection.id = self.connections
         self.connections += 1
+        return self._open(segment, flow_hash, self.connections - 1)
+
+    def _open(self, segment: Segment, flow_hash: int, connection_id: int) -> Connection:
+        connection = Connection()
+        connection.id = connection_id
         connection.ip_version = segment.ip_version
         connection.tunnel = segment.tunnel
         connection.first_ns = segment.ts_ns
@@ -559,8 +650,8 @@ class Tracker:
         """Nobody was seen to open it: a known listener is the server, or else the likelier port."""
         a = connection.a
         b = connection.b
-        a_listens = (a.address_hi, a.address_lo, a.port) in self._listeners
-        b_listens = (b.address_hi, b.address_lo, b.port) in self._listeners
+        a_listens = self._socket(a) in self._listeners
+        b_listens = self._socket(b) in self._listeners
         if a_listens != b_listens:
             connection.client_is_a = b_listens
             connection.roles_basis = BY_LISTENER
@@ -570,6 +661,12 @@ class Tracker:
         else:
             connection.client_is_a = True
             connection.roles_basis = BY_FIRST_SPEAKER
+
+    def _socket(self, endpoint: Endpoint) -> object:
+        """What tells its address and port from all others; one number for IPv4, which is quicker."""
+        if endpoint.address_hi or endpoint.address_lo > _IPV4_LAST:
+            return endpoint.address_hi, endpoint.address_lo, endpoint.port
+        return endpoint.address_lo << 16 | endpoint.port
 
     # --- frames captured twice ---------------------------------------------------------
 

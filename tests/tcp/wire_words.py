@@ -33,8 +33,8 @@ def segment(
 class Trace:
     """A tracker fed line by line; frames are numbered from 1, 20 ms apart, ``+10`` waits ten seconds."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
-        self.tracker = Tracker(settings or Settings())
+    def __init__(self, settings: Settings | None = None, *, peers: bool = True) -> None:
+        self.tracker = Tracker(settings or Settings(), peers=peers)
         self.now_ns = BEGIN_NS
         self.frame = 0
 

@@ -1,0 +1,45 @@
+cimport cython
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from tcptrace_py.tcp.flow cimport Flow
+from tcptrace_py.wire.segment cimport Segment
+
+
+# Not known to the collector of cycles: ``Attempts.remove`` cuts the one between neighbours.
+@cython.no_gc
+cdef class Attempt(Flow):
+    cdef public uint64_t src_hi
+    cdef public uint64_t src_lo
+    cdef public uint64_t dst_hi
+    cdef public uint64_t dst_lo
+    cdef public Attempt older
+    cdef public Attempt newer
+    cdef public int64_t id
+    cdef public int64_t held_ns
+    cdef public int64_t over_ns
+    cdef public int64_t ts_ns
+    cdef public int64_t frame
+    cdef public uint32_t seq
+    cdef public uint32_t payload_bytes
+    cdef public uint16_t src_port
+    cdef public uint16_t dst_port
+    cdef public uint16_t window
+    cdef public int8_t window_scale
+    cdef public uint8_t flags
+    cdef public uint8_t ip_version
+
+    cdef object hold(self, Segment syn, int64_t connection_id, int64_t held_ns, int64_t over_ns)
+    cdef object tell(self, Segment segment)
+    cdef bint joins(self, Segment segment) except *
+    cdef int64_t touch(self) except -1
+
+
+@cython.final
+cdef class Attempts:
+    cdef public Attempt oldest
+    cdef Attempt _newest
+
+    @cython.locals(newest=Attempt)
+    cdef object add(self, Attempt attempt)
+    @cython.locals(older=Attempt, newer=Attempt)
+    cdef object remove(self, Attempt attempt)

@@ -1,0 +1,103 @@
+"""A SYN that nobody has answered yet, held in a tenth of the room that a connection takes.
+
+Compiled (see ``attempt.pxd``). Of a flood or a scan nothing else is ever seen. Whatever comes next on
+its four-tuple, or the end of its time, makes a connection of it by playing the SYN to the tracker.
+"""
+
+from __future__ import annotations
+
+from tcptrace_py.tcp.flow import Flow
+from tcptrace_py.wire.segment import Segment
+
+
+class Attempt(Flow):
+    """A held SYN, the id its connection will have, and its place among those held, oldest first."""
+
+    def hold(self, syn: Segment, connection_id: int, held_ns: int, over_ns: int) -> None:
+        """Note what a tracker reads of a SYN."""
+        self.id = connection_id
+        #: The capture's time when it came: its clocks run from there.
+        self.held_ns = held_ns
+        #: Nothing is expected for it from here on.
+        self.over_ns = over_ns
+        self.older: Attempt | None = None
+        self.newer: Attempt | None = None
+        self.ts_ns = syn.ts_ns
+        self.frame = syn.frame
+        self.src_hi = syn.src_hi
+        self.src_lo = syn.src_lo
+        self.dst_hi = syn.dst_hi
+        self.dst_lo = syn.dst_lo
+        self.src_port = syn.src_port
+        self.dst_port = syn.dst_port
+        self.seq = syn.seq
+        self.payload_bytes = syn.payload_bytes
+        self.window = syn.window
+        self.window_scale = syn.window_scale
+        self.flags = syn.flags
+        self.ip_version = syn.ip_version
+
+    def tell(self, segment: Segment) -> None:
+        """Fill a segment with what was held of the SYN."""
+        segment.ts_ns = self.ts_ns
+        segment.frame = self.frame
+        segment.src_hi = self.src_hi
+        segment.src_lo = self.src_lo
+        segment.dst_hi = self.dst_hi
+        segment.dst_lo = self.dst_lo
+        segment.src_port = self.src_port
+        segment.dst_port = self.dst_port
+        segment.seq = self.seq
+        segment.payload_bytes = self.payload_bytes
+        segment.window = self.window
+        segment.window_scale = self.window_scale
+        segment.flags = self.flags
+        segment.ip_version = self.ip_version
+
+    def joins(self, segment: Segment) -> bool:
+        if self.src_port == segment.src_port and self.dst_port == segment.dst_port:
+            if self.src_lo == segment.src_lo and self.dst_lo == segment.dst_lo:
+                if self.src_hi == segment.src_hi and self.dst_hi == segment.dst_hi:
+                    return True
+        return (
+            self.src_port == segment.dst_port
+            and self.dst_port == segment.src_port
+            and self.src_lo == segment.dst_lo
+            and self.dst_lo == segment.src_lo
+            and self.src_hi == segment.dst_hi
+            and self.dst_hi == segment.src_hi
+        )
+
+    def touch(self) -> int:
+        return self.src_port
+
+
+class Attempts:
+    """Held attempts, linked in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.oldest: Attempt | None = None
+        self._newest: Attempt | None = None
+
+    def add(self, attempt: Attempt) -> None:
+        newest = self._newest
+        attempt.older = newest
+        if newest is None:
+            self.oldest = attempt
+        else:
+            newest.newer = attempt
+        self._newest = attempt
+
+    def remove(self, attempt: Attempt) -> None:
+        older = attempt.older
+        newer = attempt.newer
+        if older is None:
+            self.oldest = newer
+        else:
+            older.newer = newer
+        if newer is None:
+            self._newest = older
+        else:
+            newer.older = older
+        attempt.older = None
+        attempt.newer = None
