@@ -97,7 +97,11 @@ class BuildEngine(build_ext):
 
     def translate(self) -> None:
         from Cython.Build import cythonize
+        from Cython.Compiler.Options import get_directive_defaults
 
+        # The engine cuts its own cycles, so the collector need not know its classes. (The directive is
+        # one of classes, but a .pxd that only adds types can not give it to them.)
+        get_directive_defaults()["no_gc"] = True
         translated = cythonize(
             self.extensions,
             build_dir=os.path.join("build", "cython"),

@@ -1,4 +1,3 @@
-cimport cython
 from libc.stdint cimport int64_t
 
 from tcptrace_py.tcp.connection cimport Connection

@@ -5,8 +5,6 @@ from tcptrace_py.tcp.flow cimport Flow
 from tcptrace_py.wire.segment cimport Segment
 
 
-# Not known to the collector of cycles: ``Attempts.remove`` cuts the one between neighbours.
-@cython.no_gc
 cdef class Attempt(Flow):
     cdef public uint64_t src_hi
     cdef public uint64_t src_lo

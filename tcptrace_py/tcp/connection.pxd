@@ -8,8 +8,6 @@ from tcptrace_py.tcp.zeek cimport Zeek
 from tcptrace_py.wire.segment cimport Segment
 
 
-# Not known to the collector of cycles: the tracker cuts the one between a connection and its endpoints.
-@cython.no_gc
 cdef class Connection(Flow):
     # What every segment reads or writes comes first: together in the cache.
     cdef public Endpoint a

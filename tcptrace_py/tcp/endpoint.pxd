@@ -8,9 +8,7 @@ from tcptrace_py.wire.segment cimport Segment
 cdef int FIN, SYN
 
 
-# Not known to the collector of cycles: the tracker cuts the one between a connection and its endpoints.
 @cython.final
-@cython.no_gc
 cdef class Endpoint:
     # What every segment reads or writes comes first: together in the cache.
     cdef public uint64_t address_lo

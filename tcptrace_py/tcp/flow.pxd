@@ -1,10 +1,8 @@
-cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
 from tcptrace_py.wire.segment cimport Segment
 
 
-@cython.no_gc
 cdef class Flow:
     cdef public uint64_t hash
     cdef public Flow next_in_bucket

@@ -9,9 +9,7 @@ cdef int64_t _UNWRAPPED_FROM
 cdef int _PIECES, _PIECES_UNANSWERED, _ACKNOWLEDGED_PIECES
 
 
-# Pieces point only forward, so the cycle collector need not know them.
 @cython.final
-@cython.no_gc
 @cython.freelist(256)
 cdef class Piece:
     cdef int64_t start
@@ -24,7 +22,6 @@ cdef class Piece:
 
 
 @cython.final
-@cython.no_gc
 cdef class Stats:
     cdef public int64_t last_ns
     cdef public int64_t idle_ns

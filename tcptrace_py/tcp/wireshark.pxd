@@ -8,7 +8,6 @@ cdef int64_t _SEQ_MASK
 
 
 @cython.final
-@cython.no_gc
 cdef class Stream:
     cdef public int64_t number
     cdef public Stream newer

@@ -29,7 +29,6 @@ cdef class Side:
 
 
 @cython.final
-@cython.no_gc
 cdef class Zeek:
     cdef public Side a
     cdef public Side b
