@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tcptrace_py.capture.batch import FrameBatch
-from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.capture.merge import merge
-from tcptrace_py.capture.source import Reader, open_source
+from tcptrace_py.capture.source import Reader, open_sources
 from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.finished import report_finished
 from tcptrace_py.replay import Replay
@@ -47,8 +46,6 @@ def analyze(
     False and a line of ``report.capture.warnings`` says what is missing. ``CaptureError`` is
     raised if no input can be read at all, or the filter does not compile.
     """
-    if not captures:
-        raise CaptureError("no capture given")
     settings = settings or Settings()
     # Before anything is opened: a filter that does not compile is the caller's mistake.
     keep = None
@@ -56,17 +53,7 @@ def analyze(
         from tcptrace_py.capture.bpf import BpfFilter
 
         keep = BpfFilter(bpf)
-    readers: list[Reader] = []
-    warnings: list[str] = []
-    for capture in captures:
-        try:
-            readers.append(open_source(capture))
-        except CaptureError as error:
-            if len(captures) == 1:
-                raise
-            warnings.append(str(error))
-    if not readers:
-        raise CaptureError("\n".join(warnings))
+    readers, warnings = open_sources(captures)
     unopened = len(warnings)
 
     # What Zeek and Wireshark would say is part of a connection's record.

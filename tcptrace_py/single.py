@@ -16,7 +16,7 @@ from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.capture.cut import KeptFrames
 from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.capture.merge import merge
-from tcptrace_py.capture.source import Reader, open_source
+from tcptrace_py.capture.source import open_sources
 from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.findings.finding import Finding
 from tcptrace_py.replay import Replay
@@ -80,17 +80,7 @@ def single(
         from tcptrace_py.capture.bpf import BpfFilter
 
         keep = BpfFilter(bpf)
-    readers: list[Reader] = []
-    warnings: list[str] = []
-    for capture in captures:
-        try:
-            readers.append(open_source(capture))
-        except CaptureError as error:
-            if len(captures) == 1:
-                raise
-            warnings.append(str(error))
-    if not readers:
-        raise CaptureError("\n".join(warnings) or "no capture given")
+    readers, warnings = open_sources(captures)
     unopened = len(warnings)
     follower = _Follower(settings, wanted, KeptFrames() if keep_frames else None)
     with no_cycle_collection():

@@ -23,6 +23,7 @@ All readers keep one protocol:
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Protocol
 
 from tcptrace_py.capture.batch import FrameBatch
@@ -30,7 +31,7 @@ from tcptrace_py.capture.chunk import CHUNK_BYTES
 from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.capture.stream import open_stream
 
-__all__ = ["CaptureError", "Reader", "open_source"]
+__all__ = ["CaptureError", "Reader", "open_source", "open_sources"]
 
 
 class Reader(Protocol):
@@ -58,6 +59,23 @@ class Reader(Protocol):
     def next_batch(self) -> int: ...
 
     def close(self) -> None: ...
+
+
+def open_sources(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[Reader], list[str]]:
+    """Open captures: their readers, and a line on each that can not be opened.
+
+    Raises ``CaptureError`` where none can be.
+    """
+    readers: list[Reader] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            readers.append(open_source(path))
+        except CaptureError as error:
+            problems.append(str(error))
+    if not readers:
+        raise CaptureError("\n".join(problems) or "no capture given")
+    return readers, problems
 
 
 def open_source(path: str | os.PathLike[str], *, chunk_bytes: int = CHUNK_BYTES) -> Reader:

@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from tcptrace_py.tcp.flow cimport Flow
+from tcptrace_py.tcp.flow cimport Flow, on_four_tuple
 from tcptrace_py.wire.segment cimport Segment
 
 

@@ -6,7 +6,7 @@ its four-tuple, or the end of its time, makes a connection of it by playing the 
 
 from __future__ import annotations
 
-from tcptrace_py.tcp.flow import Flow
+from tcptrace_py.tcp.flow import Flow, on_four_tuple
 from tcptrace_py.wire.segment import Segment
 
 
@@ -55,17 +55,8 @@ class Attempt(Flow):
         segment.ip_version = self.ip_version
 
     def joins(self, segment: Segment) -> bool:
-        if self.src_port == segment.src_port and self.dst_port == segment.dst_port:
-            if self.src_lo == segment.src_lo and self.dst_lo == segment.dst_lo:
-                if self.src_hi == segment.src_hi and self.dst_hi == segment.dst_hi:
-                    return True
-        return (
-            self.src_port == segment.dst_port
-            and self.dst_port == segment.src_port
-            and self.src_lo == segment.dst_lo
-            and self.dst_lo == segment.src_lo
-            and self.src_hi == segment.dst_hi
-            and self.dst_hi == segment.src_hi
+        return on_four_tuple(
+            segment, self.src_hi, self.src_lo, self.src_port, self.dst_hi, self.dst_lo, self.dst_port
         )
 
     def touch(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.flow import Flow
+from tcptrace_py.tcp.flow import Flow, on_four_tuple
 from tcptrace_py.tcp.wireshark import Stream
 from tcptrace_py.tcp.zeek import Zeek
 from tcptrace_py.wire.segment import Segment
@@ -125,18 +125,7 @@ class Connection(Flow):
     def joins(self, segment: Segment) -> bool:
         a = self.a
         b = self.b
-        if a.port == segment.src_port and b.port == segment.dst_port:
-            if a.address_lo == segment.src_lo and b.address_lo == segment.dst_lo:
-                if a.address_hi == segment.src_hi and b.address_hi == segment.dst_hi:
-                    return True
-        return (
-            b.port == segment.src_port
-            and a.port == segment.dst_port
-            and b.address_lo == segment.src_lo
-            and a.address_lo == segment.dst_lo
-            and b.address_hi == segment.src_hi
-            and a.address_hi == segment.dst_hi
-        )
+        return on_four_tuple(segment, a.address_hi, a.address_lo, a.port, b.address_hi, b.address_lo, b.port)
 
     def touch(self) -> int:
         return self.a.port + self.b.port
