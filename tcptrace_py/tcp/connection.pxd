@@ -79,6 +79,8 @@ cdef class Connection:
     cdef public uint8_t three_segment_close
     cdef public uint8_t simultaneous_close
     cdef public uint8_t reset_after_fin
+    cdef public uint8_t pending_reset_challenged
+    cdef public uint8_t early_reset_acks_fin
 
     cpdef Endpoint client(self)
     cpdef Endpoint server(self)

@@ -211,7 +211,7 @@ class Machine:
         if sender.state == CLOSED and not flags & SYN:
             self._rise(connection, sender, receiver, segment)
         if connection.pending_reset_by:
-            self._doubt_pending_reset(connection, sender)
+            self._doubt_pending_reset(connection, sender, segment)
 
         sender.window_field = segment.window
         fresh_bytes = 0
@@ -456,10 +456,8 @@ class Machine:
             if distance(sender.rcv_nxt, receiver.isn) > 1 + receiver.syn_bytes:
                 self.move(sender, GETS_ACK_OF_SYN, ACKNOWLEDGED, ts_ns, frame)
                 connection.established = True
-        elif state == FIN_WAIT_1 and sender.has_fin_ack_nxt:
-            if distance(sender.rcv_nxt, sender.fin_ack_nxt) >= 0:
-                # It has had the data that the ACK of its FIN came with.
-                self.move(sender, GETS_ACK_OF_FIN, ACKNOWLEDGED, ts_ns, frame)
+        elif state == FIN_WAIT_1 and self._took_ack_of_fin(sender):
+            self.move(sender, GETS_ACK_OF_FIN, ACKNOWLEDGED, ts_ns, frame)
         elif state == FIN_WAIT_2 and news and sender.clock == FIN_WAIT_2_CLOCK:
             # It takes data in, so its application still reads: a half-close, not an orphan.
             if not receiver.fin_sent or distance(sender.rcv_nxt, receiver.fin_seq) <= 0:
@@ -557,10 +555,14 @@ class Machine:
         elif sender.last >= 0 and self.journal.basis(sender.last) == PRESUMED:
             # FIN again: the ACK of it did not arrive, whatever passed.
             state = sender.state
-            if state == FIN_WAIT_2 or state == TIME_WAIT:
+            if state == TIME_WAIT or (state == FIN_WAIT_2 and not self._took_ack_of_fin(sender)):
                 self.withdraw(sender)
             elif state == CLOSED and self._was(sender, LAST_ACK):
                 self.withdraw(sender)
+
+    def _took_ack_of_fin(self, sender: Endpoint) -> bool:
+        """It has had the data that the ACK of its FIN came with."""
+        return sender.has_fin_ack_nxt and distance(sender.rcv_nxt, sender.fin_ack_nxt) >= 0
 
     def _opened_too_early(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
@@ -634,11 +636,22 @@ class Machine:
             # Over already: the answer to what was still under way.
             return
         ruling = resets.verdict(sender, receiver, segment)
+        acks_fin = (
+            segment.flags & ACK != 0 and receiver.fin_sent and distance(segment.ack, receiver.fin_seq) >= 1
+        )
         if ruling == RST_EXACT:
-            if segment.flags & ACK and receiver.fin_sent and distance(segment.ack, receiver.fin_seq) >= 1:
+            confirms = connection.pending_reset_by == by
+            if confirms:
+                # The one that was not exact was its own, so it had sent what never passed here.
+                self.move(sender, GETS_SYN_ACK, ASSUMED, segment.ts_ns, segment.frame)
+            if acks_fin:
                 # The RST itself shows that the peer's FIN had come.
                 self.move(sender, GETS_FIN, ACKNOWLEDGED, segment.ts_ns, segment.frame)
+            elif connection.early_reset_acks_fin == by:
+                self.move(sender, GETS_FIN, ASSUMED, segment.ts_ns, segment.frame)
             cause = resets.cause(connection, sender, receiver, segment, self._probes)
+            if confirms:
+                connection.pending_reset_by = 0
             if connection.reset_by == 0:
                 connection.reset_by = by
                 connection.reset_cause = cause
@@ -654,8 +667,11 @@ class Machine:
             connection.reset_after_fin = sender.fin_sent and distance(segment.seq, sender.fin_seq) == 1
             self._take_reset(connection, sender, receiver, segment.ts_ns, segment.frame)
         elif ruling == RST_IN_WINDOW:
+            if acks_fin:
+                connection.early_reset_acks_fin = by
             if connection.pending_reset_by == 0:
                 connection.pending_reset_by = by
+                connection.pending_reset_challenged = False
                 connection.pending_reset_frame = segment.frame
                 connection.pending_reset_ns = segment.ts_ns
         else:
@@ -698,17 +714,33 @@ class Machine:
         connection.reset_frame = 0
         connection.reset_ns = 0
 
-    def _doubt_pending_reset(self, connection: Connection, sender: Endpoint) -> None:
-        """The receiver of a RST in the window but not exact goes on: it was not believed (RFC 5961)."""
-        by = connection.pending_reset_by
-        if (sender is connection.a) == (by == 2):
-            self._stray(connection, by, connection.pending_reset_frame, connection.pending_reset_ns)
-            connection.pending_reset_by = 0
+    def _doubt_pending_reset(self, connection: Connection, sender: Endpoint, segment: Segment) -> None:
+        """The receiver of a RST in the window but not exact goes on: it did not believe it (RFC 5961).
+
+        What may be a challenge ACK (section 3.2) asks the peer, so that one has the next word.
+        """
+        if (sender is connection.a) == (connection.pending_reset_by == 1):
+            return
+        connection.pending_reset_challenged = True
+        if segment.payload_bytes or segment.flags & (SYN | FIN) or distance(segment.ack, sender.rcv_nxt) > 0:
+            self._drop_pending_reset(connection)
+
+    def _drop_pending_reset(self, connection: Connection) -> None:
+        self._stray(
+            connection,
+            connection.pending_reset_by,
+            connection.pending_reset_frame,
+            connection.pending_reset_ns,
+        )
+        connection.pending_reset_by = 0
 
     def settle(self, connection: Connection) -> None:
         """The connection will get no more segments: a RST in the window counts by the silence after it."""
         by = connection.pending_reset_by
         if by == 0 or self.done(connection):
+            return
+        if connection.pending_reset_challenged:
+            self._drop_pending_reset(connection)
             return
         sender = connection.a if by == 1 else connection.b
         receiver = connection.b if by == 1 else connection.a

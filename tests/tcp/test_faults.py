@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tcptrace_py.tcp.words import RESET_CAUSES
+
 from .wire_words import Trace
 
 OPEN = "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301\n"
@@ -73,6 +75,32 @@ TRACES = {
         OPENED + " FIN_WAIT_1@3s CLOSING@7a TIME_WAIT@9p",
         "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5p FIN_WAIT_1@6s FIN_WAIT_2@9p TIME_WAIT@9a",
     ),
+    "a RST ahead of data that never passed, a challenge ACK, and the RST that answers it": (
+        "c SYN 100\ns SYN+ACK 300 101\nc RST 111\ns ACK 301 101\nc RST 101",
+        "SYN_SENT@1s ESTABLISHED@5A CLOSED@5s",
+        "LISTEN@2a SYN_RCVD@2s LISTEN@5p",
+    ),
+    "the same after the peer's FIN, which the first RST acknowledges": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\ns RST+ACK 311 102\nc ACK 102 301\ns RST 301",
+        OPENED + " FIN_WAIT_1@3s CLOSED@6p",
+        SERVING + " CLOSE_WAIT@6A CLOSED@6s",
+    ),
+    "the same, and the data comes late": (
+        OPEN + "c FIN+ACK 101 301\ns RST+ACK 311 102\nc ACK 102 301\ns ACK 301 101 10\nc ACK 102 311\n"
+        "s RST 301\ns RST 311",
+        OPENED + " FIN_WAIT_1@4s CLOSED@10p",
+        SERVING + " CLOSE_WAIT@10A CLOSED@10s",
+    ),
+    "a RST behind data that never passed does not fit what its receiver has had; silence may confirm it": (
+        OPEN + "c FIN+ACK 101 301\ns ACK 311 102\ns RST+ACK 311 102",
+        OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p",
+        SERVING + " CLOSE_WAIT@5A",
+    ),
+    "a copy of a FIN takes no ACK of it back that came with data its sender took in": (
+        OPEN + "c FIN+ACK 101 301\ns ACK 301 102 10\nc ACK 102 311\nc FIN+ACK 101 301\ns RST+ACK 311 102",
+        OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p CLOSED@8p",
+        SERVING + " CLOSE_WAIT@5a CLOSED@8s",
+    ),
 }
 
 
@@ -82,3 +110,25 @@ def test_reading(trace: str, client: str, server: str) -> None:
     (connection,) = played.tracker.table.all()
     assert played.words(connection.client()) == client
     assert played.words(connection.server()) == server
+
+
+CHALLENGED = OPEN + "s RST 311\nc ACK 101 301\n"
+
+
+@pytest.mark.parametrize(
+    ("trace", "strays", "cause"),
+    [
+        (CHALLENGED + "s RST 301", 0, "abort"),
+        (CHALLENGED + "s ACK 301 101 10\nc ACK 101 311", 1, ""),
+        (CHALLENGED, 1, ""),
+        (OPEN + "s ACK 311 101\ns RST 311", 0, "abort"),
+        (OPEN + "s ACK 311 101\ns RST 311\nc ACK 101 301\ns ACK 301 101 10\nc ACK 101 311", 1, ""),
+    ],
+    ids=["confirmed", "goes on", "no answer", "silence", "the data comes late"],
+)
+def test_a_rst_not_exact_counts_by_silence_or_by_the_answer_to_a_challenge_ack(
+    trace: str, strays: int, cause: str
+) -> None:
+    (connection,) = Trace().play(trace).end()
+    assert connection.stray_resets == strays
+    assert RESET_CAUSES[connection.reset_cause] == cause
