@@ -89,6 +89,8 @@ cdef class Machine:
     @cython.locals(flags=int)
     cdef object pick_up(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     cdef object unreachable(self, Connection connection, Endpoint endpoint, int64_t ts_ns, int64_t frame)
+    @cython.locals(ts_ns=int64_t, frame=int64_t)
+    cdef object resume(self, Endpoint refused, Endpoint endpoint)
     cdef object replace(self, Endpoint endpoint, int basis, int64_t ts_ns, int64_t frame)
     @cython.locals(clocks=Clocks, endpoint=Endpoint, connection=Connection, deadline_ns=int64_t)
     cdef Connection run_clocks(self, int64_t ts_ns)

@@ -185,7 +185,13 @@ class Machine:
             if sender.last != before:
                 ts_ns = segment.ts_ns
                 frame = segment.frame
-            self._get_reset(connection, receiver, sender, ts_ns, frame)
+            if connection.refused and sender.state == SYN_RCVD:
+                # What refuses a SYN has no number that fits a window: SYN_SENT alone believes it (3.10.7.3).
+                connection.refused = False
+                self._stray(connection, connection.reset_by, connection.reset_frame, connection.reset_ns)
+                self._forget_reset(connection)
+            else:
+                self._get_reset(connection, receiver, sender, ts_ns, frame)
         else:
             self._pass(connection, sender, receiver, segment)
 
@@ -388,7 +394,7 @@ class Machine:
                 connection.syn_frame = frame
             receiver.unanswered = 0
             sender.window_field = segment.window
-            if sender.last >= 0 and sender.state == CLOSED:
+            if again and sender.last >= 0 and sender.state == CLOSED:
                 # It had given up, or been refused, by our belief; it tries on.
                 if self.journal.basis(sender.last) == SENT or not self._was(sender, SYN_SENT):
                     # It had reset this attempt itself, or was past it: an old copy of its SYN.
@@ -774,6 +780,14 @@ class Machine:
     def unreachable(self, connection: Connection, endpoint: Endpoint, ts_ns: int, frame: int) -> None:
         """An ICMP error came for a SYN of this endpoint."""
         self.move(endpoint, GETS_UNREACHABLE, PRESUMED, ts_ns, frame)
+
+    def resume(self, refused: Endpoint, endpoint: Endpoint) -> None:
+        """The attempt of ``refused``, by our belief, is what ``endpoint`` of a newer connection goes on with."""
+        self.withdraw(refused)
+        ts_ns = self.journal.ts_ns(refused.last)
+        frame = self.journal.frame(refused.last)
+        self.withdraw(refused)
+        self.enter(endpoint, SYN_SENT, SENT, ts_ns, frame)
 
     def replace(self, endpoint: Endpoint, basis: int, ts_ns: int, frame: int) -> None:
         """The endpoint opened a new connection on this four-tuple."""

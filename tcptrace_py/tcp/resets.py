@@ -31,8 +31,8 @@ def verdict(sender: Endpoint, receiver: Endpoint, segment: Segment) -> int:
     The receiver's RCV.NXT is not visible. It lies between what it has acknowledged and what has
     passed toward it, up to the first hole in that, so a number in that range counts as exact.
     """
-    if receiver.state == SYN_SENT and not sender.has_isn:
-        # An answer to a SYN: believed if it acknowledges the SYN (3.10.7.3, first and second check).
+    if _answers_syn(sender, receiver):
+        # Believed if it acknowledges the SYN (3.10.7.3, first and second check).
         if not segment.flags & ACK:
             return RST_STRAY
         beyond = distance(segment.ack, receiver.isn)
@@ -59,12 +59,17 @@ def verdict(sender: Endpoint, receiver: Endpoint, segment: Segment) -> int:
     return RST_STRAY
 
 
+def _answers_syn(sender: Endpoint, receiver: Endpoint) -> bool:
+    """All that its sender can have had is a SYN: it has sent nothing itself, or a SYN of its own."""
+    return receiver.state == SYN_SENT and (sender.state == SYN_SENT or not sender.has_isn)
+
+
 def cause(connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment, probes: int) -> int:
     """Why a genuine RST was sent, by what its sender had done before, and by its form.
 
     ``probes``: unanswered retransmissions or keep-alive probes that make it a time-out.
     """
-    if receiver.state == SYN_SENT and not sender.has_isn:
+    if _answers_syn(sender, receiver):
         return REFUSED
     if sender.state == SYN_SENT:
         return HANDSHAKE_ABORT

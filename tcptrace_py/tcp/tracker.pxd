@@ -14,7 +14,7 @@ from tcptrace_py.tcp.wireshark cimport Stream
 from tcptrace_py.tcp.zeek cimport Zeek
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int ACKNOWLEDGED, CLOSED, ESTABLISHED, SENT, SYN_SENT, TIME_WAIT
+cdef int ACKNOWLEDGED, CLOSED, ESTABLISHED, PRESUMED, SENT, SYN_SENT, TIME_WAIT
 cdef int BY_FIRST_SPEAKER, BY_LISTENER, BY_PORT, BY_SYN, BY_SYN_ACK, LINGER_CLOCK
 cdef int ACK, FIN, RST, SYN
 cdef uint64_t _REMEMBERED
@@ -65,10 +65,12 @@ cdef class Tracker:
     cpdef list history(self, Endpoint endpoint)
     @cython.locals(connection=Connection, a=Endpoint, endpoint=Endpoint, from_a=bint)
     cpdef object unreachable(self, object error, Segment segment)
-    @cython.locals(flags=int, connection=Connection, sender=Endpoint, began=Connection)
+    @cython.locals(flags=int, connection=Connection, sender=Endpoint, receiver=Endpoint, began=Connection)
     cdef Connection _which(self, Connection newest, Segment segment, uint64_t flow_hash)
     @cython.locals(sender=Endpoint, receiver=Endpoint, over=bint, in_time_wait=bint, unanswered=bint, began=Connection, holder=Endpoint)
     cdef Connection _attempt(self, Connection connection, Segment segment, uint64_t flow_hash)
+    @cython.locals(older=Connection, refused=Endpoint)
+    cdef object _resume(self, Connection connection, Endpoint sender, Segment segment)
     cdef object _succeed(self, Connection connection, Connection began, Segment segment)
     cdef object _call_stale(self, Connection connection)
     @cython.locals(asked=Segment, began=Connection, asker=Endpoint, again=int64_t)

@@ -417,8 +417,7 @@ class Judge:
             return []  # a gap before it: a FIN in there cannot be told from a byte of data
         if has_hole(word, sender):
             return []  # nor can it later
-        acked = [e.label.seg.ack for e in word[:-1] if e.label.sender != sender and e.label.seg.flags & ACK]
-        if seg.flags & RST and not seg.flags & ACK and seg.seq < max(acked, default=0):
+        if seg.flags & RST and seg.seq < acknowledged_by(word, 1 - sender):
             return []  # its receiver drops it
         (state,) = states
         for connection in claims:
@@ -513,6 +512,14 @@ def has_hole(word: Sequence[Edge], end: int) -> bool:
             return True
         reach = max(reach, end_of(seg))
     return False
+
+
+def acknowledged_by(word: Sequence[Edge], end: int) -> int:
+    """The highest number that this end has acknowledged since it last began to open; 0 for none."""
+    reach = 0
+    for seg in (e.label.seg for e in word if e.label.sender == end):
+        reach = max(reach, seg.ack) if seg.flags & ACK else 0
+    return reach
 
 
 def _leads_to(state: str, later: str) -> bool:

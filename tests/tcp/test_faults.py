@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tcptrace_py.tcp.words import RESET_CAUSES
+from tcptrace_py.tcp.outcome import close_initiator, close_kind
+from tcptrace_py.tcp.words import CLOSE_KINDS, RESET_CAUSES
 
 from .wire_words import Trace
 
@@ -101,6 +102,16 @@ TRACES = {
         OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p CLOSED@8p",
         SERVING + " CLOSE_WAIT@5a CLOSED@8s",
     ),
+    "a refused attempt goes on, and who refused it opens as well": (
+        "c SYN 100\ns RST+ACK 0 101\nc SYN 100\ns SYN 300\nc SYN+ACK 100 301\ns SYN+ACK 300 101",
+        "SYN_SENT@1s SYN_RCVD@5s ESTABLISHED@6p",
+        "CLOSED@2s SYN_SENT@4s SYN_RCVD@6s",
+    ),
+    "the same, and the refusal had come: now the first refuses": (
+        "c SYN 100\ns RST+ACK 0 101\nc SYN 100\ns SYN 300\nc RST+ACK 0 301",
+        "SYN_SENT@1s CLOSED@5s",
+        "CLOSED@2s SYN_SENT@4s CLOSED@5p",
+    ),
 }
 
 
@@ -132,3 +143,30 @@ def test_a_rst_not_exact_counts_by_silence_or_by_the_answer_to_a_challenge_ack(
     (connection,) = Trace().play(trace).end()
     assert connection.stray_resets == strays
     assert RESET_CAUSES[connection.reset_cause] == cause
+
+
+def test_a_refusal_that_had_not_come_when_both_opened() -> None:
+    """The number of the SYN+ACK is that of the refused SYN, so its sender never was LISTENing."""
+    played = Trace().play("c SYN 100\ns RST+ACK 0 101\ns SYN 300\nc SYN+ACK 100 301\ns ACK 301 101")
+    refused, opened = sorted(played.tracker.table.all(), key=lambda connection: connection.id)
+    assert played.words(refused.client()) == ""
+    assert played.words(refused.server()) == "CLOSED@2s"
+    assert opened.simultaneous_open
+    assert played.words(opened.a) == "SYN_SENT@3s ESTABLISHED@5a"
+    assert played.words(opened.b) == "SYN_SENT@1s SYN_RCVD@4s ESTABLISHED@5p"
+
+
+def test_a_refusal_that_comes_to_syn_rcvd_is_dropped() -> None:
+    """What refuses a SYN has the number 0 (3.5.2): a copy of the peer's old SYN had come before it."""
+    played = Trace().play(
+        "s SYN 300\nc RST+ACK 0 301\nc SYN 100\ns RST+ACK 0 101\nc SYN+ACK 100 301\ns RST 301"
+    )
+    _, opened = sorted(played.tracker.table.all(), key=lambda connection: connection.id)
+    assert played.words(opened.a) == "SYN_SENT@3s SYN_RCVD@5s CLOSED@6p"
+    assert (opened.refused, opened.stray_resets) == (False, 1)
+
+
+def test_a_late_fin_of_both_closing_at_once_makes_it_a_simultaneous_close() -> None:
+    (connection,) = Trace().play(OPEN + "c FIN+ACK 101 301\ns ACK 302 102\n+1\ns FIN+ACK 301 102").end()
+    assert CLOSE_KINDS[close_kind(connection)] == "simultaneous"
+    assert close_initiator(connection) == 3
