@@ -18,7 +18,7 @@ cdef int SENDS_FIN, SENDS_RST, SENDS_SYN, SENDS_SYN_ACK
 cdef int FIN_CLOCK, FIN_WAIT_2_CLOCK, HANDSHAKE_ABORT, LINGER_CLOCK, NO_CLOCK, NO_RESET, REFUSED
 cdef int RST_EXACT, RST_IN_WINDOW, SYN_ACK_CLOCK, SYN_CLOCK, TIME_WAIT_CLOCK
 cdef int ACK, FIN, RST, SYN
-cdef int64_t _RST_GRACE_NS
+cdef int64_t _RST_GRACE_NS, _RTO_MIN_NS
 
 
 @cython.final
@@ -50,6 +50,7 @@ cdef class Machine:
     cdef object _pass(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     cdef bint _crosses_reset(self, Connection connection, Endpoint sender, Segment segment) except *
     cdef object _get_reset(self, Connection connection, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
+    cdef bint _sent_again(self, Endpoint receiver, Segment segment) except *
     cdef bint _opened_too_early(
         self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment
     ) except *

@@ -68,6 +68,8 @@ from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 
 # What its receiver sends within this time of a RST may have been under way already.
 _RST_GRACE_NS = 1_000_000_000
+# Linux waits so long at least before it sends a FIN again (RFC 6298 section 2.4 asks for a second).
+_RTO_MIN_NS = 200_000_000
 
 
 class Machine:
@@ -539,10 +541,9 @@ class Machine:
                 and sender.state == CLOSE_WAIT
                 and self.journal.basis(sender.last) == ASSUMED
                 and receiver.fin_acked_frame != frame
-                and (not acks_fin or receiver.fin_acked_at_once)
+                and (not acks_fin or self._sent_again(receiver, segment))
             ):
                 # What it had sent before it acknowledged the peer's FIN was its own: both closed at once.
-                # But an ACK that answers what came again was not the first: its FIN may have been that.
                 connection.simultaneous_close = True
                 self.withdraw(sender)
                 if (
@@ -552,8 +553,8 @@ class Machine:
                 ):
                     # Nor had it had what ended its handshake, which carried that FIN.
                     self.withdraw(sender)
-                self.move(sender, SENDS_FIN, SENT, ts_ns, frame)
-                self.move(sender, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
+                self.move(sender, SENDS_FIN, ASSUMED if acks_fin else SENT, ts_ns, frame)
+                self.move(sender, GETS_FIN, ASSUMED if acks_fin else ACKNOWLEDGED, ts_ns, frame)
             else:
                 if self._opened_too_early(connection, sender, receiver, segment):
                     self.withdraw(sender)
@@ -569,6 +570,14 @@ class Machine:
     def _took_ack_of_fin(self, sender: Endpoint) -> bool:
         """It has had the data that the ACK of its FIN came with."""
         return sender.has_fin_ack_nxt and distance(sender.rcv_nxt, sender.fin_ack_nxt) >= 0
+
+    def _sent_again(self, receiver: Endpoint, segment: Segment) -> bool:
+        """This late FIN was lost, it seems, when first sent, before what acknowledged the peer's FIN.
+
+        Where that answered what came again it was not the first to do so: the late FIN may have been.
+        And what comes sooner than anybody sends again has only been overtaken.
+        """
+        return receiver.fin_acked_at_once and segment.ts_ns - receiver.fin_acked_ns >= _RTO_MIN_NS
 
     def _opened_too_early(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
@@ -782,7 +791,7 @@ class Machine:
         self.move(endpoint, GETS_UNREACHABLE, PRESUMED, ts_ns, frame)
 
     def resume(self, refused: Endpoint, endpoint: Endpoint) -> None:
-        """The attempt of ``refused``, by our belief, is what ``endpoint`` of a newer connection goes on with."""
+        """It was not ``refused``: ``endpoint`` of a newer connection goes on with that attempt."""
         self.withdraw(refused)
         ts_ns = self.journal.ts_ns(refused.last)
         frame = self.journal.frame(refused.last)

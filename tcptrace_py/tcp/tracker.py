@@ -399,7 +399,7 @@ class Tracker:
         return connection
 
     def _resume(self, connection: Connection, sender: Endpoint, segment: Segment) -> None:
-        """A SYN+ACK with the number of a SYN that was refused: the refusal had not come, both open at once."""
+        """A SYN+ACK with the number of a refused SYN: the refusal had not come, and both open at once."""
         older = self.table.older(connection, segment)
         if older is None or not older.refused:
             return

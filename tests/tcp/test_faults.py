@@ -22,12 +22,17 @@ TRACES = {
     "the FIN was lost on its way here, and sent again with a newer acknowledgment: both closed at once": (
         OPEN + "c FIN+ACK 101 301\ns ACK 302 102\n+1\ns FIN+ACK 301 102",
         OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p",
-        SERVING + " FIN_WAIT_1@6s CLOSING@6a",
+        SERVING + " FIN_WAIT_1@6A CLOSING@6A",
+    ),
+    "it comes sooner than anybody sends again: overtaken by a later ACK, it closed second": (
+        OPEN + "c FIN+ACK 101 301\ns ACK 302 102\ns FIN+ACK 301 102\nc ACK 102 302",
+        OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p TIME_WAIT@7a",
+        SERVING + " CLOSE_WAIT@5A LAST_ACK@6s CLOSED@7p",
     ),
     "the same, and what would have ended its handshake carried that FIN": (
         "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\ns ACK 302 102\n+1\ns FIN+ACK 301 102",
         OPENED + " FIN_WAIT_1@3s FIN_WAIT_2@4p",
-        "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@5s CLOSING@5a",
+        "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@5A CLOSING@5A",
     ),
     "the client's first ACK lies beyond what never passed: that may have been its FIN": (
         "c SYN 100\ns SYN+ACK 300 101\n+1\ns SYN+ACK 300 101\nc ACK 102 301",
