@@ -123,14 +123,19 @@ TWO_FAULTS = [
 #: Judging these takes long, whichever engine runs.
 _LONG = ("two segments", "one segment each way, both", "simultaneous open", "half-open discovery")
 QUICK = [s for s in WITHOUT_FAULTS if not s.name.startswith(_LONG)]
-#: With one fault a RST, or the RST of a refused simultaneous open, can still be misread.
-_RESETS = ("simultaneous open", "abort", "the server aborts")
-#: What the tracker satisfies: every schedule without faults, and with one where nobody aborts.
-HELD = WITHOUT_FAULTS + [s for s in ONE_FAULT if not s.name.startswith(_RESETS)]
-#: Of these the two that take longest are left to ``python -m tests.model``.
-_LONGEST = ("one segment each way, one fault", "half-close, one fault")
-TESTED = [s for s in HELD if s.name not in _LONGEST]
 #: Schedules with faults in which it still claims too much or too little (``python -m tests.model``
-#: draws them). This one is quick to refute, so a test tells when it is mended.
-OPEN = [s for s in ONE_FAULT if s.name == "abort, one fault"]
+#: draws them); a test tells when it is mended.
+OPEN = [s for s in TWO_FAULTS if s.name == "two faults, simultaneous close, at the client"]
+#: What the tracker satisfies: every schedule without faults, with one, and most with two.
+HELD = WITHOUT_FAULTS + ONE_FAULT + [s for s in TWO_FAULTS if s not in OPEN]
+#: Of these the ones that take longest are left to ``python -m tests.model``.
+_LONGEST = (
+    "one segment each way, one fault",
+    "half-close, one fault",
+    "simultaneous open, one fault",
+    "two faults",
+    "two faults, the server closes first",
+    "two segments each way, two losses, at the client",
+)
+TESTED = [s for s in HELD if s.name not in _LONGEST]
 FULL = WITHOUT_FAULTS + ONE_FAULT + TWO_FAULTS
