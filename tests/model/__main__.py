@@ -1,43 +1,49 @@
-"""Every bound, with counts and the shortest counterexamples: ``python -m tests.model [part of a name]``."""
+"""Every bound, with counts and the shortest counterexamples: ``python -m tests.model [part of a name]``.
+
+``--known`` takes what was found as what is known, so that the tests fail only where it changes.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
 
-from .adapter import TrackerWatcher
-from .judge import Counterexample, Judge, ladder
+from .judge import Counterexample, ladder
+from .run import KNOWN, judging
 from .scenarios import FULL
 
 
-def main() -> int:
-    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+def main(arguments: list[str]) -> int:
+    record = "--known" in arguments
+    names = [each for each in arguments if each != "--known"]
+    scenarios = [each for each in FULL if not names or any(name in each.name for name in names)]
     found: list[Counterexample] = []
-    totals = [0, 0, 0]
-    started = time.monotonic()
-    for scenario in FULL:
-        if wanted not in scenario.name:
-            continue
-        began = time.monotonic()
-        judge = Judge(scenario, TrackerWatcher)
-        judge.run()
-        counts = [judge.words, judge.steps, len(judge.explorer.worlds)]
-        totals = [total + count for total, count in zip(totals, counts, strict=True)]
-        print(
-            f"{scenario.name:52} {counts[0]:7} observations {counts[1]:7} steps judged {counts[2]:6} worlds"
-            f" {len(judge.found):3} kinds of failure {judge.undecided:2} undecided"
-            f" {time.monotonic() - began:6.1f} s",
-            flush=True,
-        )
-        found += judge.found.values()
-    print(
-        f"{totals[0]} observations, {totals[1]} steps judged, {totals[2]} worlds,"
-        f" {time.monotonic() - started:.0f} s"
-    )
+    kinds: set[str] = set()
+    observations = steps = sides = 0
+    began = time.monotonic()
+    print(f"{'scenario':62} {'observations':>12} {'steps':>8} {'sides':>7} {'kinds of failure':>16} {'CPU s':>6}")
+    with judging(scenarios) as coming:
+        for scenario in scenarios:
+            result = coming[scenario.name].result()
+            print(
+                f"{scenario.name:62} {result.observations:12,} {result.steps:8,} {result.sides:7,}"
+                f" {len(result.found):16} {result.seconds:6.1f}",
+                flush=True,
+            )
+            observations += result.observations
+            steps += result.steps
+            sides += result.sides
+            found += result.found
+            kinds |= result.kinds()
+    took = f"{time.monotonic() - began:.0f} s"
+    print(f"{f'{len(scenarios)} scenarios, {took}':62} {observations:12,} {steps:8,} {sides:7,} {len(found):16}")
+    if record:
+        KNOWN.write_text("".join(f"{each}\n" for each in sorted(kinds)))
+        return 0
     for example in sorted(found, key=lambda each: (len(each.word), each.failure)):
         print("\n" + ladder(example))
     return 1 if found else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,6 @@
 """The bounds: which applications, how many faults, and where the observer stands.
 
-``QUICK`` runs with every engine; ``FULL`` needs the compiled one to be done in two minutes.
+``QUICK`` runs with every engine; ``FULL`` needs the compiled one to be done in two minutes on two cores.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ def scenario(name: str, client: str, server: str, **bounds: object) -> Scenario:
 
 
 #: An old SYN of the client's former connection record, not yet past the vantage point.
-_STALE_SYN = ((0, Seg(500, 0, SYN), "S", 500),)
-#: All links; toward the server; toward the client; after and before the vantage point, each way.
-_CUTS = ((0, 1, 2, 3), (0, 1), (2, 3), (1,), (3,), (0,), (2,))
+_STALE_SYN = (((Seg(500, 0, SYN), "S", 500),), ())
 _IN_ORDER = frozenset({"lose", "duplicate", "early"})
 _LOSS = frozenset({"lose"})
+#: On each side, once: before the vantage point, after it, or both.
+_CUTS = frozenset({"cut"})
 
 WITHOUT_FAULTS = [
     scenario("close in any order", "open shut", "listen shut"),
@@ -53,6 +53,10 @@ WITHOUT_FAULTS = [
     scenario("the client never closes", "open send", "listen send shut"),
     scenario("nobody closes", "open send", "listen send"),
     scenario("the server closes late", "open send shut", "listen ?eof wait5 shut"),
+    scenario("the server closes too late", "open send shut", "listen ?eof wait30 shut"),
+    scenario("the server aborts too late", "open send shut", "listen ?eof wait30 abort"),
+    scenario("the server works, then closes", "open shut", "listen ?eof wait8 send wait8 shut"),
+    scenario("the client closes too late", "open ?eof wait30 shut", "listen send shut"),
     scenario("the client closes late", "open ?eof wait5 send shut", "listen send shut"),
     scenario(
         "port reuse after 2MSL", "open ?up shut ?down open shut", "listen ?eof shut ?down listen ?eof shut"
@@ -76,17 +80,16 @@ ONE_FAULT = [
     scenario("abort, one fault", "open send abort", "listen ?eof shut", faults=1),
     scenario("the server aborts, one fault", "open ?up shut", "listen send abort+ack", faults=1),
     scenario("the server never closes, one fault", "open send shut", "listen", faults=1),
-    scenario("cut while opening", "open", "listen", faults=1, kinds=frozenset(), cuts=_CUTS),
+    scenario("cut while opening", "open", "listen", faults=2, kinds=_CUTS),
     scenario(
-        "cut while closing", "open ?up shut", "listen ?eof shut", faults=1, kinds=frozenset(), cuts=_CUTS
+        "cut while closing", "open ?up shut", "listen ?eof shut", faults=2, kinds=_CUTS
     ),
     scenario(
         "cut while closing both ways",
         "open ?up shut",
         "listen ?up shut",
-        faults=1,
-        kinds=frozenset(),
-        cuts=_CUTS,
+        faults=2,
+        kinds=_CUTS,
     ),
 ]
 
@@ -117,6 +120,30 @@ TWO_FAULTS = [
         vantage="client",
         faults=2,
         kinds=_LOSS,
+    ),
+    scenario("two faults, close in any order", "open shut", "listen shut", faults=2),
+    scenario("two faults, the server never closes", "open ?up shut", "listen", faults=2),
+    scenario("two faults, abort", "open send abort", "listen ?eof shut", faults=2),
+    scenario("two faults, the server aborts", "open ?up shut", "listen ?up abort+ack", faults=2),
+    scenario("two faults, simultaneous open", "open ?up shut", "open ?eof shut", faults=2, kinds=_IN_ORDER),
+    scenario("one segment, two faults", "open send shut", "listen ?eof shut", faults=2),
+    scenario(
+        "one segment each way, two faults, at the client",
+        "open send shut",
+        "listen ?eof send shut",
+        vantage="client",
+        faults=2,
+    ),
+    scenario("one segment each way, two losses", "open send shut", "listen send shut", faults=2, kinds=_LOSS),
+    scenario(
+        "two segments, two faults, at the server",
+        "open send send shut",
+        "listen ?eof shut",
+        vantage="server",
+        faults=2,
+    ),
+    scenario(
+        "two segments each way, one fault", "open send send shut", "listen ?eof send send shut", faults=1
     ),
 ]
 
