@@ -35,7 +35,7 @@ CLIENT, SERVER = 0, 1
 #: First initial sequence numbers; each later OPEN of the same endpoint adds 3000.
 ISN = (1000, 6000)
 
-#: An application that lets its socket wait in CLOSE-WAIT for longer has forgotten it.
+#: An application that lets its socket wait in CLOSE-WAIT for longer, unused, has forgotten it.
 PROMPT_S = 10
 
 #: A segment on its way to the vantage point, and its sender's path and ISS once it had sent it.
@@ -146,7 +146,7 @@ def _emit(side: Side, step: Step, **changes: Any) -> Side:
             changes["waits_since"] = side.now
     elif was == CLOSE_WAIT:
         changes["waits_since"] = NEVER
-        if side.now - side.waits_since > PROMPT_S:
+        if side.now - side.waits_since > PROMPT_S and not any(seg.length for seg in segs):
             changes["forgotten"] = True
     if segs:
         if side.out_cut:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from .explore import Edge, Node
+from .explore import Edge
 from .judge import FACTS, Claims, Failure, Judge, Watcher, claims_among, no_arrow
 from .network import BUSY, IDLE, Label, Move, Rules, Scenario, Side, at_rest, clocks, moves, reached
 
