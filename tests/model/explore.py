@@ -79,9 +79,13 @@ class Belief:
 
     @functools.cached_property
     def paths(self) -> dict[str, int]:
+        """The endpoint's paths by the second of the last observation, before its clock runs on."""
+        sides = [(self._explorer.sides[number], faults) for number, faults in self.sides.items()]
+        now = min(side.now for side, _ in sides)
         out: dict[str, int] = {}
-        for number, faults in self.sides.items():
-            _keep(out, self._explorer.sides[number].tcb.path, faults)
+        for side, faults in sides:
+            if side.now == now:
+                _keep(out, side.tcb.path, faults)
         return out
 
     @functools.cached_property
@@ -249,7 +253,7 @@ class SideExplorer:
         return not self._moves(side)[0]
 
     def schedule(self, word: Sequence[Label], wanted: Wanted) -> list[Step] | None:
-        """A shortest schedule with these observations that ends as ``wanted``, of those with the fewest faults."""
+        """A shortest schedule with these observations, of the fewest faults, that ends as ``wanted``."""
         came: dict[_At, tuple[_At, Step] | None] = {}
         levels: list[deque[tuple[_At, tuple[_At, Step] | None]]] = [deque() for _ in range(self.most + 1)]
         levels[0].append(((self._start, 0, None), None))

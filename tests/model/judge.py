@@ -505,12 +505,16 @@ def ladder(example: Counterexample) -> str:
     states = [path[-1] for path in bounds.past]
     sides = _schedules(example)
     for number in range(len(example.word) + 1):
-        steps = [(step.after.now, end, step) for end in (0, 1) for step in sides[end] if step.passed == number]
+        steps = [
+            (step.after.now, end, step) for end in (0, 1) for step in sides[end] if step.passed == number
+        ]
         for at_s, end, step in sorted(steps, key=lambda each: each[:2]):
             if step.move is None or step.move.passes is not None:
                 continue
             states[end] = step.after.tcb.state
-            lines.append(f"  {at_s:4d} s  {_truth(states)}      . {'CS'[end]}: {step.move.what} {step.move.item}")
+            lines.append(
+                f"  {at_s:4d} s  {_truth(states)}      . {'CS'[end]}: {step.move.what} {step.move.item}"
+            )
         if number == len(example.word):
             break
         label = example.word[number]

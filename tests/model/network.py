@@ -85,7 +85,12 @@ class Scenario(NamedTuple):
 
     def rules(self, end: int) -> Rules:
         instant = self.vantage == ("client", "server")[end]
-        return Rules(end, instant, self.kinds if self.faults or self.any_application else frozenset(), self.any_application)
+        return Rules(
+            end,
+            instant,
+            self.kinds if self.faults or self.any_application else frozenset(),
+            self.any_application,
+        )
 
     def start(self, end: int) -> Side:
         return Side(Tcb(self.past[end]), self.scripts[end], out=((), self.old[end]))

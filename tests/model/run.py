@@ -1,22 +1,16 @@
-"""Judges many scenarios at once, one process a core, and knows which counterexamples are known."""
+"""Judges many scenarios at once, one process a core."""
 
 from __future__ import annotations
 
 import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
+from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
 from .adapter import TrackerWatcher
 from .judge import Counterexample, Judge
 from .network import Scenario
-
-#: ``scenario | check | kind`` of every kind of counterexample that the tracker is known to have.
-#: It may only get shorter: ``python -m tests.model --known`` writes it anew.
-KNOWN = Path(__file__).with_name("known.txt")
 
 
 class Result(NamedTuple):
@@ -27,10 +21,7 @@ class Result(NamedTuple):
     sides: int
     #: One counterexample of each kind, the shortest first.
     found: list[Counterexample]
-    seconds: float
-
-    def kinds(self) -> set[str]:
-        return {f"{self.scenario.name} | {each.failure.check} | {each.failure.kind}" for each in self.found}
+    cpu_s: float
 
 
 def judged(scenario: Scenario) -> Result:
@@ -42,19 +33,7 @@ def judged(scenario: Scenario) -> Result:
     return Result(scenario, judge.words, judge.steps, sides, found, time.process_time() - began)
 
 
-@contextmanager
-def judging(scenarios: Sequence[Scenario]) -> Iterator[dict[str, Future[Result]]]:
-    """The results to come, by the scenarios' names."""
-    # The last are the longest: begun first, so that no core idles at the end.
+def judging(scenarios: Sequence[Scenario]) -> Iterator[Result]:
+    """The results, in the order of the scenarios."""
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
-        coming = {each.name: pool.submit(judged, each) for each in reversed(scenarios)}
-        yield coming
-        for each in coming.values():
-            each.cancel()
-
-
-def known_kinds(scenario: Scenario) -> set[str]:
-    if not KNOWN.exists():
-        return set()
-    lines = KNOWN.read_text().splitlines()
-    return {line for line in lines if line.startswith(scenario.name + " | ")}
+        yield from pool.map(judged, scenarios)

@@ -201,10 +201,11 @@ def ends_of(s: Scenario) -> set[tuple[str, str]]:
 
 
 def paths_of(s: Scenario) -> tuple[set[str], set[str]]:
+    explorer = Explorer(s)
     found: tuple[set[str], set[str]] = (set(), set())
-    for node in Explorer(s).nodes():
-        for end in (0, 1):
-            found[end].update(node.paths[end])
+    for node in explorer.nodes():
+        for paths, explored, belief in zip(found, explorer.sides, node.beliefs, strict=True):
+            paths.update(explored.sides[number].tcb.path for number in belief.sides)
     return found
 
 
