@@ -37,8 +37,8 @@ After every segment the tracker's claims are then judged:
     The same once the clock has run on past 2MSL and every other time-out.
 ``stuck``
     With that clock, of the findings: ``stuck-close-wait`` is reported of an endpoint if its application
-    never closes or lets it wait for longer than the threshold, and is not if it closed in time. So in
-    all schedules over with nothing unseen; whether a segment was lost after the vantage point is no excuse.
+    never closes or lets it wait, unused, for longer than the threshold, and is not if it closed in time. So
+    in all schedules over with nothing unseen; that a segment was lost after the vantage point is no excuse.
 ``keeps up``
     Soundness alone would allow a tracker that claims nothing. So: when a segment passes
     whose sender was in state *s* in every schedule with this observation, lossy ones included (and

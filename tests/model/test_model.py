@@ -53,8 +53,8 @@ def test_schedules_with_known_counterexamples(scenario: Scenario) -> None:
 
 #: ``wait4``: no sum of these is as long as an application may let its socket wait in CLOSE_WAIT.
 _CALLS = st.lists(st.sampled_from(["send", "send", "?eof", "wait4"]), min_size=1, max_size=8)
-_CLOSES = [("shut",), ("last",), ()]
-_ABORTS = [("close",), ("abort",), ("abort+ack",)]
+_CLOSES: list[tuple[str, ...]] = [("shut",), ("last",), ()]
+_ABORTS: list[tuple[str, ...]] = [("close",), ("abort",), ("abort+ack",)]
 _CHOICES = st.lists(st.integers(0, 40), max_size=300)
 _VANTAGES = st.sampled_from(["client", "middle", "server"])
 

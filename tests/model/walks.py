@@ -1,8 +1,10 @@
-"""Longer random schedules: too long to know all that look alike, so judged by their own truth.
+"""Single schedules, chosen by numbers: longer than those of :mod:`explore`, or with more faults.
 
-A fact must hold in every schedule in which nothing unseen happened, so it must hold in this
-one. Arrows must be arrows. At rest with nothing lost, the states must be this schedule's; where
-they are not, the beliefs of :mod:`explore` decide whether another truth looks the same.
+With few faults all that look like one are still known, and it is judged as those are. With any number,
+:func:`judge_walk` judges it by its own truth: a fact must hold in every schedule in which nothing
+unseen happened, so it must hold in this one; arrows must be arrows; at rest with nothing lost, the
+states must be this schedule's, and where they are not, the explorer decides whether another truth looks
+the same.
 """
 
 from __future__ import annotations
@@ -25,7 +27,6 @@ class Walk(NamedTuple):
     edges: tuple[Edge, ...]
     #: Both sides when that many segments had passed and nothing was left under way, where that was so.
     rests: dict[int, Sides]
-    end: Sides
     faults: int
 
 
@@ -70,7 +71,7 @@ def walk(scenario: Scenario, choices: Sequence[int]) -> Walk:
         faults += move.faults
         other = other._replace(now=move.after.now)
         sides = (move.after, other) if end == 0 else (other, move.after)
-    return Walk(tuple(labels), tuple(edges), rests, sides, faults)
+    return Walk(tuple(labels), tuple(edges), rests, faults)
 
 
 def judge_walk(scenario: Scenario, done: Walk, watcher: Callable[[], Watcher]) -> list[Failure]:
