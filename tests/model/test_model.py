@@ -93,7 +93,7 @@ def judged_as_any(scenario: Scenario, choices: list[int]) -> None:
     check_walk(scenario, done, judge.replay(word) if word else [])
 
 
-@_random(300)
+@_random(250)
 @given(_scripts("open", _CLOSES), _scripts("listen", _CLOSES), _VANTAGES, _CHOICES)
 def test_longer_schedules_with_one_fault(
     client: tuple[str, ...], server: tuple[str, ...], vantage: str, choices: list[int]
@@ -101,7 +101,7 @@ def test_longer_schedules_with_one_fault(
     judged_as_any(Scenario("random", (client, server), vantage=vantage, faults=1), choices)
 
 
-@_random(300)
+@_random(250)
 @given(_scripts("open ?up send", _CLOSES), _scripts("open ?up send", _CLOSES), _VANTAGES, _CHOICES)
 def test_longer_schedules_where_both_open(
     client: tuple[str, ...], server: tuple[str, ...], vantage: str, choices: list[int]
@@ -113,7 +113,7 @@ def test_longer_schedules_where_both_open(
     judged_as_any(scenario, choices)
 
 
-@_random(800)
+@_random(600)
 @given(
     _scripts("open ?up", _CLOSES + _ABORTS),
     _scripts("listen ?up", _CLOSES + _ABORTS),
