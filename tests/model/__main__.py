@@ -9,30 +9,29 @@ from .judge import Counterexample, ladder
 from .run import judging
 from .scenarios import FULL, HELD
 
-_ROW = "{:52} {:>12} {:>9} {:>8} {:>8} {:>6}"
+_ROW = "{:52} {:>12} {:>9} {:>16} {:>6}"
 
 
 def main(names: list[str]) -> int:
     scenarios = [each for each in FULL if not names or any(name in each.name for name in names)]
     found: list[Counterexample] = []
     refuted: list[str] = []
-    observations = steps = sides = 0
+    observations = steps = 0
     began = time.monotonic()
-    print(_ROW.format("scenario", "observations", "steps", "sides", "failures", "CPU s"))
-    for scenario, *counts, examples, cpu_s in judging(scenarios):
-        row = [scenario.name, *(f"{count:,}" for count in counts), len(examples), f"{cpu_s:.1f}"]
+    print(_ROW.format("scenario", "observations", "steps", "kinds of failure", "CPU s"))
+    for result in judging(scenarios):
+        name, examples = result.scenario.name, result.found
+        row = name, f"{result.observations:,}", f"{result.steps:,}", len(examples), f"{result.cpu_s:.1f}"
         print(_ROW.format(*row), flush=True)
-        observations, steps, sides = (
-            total + count for total, count in zip((observations, steps, sides), counts, strict=True)
-        )
+        observations += result.observations
+        steps += result.steps
         found += examples
-        refuted += [scenario.name] if examples else []
+        refuted += [name] if examples else []
     for example in sorted(found, key=lambda each: (len(each.word), each.failure)):
         print("\n" + ladder(example))
     print(
         f"\n{len(scenarios)} scenarios in {time.monotonic() - began:.0f} s: {observations:,} observations,"
-        f" {steps:,} steps judged, of {sides:,} different sides;"
-        f" {len(found)} kinds of failure in {len(refuted)} scenarios:"
+        f" {steps:,} steps judged; {len(found)} kinds of failure in {len(refuted)} scenarios:"
     )
     for name in refuted:
         print(f"  {name}")

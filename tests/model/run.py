@@ -17,8 +17,6 @@ class Result(NamedTuple):
     scenario: Scenario
     observations: int
     steps: int
-    #: Everything that either side can be, at any time.
-    sides: int
     #: One counterexample of each kind, the shortest first.
     found: list[Counterexample]
     cpu_s: float
@@ -29,8 +27,7 @@ def judged(scenario: Scenario) -> Result:
     judge = Judge(scenario, TrackerWatcher)
     judge.run()
     found = sorted(judge.found.values(), key=lambda each: (len(each.word), each.failure))
-    sides = sum(len(side.sides) for side in judge.explorer.sides)
-    return Result(scenario, judge.words, judge.steps, sides, found, time.process_time() - began)
+    return Result(scenario, judge.words, judge.steps, found, time.process_time() - began)
 
 
 def judging(scenarios: Sequence[Scenario]) -> Iterator[Result]:
