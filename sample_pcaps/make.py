@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scenarios import (  # noqa: F401  (each registers its scenarios when imported)
     closing,
+    disorder,
     imperfect,
     long_lived,
     opening,

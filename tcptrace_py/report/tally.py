@@ -126,7 +126,7 @@ class Tally:
 
         ``_THERE_STILL`` if it did not leave; ``_NEVER`` if it never was there.
         """
-        if closer.fin_acked_frame == 0:
+        if closer.fin_acked_frame == 0 or connection.simultaneous_close:
             return _NEVER
         since_ns = closer.fin_acked_ns
         if connection.reset_frame:

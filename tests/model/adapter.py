@@ -1,4 +1,4 @@
-"""The tracker at the model's vantage point: the only file here that knows the tracker.
+"""The tracker and the findings at the model's vantage point: the only file here that knows them.
 
 Model sequence numbers are small; each end's get an offset of their own, chosen so that they
 wrap around 2**32 in the middle of a connection.
@@ -6,10 +6,12 @@ wrap around 2**32 in the middle of a connection.
 
 from __future__ import annotations
 
+from tcptrace_py.findings import close_wait
+from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.state import BASIS_NAMES, CLOSE_WAIT, STATE_NAMES
+from tcptrace_py.tcp.state import BASIS_NAMES, STATE_NAMES
 from tcptrace_py.tcp.tracker import Tracker
 from tcptrace_py.wire.segment import ACK, Segment
 
@@ -22,6 +24,7 @@ _SECOND_NS = 1_000_000_000
 #: Between two segments of the same second.
 _STEP_NS = 1_000_000
 _ADDRESS = (0x0A000001, 0x0A000002)
+_NAME = ("10.0.0.1", "10.0.0.2")
 _PORT = (40000, 80)
 _WRAP = ((1 << 32) - 1005, (1 << 32) - 6005)
 _MASK = 0xFFFFFFFF
@@ -53,6 +56,7 @@ class TrackerWatcher:
 
     def __init__(self) -> None:
         self._tracker = Tracker(_SETTINGS)
+        self._stuck: set[str | None] = set()
         self._known: list[Connection] = []
 
     def feed(self, number: int, label: Label) -> None:
@@ -66,8 +70,17 @@ class TrackerWatcher:
         self._tracker.segment(segment)
 
     def advance(self, at_s: int) -> None:
+        """The capture goes on without a segment until then, and ends: findings are made as for a file."""
         self._tracker.tick((_EPOCH_S + at_s) * _SECOND_NS)
+        before = len(self._tracker.finished)
         self._tracker.end()
+        diagnosis = Diagnosis(_SETTINGS, self._tracker.history)
+        kinds: set[str] = set()
+        for number, connection in enumerate(self._tracker.finished):
+            kinds.update(diagnosis.look(connection, number >= before, self._tracker.last_ns))
+        if close_wait.KIND in kinds:
+            findings = diagnosis.findings(self._tracker.time_wait, self._tracker.last_ns)
+            self._stuck = {each.subject.address for each in findings if each.kind == close_wait.KIND}
 
     def _connections(self) -> list[Connection]:
         tracker = self._tracker
@@ -96,18 +109,5 @@ class TrackerWatcher:
         return tuple(out)
 
     def stuck_close_wait(self) -> tuple[bool, bool]:
-        """Which ends stayed in CLOSE_WAIT longer than the threshold, by the newest connection."""
-        connections = self._connections()
-        if not connections:
-            return False, False
-        client, server = self._ends(connections[-1])
-        return self._stuck(client), self._stuck(server)
-
-    def _stuck(self, endpoint: Endpoint) -> bool:
-        entered_ns = 0
-        for state, ts_ns, _frame, _basis in self._tracker.history(endpoint):
-            if entered_ns and ts_ns - entered_ns > _SETTINGS.close_wait_after_s * _SECOND_NS:
-                return True
-            entered_ns = ts_ns if state == CLOSE_WAIT else 0
-        last_ns = self._tracker.last_ns
-        return entered_ns > 0 and last_ns - entered_ns > _SETTINGS.close_wait_after_s * _SECOND_NS
+        """Of which ends the findings say ``stuck-close-wait``, with the thresholds that they always have."""
+        return _NAME[0] in self._stuck, _NAME[1] in self._stuck

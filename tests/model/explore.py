@@ -1,152 +1,409 @@
 """Every schedule of a scenario, as a passive observer tells them apart.
 
-The worlds of :mod:`network` are the states of a nondeterministic automaton whose visible steps
-are segments passing the vantage point. Determinizing it (the subset construction) gives, for
-each *observation* (the segments that passed, with their times), its *belief*: every world that
-some schedule with this observation can be in. All observations are enumerated, depth first, as
-paths through the determinized automaton; worlds and beliefs are computed once each.
+One side of the vantage point (:mod:`network`) is a nondeterministic automaton whose visible
+steps are segments passing the vantage point, its own or its peer's. Determinizing it (the
+subset construction) gives, for each *observation* (the segments that passed, with their times),
+its *belief*: everything that this side can be in some schedule with this observation, with the
+fewest faults that it takes. What has passed is all that the two sides know of each other, so
+the beliefs about a whole schedule are all pairs of the two whose faults together are within the
+bound. The pairs are never listed: sides, beliefs and the steps between them are computed once
+each, for all observations and for all scenarios that share them.
 """
 
 from __future__ import annotations
 
-import collections
-import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+import functools
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
-from .network import Label, Next, Scenario, World, at_rest, initial, successors
+from .endpoint import CLOSE_WAIT, NEVER
+from .network import (
+    IDLE,
+    Label,
+    Move,
+    Rules,
+    Scenario,
+    Side,
+    Witness,
+    at_rest,
+    clocks,
+    may_reach,
+    moves,
+    reached,
+)
 
 LONGEST_WORD = 80
-LONGEST_SEARCH = 100_000
+
+_Key = TypeVar("_Key")
+
+#: Of a side for which all is over: its state, was it stuck in CLOSE-WAIT, was anything lost on it.
+Over = tuple[str, bool, bool]
 
 
-class Witness(NamedTuple):
-    """The truth about the sender of one segment in some schedules."""
-
-    path: str
-    iss: int
-    unseen: bool
+#: The label, the witness of a segment, and what a side is then.
+Visible = tuple[Label, Witness, int]
 
 
-Wanted = Callable[[World, Witness | None], bool]
+def _keep(fewest: dict[_Key, int], key: _Key, faults: int) -> None:
+    if faults < fewest.get(key, NEVER):
+        fewest[key] = faults
 
 
-@dataclasses.dataclass(slots=True)
-class Edge:
+class Leaving(NamedTuple):
+    """A segment of this side passes the vantage point; the sides that can be left then."""
+
+    witnesses: dict[Witness, int]
+    after: dict[int, int]
+
+
+class Reaching(NamedTuple):
+    """A segment passes towards this side. Had anything happened unseen there by then?"""
+
+    unseen: dict[bool, int]
+    after: dict[int, int]
+
+
+class Belief:
+    """Everything that one side can be after some observations: its number -> the fewest faults.
+
+    So are the other dictionaries here: what can be -> the fewest faults that it takes.
+    """
+
+    def __init__(self, explorer: SideExplorer, sides: dict[int, int]) -> None:
+        self._explorer = explorer
+        self.sides = sides
+        self.least = min(sides.values())
+        self._left: dict[Label, Leaving] = {}
+        self._reached: dict[Label, Reaching | None] = {}
+
+    @functools.cached_property
+    def paths(self) -> dict[str, int]:
+        """The endpoint's paths by the second of the last observation, before its clock runs on."""
+        sides = [(self._explorer.sides[number], faults) for number, faults in self.sides.items()]
+        now = min(side.now for side, _ in sides)
+        out: dict[str, int] = {}
+        for side, faults in sides:
+            if side.now == now:
+                _keep(out, side.tcb.path, faults)
+        return out
+
+    @functools.cached_property
+    def rest(self) -> dict[tuple[int, str], int]:
+        """(second, state) at rest, with nothing lost or unseen."""
+        out: dict[tuple[int, str], int] = {}
+        for number, faults in self.sides.items():
+            side = self._explorer.sides[number]
+            if not side.unseen and not side.lost and at_rest(side, self._explorer.rules):
+                _keep(out, (side.now, side.tcb.state), faults)
+        return out
+
+    @functools.cached_property
+    def over(self) -> dict[Over, int]:
+        """Nothing is left to happen, and nothing has happened unseen."""
+        out: dict[Over, int] = {}
+        for number, faults in self.sides.items():
+            side = self._explorer.sides[number]
+            if not side.unseen and not self._explorer.silent[number] and not self._explorer.visible[number]:
+                stuck = side.forgotten or side.tcb.state == CLOSE_WAIT
+                _keep(out, (side.tcb.state, stuck, side.lost), faults)
+        return out
+
+    @functools.cached_property
+    def _leaving(self) -> dict[Label, list[tuple[Witness, int, int]]]:
+        found: dict[Label, list[tuple[Witness, int, int]]] = {}
+        for number, faults in self.sides.items():
+            for label, witness, after in self._explorer.visible[number]:
+                found.setdefault(label, []).append((witness, after, faults))
+        return found
+
+    def labels(self) -> list[Label]:
+        """What this side may let pass next."""
+        return sorted(self._leaving)
+
+    def leaving(self, label: Label) -> Leaving | None:
+        if label not in self._left:
+            if label not in self._leaving:
+                return None
+            witnesses: dict[Witness, int] = {}
+            targets: dict[int, int] = {}
+            for witness, after, faults in self._leaving[label]:
+                _keep(witnesses, witness, faults)
+                _keep(targets, after, faults)
+            self._left[label] = Leaving(witnesses, targets)
+        return self._left[label]
+
+    def reaching(self, label: Label) -> Reaching | None:
+        """None where this side would not have let that pass, or not then."""
+        if label not in self._reached:
+            unseen: dict[bool, int] = {}
+            targets: dict[int, int] = {}
+            for number, faults in self.sides.items():
+                after = self._explorer.reached(number, label)
+                if after is not None:
+                    _keep(unseen, self._explorer.sides[number].unseen, faults)
+                    _keep(targets, after, faults)
+            self._reached[label] = Reaching(unseen, targets) if targets else None
+        return self._reached[label]
+
+
+class Step(NamedTuple):
+    """One step of one side's schedule: the segments that had passed, the side, what happened.
+
+    Without a ``move``, a segment of the other side passed.
+    """
+
+    passed: int
+    before: Side
+    move: Move | None
+    after: Side
+
+
+#: ``wanted(side, witness)`` of the last side of a schedule, and of the last segment if this side sent it.
+Wanted = Callable[[Side, Witness | None], bool]
+#: A side, how many segments have passed, the witness of the last one of all.
+_At = tuple[Side, int, Witness | None]
+
+
+class SideExplorer:
+    """All that one side can do with up to ``most`` faults."""
+
+    def __init__(self, rules: Rules, start: Side, most: int) -> None:
+        self.rules = rules
+        self.most = most
+        self.sides: list[Side] = []
+        self.silent: list[list[tuple[int, int]] | None] = []
+        self.visible: list[list[Visible]] = []
+        self._free: list[int] = []
+        self._start = start
+        self._numbers: dict[Side, int] = {}
+        self._beliefs: dict[frozenset[tuple[int, int]], Belief] = {}
+        self.root = self.belief({self._number(start): 0}, most)
+
+    def _number(self, side: Side) -> int:
+        if self.rules.any_application:
+            # Explanations are not asked for these.
+            side = side._replace(unseen=False, lost=False, waits_since=NEVER, forgotten=False)
+        number = self._numbers.get(side)
+        if number is None:
+            number = self._numbers[side] = len(self.sides)
+            self.sides.append(side)
+            self.silent.append(None)
+            self.visible.append([])
+            self._free.append(0)
+        return number
+
+    def _moves(self, side: Side) -> tuple[list[Move], int]:
+        possible, free = moves(side, self.rules)
+        return (possible + clocks(side) if free == IDLE else possible), free
+
+    def _expand(self, number: int) -> list[tuple[int, int]]:
+        side = self.sides[number]
+        possible, self._free[number] = self._moves(side)
+        silent = []
+        for move in possible:
+            after = self._number(move.after)
+            if move.passes is None or move.witness is None:
+                silent.append((after, move.faults))
+            else:
+                label = Label(side.now, self.rules.end, move.passes)
+                self.visible[number].append((label, move.witness, after))
+        self.silent[number] = silent
+        return silent
+
+    def reached(self, number: int, label: Label) -> int | None:
+        side = self.sides[number]
+        return self._number(reached(side, label)) if may_reach(side, self._free[number], label.at_s) else None
+
+    def belief(self, start: dict[int, int], most: int) -> Belief:
+        """All that ``start`` can become while nothing passes, with up to ``most`` faults."""
+        fewest: dict[int, int] = {}
+        levels: list[list[int]] = [[] for _ in range(most + 1)]
+        for number, faults in start.items():
+            if faults <= most:
+                levels[faults].append(number)
+        for faults, todo in enumerate(levels):
+            while todo:
+                number = todo.pop()
+                if number in fewest:
+                    continue
+                fewest[number] = faults
+                silent = self.silent[number]
+                for after, more in self._expand(number) if silent is None else silent:
+                    if after not in fewest and faults + more <= most:
+                        levels[faults + more].append(after)
+        key = frozenset(fewest.items())
+        found = self._beliefs.get(key)
+        if found is None:
+            found = self._beliefs[key] = Belief(self, fewest)
+        return found
+
+    def after(self, word: Sequence[Label]) -> Belief | None:
+        """What this side can be after these observations, whatever the other side is."""
+        belief: Belief | None = self.root
+        for label in word:
+            assert belief is not None
+            passing = belief.leaving(label) if label.sender == self.rules.end else belief.reaching(label)
+            if passing is None or min(passing.after.values()) > self.most:
+                return None
+            belief = self.belief(passing.after, self.most)
+        return belief
+
+    def is_over(self, side: Side) -> bool:
+        return not self._moves(side)[0]
+
+    def schedule(self, word: Sequence[Label], wanted: Wanted) -> list[Step] | None:
+        """A shortest schedule with these observations, of the fewest faults, that ends as ``wanted``."""
+        came: dict[_At, tuple[_At, Step] | None] = {}
+        levels: list[deque[tuple[_At, tuple[_At, Step] | None]]] = [deque() for _ in range(self.most + 1)]
+        levels[0].append(((self._start, 0, None), None))
+        for faults, queue in enumerate(levels):
+            while queue:
+                at, origin = queue.popleft()
+                if at in came:
+                    continue
+                came[at] = origin
+                side, done, witness = at
+                if done == len(word) and wanted(side, witness):
+                    return _steps(came, at)
+                possible, free = self._moves(side)
+                label = word[done] if done < len(word) else None
+                last = done + 1 == len(word)
+                if label is not None and label.sender != self.rules.end and may_reach(side, free, label.at_s):
+                    after = reached(side, label)
+                    queue.append(((after, done + 1, None), (at, Step(done, side, None, after))))
+                for move in possible:
+                    if faults + move.faults > self.most:
+                        continue
+                    step = Step(done, side, move, move.after)
+                    if move.passes is None:
+                        levels[faults + move.faults].append(((move.after, done, witness), (at, step)))
+                    elif label == Label(side.now, self.rules.end, move.passes):
+                        seen = move.witness if last else None
+                        queue.append(((move.after, done + 1, seen), (at, step)))
+        return None
+
+
+def _steps(came: dict[_At, tuple[_At, Step] | None], at: _At) -> list[Step]:
+    steps = []
+    origin = came[at]
+    while origin is not None:
+        before, step = origin
+        steps.append(step)
+        origin = came[before]
+    return steps[::-1]
+
+
+@functools.lru_cache(maxsize=64)
+def side_explorer(rules: Rules, start: Side, most: int) -> SideExplorer:
+    return SideExplorer(rules, start, most)
+
+
+class Edge(NamedTuple):
     """One observation more: what passed, the truth about its sender, and what may be then."""
 
     label: Label
     witnesses: frozenset[Witness]
-    targets: frozenset[int]
-    node: Node | None = None
+    node: Node
 
 
-@dataclasses.dataclass(slots=True, eq=False)
 class Node:
-    """A belief: every world that can be the case after one or more observations."""
+    """Both sides' beliefs: all that can be the case after some observations."""
 
-    worlds: frozenset[int]
-    edges: list[Edge]
-    paths: tuple[frozenset[str], frozenset[str]]
-    #: (second, client, server) at rest with nothing lost or unseen.
-    rest: frozenset[tuple[int, str, str]]
-    #: (client, server) when nothing is left to happen, with nothing lost or unseen.
-    end: frozenset[tuple[str, str]]
-    seen: dict
+    def __init__(self, explorer: Explorer, beliefs: tuple[Belief, Belief]) -> None:
+        self._explorer = explorer
+        self._after: dict[Label, Edge | None] = {}
+        self.beliefs = beliefs
+        #: What a judge has found right here before.
+        self.seen: set[object] = set()
 
+    @functools.cached_property
+    def paths(self) -> tuple[frozenset[str], frozenset[str]]:
+        client, server = self.beliefs
+        return frozenset(client.paths), frozenset(server.paths)
 
-class Undecided(Exception):
-    """The search for an explanation was too long."""
+    @functools.cached_property
+    def rest(self) -> frozenset[tuple[int, str, str]]:
+        """(second, client, server) at rest with nothing lost or unseen."""
+        client, server = self.beliefs
+        return frozenset(
+            (at_s, state, other)
+            for (at_s, state), faults in client.rest.items()
+            for (other_at_s, other), more in server.rest.items()
+            if at_s == other_at_s and faults + more <= self._explorer.most
+        )
+
+    @functools.cached_property
+    def over(self) -> frozenset[tuple[Over, Over]]:
+        """Both ends when nothing is left to happen, with nothing unseen."""
+        client, server = self.beliefs
+        return frozenset(
+            (one, other)
+            for one, faults in client.over.items()
+            for other, more in server.over.items()
+            if faults + more <= self._explorer.most
+        )
+
+    @functools.cached_property
+    def edges(self) -> list[Edge]:
+        labels = sorted(self.beliefs[0].labels() + self.beliefs[1].labels())
+        return [edge for edge in map(self.after, labels) if edge is not None]
+
+    def after(self, label: Label) -> Edge | None:
+        """This observation more; None where it cannot be."""
+        if label not in self._after:
+            self._after[label] = self._follow(label)
+        return self._after[label]
+
+    def _follow(self, label: Label) -> Edge | None:
+        leaving = self.beliefs[label.sender].leaving(label)
+        reaching = self.beliefs[1 - label.sender].reaching(label)
+        most = self._explorer.most
+        if leaving is None or reaching is None:
+            return None
+        sent_least, got_least = min(leaving.after.values()), min(reaching.after.values())
+        if sent_least + got_least > most:
+            return None
+        witnesses = frozenset(
+            witness._replace(unseen=witness.unseen or unseen)
+            for witness, faults in leaving.witnesses.items()
+            for unseen, more in reaching.unseen.items()
+            if faults + more <= most
+        )
+        sent, got = (self._explorer.sides[end] for end in (label.sender, 1 - label.sender))
+        after = sent.belief(leaving.after, most - got_least), got.belief(reaching.after, most - sent_least)
+        return Edge(label, witnesses, self._explorer.node(after if label.sender == 0 else after[::-1]))
 
 
 class Explorer:
-    """All of one scenario: worlds, beliefs, observations."""
+    """All of one scenario: sides, beliefs, observations."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self._ids: dict[World, int] = {}
-        self.worlds: list[World] = []
-        self._silent: list[tuple[int, ...] | None] = []
-        self._visible: list[tuple[tuple[Label, Witness, int], ...]] = []
-        self._nodes: dict[frozenset[int], Node] = {}
-        self.root = self._node(frozenset([self._id(initial(scenario))]))
+        self.most = scenario.faults
+        self.sides = tuple(
+            side_explorer(scenario.rules(end), scenario.start(end), scenario.faults) for end in (0, 1)
+        )
+        self._nodes: dict[tuple[Belief, Belief], Node] = {}
+        self.root = self.node((self.sides[0].root, self.sides[1].root))
 
-    def _id(self, world: World) -> int:
-        number = self._ids.get(world)
-        if number is None:
-            number = self._ids[world] = len(self.worlds)
-            self.worlds.append(world)
-            self._silent.append(None)
-            self._visible.append(())
-        return number
-
-    def _expand(self, number: int) -> tuple[int, ...]:
-        world = self.worlds[number]
-        silent, visible = [], []
-        for _what, seen, after in successors(world, self.scenario):
-            if seen is None:
-                silent.append(self._id(after))
-            else:
-                witness = Witness(seen.path, seen.iss, world.unseen)
-                visible.append((seen.label, witness, self._id(after)))
-        done = self._silent[number] = tuple(silent)
-        self._visible[number] = tuple(visible)
-        return done
-
-    def _node(self, start: frozenset[int]) -> Node:
-        """The belief of all worlds that ``start`` can silently become."""
-        found = set(start)
-        todo = list(start)
-        while todo:
-            number = todo.pop()
-            silent = self._silent[number]
-            for after in self._expand(number) if silent is None else silent:
-                if after not in found:
-                    found.add(after)
-                    todo.append(after)
-        belief = frozenset(found)
-        node = self._nodes.get(belief)
+    def node(self, beliefs: tuple[Belief, ...]) -> Node:
+        client, server = beliefs
+        node = self._nodes.get((client, server))
         if node is None:
-            node = self._nodes[belief] = self._describe(belief)
+            node = self._nodes[client, server] = Node(self, (client, server))
         return node
 
-    def _describe(self, belief: frozenset[int]) -> Node:
-        paths: tuple[set[str], set[str]] = set(), set()
-        rest: set[tuple[int, str, str]] = set()
-        end: set[tuple[str, str]] = set()
-        grouped: dict[Label, tuple[set[Witness], set[int]]] = {}
-        for number in belief:
-            w = self.worlds[number]
-            paths[0].add(w.ends[0].path)
-            paths[1].add(w.ends[1].path)
-            for label, witness, after in self._visible[number]:
-                witnesses, targets = grouped.setdefault(label, (set(), set()))
-                witnesses.add(witness)
-                targets.add(after)
-            if not w.unseen and not w.lost:
-                states = w.ends[0].state, w.ends[1].state
-                if not self._silent[number] and not self._visible[number]:
-                    end.add(states)
-                if at_rest(w):
-                    rest.add((w.now, *states))
-        edges = [
-            Edge(label, frozenset(witnesses), frozenset(targets))
-            for label, (witnesses, targets) in sorted(grouped.items())
-        ]
-        return Node(
-            belief, edges, (frozenset(paths[0]), frozenset(paths[1])), frozenset(rest), frozenset(end), {}
-        )
-
-    def follow(self, edge: Edge) -> Node:
-        if edge.node is None:
-            edge.node = self._node(edge.targets)
-        return edge.node
-
-    def all_nodes(self) -> Iterable[Node]:
-        return self._nodes.values()
-
-    def next_of(self, world: World) -> list[Next]:
-        return successors(world, self.scenario)
+    def nodes(self) -> list[Node]:
+        """Every node of every observation."""
+        found = {self.root: None}
+        todo = [self.root]
+        while todo:
+            for edge in todo.pop().edges:
+                if edge.node not in found:
+                    found[edge.node] = None
+                    todo.append(edge.node)
+        return list(found)
 
     def words(self) -> Iterator[tuple[Edge, ...]]:
         """Every longest observation, as the edges that it takes, depth first."""
@@ -160,9 +417,8 @@ class Explorer:
                     path.pop()
                 continue
             path.append(edge)
-            node = self.follow(edge)
-            if node.edges and len(path) < LONGEST_WORD:
-                stack.append(iter(node.edges))
+            if edge.node.edges and len(path) < LONGEST_WORD:
+                stack.append(iter(edge.node.edges))
             else:
                 yield tuple(path)
                 path.pop()
@@ -173,107 +429,22 @@ class Explorer:
         stack = [self.root]
         while stack:
             node = stack[-1]
-            after = [self.follow(edge) for edge in node.edges]
-            missing = [n for n in after if n not in counts]
+            missing = [edge.node for edge in node.edges if edge.node not in counts]
             if missing:
                 stack += missing
             else:
-                counts[node] = sum(counts[n] for n in after) if after else 1
+                counts[node] = sum(counts[edge.node] for edge in node.edges) or 1
                 stack.pop()
         return counts[self.root]
 
-    def explains(
-        self, word: Sequence[Label], keep: Callable[[World], bool], wanted: Callable[[World, Witness], bool]
-    ) -> bool:
-        """Is there a schedule with these observations, all its worlds such as ``keep`` allows, whose
-        last observation leads to what is ``wanted``? Tries those with the fewest faults first."""
-        none = Witness("", 0, False)
-        # What each sender has still to show, after each number of observations.
-        ahead = [
-            tuple(tuple(x.seg for x in word[done:] if x.sender == sender) for sender in (0, 1))
-            for done in range(len(word) + 1)
-        ]
-
-        def hopeless(world: World, done: int) -> bool:
-            """With no fault left, each link to the vantage point must hold just what passes next."""
-            if world.faults < self.scenario.faults:
-                return False
-            for sender, link in ((0, 0), (1, 2)):
-                queue, limbo = world.links[link]
-                if queue and not limbo and link not in world.cut:
-                    for item, seg in zip(queue, ahead[done][sender]):  # noqa: B905
-                        if item[0] != seg:
-                            return True
-            return False
-
-        stack = [(self._id(initial(self.scenario)), 0, none)]
-        met = set(stack)
-        while stack:
-            number, done, witness = stack.pop()
-            if done == len(word) and wanted(self.worlds[number], witness):
-                return True
-            silent = self._silent[number]
-            if silent is None:
-                silent = self._expand(number)
-            until = word[min(done, len(word) - 1)].at_s
-            # The last successors are the faults: they go to the bottom of the stack.
-            nexts = [(after, done, witness) for after in reversed(silent)]
-            if done < len(word):
-                nexts += [
-                    (after, done + 1, seen if done + 1 == len(word) else none)
-                    for label, seen, after in self._visible[number]
-                    if label == word[done]
-                ]
-            for state in nexts:
-                if state in met:
-                    continue
-                met.add(state)
-                world = self.worlds[state[0]]
-                if world.now <= until and not hopeless(world, state[1]) and keep(world):
-                    stack.append(state)
-            if len(met) > LONGEST_SEARCH:
-                raise Undecided
-        return False
-
-    def belief(self, word: Sequence[Label]) -> list[Edge] | None:
+    def word(self, labels: Sequence[Label]) -> tuple[Edge, ...] | None:
         """The edges that these observations take here, or None where they cannot be."""
         edges: list[Edge] = []
         node = self.root
-        for label in word:
-            edge = next((e for e in node.edges if e.label == label), None)
+        for label in labels:
+            edge = node.after(label)
             if edge is None:
                 return None
             edges.append(edge)
-            node = self.follow(edge)
-        return edges
-
-    def schedule(self, word: Sequence[Label], wanted: Wanted) -> list[Next]:
-        """A shortest schedule with these observations such that ``wanted`` holds of its last world.
-
-        ``wanted(world, witness)``: the witness is the one of the last segment.
-        """
-        first = (self._id(initial(self.scenario)), 0, None)
-        came: dict[tuple, tuple] = {first: ()}
-        queue = collections.deque([first])
-        while queue:
-            key = queue.popleft()
-            number, done, witness = key
-            world = self.worlds[number]
-            if done == len(word) and wanted(world, witness):
-                steps = []
-                while came[key]:
-                    key, what, seen = came[key]
-                    steps.append((what, seen, self.worlds[key[0]]))
-                worlds = [w for _, _, w in reversed(steps)][1:] + [world]
-                return [(what, seen, w) for (what, seen, _), w in zip(reversed(steps), worlds, strict=True)]
-            for what, seen, after in successors(world, self.scenario):
-                if seen is None:
-                    nxt = (self._id(after), done, witness)
-                elif done < len(word) and seen.label == word[done]:
-                    nxt = (self._id(after), done + 1, Witness(seen.path, seen.iss, world.unseen))
-                else:
-                    continue
-                if nxt not in came:
-                    came[nxt] = (key, what, seen)
-                    queue.append(nxt)
-        return []
+            node = edge.node
+        return tuple(edges)

@@ -37,8 +37,9 @@ After every segment the tracker's claims are then judged:
 ``end``
     The same once the clock has run on past 2MSL and every other time-out.
 ``stuck``
-    With that clock: an endpoint is reported as stuck in CLOSE-WAIT if its application never closes,
-    and is not if it closed (again over all schedules at rest with nothing lost or unseen).
+    With that clock, of the findings: ``stuck-close-wait`` is reported of an endpoint if its application
+    never closes or lets it wait, unused, for longer than the threshold, and is not if it closed in time. So
+    in all schedules over with nothing unseen; that a segment was lost after the vantage point is no excuse.
 ``keeps up``
     Soundness alone would allow a tracker that claims nothing. So: when a segment passes
     whose sender was in state *s* in every schedule with this observation, lossy ones included (and
@@ -49,9 +50,6 @@ After every segment the tracker's claims are then judged:
 
 The arrows of section 3.3.2 are checked on their own as well, for histories with ``assumed`` entries.
 
-A claim that no schedule of the scenario bears out is searched an explanation for in the wider bounds;
-where that search is given up, the claim passes and is counted as undecided.
-
 Each observation is replayed through a fresh tracker, since a compiled one cannot be copied; checks on
 a beginning shared with the observation before are not repeated. Of each kind of failure the
 shortest observation is kept, and drawn with a shortest schedule that gives it.
@@ -59,12 +57,12 @@ shortest observation is kept, and drawn with a shortest schedule that gives it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from .endpoint import ACK, FIN, NAMES, RST, SYN, Seg
-from .explore import Edge, Explorer, Undecided, Witness
-from .network import Label, Scenario, World, at_rest
+from .explore import Belief, Edge, Explorer, Step, side_explorer
+from .network import Label, Scenario, Side, Witness, at_rest
 
 #: Seconds after which every clock of the tracker has run out.
 LONG_AFTER_S = 1000
@@ -77,6 +75,7 @@ ARROWS = {
 }  # fmt: skip
 
 ALL_FAULTS = frozenset({"lose", "duplicate", "delay", "early"})
+CUTS = frozenset({"cut", "heal"})
 FACTS = ("sent", "acknowledged")
 
 
@@ -179,14 +178,6 @@ def no_arrow(history: Sequence[Entry]) -> list[Failure]:
     return []
 
 
-def compatible(path: str, states: str) -> bool:
-    """Can a path that begins so still become one that :func:`possible` wants? Errs on the side of yes."""
-    if "|" in path or path in ("C", "L") or states[:1] == "C":
-        return True
-    states = states.removesuffix("C").removesuffix("L")
-    return path.startswith(states) or states.startswith(path.rstrip("C"))
-
-
 class Judge:
     """All observations of one scenario put to a tracker; remembers what it has judged before."""
 
@@ -195,22 +186,16 @@ class Judge:
         # Explanations may use more faults than the schedules explored, and applications that
         # do not wait for what these wait for: an observer knows neither bound.
         scripts = tuple(tuple(call for call in script if call[0] != "?") for script in scenario.scripts)
-        free = scenario._replace(
-            scripts=scripts,
+        self._free = scenario._replace(
+            scripts=(scripts[0], scripts[1]),
             vantage="middle",
-            faulty=(0, 1, 2, 3),
-            kinds=ALL_FAULTS,
-            heals=True,
+            kinds=ALL_FAULTS | (CUTS if scenario.kinds & CUTS else frozenset()),
             any_application=True,
         )
-        self._wider = Explorer(free._replace(faults=scenario.faults + 2))
-        self._wide = Explorer(free._replace(faults=scenario.faults + 1))
         self._watcher = watcher
         self.words = 0
         self.steps = 0
         self.segments = 0
-        #: Claims that may be false, where the search for an explanation was given up.
-        self.undecided = 0
         self.found: dict[tuple[str, str], Counterexample] = {}
 
     def run(self, enough: int | None = None) -> None:
@@ -239,15 +224,21 @@ class Judge:
             if number >= shared:
                 self.steps += 1
                 failures += self._after_segment(word[: number + 1], last, claims)
-                node = self.explorer.follow(edge)
-                if node.end and number + 1 < len(word) and ("end", claims_key(claims)) not in node.seen:
-                    node.seen["end", claims_key(claims)] = None
-                    failures += self._ending(word[: number + 1])
+                key = ("over", claims_key(claims))
+                if number + 1 < len(word) and edge.node.over and key not in edge.node.seen:
+                    edge.node.seen.add(key)
+                    failures += self._ending(word[: number + 1], self._fed(word[: number + 1]))
             last = claims
         self.segments += len(word)
-        if self.explorer.follow(word[-1]).end:
-            failures += self._ending(word)
+        if word[-1].node.over:
+            failures += self._ending(word, watcher)
         return failures
+
+    def _fed(self, word: Sequence[Edge]) -> Watcher:
+        watcher = self._watcher()
+        for number, edge in enumerate(word):
+            watcher.feed(number, edge.label)
+        return watcher
 
     def _fails(self, word: tuple[Edge, ...], failure: Failure) -> Failure:
         known = self.found.get((failure.check, failure.kind))
@@ -268,34 +259,28 @@ class Judge:
         out.append(watcher.claims())
         return tuple(out)
 
-    def _explained(
-        self,
-        check: str,
-        kind: str,
-        word: tuple[Edge, ...],
-        explorer: Explorer,
-        keep: Callable[[World], bool],
-        wanted: Callable[[World, Witness], bool],
-    ) -> bool:
-        """Has a claim that no schedule here bears out an explanation with more faults?
-
-        The search is slow: it is not made again where a shorter word has had no explanation.
-        """
+    def _known(self, check: str, kind: str, word: tuple[Edge, ...]) -> bool:
+        """Another such failure would say nothing new: no need to look for an explanation."""
         known = self.found.get((check, kind))
-        if known is not None and len(known.word) <= len(word):
-            return False
-        try:
-            return explorer.explains([edge.label for edge in word], keep, wanted)
-        except Undecided:
-            self.undecided += 1
-            return True
+        return known is not None and len(known.word) <= len(word)
+
+    def _explanations(self, word: tuple[Edge, ...], end: int, more: int) -> Iterator[Belief]:
+        """What one side may be after these segments if up to ``more`` faults more than in the scenario's
+        schedules happen on it, and its application does as it likes: with few faults first."""
+        labels = [edge.label for edge in word]
+        beliefs = word[-1].node.beliefs if word else self.explorer.root.beliefs
+        most = self.explorer.scenario.faults + more - beliefs[1 - end].least
+        for faults in range(most + 1):
+            belief = side_explorer(self._free.rules(end), self._free.start(end), faults).after(labels)
+            if belief is not None:
+                yield belief
 
     # --- after every segment ---------------------------------------------------------------
 
     def _after_segment(
         self, word: tuple[Edge, ...], last: tuple[Claims, ...], claims: tuple[Claims, ...]
     ) -> list[Failure]:
-        node = self.explorer.follow(word[-1])
+        node = word[-1].node
         frame = len(word)
         key = (word[-1].label, claims_key(claims), frame - 1 if claims == last else None)
         if key in node.seen:
@@ -320,7 +305,7 @@ class Judge:
                 failures += self._history(word, end, connection[end])
         failures += self.rest(word, claims) + self._keeps_up(word, claims)
         if not old_news and not failures:
-            node.seen[key] = None
+            node.seen.add(key)
         return [self._fails(word, failure) for failure in failures]
 
     def fact(self, word: tuple[Edge, ...], history: Sequence[Entry], index: int) -> list[Failure]:
@@ -368,35 +353,30 @@ class Judge:
         if wrong:
             return wrong
         as_listener = only_answered(word, end)
-        node = self.explorer.follow(word[-1])
+        node = word[-1].node
         if any(possible(path, history, as_listener) for path in node.paths[end]):
             return []
-        guessed = any(entry.basis == "assumed" for entry in history)
         if has_hole(word, end):
-            if guessed:
+            if any(entry.basis == "assumed" for entry in history):
                 return []
             if not any(e.label.sender == end and e.label.seg.flags & FIN for e in word):
                 cut_short = {path.replace("1C", "C").replace("AC", "C") for path in node.paths[end]}
                 if any(possible(path, history, as_listener) for path in cut_short):
                     return []
-        if self._explained(
-            "possible",
-            f"{end}{states}",
-            word,
-            self._wider,
-            lambda world: guessed or as_listener or compatible(world.ends[end].path, states),
-            lambda world, _witness: possible(world.ends[end].path, history, as_listener),
-        ):
+        kind = f"{end}{states}"
+        if self._known("possible", kind, word):
             return []
+        for belief in self._explanations(word, end, more=2):
+            if any(possible(path, history, as_listener) for path in belief.paths):
+                return []
         truth = ", ".join(sorted(node.paths[end]))
         who = "client server".split()[end]
         text = f"no schedule has the {who}'s history {_show(history)}; true ones: {truth}"
-        return [Failure("possible", text, f"{end}{states}")]
+        return [Failure("possible", text, kind)]
 
     def rest(self, word: tuple[Edge, ...], claims: tuple[Claims, ...]) -> list[Failure]:
-        node = self.explorer.follow(word[-1])
         now = word[-1].label.at_s
-        truths = {(client, server) for at, client, server in node.rest if at == now}
+        truths = {(client, server) for at, client, server in word[-1].node.rest if at == now}
         if not truths or claims_among(claims, truths):
             return []
         text = f"at rest, nothing lost: the tracker has {_pair(claims)}, the truth is {_pairs(truths)}"
@@ -428,37 +408,34 @@ class Judge:
                 return []
         shown = _show(claims[-1][sender]) if claims else "(nothing)"
         history = _states(claims[-1][sender]) if claims else ""
-        if self._explained(
-            "keeps up",
-            f"{history}/{state}",
-            word,
-            self._wide,
-            lambda _world: True,
-            lambda _world, witness: witness.path[-1] != state,
-        ):
+        kind = f"{history}/{state}"
+        if self._known("keeps up", kind, word):
             return []
+        for belief in self._explanations(word[:-1], sender, more=1):
+            leaving = belief.leaving(edge.label)
+            if leaving and any(witness.path[-1] != state for witness in leaving.witnesses):
+                return []
         text = f"frame {len(word)}: its sender was in {NAMES[state]} without doubt; the tracker has {shown}"
-        return [Failure("keeps up", text, f"{history}/{state}")]
+        return [Failure("keeps up", text, kind)]
 
     # --- when nothing more will happen -------------------------------------------------------
 
-    def _ending(self, word: tuple[Edge, ...]) -> list[Failure]:
-        watcher = self._watcher()
-        for number, edge in enumerate(word):
-            watcher.feed(number, edge.label)
+    def _ending(self, word: tuple[Edge, ...], watcher: Watcher) -> list[Failure]:
         watcher.advance(word[-1].label.at_s + LONG_AFTER_S)
         claims = watcher.claims()
-        truths = set(self.explorer.follow(word[-1]).end)
+        over = word[-1].node.over
+        truths = {(client[0], server[0]) for client, server in over if not client[2] and not server[2]}
         failures = []
-        if not claims_among(claims, truths, at_end=True):
+        if truths and not claims_among(claims, truths, at_end=True):
             text = f"long after the end: the tracker has {_pair(claims)}, the truth is {_pairs(truths)}"
             failures.append(Failure("end", text, f"{_pair(claims)}/{_pairs(truths)}"))
-        stuck = watcher.stuck_close_wait()
+        reported = watcher.stuck_close_wait()
         for end in (0, 1):
             who = "client server".split()[end]
-            if all(pair[end] == "W" for pair in truths) and not stuck[end]:
+            stuck = {pair[end][1] for pair in over}
+            if stuck == {True} and not reported[end]:
                 failures.append(Failure("stuck", f"the {who} never closes; not reported", f"{end}missed"))
-            if stuck[end] and not any(pair[end] == "W" for pair in truths):
+            if stuck == {False} and reported[end]:
                 failures.append(Failure("stuck", f"the {who} closed; reported as stuck", f"{end}invented"))
         return [self._fails(word, failure) for failure in failures]
 
@@ -537,57 +514,71 @@ def _leads_to(state: str, later: str) -> bool:
 
 def ladder(example: Counterexample) -> str:
     """The schedule, drawn: every event, what passed, the true states, the tracker's claims."""
-    explorer = Explorer(example.scenario)
-    edges = explorer.belief(example.word) or []
-    failure = example.failure
-    last = edges[-1].label if edges else None
-
-    def wanted(world: World, witness: Witness | None) -> bool:
-        if failure.check in ("rest", "end", "stuck"):
-            if world.unseen or world.lost:
-                return False
-            if failure.check == "rest":
-                return at_rest(world) and last is not None and world.now == last.at_s
-            return not explorer.next_of(world)
-        if failure.check == "fact" and witness is not None:
-            claimed = failure.kind.split("/")[1]
-            return witness.path[-1] != claimed and (
-                not witness.unseen or all(w.unseen for w in edges[-1].witnesses)
-            )
-        return True
-
-    steps = explorer.schedule(example.word, wanted) or explorer.schedule(example.word, lambda _w, _p: True)
     bounds = example.scenario
     lines = [
         f"{bounds.name}: client {' '.join(bounds.scripts[0])}; server {' '.join(bounds.scripts[1])}; "
         f"vantage point {bounds.vantage}, faults {bounds.faults}",
-        f"{failure.check}: {failure.text}",
+        f"{example.failure.check}: {example.failure.text}",
     ]
-    number = 0
-    for what, seen, world in steps:
-        truth = f"{NAMES[world.ends[0].state]:>12} {NAMES[world.ends[1].state]:<12}"
-        if seen is None:
-            lines.append(f"  {world.now:4d} s  {truth}      . {link_words(what)}")
-            continue
-        arrow = "-->" if seen.label.sender == 0 else "<--"
-        lines.append(f"  {world.now:4d} s  {truth} {number + 1:3d} {arrow} {seen.label.seg}"
-                     f"   (its sender then: {NAMES[seen.path[-1]]})")  # fmt: skip
+    states = [path[-1] for path in bounds.past]
+    sides = _schedules(example)
+    for number in range(len(example.word) + 1):
+        steps = [
+            (step.after.now, end, step) for end in (0, 1) for step in sides[end] if step.passed == number
+        ]
+        for at_s, end, step in sorted(steps, key=lambda each: each[:2]):
+            if step.move is None or step.move.passes is not None:
+                continue
+            states[end] = step.after.tcb.state
+            lines.append(
+                f"  {at_s:4d} s  {_truth(states)}      . {'CS'[end]}: {step.move.what} {step.move.item}"
+            )
+        if number == len(example.word):
+            break
+        label = example.word[number]
+        arrow = "-->" if label.sender == 0 else "<--"
+        sender = [
+            step.move.witness
+            for step in sides[label.sender]
+            if step.passed == number and step.move is not None and step.move.passes is not None
+        ]
+        then = "".join(f"   (its sender then: {NAMES[w.path[-1]]})" for w in sender if w is not None)
+        lines.append(f"  {label.at_s:4d} s  {_truth(states)} {number + 1:3d} {arrow} {label.seg}{then}")
         for client, server in example.claims[number]:
             lines.append(f"{'':40}tracker: client {_show(client)}")
             lines.append(f"{'':40}         server {_show(server)}")
-        number += 1
-    if failure.check in ("end", "stuck"):
+    if example.failure.check in ("end", "stuck"):
         for client, server in example.claims[-1]:
             lines.append(f"  long after: client {_show(client)}")
             lines.append(f"              server {_show(server)}")
     return "\n".join(lines)
 
 
-def link_words(what: tuple[str, object]) -> str:
-    """``lost on link 1`` and the like, with the link's ends named."""
-    text, item = what
-    for number, name in enumerate(("C->V", "V->S", "S->V", "V->C")):
-        text = text.replace(f"link {number}", name)
-    if isinstance(item, tuple) and item and isinstance(item[0], Seg):
-        item = item[0]
-    return f"{text} {item}"
+def _truth(states: Sequence[str]) -> str:
+    return f"{NAMES[states[0]]:>12} {NAMES[states[1]]:<12}"
+
+
+def _schedules(example: Counterexample) -> tuple[list[Step], list[Step]]:
+    """A schedule of each side that shows the failure, where it shows in the last of its steps."""
+    explorer = Explorer(example.scenario)
+    failure = example.failure
+    last = example.word[-1]
+
+    def wanted(end: int, side: Side, witness: Witness | None) -> bool:
+        if failure.check == "fact":
+            claimed = failure.kind.split("/")[1]
+            return not side.unseen and (witness is None or witness.path[-1] != claimed)
+        if failure.check == "rest":
+            quiet = at_rest(side, explorer.sides[end].rules) and side.now == last.at_s
+            return quiet and not side.unseen and not side.lost
+        if failure.check in ("end", "stuck"):
+            quiet = explorer.sides[end].is_over(side)
+            return quiet and not side.unseen and not (side.lost and failure.check == "end")
+        return True
+
+    def schedule(end: int) -> list[Step]:
+        explored = explorer.sides[end]
+        shown = explored.schedule(example.word, lambda side, witness: wanted(end, side, witness))
+        return shown or explored.schedule(example.word, lambda _side, _witness: True) or []
+
+    return schedule(0), schedule(1)

@@ -1,38 +1,47 @@
-"""Two reference endpoints, their applications, and a network with a vantage point.
+"""One side of the vantage point: an endpoint, its application, and its two links.
 
-Segments go from their sender to the vantage point and from there to their receiver:
-four links, numbered ``0`` client to vantage, ``1`` vantage to server, ``2`` server to
-vantage, ``3`` vantage to client. A link keeps order, and has a limbo beside it for what
-was duplicated or delayed: that may be delivered at any later moment. With the vantage
-point *at* an endpoint, that endpoint's two links take no time and have no faults.
+Segments go from their sender to the vantage point and from there to their receiver. The
+vantage point cuts the world into two :class:`Side`\\ s, which know of each other only by what
+passes it: what one side can do depends on the segments that passed so far, and on nothing
+else of the other. So each is explored by itself (:mod:`explore` puts them together again).
 
-What may go wrong is paid from a budget of faults, one each: ``lose`` the front of a
-link, ``duplicate`` it into limbo, ``delay`` it into limbo, an ``early`` retransmission
-(the timer runs out though the answer is on its way). ``cut`` loses all that a set of
-links carries from some moment on, and is counted as one fault.
+A side has a link ``out`` to the vantage point and a link ``into`` the endpoint. A link keeps
+order, and has a limbo beside it for what was duplicated or delayed: that may be delivered at
+any later moment of the same second. Segments can wait in ``into``; ``out`` takes no time, which
+leaves nothing out: that a segment of the peer passes while ours is on its way to the vantage point is,
+for all who look on and for this side, the same as that the peer's waits in ``into`` until
+ours is sent. With the vantage point *at* an endpoint, neither of its links takes
+time or has faults.
 
-Clocks move only when nothing else can happen, to the next deadline. So exploration is
-finite, and all that lies between two deadlines happens in the same second.
+What may go wrong costs one fault each: ``lose`` the front of a link, ``duplicate`` it into
+limbo, ``delay`` it into limbo, an ``early`` retransmission (the timer runs out though the answer
+is on its way), ``cut`` one link or both, which loses all that they carry from then on, and
+``heal`` what was cut.
 
-:func:`successors` gives every next world. A step that carries a segment past the vantage
-point has a label (what a passive observer sees); all other steps are invisible.
+A side's clock moves only when it has nothing else to do, to its next deadline or to the next
+segment that passes towards it. So exploration is finite, and all that lies between two
+deadlines happens in the same second.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from . import endpoint as ep
-from .endpoint import NEVER, Seg, Step, Tcb
+from .endpoint import CLOSE_WAIT, NEVER, Seg, Step, Tcb
 
 CLIENT, SERVER = 0, 1
 
-#: First initial sequence numbers; each later OPEN of the same endpoint adds 100 or 3000.
+#: First initial sequence numbers; each later OPEN of the same endpoint adds 3000.
 ISN = (1000, 6000)
+
+#: An application that lets its socket wait in CLOSE-WAIT for longer, unused, has forgotten it.
+PROMPT_S = 10
 
 #: A segment on its way to the vantage point, and its sender's path and ISS once it had sent it.
 Mark = tuple[Seg, str, int]
-Link = tuple[tuple, tuple]
+OutLink = tuple[tuple[Mark, ...], tuple[Mark, ...]]
+IntoLink = tuple[tuple[Seg, ...], tuple[Seg, ...]]
 
 
 class Label(NamedTuple):
@@ -43,12 +52,13 @@ class Label(NamedTuple):
     seg: Seg
 
 
-class Seen(NamedTuple):
-    """A label, and what only the model knows: its sender's path and ISS once it had sent it."""
+class Witness(NamedTuple):
+    """What the vantage point cannot see: the sender's path and ISS once it had sent a segment, and
+    whether something had happened unseen by then."""
 
-    label: Label
     path: str
     iss: int
+    unseen: bool
 
 
 class Scenario(NamedTuple):
@@ -66,75 +76,99 @@ class Scenario(NamedTuple):
     vantage: str = "middle"
     faults: int = 0
     kinds: frozenset[str] = frozenset({"lose", "duplicate", "delay", "early"})
-    #: Links that may be cut together, or () for none.
-    cuts: tuple[tuple[int, ...], ...] = ()
-    #: May what was cut carry segments again, for one fault more?
-    heals: bool = False
     #: Any application: may time pass though it could act, and may it stay or be gone when it closes?
     any_application: bool = False
-    #: Old segments already on a link when all begins: (link, segment, path of its sender then).
-    old: tuple[tuple[int, Seg, str, int], ...] = ()
-    #: Links on which faults may happen.
-    faulty: tuple[int, ...] = (0, 1, 2, 3)
+    #: Old segments already on their way to the vantage point: (segment, path of its sender then, ISS).
+    old: tuple[tuple[Mark, ...], tuple[Mark, ...]] = ((), ())
     #: The paths of connection records that both ends had before, long closed.
     past: tuple[str, str] = ("C", "C")
 
+    def rules(self, end: int) -> Rules:
+        instant = self.vantage == ("client", "server")[end]
+        return Rules(
+            end,
+            instant,
+            self.kinds if self.faults or self.any_application else frozenset(),
+            self.any_application,
+        )
 
-class World(NamedTuple):
-    ends: tuple[Tcb, Tcb]
-    todo: tuple[tuple[str, ...], tuple[str, ...]]
-    wake: tuple[int, int]
-    links: tuple[Link, Link, Link, Link]
+    def start(self, end: int) -> Side:
+        return Side(Tcb(self.past[end]), self.scripts[end], out=((), self.old[end]))
+
+
+class Rules(NamedTuple):
+    """What one side of a scenario may do."""
+
+    end: int
+    #: The vantage point is at this endpoint.
+    instant: bool
+    kinds: frozenset[str]
+    any_application: bool
+
+
+class Side(NamedTuple):
+    tcb: Tcb
+    todo: tuple[str, ...]
+    wake: int = NEVER
+    out: OutLink = ((), ())
+    into: IntoLink = ((), ())
     now: int = 0
-    opens: tuple[int, int] = (0, 0)
-    faults: int = 0
-    cut: tuple[int, ...] = ()
+    opens: int = 0
+    out_cut: bool = False
+    into_cut: bool = False
     #: Something happened before the vantage point that it cannot see: a loss, a silent end.
     unseen: bool = False
     #: Something was lost after the vantage point.
     lost: bool = False
+    #: In CLOSE-WAIT, since when the application has let it wait.
+    waits_since: int = NEVER
+    #: It once waited in CLOSE-WAIT for longer than a prompt application lets it wait.
+    forgotten: bool = False
+
+    @property
+    def deadline(self) -> int:
+        return min(self.tcb.next_deadline, self.wake)
 
 
-def initial(scenario: Scenario) -> World:
-    links: list[Link] = [((), ())] * 4
-    for link, seg, path, iss in scenario.old:
-        queue, limbo = links[link]
-        # Links to the vantage point carry marks; the others bare segments.
-        links[link] = (queue, (*limbo, (seg, path, iss) if link in (0, 2) else seg))
-    return World(
-        (Tcb(scenario.past[0]), Tcb(scenario.past[1])), scenario.scripts, (NEVER, NEVER), tuple(links)
-    )  # type: ignore[arg-type]
+class Move(NamedTuple):
+    """Something happens on one side: what (drawn only for a counterexample), the faults it costs,
+    the segment that passes the vantage point and the truth about its sender, the side then."""
+
+    what: str
+    item: object
+    faults: int
+    passes: Seg | None
+    witness: Witness | None
+    after: Side
 
 
-def _replace(pair: tuple, index: int, value: object) -> tuple:
-    return (*pair[:index], value, *pair[index + 1 :])
-
-
-def _emit(w: World, end: int, step: Step, **changes: object) -> World:
+def _emit(side: Side, step: Step, **changes: Any) -> Side:
     """The endpoint's new record, and what it sends put on its link."""
     tcb, segs = step
-    links = w.links
-    unseen = w.unseen
+    was = side.tcb.state
+    if tcb.state == CLOSE_WAIT:
+        if was != CLOSE_WAIT or (segs and tcb.nxt != side.tcb.nxt):
+            changes["waits_since"] = side.now
+    elif was == CLOSE_WAIT:
+        changes["waits_since"] = NEVER
+        if side.now - side.waits_since > PROMPT_S and not any(seg.length for seg in segs):
+            changes["forgotten"] = True
     if segs:
-        link = end * 2
-        if link in w.cut:
-            unseen = True
+        if side.out_cut:
+            changes["unseen"] = True
         else:
-            queue, limbo = links[link]
-            marks = tuple((s, tcb.path, tcb.iss) for s in segs)
-            links = _replace(links, link, (queue + marks, limbo))
-    return w._replace(ends=_replace(w.ends, end, tcb), links=links, unseen=unseen, **changes)
+            queue, limbo = side.out
+            changes["out"] = (*queue, *((seg, tcb.path, tcb.iss) for seg in segs)), limbo
+    return side._replace(tcb=tcb, **changes)
 
 
-def _app_steps(w: World, end: int) -> list[tuple[str, World]]:
-    """What the application of one endpoint may do next; at most one step."""
-    script = w.todo[end]
-    if not script:
+def _calls(side: Side, end: int) -> list[tuple[str, Side]]:
+    """What the application may do next; at most one step."""
+    if not side.todo:
         return []
-    call, rest = script[0], script[1:]
-    t = w.ends[end]
+    call, rest = side.todo[0], side.todo[1:]
+    t = side.tcb
     state = t.state
-    done = {"todo": _replace(w.todo, end, rest)}
     if call[0] == "?":
         met = {
             "?eof": t.fin_rcvd,
@@ -142,180 +176,184 @@ def _app_steps(w: World, end: int) -> list[tuple[str, World]]:
             "?down": state == "C",
         }[call]
         dead = state == "C" and t.path != "C" and call != "?down"
-        return [(call, w._replace(**done))] if met or dead else []  # type: ignore[arg-type]
+        return [(call, side._replace(todo=rest))] if met or dead else []
     if call.startswith("wait"):
-        if w.wake[end] == NEVER:
-            return [(call, w._replace(wake=_replace(w.wake, end, w.now + int(call[4:]))))]
-        if w.wake[end] > w.now:
+        if side.wake == NEVER:
+            return [(call, side._replace(wake=side.now + int(call[4:])))]
+        if side.wake > side.now:
             return []
-        return [(call + " over", w._replace(wake=_replace(w.wake, end, NEVER), **done))]  # type: ignore[arg-type]
-    step: Step
+        return [(call + " over", side._replace(wake=NEVER, todo=rest))]
     if call in ("open", "listen", "listen late"):
         if state != "C":
             return []
-        opens = w.opens[end]
-        iss = ISN[end] + 3000 * opens
-        step = ep.open_active(t, iss, w.now) if call == "open" else ep.open_passive(t, iss)
-        return [(call, _emit(w, end, step, opens=_replace(w.opens, end, opens + 1), **done))]
+        iss = ISN[end] + 3000 * side.opens
+        step = ep.open_active(t, iss, side.now) if call == "open" else ep.open_passive(t, iss)
+        return [(call, _emit(side, step, opens=side.opens + 1, todo=rest))]
     if state == "C":
         # "error: connection does not exist": calls fail until the next OPEN.
-        return [(call + " fails", w._replace(**done))] if t.path != "C" else []  # type: ignore[arg-type]
+        return [(call + " fails", side._replace(todo=rest))] if t.path != "C" else []
     if call == "crash":
-        return [(call, w._replace(ends=_replace(w.ends, end, Tcb(path=t.path + "C")), unseen=True, **done))]
+        return [(call, _emit(side, (Tcb(path=t.path + "C"), ()), unseen=True, todo=rest))]
     if call == "send":
-        return [(call, _emit(w, end, ep.send(t, w.now), **done))] if ep.can_send(t) else []
+        return [(call, _emit(side, ep.send(t, side.now), todo=rest))] if ep.can_send(t) else []
     if call == "last":
         if not ep.can_send(t):
             return []
-        return [(call, _emit(w, end, ep.close(t, w.now, gone=False, length=ep.MSS), **done))]
+        return [(call, _emit(side, ep.close(t, side.now, gone=False, length=ep.MSS), todo=rest))]
     if call in ("shut", "close"):
         if not ep.can_close(t):
             return []
-        silent = state in "LS"
-        nxt = _emit(w, end, ep.close(t, w.now, gone=call == "close"), **done)
-        return [(call, nxt._replace(unseen=True) if silent else nxt)]
+        after = _emit(side, ep.close(t, side.now, gone=call == "close"), todo=rest)
+        return [(call, after._replace(unseen=True) if state in "LS" else after)]
     if call in ("abort", "abort+ack"):
         if not ep.can_abort(t):
             return []
-        return [(call, _emit(w, end, ep.abort(t, with_ack=call == "abort+ack"), **done))]
+        return [(call, _emit(side, ep.abort(t, with_ack=call == "abort+ack"), todo=rest))]
     raise ValueError(call)
 
 
-#: What happened (drawn only for a counterexample), what the vantage point saw of it, the world then.
-Next = tuple[tuple[str, object], Seen | None, World]
+_T = TypeVar("_T")
 
 
-def _deliver(w: World, link: int, item: object, links: tuple) -> Next:
-    """An item leaves its link: past the vantage point, or into the receiver."""
-    if link in (0, 2):
-        seg, path, iss = item  # type: ignore[misc]
-        onward = 1 if link == 0 else 3
-        nxt = w._replace(links=links)
-        if onward in w.cut:
-            nxt = nxt._replace(lost=True)
-        else:
-            queue, limbo = links[onward]
-            nxt = nxt._replace(links=_replace(links, onward, ((*queue, seg), limbo)))
-        return ("passes", seg), Seen(Label(w.now, link // 2, seg), path, iss), nxt
-    end = SERVER if link == 1 else CLIENT
-    step = ep.arrives(w.ends[end], item, w.now)  # type: ignore[arg-type]
-    return ("arrives at " + "CS"[end], item), None, _emit(w._replace(links=links), end, step)
+def _without(items: tuple[_T, ...], item: _T) -> tuple[_T, ...]:
+    index = items.index(item)
+    return items[:index] + items[index + 1 :]
 
 
-def _without(limbo: tuple, item: object) -> tuple:
-    index = limbo.index(item)
-    return limbo[:index] + limbo[index + 1 :]
+def _pass(side: Side, mark: Mark, out: OutLink) -> Move:
+    seg, path, iss = mark
+    return Move("passes", seg, 0, seg, Witness(path, iss, side.unseen), side._replace(out=out))
 
 
-def _deliveries(w: World) -> list[Next]:
-    out: list[Next] = []
-    for link in range(4):
-        queue, limbo = w.links[link]
-        if queue:
-            out.append(_deliver(w, link, queue[0], _replace(w.links, link, (queue[1:], limbo))))
-        for item in dict.fromkeys(limbo):
-            out.append(_deliver(w, link, item, _replace(w.links, link, (queue, _without(limbo, item)))))
-    return out
+def _arrive(side: Side, seg: Seg, into: IntoLink) -> Move:
+    step = ep.arrives(side.tcb, seg, side.now)
+    return Move("arrives", seg, 0, None, None, _emit(side._replace(into=into), step))
 
 
-def _faults(w: World, scenario: Scenario, instant: tuple[int, ...]) -> list[Next]:
-    out: list[Next] = []
-    spent = w.faults + 1
-    for link in scenario.faulty:
-        queue, limbo = w.links[link]
-        if not queue or link in instant:
-            continue
-        item, rest = queue[0], queue[1:]
-        side = {"unseen": True} if link in (0, 2) else {"lost": True}
-        later = tuple(sorted((*limbo, item)))
-        if "lose" in scenario.kinds:
-            gone = _replace(w.links, link, (rest, limbo))
-            out.append(((f"lost on link {link}", item), None, w._replace(links=gone, faults=spent, **side)))
-        if "duplicate" in scenario.kinds:
-            twice = _replace(w.links, link, (queue, later))
-            out.append(((f"duplicated on link {link}", item), None, w._replace(links=twice, faults=spent)))
-        if "delay" in scenario.kinds:
-            delayed = _replace(w.links, link, (rest, later))
-            out.append(((f"delayed on link {link}", item), None, w._replace(links=delayed, faults=spent)))
-    if "early" in scenario.kinds:
-        for end in (CLIENT, SERVER):
-            t = w.ends[end]
-            # With nothing under way it would be an ordinary time-out.
-            if t.rto_at != NEVER and t.backoff == 0 and any(queue or limbo for queue, limbo in w.links):
-                again = _emit(w, end, ep.retransmit(t, w.now), faults=spent)
-                out.append((("CS"[end], "retransmits early"), None, again))
-    if w.cut and scenario.heals:
-        out.append((("healed", w.cut), None, w._replace(cut=(), faults=spent)))
-    if not w.cut:
-        for cut in scenario.cuts:
-            links = w.links
-            before = after = False
-            for link in cut:
-                before |= link in (0, 2)
-                after |= link in (1, 3)
-                links = _replace(links, link, ((), ()))
-            after_cut = w._replace(links=links, cut=cut, faults=spent)
-            after_cut = after_cut._replace(unseen=w.unseen or before, lost=w.lost or after)
-            out.append((("cut", cut), None, after_cut))
-    return out
+def _deliveries(side: Side) -> list[Move]:
+    marks, late_marks = side.out
+    moves = [_pass(side, mark, (marks, _without(late_marks, mark))) for mark in dict.fromkeys(late_marks)]
+    segs, late_segs = side.into
+    if segs:
+        moves.append(_arrive(side, segs[0], (segs[1:], late_segs)))
+    moves += [_arrive(side, seg, (segs, _without(late_segs, seg))) for seg in dict.fromkeys(late_segs)]
+    return moves
 
 
-def successors(w: World, scenario: Scenario) -> list[Next]:
-    """Every next world: (what happened, what the vantage point sees if it sees it, the world)."""
-    instant = {"client": (0, 3), "server": (1, 2)}.get(scenario.vantage, ())
-    for link in instant:
-        queue, limbo = w.links[link]
-        if queue:
-            return [_deliver(w, link, queue[0], _replace(w.links, link, (queue[1:], limbo)))]
-    for end in (CLIENT, SERVER):
-        script = w.todo[end]
-        if script and (script[0][0] == "?" or script[0].startswith("wait") or script[0] == "listen"):
-            # Conditions, waits and a server's start concern nobody else: taken as soon as they can be.
-            steps = _app_steps(w, end)
-            if steps:
-                return [(("CS"[end], what), None, nxt) for what, nxt in steps]
-    out = _deliveries(w)
-    for end in (CLIENT, SERVER):
-        if w.ends[end].ack_due:
-            out.append((("CS"[end], "acknowledges"), None, _emit(w, end, ep.acknowledge(w.ends[end]))))
+def _fault(what: str, item: object, after: Side) -> Move:
+    return Move(what, item, 1, None, None, after)
+
+
+def _faults_before(side: Side, kinds: frozenset[str]) -> list[Move]:
+    """What may become of a segment that was just sent, before the vantage point."""
+    moves: list[Move] = []
+    (mark, *rest), late_marks = side.out
+    marks, late = tuple(rest), tuple(sorted((*late_marks, mark)))
+    if "lose" in kinds:
+        lost = side._replace(out=(marks, late_marks), unseen=True)
+        moves.append(_fault("lost before the vantage point", mark[0], lost))
+    if "duplicate" in kinds:
+        twice = side._replace(out=((mark, *marks), late))
+        moves.append(_fault("duplicated before the vantage point", mark[0], twice))
+    if "delay" in kinds:
+        moves.append(_fault("delayed before the vantage point", mark[0], side._replace(out=(marks, late))))
+    return moves
+
+
+def _faults(side: Side, rules: Rules) -> list[Move]:
+    moves: list[Move] = []
+    kinds = rules.kinds
+    segs, late_segs = side.into
+    if segs and not rules.instant:
+        seg, rest, late = segs[0], segs[1:], tuple(sorted((*late_segs, segs[0])))
+        if "lose" in kinds:
+            lost = side._replace(into=(rest, late_segs), lost=True)
+            moves.append(_fault("lost after the vantage point", seg, lost))
+        if "duplicate" in kinds:
+            moves.append(_fault("duplicated after the vantage point", seg, side._replace(into=(segs, late))))
+        if "delay" in kinds:
+            moves.append(_fault("delayed after the vantage point", seg, side._replace(into=(rest, late))))
+    if not rules.instant and (side.out_cut or side.into_cut) and "heal" in kinds:
+        moves.append(_fault("healed", "", side._replace(out_cut=False, into_cut=False)))
+    if not rules.instant and not (side.out_cut or side.into_cut) and "cut" in kinds:
+        before = side._replace(out=((), ()), out_cut=True, unseen=True)
+        moves.append(_fault("cut before the vantage point", "", before))
+        for each, what in ((side, "cut after the vantage point"), (before, "cut off")):
+            moves.append(_fault(what, "", each._replace(into=((), ()), into_cut=True, lost=True)))
+    if "early" in kinds and side.tcb.rto_at != NEVER and side.tcb.backoff == 0:
+        moves.append(_fault("retransmits early", "", _emit(side, ep.retransmit(side.tcb, side.now))))
+    return moves
+
+
+#: How free a side is: at something that cannot wait, at something, or only waiting for its clock.
+BUSY, ACTIVE, IDLE = 0, 1, 2
+
+
+def moves(side: Side, rules: Rules) -> tuple[list[Move], int]:
+    """Everything that can happen on one side while its clock stands still, and how free it is.
+
+    A busy side lets nothing pass toward it: what it does concerns nobody else, or takes no time.
+    """
+    marks, late_marks = side.out
+    if marks:
+        now = [_pass(side, marks[0], (marks[1:], late_marks))]
+        return (now if rules.instant else now + _faults_before(side, rules.kinds)), BUSY
+    segs, late_segs = side.into
+    if segs and rules.instant:
+        return [_arrive(side, segs[0], (segs[1:], late_segs))], BUSY
+    calls = _calls(side, rules.end)
+    if calls and (side.todo[0][0] == "?" or side.todo[0].startswith("wait") or side.todo[0] == "listen"):
+        # Conditions, waits and a server's start concern nobody else: taken as soon as they can be.
+        return [Move(what, "", 0, None, None, after) for what, after in calls], BUSY
+    out = _deliveries(side)
+    if side.tcb.ack_due:
+        out.append(Move("acknowledges", "", 0, None, None, _emit(side, ep.acknowledge(side.tcb))))
     idle = not out
-    for end in (CLIENT, SERVER):
-        out += [(("CS"[end], what), None, nxt) for what, nxt in _app_steps(w, end)]
-        script = w.todo[end]
-        if scenario.any_application and script and script[0] in ("shut", "close"):
-            other = ("close" if script[0] == "shut" else "shut", *script[1:])
-            steps = _app_steps(w._replace(todo=_replace(w.todo, end, other)), end)
-            out += [(("CS"[end], what), None, nxt) for what, nxt in steps]
-    idle = idle and (scenario.any_application or not out)
-    if w.faults < scenario.faults:
-        out += _faults(w, scenario, instant)
-    if idle:
-        out += _time_passes(w)
-    return out
+    if rules.any_application and side.todo and side.todo[0] in ("shut", "close"):
+        other = "close" if side.todo[0] == "shut" else "shut"
+        calls = calls + _calls(side._replace(todo=(other, *side.todo[1:])), rules.end)
+    out += [Move(what, "", 0, None, None, after) for what, after in calls]
+    idle = idle and (rules.any_application or not out)
+    return out + _faults(side, rules), IDLE if idle else ACTIVE
 
 
-def _time_passes(w: World) -> list[Next]:
-    deadlines = (w.ends[0].next_deadline, w.ends[1].next_deadline, *w.wake)
-    now = min(deadlines)
+def clocks(side: Side) -> list[Move]:
+    """An idle side's clock runs on to its next deadline."""
+    now = side.deadline
     if now == NEVER:
         return []
-    w = w._replace(now=now)
-    out: list[Next] = []
-    for end in (CLIENT, SERVER):
-        t = w.ends[end]
-        if t.next_deadline == now:
-            step = ep.timeout(t, now)
-            nxt = _emit(w, end, step)
-            if step[0].state == "C" and t.state not in "TXA":
-                nxt = nxt._replace(unseen=True)  # gave up without a word
-            out.append((("CS"[end], "time-out"), None, nxt))
-        if w.wake[end] == now:
-            out.append((("CS"[end], "wakes"), None, w))
+    was, side = side, side._replace(now=now)
+    out: list[Move] = []
+    t = side.tcb
+    if t.next_deadline == now:
+        step = ep.timeout(t, now)
+        after = _emit(side, step)
+        if step[0].state == "C" and t.state not in "TXA":
+            after = after._replace(unseen=True)  # gave up without a word
+        out.append(Move("time-out", "", 0, None, None, after))
+    if was.wake == now:
+        out.append(Move("wakes", "", 0, None, None, side))
     return out
 
 
-def at_rest(w: World) -> bool:
+def reached(side: Side, label: Label) -> Side:
+    """A segment has passed towards this side, which let it (idle, if it must wait for it)."""
+    side = side._replace(now=label.at_s)
+    if side.into_cut:
+        return side._replace(lost=True)
+    queue, limbo = side.into
+    return side._replace(into=((*queue, label.seg), limbo))
+
+
+def may_reach(side: Side, free: int, at_s: int) -> bool:
+    """Can a segment pass towards this side at that second?"""
+    if side.now == at_s:
+        return free != BUSY
+    return side.now < at_s <= side.deadline and free == IDLE
+
+
+def at_rest(side: Side, rules: Rules) -> bool:
     """Quiescence: nothing under way, nothing due, nothing unacknowledged; 2MSL may still run."""
-    if any(q or limbo for q, limbo in w.links) or any(t.ack_due or t.rto_at != NEVER for t in w.ends):
+    if any(side.out) or any(side.into) or side.tcb.ack_due or side.tcb.rto_at != NEVER:
         return False
-    return not any(_app_steps(w, end) for end in (CLIENT, SERVER)) and w.wake == (NEVER, NEVER)
+    return side.wake == NEVER and not _calls(side, rules.end)

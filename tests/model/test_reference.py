@@ -196,18 +196,16 @@ def test_syn_is_sent_again_and_given_up() -> None:
 
 
 def ends_of(s: Scenario) -> set[tuple[str, str]]:
-    explorer = Explorer(s)
-    explorer.count_words()
-    return {states for node in explorer.all_nodes() for states in node.end}
+    """The states of both when all is over, whatever was lost where the vantage point could see it."""
+    return {(client[0], server[0]) for node in Explorer(s).nodes() for client, server in node.over}
 
 
 def paths_of(s: Scenario) -> tuple[set[str], set[str]]:
     explorer = Explorer(s)
-    explorer.count_words()
     found: tuple[set[str], set[str]] = (set(), set())
-    for world in explorer.worlds:
-        for end in (0, 1):
-            found[end].add(world.ends[end].path)
+    for node in explorer.nodes():
+        for paths, explored, belief in zip(found, explorer.sides, node.beliefs, strict=True):
+            paths.update(explored.sides[number].tcb.path for number in belief.sides)
     return found
 
 
@@ -234,8 +232,14 @@ def test_one_loss_is_always_mended() -> None:
     """Retransmission brings both ends to CLOSED whatever single segment is lost, but for a last RST."""
     s = scenario("", "open send ?up shut", "listen send ?eof shut", faults=1, kinds=frozenset({"lose"}))
     explorer = Explorer(s)
-    explorer.count_words()
-    over = [w for w in explorer.worlds if not explorer.next_of(w)]
-    assert any(w.lost for w in over)
-    assert any(w.unseen for w in over)
-    assert {(w.ends[0].state, w.ends[1].state) for w in over} == {("C", "C")}
+    over = [
+        side
+        for node in explorer.nodes()
+        if not node.edges
+        for belief, explored in zip(node.beliefs, explorer.sides, strict=True)
+        for side in map(explored.sides.__getitem__, belief.sides)
+        if explored.is_over(side)
+    ]
+    assert any(side.lost for side in over)
+    assert any(side.unseen for side in over)
+    assert {side.tcb.state for side in over} == {"C"}
