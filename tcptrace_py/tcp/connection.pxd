@@ -78,6 +78,8 @@ cdef class Connection(Flow):
     cdef public uint8_t three_segment_close
     cdef public uint8_t simultaneous_close
     cdef public uint8_t reset_after_fin
+    cdef public uint8_t pending_reset_challenged
+    cdef public uint8_t early_reset_acks_fin
 
     @cython.locals(a=Endpoint, b=Endpoint)
     cdef bint joins(self, Segment segment) except *

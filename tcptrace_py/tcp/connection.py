@@ -77,8 +77,12 @@ class Connection(Flow):
         self.reset_ns = 0
         #: Its number is the one after its sender's FIN.
         self.reset_after_fin = False
-        # One in the window but not exact, waiting to be confirmed by silence.
+        # One in the window but not exact, waiting to be confirmed by silence, or by another where
+        # its receiver did not believe it.
         self.pending_reset_by = 0
+        self.pending_reset_challenged = False
+        #: By whom was one that showed that the peer's FIN had come: 0 nobody, 1 ``a``, 2 ``b``.
+        self.early_reset_acks_fin = 0
         self.pending_reset_frame = 0
         self.pending_reset_ns = 0
         # Those that changed nothing.

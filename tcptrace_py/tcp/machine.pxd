@@ -18,7 +18,7 @@ cdef int SENDS_FIN, SENDS_RST, SENDS_SYN, SENDS_SYN_ACK
 cdef int FIN_CLOCK, FIN_WAIT_2_CLOCK, HANDSHAKE_ABORT, LINGER_CLOCK, NO_CLOCK, NO_RESET, REFUSED
 cdef int RST_EXACT, RST_IN_WINDOW, SYN_ACK_CLOCK, SYN_CLOCK, TIME_WAIT_CLOCK
 cdef int ACK, FIN, RST, SYN
-cdef int64_t _RST_GRACE_NS
+cdef int64_t _RST_GRACE_NS, _RTO_MIN_NS
 
 
 @cython.final
@@ -50,6 +50,7 @@ cdef class Machine:
     cdef object _pass(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     cdef bint _crosses_reset(self, Connection connection, Endpoint sender, Segment segment) except *
     cdef object _get_reset(self, Connection connection, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
+    cdef bint _sent_again(self, Endpoint receiver, Segment segment) except *
     cdef bint _opened_too_early(
         self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment
     ) except *
@@ -75,18 +76,22 @@ cdef class Machine:
     cdef object _finish(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment, bint in_gap)
     @cython.locals(state=int, outstanding=bint, carried=int64_t, beyond=int64_t)
     cdef object _delivery(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
-    @cython.locals(by=int, ruling=int, cause=int)
+    @cython.locals(by=int, ruling=int, cause=int, confirms=bint, acks_fin=bint)
     cdef object _reset(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     cdef object _take_reset(self, Connection connection, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
     cdef object _stray(self, Connection connection, int by, int64_t frame, int64_t ts_ns)
     cdef object _forget_reset(self, Connection connection)
     @cython.locals(by=int)
-    cdef object _doubt_pending_reset(self, Connection connection, Endpoint sender)
+    cdef object _doubt_pending_reset(self, Connection connection, Endpoint sender, Segment segment)
+    cdef object _drop_pending_reset(self, Connection connection)
+    cdef bint _took_ack_of_fin(self, Endpoint sender) except *
     @cython.locals(by=int, sender=Endpoint, receiver=Endpoint)
     cdef object settle(self, Connection connection)
     @cython.locals(flags=int)
     cdef object pick_up(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     cdef object unreachable(self, Connection connection, Endpoint endpoint, int64_t ts_ns, int64_t frame)
+    @cython.locals(ts_ns=int64_t, frame=int64_t)
+    cdef object resume(self, Endpoint refused, Endpoint endpoint)
     cdef object replace(self, Endpoint endpoint, int basis, int64_t ts_ns, int64_t frame)
     @cython.locals(clocks=Clocks, endpoint=Endpoint, connection=Connection)
     cdef Connection run_clocks(self, int64_t ts_ns)

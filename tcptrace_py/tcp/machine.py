@@ -68,6 +68,8 @@ from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 
 # What its receiver sends within this time of a RST may have been under way already.
 _RST_GRACE_NS = 1_000_000_000
+# Linux waits so long at least before it sends a FIN again (RFC 6298 section 2.4 asks for a second).
+_RTO_MIN_NS = 200_000_000
 
 
 class Machine:
@@ -185,7 +187,13 @@ class Machine:
             if sender.last != before:
                 ts_ns = segment.ts_ns
                 frame = segment.frame
-            self._get_reset(connection, receiver, sender, ts_ns, frame)
+            if connection.refused and sender.state == SYN_RCVD:
+                # What refuses a SYN has no number that fits a window: SYN_SENT alone believes it (3.10.7.3).
+                connection.refused = False
+                self._stray(connection, connection.reset_by, connection.reset_frame, connection.reset_ns)
+                self._forget_reset(connection)
+            else:
+                self._get_reset(connection, receiver, sender, ts_ns, frame)
         else:
             self._pass(connection, sender, receiver, segment)
 
@@ -211,7 +219,7 @@ class Machine:
         if sender.state == CLOSED and not flags & SYN:
             self._rise(connection, sender, receiver, segment)
         if connection.pending_reset_by:
-            self._doubt_pending_reset(connection, sender)
+            self._doubt_pending_reset(connection, sender, segment)
 
         sender.window_field = segment.window
         fresh_bytes = 0
@@ -388,7 +396,7 @@ class Machine:
                 connection.syn_frame = frame
             receiver.unanswered = 0
             sender.window_field = segment.window
-            if sender.last >= 0 and sender.state == CLOSED:
+            if again and sender.last >= 0 and sender.state == CLOSED:
                 # It had given up, or been refused, by our belief; it tries on.
                 if self.journal.basis(sender.last) == SENT or not self._was(sender, SYN_SENT):
                     # It had reset this attempt itself, or was past it: an old copy of its SYN.
@@ -456,10 +464,8 @@ class Machine:
             if distance(sender.rcv_nxt, receiver.isn) > 1 + receiver.syn_bytes:
                 self.move(sender, GETS_ACK_OF_SYN, ACKNOWLEDGED, ts_ns, frame)
                 connection.established = True
-        elif state == FIN_WAIT_1 and sender.has_fin_ack_nxt:
-            if distance(sender.rcv_nxt, sender.fin_ack_nxt) >= 0:
-                # It has had the data that the ACK of its FIN came with.
-                self.move(sender, GETS_ACK_OF_FIN, ACKNOWLEDGED, ts_ns, frame)
+        elif state == FIN_WAIT_1 and self._took_ack_of_fin(sender):
+            self.move(sender, GETS_ACK_OF_FIN, ACKNOWLEDGED, ts_ns, frame)
         elif state == FIN_WAIT_2 and news and sender.clock == FIN_WAIT_2_CLOCK:
             # It takes data in, so its application still reads: a half-close, not an orphan.
             if not receiver.fin_sent or distance(sender.rcv_nxt, receiver.fin_seq) <= 0:
@@ -535,10 +541,9 @@ class Machine:
                 and sender.state == CLOSE_WAIT
                 and self.journal.basis(sender.last) == ASSUMED
                 and receiver.fin_acked_frame != frame
-                and (not acks_fin or receiver.fin_acked_at_once)
+                and (not acks_fin or self._sent_again(receiver, segment))
             ):
                 # What it had sent before it acknowledged the peer's FIN was its own: both closed at once.
-                # But an ACK that answers what came again was not the first: its FIN may have been that.
                 connection.simultaneous_close = True
                 self.withdraw(sender)
                 if (
@@ -548,8 +553,8 @@ class Machine:
                 ):
                     # Nor had it had what ended its handshake, which carried that FIN.
                     self.withdraw(sender)
-                self.move(sender, SENDS_FIN, SENT, ts_ns, frame)
-                self.move(sender, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
+                self.move(sender, SENDS_FIN, ASSUMED if acks_fin else SENT, ts_ns, frame)
+                self.move(sender, GETS_FIN, ASSUMED if acks_fin else ACKNOWLEDGED, ts_ns, frame)
             else:
                 if self._opened_too_early(connection, sender, receiver, segment):
                     self.withdraw(sender)
@@ -557,10 +562,22 @@ class Machine:
         elif sender.last >= 0 and self.journal.basis(sender.last) == PRESUMED:
             # FIN again: the ACK of it did not arrive, whatever passed.
             state = sender.state
-            if state == FIN_WAIT_2 or state == TIME_WAIT:
+            if state == TIME_WAIT or (state == FIN_WAIT_2 and not self._took_ack_of_fin(sender)):
                 self.withdraw(sender)
             elif state == CLOSED and self._was(sender, LAST_ACK):
                 self.withdraw(sender)
+
+    def _took_ack_of_fin(self, sender: Endpoint) -> bool:
+        """It has had the data that the ACK of its FIN came with."""
+        return sender.has_fin_ack_nxt and distance(sender.rcv_nxt, sender.fin_ack_nxt) >= 0
+
+    def _sent_again(self, receiver: Endpoint, segment: Segment) -> bool:
+        """This late FIN was lost, it seems, when first sent, before what acknowledged the peer's FIN.
+
+        Where that answered what came again it was not the first to do so: the late FIN may have been.
+        And what comes sooner than anybody sends again has only been overtaken.
+        """
+        return receiver.fin_acked_at_once and segment.ts_ns - receiver.fin_acked_ns >= _RTO_MIN_NS
 
     def _opened_too_early(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
@@ -634,11 +651,22 @@ class Machine:
             # Over already: the answer to what was still under way.
             return
         ruling = resets.verdict(sender, receiver, segment)
+        acks_fin = (
+            segment.flags & ACK != 0 and receiver.fin_sent and distance(segment.ack, receiver.fin_seq) >= 1
+        )
         if ruling == RST_EXACT:
-            if segment.flags & ACK and receiver.fin_sent and distance(segment.ack, receiver.fin_seq) >= 1:
+            confirms = connection.pending_reset_by == by
+            if confirms:
+                # The one that was not exact was its own, so it had sent what never passed here.
+                self.move(sender, GETS_SYN_ACK, ASSUMED, segment.ts_ns, segment.frame)
+            if acks_fin:
                 # The RST itself shows that the peer's FIN had come.
                 self.move(sender, GETS_FIN, ACKNOWLEDGED, segment.ts_ns, segment.frame)
+            elif connection.early_reset_acks_fin == by:
+                self.move(sender, GETS_FIN, ASSUMED, segment.ts_ns, segment.frame)
             cause = resets.cause(connection, sender, receiver, segment, self._probes)
+            if confirms:
+                connection.pending_reset_by = 0
             if connection.reset_by == 0:
                 connection.reset_by = by
                 connection.reset_cause = cause
@@ -654,8 +682,11 @@ class Machine:
             connection.reset_after_fin = sender.fin_sent and distance(segment.seq, sender.fin_seq) == 1
             self._take_reset(connection, sender, receiver, segment.ts_ns, segment.frame)
         elif ruling == RST_IN_WINDOW:
+            if acks_fin:
+                connection.early_reset_acks_fin = by
             if connection.pending_reset_by == 0:
                 connection.pending_reset_by = by
+                connection.pending_reset_challenged = False
                 connection.pending_reset_frame = segment.frame
                 connection.pending_reset_ns = segment.ts_ns
         else:
@@ -698,17 +729,33 @@ class Machine:
         connection.reset_frame = 0
         connection.reset_ns = 0
 
-    def _doubt_pending_reset(self, connection: Connection, sender: Endpoint) -> None:
-        """The receiver of a RST in the window but not exact goes on: it was not believed (RFC 5961)."""
-        by = connection.pending_reset_by
-        if (sender is connection.a) == (by == 2):
-            self._stray(connection, by, connection.pending_reset_frame, connection.pending_reset_ns)
-            connection.pending_reset_by = 0
+    def _doubt_pending_reset(self, connection: Connection, sender: Endpoint, segment: Segment) -> None:
+        """The receiver of a RST in the window but not exact goes on: it did not believe it (RFC 5961).
+
+        What may be a challenge ACK (section 3.2) asks the peer, so that one has the next word.
+        """
+        if (sender is connection.a) == (connection.pending_reset_by == 1):
+            return
+        connection.pending_reset_challenged = True
+        if segment.payload_bytes or segment.flags & (SYN | FIN) or distance(segment.ack, sender.rcv_nxt) > 0:
+            self._drop_pending_reset(connection)
+
+    def _drop_pending_reset(self, connection: Connection) -> None:
+        self._stray(
+            connection,
+            connection.pending_reset_by,
+            connection.pending_reset_frame,
+            connection.pending_reset_ns,
+        )
+        connection.pending_reset_by = 0
 
     def settle(self, connection: Connection) -> None:
         """The connection will get no more segments: a RST in the window counts by the silence after it."""
         by = connection.pending_reset_by
         if by == 0 or self.done(connection):
+            return
+        if connection.pending_reset_challenged:
+            self._drop_pending_reset(connection)
             return
         sender = connection.a if by == 1 else connection.b
         receiver = connection.b if by == 1 else connection.a
@@ -742,6 +789,14 @@ class Machine:
     def unreachable(self, connection: Connection, endpoint: Endpoint, ts_ns: int, frame: int) -> None:
         """An ICMP error came for a SYN of this endpoint."""
         self.move(endpoint, GETS_UNREACHABLE, PRESUMED, ts_ns, frame)
+
+    def resume(self, refused: Endpoint, endpoint: Endpoint) -> None:
+        """It was not ``refused``: ``endpoint`` of a newer connection goes on with that attempt."""
+        self.withdraw(refused)
+        ts_ns = self.journal.ts_ns(refused.last)
+        frame = self.journal.frame(refused.last)
+        self.withdraw(refused)
+        self.enter(endpoint, SYN_SENT, SENT, ts_ns, frame)
 
     def replace(self, endpoint: Endpoint, basis: int, ts_ns: int, frame: int) -> None:
         """The endpoint opened a new connection on this four-tuple."""

@@ -28,11 +28,11 @@ from tcptrace_py.wire.segment import ACK, Segment
 def verdict(sender: Endpoint, receiver: Endpoint, segment: Segment) -> int:
     """Whether the receiver must believe a RST: ``RST_EXACT``, ``RST_IN_WINDOW`` or ``RST_STRAY``.
 
-    The receiver's RCV.NXT is not visible. It lies between what it has acknowledged and
-    what has passed toward it, so a number in that range counts as exact.
+    The receiver's RCV.NXT is not visible. It lies between what it has acknowledged and what has
+    passed toward it, up to the first hole in that, so a number in that range counts as exact.
     """
-    if receiver.state == SYN_SENT and not sender.has_isn:
-        # An answer to a SYN: believed if it acknowledges the SYN (3.10.7.3, first and second check).
+    if _answers_syn(sender, receiver):
+        # Believed if it acknowledges the SYN (3.10.7.3, first and second check).
         if not segment.flags & ACK:
             return RST_STRAY
         beyond = distance(segment.ack, receiver.isn)
@@ -41,18 +41,27 @@ def verdict(sender: Endpoint, receiver: Endpoint, segment: Segment) -> int:
         return RST_STRAY
     if not sender.has_snd and not receiver.has_rcv:
         return RST_EXACT
-    if sender.has_snd and segment.seq == sender.snd_nxt:
+    before_hole = sender.snd_nxt
+    for begin, end in sender.holes or ():
+        if receiver.has_rcv and distance(end, receiver.rcv_nxt) > 0 and distance(begin, before_hole) < 0:
+            before_hole = begin
+    if sender.has_snd and segment.seq == before_hole:
         return RST_EXACT
     if receiver.has_rcv:
         ahead = distance(segment.seq, receiver.rcv_nxt)
         if ahead == 0:
             return RST_EXACT
         if ahead > 0:
-            if sender.has_snd and distance(segment.seq, sender.snd_nxt) < 0:
+            if sender.has_snd and distance(segment.seq, before_hole) < 0:
                 return RST_EXACT
             if ahead < receiver.window_bytes():
                 return RST_IN_WINDOW
     return RST_STRAY
+
+
+def _answers_syn(sender: Endpoint, receiver: Endpoint) -> bool:
+    """All that its sender can have had is a SYN: it has sent nothing itself, or a SYN of its own."""
+    return receiver.state == SYN_SENT and (sender.state == SYN_SENT or not sender.has_isn)
 
 
 def cause(connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment, probes: int) -> int:
@@ -60,7 +69,7 @@ def cause(connection: Connection, sender: Endpoint, receiver: Endpoint, segment:
 
     ``probes``: unanswered retransmissions or keep-alive probes that make it a time-out.
     """
-    if receiver.state == SYN_SENT and not sender.has_isn:
+    if _answers_syn(sender, receiver):
         return REFUSED
     if sender.state == SYN_SENT:
         return HANDSHAKE_ABORT
@@ -72,10 +81,12 @@ def cause(connection: Connection, sender: Endpoint, receiver: Endpoint, segment:
         return CLOSE_WAIT_ABORT
     if sender.unanswered >= probes or sender.unanswered_probes >= probes:
         return TIMEOUT
-    if not segment.flags & ACK and receiver.has_rcv and segment.seq == receiver.rcv_nxt:
-        # The form of 3.5.2 for a segment that no connection takes: no ACK, and the number
-        # is what the provoking segment acknowledged. A server that answers the third
-        # segment of the handshake so has dropped it (a full accept queue), not forgotten it.
+    answers = not segment.flags & ACK and receiver.has_rcv and segment.seq == receiver.rcv_nxt
+    if answers and not connection.pending_reset_by:
+        # The form of 3.5.2 for a segment that no connection takes: no ACK, and the number is what
+        # the provoking segment acknowledged (not a challenge ACK, which asks after a RST). A server
+        # that answers the third segment of the handshake so has dropped it (a full accept queue),
+        # not forgotten it.
         return ABORT if drops_handshake(sender, receiver, segment) else NO_CONNECTION
     return ABORT
 

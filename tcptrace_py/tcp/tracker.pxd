@@ -15,7 +15,7 @@ from tcptrace_py.tcp.stats cimport Stats
 from tcptrace_py.tcp.time_wait cimport TimeWait
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int ACKNOWLEDGED, CLOSED, ESTABLISHED, SENT, SYN_SENT, TIME_WAIT
+cdef int ACKNOWLEDGED, CLOSED, ESTABLISHED, PRESUMED, SENT, SYN_SENT, TIME_WAIT
 cdef int BY_FIRST_SPEAKER, BY_LISTENER, BY_PORT, BY_SYN, BY_SYN_ACK, LINGER_CLOCK, SYN_CLOCK
 cdef int ACK, FIN, RST, SYN
 cdef uint64_t _REMEMBERED, _IPV4_LAST
@@ -77,10 +77,12 @@ cdef class Tracker:
     cdef bint _hold(self, Segment segment, uint64_t flow_hash) except *
     @cython.locals(syn=Segment, connection=Connection, clocks=Clocks, now_ns=int64_t)
     cdef Connection _release_syn(self, Attempt attempt)
-    @cython.locals(flags=int, connection=Connection, sender=Endpoint, began=Connection)
+    @cython.locals(flags=int, connection=Connection, sender=Endpoint, receiver=Endpoint, began=Connection)
     cdef Connection _which(self, Connection newest, Segment segment, uint64_t flow_hash)
     @cython.locals(sender=Endpoint, receiver=Endpoint, over=bint, in_time_wait=bint, unanswered=bint, began=Connection, holder=Endpoint)
     cdef Connection _attempt(self, Connection connection, Segment segment, uint64_t flow_hash)
+    @cython.locals(older=Connection, refused=Endpoint)
+    cdef object _resume(self, Connection connection, Endpoint sender, Segment segment)
     cdef object _succeed(self, Connection connection, Connection began, Segment segment)
     cdef object _call_stale(self, Connection connection)
     @cython.locals(asked=Segment, began=Connection, asker=Endpoint, again=int64_t)

@@ -21,6 +21,7 @@ from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
     CLOSED,
     ESTABLISHED,
+    PRESUMED,
     SENT,
     SYN_SENT,
     TIME_WAIT,
@@ -434,7 +435,9 @@ class Tracker:
             if segment.ack == advance(connection.pending_syn_isn, 1):
                 return self._accept_pending(connection, segment, flow_hash)
         if flags & SYN:
-            sender, _ = self._direction(connection, segment)
+            sender, receiver = self._direction(connection, segment)
+            if connection.reuse_of >= 0 and sender.last < 0 and receiver.state == SYN_SENT:
+                self._resume(connection, sender, segment)
             if sender.state == CLOSED and sender.fin_sent and sender.isn != segment.seq:
                 # A listener answers an old SYN that came again: for it that is another attempt.
                 began = self._begin(segment, flow_hash)
@@ -473,6 +476,16 @@ class Tracker:
         connection.pending_syn_frame = segment.frame
         connection.pending_syn_ns = segment.ts_ns
         return connection
+
+    def _resume(self, connection: Connection, sender: Endpoint, segment: Segment) -> None:
+        """A SYN+ACK with the number of a refused SYN: the refusal had not come, and both open at once."""
+        older = self.table.older(connection, segment)
+        if older is None or not older.refused:
+            return
+        refused, _ = self._direction(older, segment)
+        if refused.isn == segment.seq and refused.state == CLOSED and self.machine.basis(refused) == PRESUMED:
+            connection.simultaneous_open = True
+            self.machine.resume(refused, sender)
 
     def _succeed(self, connection: Connection, began: Connection, segment: Segment) -> None:
         """The four-tuple has a newer connection, begun by this segment."""

@@ -25,6 +25,7 @@ After every segment the tracker's claims are then judged:
     withdrawn by the very segment that contradicts it: from then on no schedule agrees with it.
     What is ``assumed`` of an endpoint while numbers of its own have not passed is not held against it:
     a FIN in there cannot be told from a byte of data, and these endpoints happen to send ten at a time.
+    For the same reason a RST that ends what only such a FIN had begun may be said to end what was before it.
     It is "at least one" because a presumption is just what passive observation cannot settle: in
     some schedule the segment is lost after the vantage point. The beliefs for this check allow
     up to two faults more than the schedules explored, at any place, and applications that wait for
@@ -43,7 +44,9 @@ After every segment the tracker's claims are then judged:
     Soundness alone would allow a tracker that claims nothing. So: when a segment passes
     whose sender was in state *s* in every schedule with this observation, lossy ones included (and
     there is one without unseen losses), and which was not overtaken and has no gap before it, the
-    tracker has the sender in *s*, or has had it there and in a state that *s* leads to.
+    tracker has the sender in *s*, or has had it there and in a state that *s* leads to. A RST with an
+    old number, which its receiver must drop (3.10.7.4, first check), says nothing either: anybody who once
+    saw the connection can have sent it.
 
 The arrows of section 3.3.2 are checked on their own as well, for histories with ``assumed`` entries.
 
@@ -353,8 +356,13 @@ class Judge:
         node = word[-1].node
         if any(possible(path, history, as_listener) for path in node.paths[end]):
             return []
-        if any(entry.basis == "assumed" for entry in history) and has_hole(word, end):
-            return []
+        if has_hole(word, end):
+            if any(entry.basis == "assumed" for entry in history):
+                return []
+            if not any(e.label.sender == end and e.label.seg.flags & FIN for e in word):
+                cut_short = {path.replace("1C", "C").replace("AC", "C") for path in node.paths[end]}
+                if any(possible(path, history, as_listener) for path in cut_short):
+                    return []
         kind = f"{end}{states}"
         if self._known("possible", kind, word):
             return []
@@ -389,6 +397,8 @@ class Judge:
             return []  # a gap before it: a FIN in there cannot be told from a byte of data
         if has_hole(word, sender):
             return []  # nor can it later
+        if seg.flags & RST and seg.seq < acknowledged_by(word, 1 - sender):
+            return []  # its receiver drops it
         (state,) = states
         for connection in claims:
             history = _states(connection[sender])
@@ -479,6 +489,14 @@ def has_hole(word: Sequence[Edge], end: int) -> bool:
             return True
         reach = max(reach, end_of(seg))
     return False
+
+
+def acknowledged_by(word: Sequence[Edge], end: int) -> int:
+    """The highest number that this end has acknowledged since it last began to open; 0 for none."""
+    reach = 0
+    for seg in (e.label.seg for e in word if e.label.sender == end):
+        reach = max(reach, seg.ack) if seg.flags & ACK else 0
+    return reach
 
 
 def _leads_to(state: str, later: str) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tcptrace_py.tcp.outcome import close_initiator, close_kind
+from tcptrace_py.tcp.words import CLOSE_KINDS, RESET_CAUSES
+
 from .wire_words import Trace
 
 OPEN = "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301\n"
@@ -19,12 +22,17 @@ TRACES = {
     "the FIN was lost on its way here, and sent again with a newer acknowledgment: both closed at once": (
         OPEN + "c FIN+ACK 101 301\ns ACK 302 102\n+1\ns FIN+ACK 301 102",
         OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p",
-        SERVING + " FIN_WAIT_1@6s CLOSING@6a",
+        SERVING + " FIN_WAIT_1@6A CLOSING@6A",
+    ),
+    "it comes sooner than anybody sends again: overtaken by a later ACK, it closed second": (
+        OPEN + "c FIN+ACK 101 301\ns ACK 302 102\ns FIN+ACK 301 102\nc ACK 102 302",
+        OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p TIME_WAIT@7a",
+        SERVING + " CLOSE_WAIT@5A LAST_ACK@6s CLOSED@7p",
     ),
     "the same, and what would have ended its handshake carried that FIN": (
         "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\ns ACK 302 102\n+1\ns FIN+ACK 301 102",
         OPENED + " FIN_WAIT_1@3s FIN_WAIT_2@4p",
-        "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@5s CLOSING@5a",
+        "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@5A CLOSING@5A",
     ),
     "the client's first ACK lies beyond what never passed: that may have been its FIN": (
         "c SYN 100\ns SYN+ACK 300 101\n+1\ns SYN+ACK 300 101\nc ACK 102 301",
@@ -73,6 +81,42 @@ TRACES = {
         OPENED + " FIN_WAIT_1@3s CLOSING@7a TIME_WAIT@9p",
         "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5p FIN_WAIT_1@6s FIN_WAIT_2@9p TIME_WAIT@9a",
     ),
+    "a RST ahead of data that never passed, a challenge ACK, and the RST that answers it": (
+        "c SYN 100\ns SYN+ACK 300 101\nc RST 111\ns ACK 301 101\nc RST 101",
+        "SYN_SENT@1s ESTABLISHED@5A CLOSED@5s",
+        "LISTEN@2a SYN_RCVD@2s LISTEN@5p",
+    ),
+    "the same after the peer's FIN, which the first RST acknowledges": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\ns RST+ACK 311 102\nc ACK 102 301\ns RST 301",
+        OPENED + " FIN_WAIT_1@3s CLOSED@6p",
+        SERVING + " CLOSE_WAIT@6A CLOSED@6s",
+    ),
+    "the same, and the data comes late": (
+        OPEN + "c FIN+ACK 101 301\ns RST+ACK 311 102\nc ACK 102 301\ns ACK 301 101 10\nc ACK 102 311\n"
+        "s RST 301\ns RST 311",
+        OPENED + " FIN_WAIT_1@4s CLOSED@10p",
+        SERVING + " CLOSE_WAIT@10A CLOSED@10s",
+    ),
+    "a RST behind data that never passed does not fit what its receiver has had; silence may confirm it": (
+        OPEN + "c FIN+ACK 101 301\ns ACK 311 102\ns RST+ACK 311 102",
+        OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p",
+        SERVING + " CLOSE_WAIT@5A",
+    ),
+    "a copy of a FIN takes no ACK of it back that came with data its sender took in": (
+        OPEN + "c FIN+ACK 101 301\ns ACK 301 102 10\nc ACK 102 311\nc FIN+ACK 101 301\ns RST+ACK 311 102",
+        OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p CLOSED@8p",
+        SERVING + " CLOSE_WAIT@5a CLOSED@8s",
+    ),
+    "a refused attempt goes on, and who refused it opens as well": (
+        "c SYN 100\ns RST+ACK 0 101\nc SYN 100\ns SYN 300\nc SYN+ACK 100 301\ns SYN+ACK 300 101",
+        "SYN_SENT@1s SYN_RCVD@5s ESTABLISHED@6p",
+        "CLOSED@2s SYN_SENT@4s SYN_RCVD@6s",
+    ),
+    "the same, and the refusal had come: now the first refuses": (
+        "c SYN 100\ns RST+ACK 0 101\nc SYN 100\ns SYN 300\nc RST+ACK 0 301",
+        "SYN_SENT@1s CLOSED@5s",
+        "CLOSED@2s SYN_SENT@4s CLOSED@5p",
+    ),
 }
 
 
@@ -82,3 +126,52 @@ def test_reading(trace: str, client: str, server: str) -> None:
     (connection,) = played.tracker.table.all()
     assert played.words(connection.client()) == client
     assert played.words(connection.server()) == server
+
+
+CHALLENGED = OPEN + "s RST 311\nc ACK 101 301\n"
+
+
+@pytest.mark.parametrize(
+    ("trace", "strays", "cause"),
+    [
+        (CHALLENGED + "s RST 301", 0, "abort"),
+        (CHALLENGED + "s ACK 301 101 10\nc ACK 101 311", 1, ""),
+        (CHALLENGED, 1, ""),
+        (OPEN + "s ACK 311 101\ns RST 311", 0, "abort"),
+        (OPEN + "s ACK 311 101\ns RST 311\nc ACK 101 301\ns ACK 301 101 10\nc ACK 101 311", 1, ""),
+    ],
+    ids=["confirmed", "goes on", "no answer", "silence", "the data comes late"],
+)
+def test_a_rst_not_exact_counts_by_silence_or_by_the_answer_to_a_challenge_ack(
+    trace: str, strays: int, cause: str
+) -> None:
+    (connection,) = Trace().play(trace).end()
+    assert connection.stray_resets == strays
+    assert RESET_CAUSES[connection.reset_cause] == cause
+
+
+def test_a_refusal_that_had_not_come_when_both_opened() -> None:
+    """The number of the SYN+ACK is that of the refused SYN, so its sender never was LISTENing."""
+    played = Trace().play("c SYN 100\ns RST+ACK 0 101\ns SYN 300\nc SYN+ACK 100 301\ns ACK 301 101")
+    refused, opened = sorted(played.tracker.table.all(), key=lambda connection: connection.id)
+    assert played.words(refused.client()) == ""
+    assert played.words(refused.server()) == "CLOSED@2s"
+    assert opened.simultaneous_open
+    assert played.words(opened.a) == "SYN_SENT@3s ESTABLISHED@5a"
+    assert played.words(opened.b) == "SYN_SENT@1s SYN_RCVD@4s ESTABLISHED@5p"
+
+
+def test_a_refusal_that_comes_to_syn_rcvd_is_dropped() -> None:
+    """What refuses a SYN has the number 0 (3.5.2): a copy of the peer's old SYN had come before it."""
+    played = Trace().play(
+        "s SYN 300\nc RST+ACK 0 301\nc SYN 100\ns RST+ACK 0 101\nc SYN+ACK 100 301\ns RST 301"
+    )
+    _, opened = sorted(played.tracker.table.all(), key=lambda connection: connection.id)
+    assert played.words(opened.a) == "SYN_SENT@3s SYN_RCVD@5s CLOSED@6p"
+    assert (opened.refused, opened.stray_resets) == (False, 1)
+
+
+def test_a_late_fin_of_both_closing_at_once_makes_it_a_simultaneous_close() -> None:
+    (connection,) = Trace().play(OPEN + "c FIN+ACK 101 301\ns ACK 302 102\n+1\ns FIN+ACK 301 102").end()
+    assert CLOSE_KINDS[close_kind(connection)] == "simultaneous"
+    assert close_initiator(connection) == 3
