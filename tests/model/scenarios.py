@@ -165,7 +165,9 @@ _REFUTED = (
 OPEN = [s for s in WITHOUT_FAULTS + ONE_FAULT if s.name in _REFUTED]
 
 _TWO_FAULTS_HELD = (
+    "two faults at the client",
     "two faults at the server",
+    "two faults, the server closes first",
     "one segment, two losses",
     "one segment, two faults, at the server",
     "two faults, the server never closes",

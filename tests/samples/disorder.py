@@ -29,7 +29,7 @@ SAMPLES = [
             Connection(
                 "10.0.0.10:46101 > 10.0.0.20:80",
                 CLIENT + " FIN_WAIT_1@8s FIN_WAIT_2@9p TIME_WAIT@11a",
-                SERVER + " FIN_WAIT_1@10s CLOSING@10a TIME_WAIT@11p",
+                SERVER + " FIN_WAIT_1@10A CLOSING@10A TIME_WAIT@11p",
                 HANDSHAKE,
                 "simultaneous both complete",
                 retransmits=None,
