@@ -49,7 +49,9 @@ cdef class Machine:
     @cython.locals(flags=int, fin_in_gap=bint, fresh_bytes=int64_t)
     cdef object _pass(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     cdef bint _crosses_reset(self, Connection connection, Endpoint sender, Segment segment) except *
+    @cython.locals(moves=int, listens=bint)
     cdef object _get_reset(self, Connection connection, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
+    cdef object _take_back_reset(self, Connection connection, Endpoint receiver)
     cdef bint _sent_again(self, Endpoint receiver, Segment segment) except *
     cdef bint _opened_too_early(
         self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment

@@ -154,7 +154,6 @@ _REFUTED = (
     "one segment each way, both go away",
     "simultaneous open, one segment each way",
     "simultaneous open, one fault",
-    "abort, one fault",
     "the server aborts, one fault",
     # The ACK of a FIN is taken to have arrived though it may wait behind the peer's own FIN, sent again.
     "one segment back, one fault",
