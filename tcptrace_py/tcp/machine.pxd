@@ -80,6 +80,10 @@ cdef class Machine:
     cdef object _delivery(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(by=int, ruling=int, cause=int, confirms=bint, acks_fin=bint)
     cdef object _reset(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
+    @cython.locals(before=int64_t, ts_ns=int64_t, frame=int64_t)
+    cdef object _reset_again(
+        self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment, bint acks_fin
+    )
     cdef object _take_reset(self, Connection connection, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
     cdef object _stray(self, Connection connection, int by, int64_t frame, int64_t ts_ns)
     cdef object _forget_reset(self, Connection connection)

@@ -652,13 +652,13 @@ class Machine:
     def _reset(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
         sender.rsts += 1
         by = 1 if sender is connection.a else 2
-        if self.done(connection) and (sender.last >= 0 or receiver.last >= 0):
-            # Over already: the answer to what was still under way.
-            return
-        ruling = resets.verdict(sender, receiver, segment)
         acks_fin = (
             segment.flags & ACK != 0 and receiver.fin_sent and distance(segment.ack, receiver.fin_seq) >= 1
         )
+        if self.done(connection) and (sender.last >= 0 or receiver.last >= 0):
+            self._reset_again(connection, sender, receiver, segment, acks_fin)
+            return
+        ruling = resets.verdict(sender, receiver, segment)
         if ruling == RST_EXACT:
             confirms = connection.pending_reset_by == by
             if confirms:
@@ -696,6 +696,41 @@ class Machine:
                 connection.pending_reset_ns = segment.ts_ns
         else:
             self._stray(connection, by, segment.frame, segment.ts_ns)
+
+    def _reset_again(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment, acks_fin: bool
+    ) -> None:
+        """A RST when all is over: its number may tell what its sender was when it reset the connection."""
+        ts_ns = segment.ts_ns
+        frame = segment.frame
+        before = self.journal.previous(sender.last) if sender.last >= 0 else -1
+        if before < 0:
+            return
+        if self._crosses_reset(connection, sender, segment):
+            if segment.seq != sender.snd_nxt or distance(segment.seq, receiver.rcv_nxt) <= 0:
+                return
+            # The peer had acknowledged nothing that CLOSED answers with this number: its own abort (3.10.5).
+            self._take_back_reset(connection, sender)
+        elif sender.state != CLOSED or self.journal.basis(sender.last) != SENT:
+            return
+        elif self.journal.state(before) == ESTABLISHED and acks_fin:
+            # It was overtaken by what its sender answered once it was CLOSED.
+            self.withdraw(sender)
+            self.move(sender, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
+        elif (
+            self.journal.state(before) == FIN_WAIT_2
+            and self.journal.basis(before) == PRESUMED
+            and not segment.flags & ACK
+            and distance(segment.seq, sender.fin_seq) <= 0
+        ):
+            # It was CLOSED when there came what the peer had sent before the ACK of its FIN (3.10.7.1).
+            ts_ns = self.journal.ts_ns(sender.last)
+            frame = self.journal.frame(sender.last)
+            self.withdraw(sender)
+            self.withdraw(sender)
+        else:
+            return
+        self.move(sender, SENDS_RST, SENT, ts_ns, frame)
 
     def _take_reset(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, ts_ns: int, frame: int
