@@ -151,11 +151,7 @@ FULL = WITHOUT_FAULTS + ONE_FAULT + TWO_FAULTS
 #: (``python -m tests.model`` draws how). They are quick to refute, so tests tell when one is mended.
 _REFUTED = (
     # A RST is taken for an answer to what its sender had not read yet, or for another's.
-    "one segment each way, both go away",
-    "simultaneous open, one segment each way",
     "simultaneous open, one fault",
-    "abort, one fault",
-    "the server aborts, one fault",
     # The ACK of a FIN is taken to have arrived though it may wait behind the peer's own FIN, sent again.
     "one segment back, one fault",
     "FIN on the last bytes, one fault",
