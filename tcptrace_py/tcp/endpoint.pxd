@@ -60,6 +60,7 @@ cdef class Endpoint:
     cdef public uint32_t fin_ack_nxt
     cdef public uint32_t retransmits_at_fin
     cdef public uint32_t suspect_nxt
+    cdef public uint32_t gap_packet
     cdef public uint32_t duplicates
     cdef public uint32_t syn_bytes
     cdef public uint32_t retransmits
@@ -76,6 +77,7 @@ cdef class Endpoint:
     cdef public uint8_t fin_ack_passed
     cdef public uint8_t has_fin_ack_nxt
     cdef public uint8_t fin_acked_at_once
+    cdef public uint8_t fin_acked_past_gap
 
     cpdef int64_t window_bytes(self)
     cdef object go_on(self, Endpoint receiver, Segment segment)

@@ -58,6 +58,8 @@ class Endpoint:
         self.proven_open = False
         #: SND.NXT moved without our seeing what it sent; a FIN may hide there.
         self.tail_gap = False
+        #: With which of its packets that was seen last.
+        self.gap_packet = 0
         #: Out-of-window segment seen last, in case the next one goes on from there.
         self.has_suspect = False
         self.suspect_nxt = 0
@@ -106,6 +108,8 @@ class Endpoint:
         #: Nothing of its was retransmitted between its FIN and that.
         self.retransmits_at_fin = 0
         self.fin_acked_at_once = False
+        #: The peer's numbers had a gap before that, so what it had sent there it sent before.
+        self.fin_acked_past_gap = False
 
         # Its running clock: kind (0 none), deadline, and its place in that clock's queue.
         self.clock = 0
@@ -228,6 +232,7 @@ class Endpoint:
         self.holes.append([self.snd_nxt, seq])
         self.gaps += 1
         self.tail_gap = True
+        self.gap_packet = self.packets
         self.snd_nxt = seq
 
     def _fill(self, left: int, right: int) -> int:

@@ -476,6 +476,7 @@ class Machine:
             receiver.fin_acked_ns = ts_ns
             receiver.fin_acked_frame = frame
             receiver.fin_acked_at_once = receiver.retransmits == receiver.retransmits_at_fin
+            receiver.fin_acked_past_gap = sender.tail_gap and sender.gap_packet != sender.packets
         state = sender.state
         basis = ASSUMED if sender.tail_gap else ACKNOWLEDGED
         if state == ESTABLISHED or state == FIN_WAIT_2:
@@ -541,7 +542,7 @@ class Machine:
                 and sender.state == CLOSE_WAIT
                 and self.journal.basis(sender.last) == ASSUMED
                 and receiver.fin_acked_frame != frame
-                and (not acks_fin or self._sent_again(receiver, segment))
+                and (not acks_fin or receiver.fin_acked_past_gap or self._sent_again(receiver, segment))
             ):
                 # What it had sent before it acknowledged the peer's FIN was its own: both closed at once.
                 connection.simultaneous_close = True
@@ -553,8 +554,9 @@ class Machine:
                 ):
                     # Nor had it had what ended its handshake, which carried that FIN.
                     self.withdraw(sender)
-                self.move(sender, SENDS_FIN, ASSUMED if acks_fin else SENT, ts_ns, frame)
-                self.move(sender, GETS_FIN, ASSUMED if acks_fin else ACKNOWLEDGED, ts_ns, frame)
+                doubtful = acks_fin and not receiver.fin_acked_past_gap
+                self.move(sender, SENDS_FIN, ASSUMED if doubtful else SENT, ts_ns, frame)
+                self.move(sender, GETS_FIN, ASSUMED if doubtful else ACKNOWLEDGED, ts_ns, frame)
             else:
                 if self._opened_too_early(connection, sender, receiver, segment):
                     self.withdraw(sender)
@@ -572,10 +574,10 @@ class Machine:
         return sender.has_fin_ack_nxt and distance(sender.rcv_nxt, sender.fin_ack_nxt) >= 0
 
     def _sent_again(self, receiver: Endpoint, segment: Segment) -> bool:
-        """This late FIN was lost, it seems, when first sent, before what acknowledged the peer's FIN.
+        """This late FIN was lost, it seems, when first sent, before what first acknowledged the peer's FIN.
 
-        Where that answered what came again it was not the first to do so: the late FIN may have been.
-        And what comes sooner than anybody sends again has only been overtaken.
+        But where that answered a copy the late FIN may have been the first to do so, and what comes
+        sooner than anybody sends again has only been overtaken.
         """
         return receiver.fin_acked_at_once and segment.ts_ns - receiver.fin_acked_ns >= _RTO_MIN_NS
 

@@ -24,15 +24,21 @@ TRACES = {
         OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p",
         SERVING + " FIN_WAIT_1@6A CLOSING@6A",
     ),
-    "it comes sooner than anybody sends again: overtaken by a later ACK, it closed second": (
-        OPEN + "c FIN+ACK 101 301\ns ACK 302 102\ns FIN+ACK 301 102\nc ACK 102 302",
-        OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p TIME_WAIT@7a",
-        SERVING + " CLOSE_WAIT@5A LAST_ACK@6s CLOSED@7p",
-    ),
     "the same, and what would have ended its handshake carried that FIN": (
         "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\ns ACK 302 102\n+1\ns FIN+ACK 301 102",
         OPENED + " FIN_WAIT_1@3s FIN_WAIT_2@4p",
         "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@5A CLOSING@5A",
+    ),
+    "such a FIN sooner than anybody sends again: overtaken by a later ACK, it closed second": (
+        OPEN + "c FIN+ACK 101 301\ns ACK 302 102\ns FIN+ACK 301 102\nc ACK 102 302",
+        OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p TIME_WAIT@7a",
+        SERVING + " CLOSE_WAIT@5A LAST_ACK@6s CLOSED@7p",
+    ),
+    "such a FIN in a gap from before it acknowledged the peer's: both closed at once, beyond doubt": (
+        "c SYN 100\ns SYN+ACK 300 101\n+1\ns SYN+ACK 300 101\nc ACK 112 301\ns FIN+ACK 301 101 10\n"
+        "c ACK 112 312\nc FIN+ACK 101 312 10\ns ACK 312 112",
+        "SYN_SENT@1s ESTABLISHED@4A FIN_WAIT_1@7s CLOSING@7a TIME_WAIT@8p",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@4p FIN_WAIT_1@5s FIN_WAIT_2@6p TIME_WAIT@8a",
     ),
     "the client's first ACK lies beyond what never passed: that may have been its FIN": (
         "c SYN 100\ns SYN+ACK 300 101\n+1\ns SYN+ACK 300 101\nc ACK 102 301",
