@@ -14,7 +14,8 @@ and asks of each segment two questions:
    we wait for the answer, which is a fact of kind 1. If it need not answer (the
    ACK that ends a handshake or a close, a RST), nothing will ever prove the
    arrival, so the arrow is taken on trust (``presumed``) and taken back when the
-   endpoint acts as if nothing had come: when it sends its SYN+ACK or FIN again.
+   endpoint acts as if nothing had come: when it sends its SYN+ACK or FIN again, or the
+   data before that FIN.
 
 A clock may also run out with nothing on the wire (``timer``), and where the
 capture begins too late or has a gap a state is a guess (``assumed``).

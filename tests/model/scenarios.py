@@ -156,11 +156,6 @@ _REFUTED = (
     "simultaneous open, one fault",
     "abort, one fault",
     "the server aborts, one fault",
-    # The ACK of a FIN is taken to have arrived though it may wait behind the peer's own FIN, sent again.
-    "one segment back, one fault",
-    "FIN on the last bytes, one fault",
-    # Data sent again does not take back that the ACK of the FIN behind it arrived.
-    "half-close, one fault",
 )
 OPEN = [s for s in WITHOUT_FAULTS + ONE_FAULT if s.name in _REFUTED]
 

@@ -85,7 +85,29 @@ TRACES = {
         "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301 10\n+1\ns SYN+ACK 300 101\nc ACK 112 301\n"
         "s FIN+ACK 301 101 10\nc ACK 112 312\nc FIN+ACK 101 312 10\ns ACK 312 112",
         OPENED + " FIN_WAIT_1@3s CLOSING@7a TIME_WAIT@9p",
-        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5p FIN_WAIT_1@6s FIN_WAIT_2@9p TIME_WAIT@9a",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5p FIN_WAIT_1@6s FIN_WAIT_2@7p TIME_WAIT@9p",
+    ),
+    "the same, but the second may have come before the ACK": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301 10\n+1\ns SYN+ACK 300 101\nc ACK 112 301\n"
+        "c FIN+ACK 101 301 10\ns FIN+ACK 301 101 10\nc ACK 112 312\ns ACK 312 112",
+        OPENED + " FIN_WAIT_1@3s CLOSING@8a TIME_WAIT@9p",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5p FIN_WAIT_1@7s CLOSING@9p TIME_WAIT@9p",
+    ),
+    "a FIN behind data that never passed has not come: the ACK of the other's came before": (
+        OPEN + "c FIN+ACK 101 301\ns FIN+ACK 311 101\nc ACK 102 301\ns ACK 312 102\n+1\n"
+        "s FIN+ACK 301 102 10\nc ACK 102 312",
+        OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@7p TIME_WAIT@9p",
+        SERVING + " FIN_WAIT_1@5s CLOSING@7a TIME_WAIT@9p",
+    ),
+    "data sent again before a FIN: the ACK of both did not arrive": (
+        OPEN + "c FIN+ACK 101 301\ns ACK 301 102 10\ns FIN+ACK 311 102\nc ACK 102 312\n+1\ns ACK 301 102 10",
+        OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p TIME_WAIT@7a",
+        SERVING + " CLOSE_WAIT@5a LAST_ACK@6s",
+    ),
+    "but a copy of it with an old acknowledgment takes nothing back": (
+        OPEN + "s ACK 301 101 10\nc FIN+ACK 101 311\ns FIN+ACK 311 102\nc ACK 102 312\n+1\ns ACK 301 101 10",
+        OPENED + " FIN_WAIT_1@5s TIME_WAIT@7a",
+        SERVING + " CLOSE_WAIT@6a LAST_ACK@6s CLOSED@7p",
     ),
     "a RST ahead of data that never passed, a challenge ACK, and the RST that answers it": (
         "c SYN 100\ns SYN+ACK 300 101\nc RST 111\ns ACK 301 101\nc RST 101",
