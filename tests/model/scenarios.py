@@ -153,7 +153,6 @@ _REFUTED = (
     # A RST is taken for an answer to what its sender had not read yet, or for another's.
     "one segment each way, both go away",
     "simultaneous open, one segment each way",
-    "simultaneous open, one fault",
     "abort, one fault",
     "the server aborts, one fault",
 )
@@ -164,6 +163,7 @@ _TWO_FAULTS_HELD = (
     "two faults at the server",
     "two faults, the server closes first",
     "one segment, two losses",
+    "two segments each way, two losses, at the client",
     "one segment, two faults, at the server",
     "two faults, the server never closes",
 )

@@ -135,10 +135,20 @@ TRACES = {
         OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p CLOSED@8p",
         SERVING + " CLOSE_WAIT@5a CLOSED@8s",
     ),
+    "SYN+ACKs that cross, and silence: both are ESTABLISHED": (
+        "c SYN 100\ns SYN 300\nc SYN+ACK 100 301\ns SYN+ACK 300 101",
+        "SYN_SENT@1s SYN_RCVD@3s ESTABLISHED@4p",
+        "SYN_SENT@2s SYN_RCVD@4s ESTABLISHED@4p",
+    ),
+    "the first of them did not arrive": (
+        "c SYN 100\ns SYN 300\nc SYN+ACK 100 301\ns SYN+ACK 300 101\n+1\ns SYN+ACK 300 101",
+        "SYN_SENT@1s SYN_RCVD@3s ESTABLISHED@4p",
+        "SYN_SENT@2s SYN_RCVD@4s",
+    ),
     "a refused attempt goes on, and who refused it opens as well": (
         "c SYN 100\ns RST+ACK 0 101\nc SYN 100\ns SYN 300\nc SYN+ACK 100 301\ns SYN+ACK 300 101",
         "SYN_SENT@1s SYN_RCVD@5s ESTABLISHED@6p",
-        "CLOSED@2s SYN_SENT@4s SYN_RCVD@6s",
+        "CLOSED@2s SYN_SENT@4s SYN_RCVD@6s ESTABLISHED@6p",
     ),
     "the same, and the refusal had come: now the first refuses": (
         "c SYN 100\ns RST+ACK 0 101\nc SYN 100\ns SYN 300\nc RST+ACK 0 301",
