@@ -96,6 +96,9 @@ class Machine:
 
     def move(self, endpoint: Endpoint, event: int, basis: int, ts_ns: int, frame: int) -> bool:
         """Take the arrow of ``event``, if the endpoint's state has one; whether it had."""
+        if event == GETS_FIN and endpoint.state == SYN_RCVD:
+            # What carries the FIN acknowledges the SYN as well, and that comes first.
+            self.move(endpoint, GETS_ACK_OF_SYN, basis, ts_ns, frame)
         state = self._arrows[endpoint.state * EVENTS + event]
         if state == NO_ARROW:
             return False

@@ -125,8 +125,8 @@ ARROWS: dict[tuple[int, int], int] = {
     (SYN_RCVD, SENDS_FIN): FIN_WAIT_1,
     (ESTABLISHED, SENDS_FIN): FIN_WAIT_1,
     (CLOSE_WAIT, SENDS_FIN): LAST_ACK,
-    # The peer's FIN (3.10.7.4, eighth check).
-    (SYN_RCVD, GETS_FIN): CLOSE_WAIT,
+    # The peer's FIN (3.10.7.4, eighth check). That names SYN_RCVD as well, but the fifth check, of
+    # the ACK that a FIN comes with, has led from there to ESTABLISHED.
     (ESTABLISHED, GETS_FIN): CLOSE_WAIT,
     (FIN_WAIT_1, GETS_FIN): CLOSING,
     (FIN_WAIT_2, GETS_FIN): TIME_WAIT,

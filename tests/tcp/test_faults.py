@@ -135,6 +135,16 @@ TRACES = {
         OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p CLOSED@8p",
         SERVING + " CLOSE_WAIT@5a CLOSED@8s",
     ),
+    "a FIN that ends the handshake as well, which only the RST that answers it shows": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\n+1\ns SYN+ACK 300 101\ns RST+ACK 301 102",
+        "SYN_SENT@1s ESTABLISHED@3a FIN_WAIT_1@3s CLOSED@5p",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5a CLOSE_WAIT@5a CLOSED@5s",
+    ),
+    "the same, shown by the RST that only who had the FIN believes": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\n+1\ns SYN+ACK 300 101\nc RST 102",
+        "SYN_SENT@1s ESTABLISHED@3a FIN_WAIT_1@3s CLOSED@5s",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5p CLOSE_WAIT@5p CLOSED@5p",
+    ),
     "SYN+ACKs that cross, and silence: both are ESTABLISHED": (
         "c SYN 100\ns SYN 300\nc SYN+ACK 100 301\ns SYN+ACK 300 101",
         "SYN_SENT@1s SYN_RCVD@3s ESTABLISHED@4p",
