@@ -397,7 +397,7 @@ class Machine:
             sender.syn_bytes = segment.payload_bytes
             sender.bytes += segment.payload_bytes
             sender.proven_open = True
-        else:
+        elif sender.syns or sender.syn_acks:
             sender.retransmits += 1
         if segment.window_scale >= 0:
             sender.window_scale = segment.window_scale

@@ -219,6 +219,14 @@ def test_a_refusal_that_comes_to_syn_rcvd_is_dropped() -> None:
     assert (opened.refused, opened.stray_resets) == (False, 1)
 
 
+def test_a_syn_ack_that_is_overtaken_is_no_retransmission() -> None:
+    played = Trace().play("c SYN 100\ns FIN+ACK 301 101\ns SYN+ACK 300 101")
+    (connection,) = played.tracker.table.all()
+    assert connection.server().retransmits == 0
+    played.play("s SYN+ACK 300 101")
+    assert connection.server().retransmits == 1
+
+
 def test_a_late_fin_of_both_closing_at_once_makes_it_a_simultaneous_close() -> None:
     (connection,) = Trace().play(OPEN + "c FIN+ACK 101 301\ns ACK 302 102\n+1\ns FIN+ACK 301 102").end()
     assert CLOSE_KINDS[close_kind(connection)] == "simultaneous"
