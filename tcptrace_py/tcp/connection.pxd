@@ -61,6 +61,7 @@ cdef class Connection(Flow):
     cdef public uint32_t pending_syn_window
     cdef public uint32_t pending_syns
     cdef public uint32_t stray_resets
+    cdef public uint32_t reset_seq
     cdef public uint32_t stale_syns
     cdef public uint32_t out_of_window
     cdef public uint8_t roles_basis
@@ -75,7 +76,7 @@ cdef class Connection(Flow):
     cdef public uint8_t aborted
     cdef public uint8_t three_segment_close
     cdef public uint8_t simultaneous_close
-    cdef public uint8_t reset_after_fin
+    cdef public uint8_t reset_moves
     cdef public uint8_t pending_reset_challenged
     cdef public uint8_t early_reset_acks_fin
 

@@ -75,8 +75,9 @@ class Connection(Flow):
         self.reset_cause = 0
         self.reset_frame = 0
         self.reset_ns = 0
-        #: Its number is the one after its sender's FIN.
-        self.reset_after_fin = False
+        #: The number of the one that was believed last, and how many arrows its receiver took for it.
+        self.reset_seq = 0
+        self.reset_moves = 0
         # One in the window but not exact, waiting to be confirmed by silence, or by another where
         # its receiver did not believe it.
         self.pending_reset_by = 0

@@ -49,7 +49,9 @@ cdef class Machine:
     @cython.locals(flags=int, fin_in_gap=bint, fresh_bytes=int64_t)
     cdef object _pass(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     cdef bint _crosses_reset(self, Connection connection, Endpoint sender, Segment segment) except *
+    @cython.locals(moves=int, listens=bint)
     cdef object _get_reset(self, Connection connection, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
+    cdef object _take_back_reset(self, Connection connection, Endpoint receiver)
     cdef bint _sent_again(self, Endpoint receiver, Segment segment) except *
     cdef bint _opened_too_early(
         self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment
@@ -80,6 +82,10 @@ cdef class Machine:
     cdef object _delivery(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(by=int, ruling=int, cause=int, confirms=bint, acks_fin=bint)
     cdef object _reset(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
+    @cython.locals(before=int64_t, ts_ns=int64_t, frame=int64_t)
+    cdef object _reset_again(
+        self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment, bint acks_fin
+    )
     cdef object _take_reset(self, Connection connection, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
     cdef object _stray(self, Connection connection, int by, int64_t frame, int64_t ts_ns)
     cdef object _forget_reset(self, Connection connection)

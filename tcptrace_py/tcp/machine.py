@@ -182,16 +182,19 @@ class Machine:
             # It had sent this before the RST reached it: what it shows came first.
             ts_ns = self.journal.ts_ns(sender.last)
             frame = self.journal.frame(sender.last)
-            self.withdraw(sender)
-            if connection.reset_after_fin and self.journal.frame(sender.last) == frame:
-                self.withdraw(sender)
+            self._take_back_reset(connection, sender)
             before = sender.last
             self._pass(connection, sender, receiver, segment)
             if sender.last != before:
                 ts_ns = segment.ts_ns
                 frame = segment.frame
-            if connection.refused and sender.state == SYN_RCVD:
-                # What refuses a SYN has no number that fits a window: SYN_SENT alone believes it (3.10.7.3).
+            if (
+                sender.state == SYN_RCVD
+                if connection.refused
+                else sender.has_rcv and distance(connection.reset_seq, sender.rcv_nxt) < 0
+            ):
+                # It drops the number as old, or, of what refuses a SYN, as no number of that connection's:
+                # SYN_SENT alone believes it (3.10.7.3).
                 connection.refused = False
                 self._stray(connection, connection.reset_by, connection.reset_frame, connection.reset_ns)
                 self._forget_reset(connection)
@@ -655,13 +658,13 @@ class Machine:
     def _reset(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
         sender.rsts += 1
         by = 1 if sender is connection.a else 2
-        if self.done(connection) and (sender.last >= 0 or receiver.last >= 0):
-            # Over already: the answer to what was still under way.
-            return
-        ruling = resets.verdict(sender, receiver, segment)
         acks_fin = (
             segment.flags & ACK != 0 and receiver.fin_sent and distance(segment.ack, receiver.fin_seq) >= 1
         )
+        if self.done(connection) and (sender.last >= 0 or receiver.last >= 0):
+            self._reset_again(connection, sender, receiver, segment, acks_fin)
+            return
+        ruling = resets.verdict(sender, receiver, segment)
         if ruling == RST_EXACT:
             confirms = connection.pending_reset_by == by
             if confirms:
@@ -687,7 +690,7 @@ class Machine:
             if resets.drops_handshake(sender, receiver, segment) and self.basis(sender) == PRESUMED:
                 # It never was ESTABLISHED: the ACK that passed was refused.
                 self.withdraw(sender)
-            connection.reset_after_fin = sender.fin_sent and distance(segment.seq, sender.fin_seq) == 1
+            connection.reset_seq = segment.seq
             self._take_reset(connection, sender, receiver, segment.ts_ns, segment.frame)
         elif ruling == RST_IN_WINDOW:
             if acks_fin:
@@ -699,6 +702,41 @@ class Machine:
                 connection.pending_reset_ns = segment.ts_ns
         else:
             self._stray(connection, by, segment.frame, segment.ts_ns)
+
+    def _reset_again(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment, acks_fin: bool
+    ) -> None:
+        """A RST when all is over: its number may tell what its sender was when it reset the connection."""
+        ts_ns = segment.ts_ns
+        frame = segment.frame
+        before = self.journal.previous(sender.last) if sender.last >= 0 else -1
+        if before < 0:
+            return
+        if self._crosses_reset(connection, sender, segment):
+            if segment.seq != sender.snd_nxt or distance(segment.seq, receiver.rcv_nxt) <= 0:
+                return
+            # The peer had acknowledged nothing that CLOSED answers with this number: its own abort (3.10.5).
+            self._take_back_reset(connection, sender)
+        elif sender.state != CLOSED or self.journal.basis(sender.last) != SENT:
+            return
+        elif self.journal.state(before) == ESTABLISHED and acks_fin:
+            # It was overtaken by what its sender answered once it was CLOSED.
+            self.withdraw(sender)
+            self.move(sender, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
+        elif (
+            self.journal.state(before) == FIN_WAIT_2
+            and self.journal.basis(before) == PRESUMED
+            and not segment.flags & ACK
+            and distance(segment.seq, sender.fin_seq) <= 0
+        ):
+            # It was CLOSED when there came what the peer had sent before the ACK of its FIN (3.10.7.1).
+            ts_ns = self.journal.ts_ns(sender.last)
+            frame = self.journal.frame(sender.last)
+            self.withdraw(sender)
+            self.withdraw(sender)
+        else:
+            return
+        self.move(sender, SENDS_RST, SENT, ts_ns, frame)
 
     def _take_reset(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, ts_ns: int, frame: int
@@ -713,16 +751,25 @@ class Machine:
     def _get_reset(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, ts_ns: int, frame: int
     ) -> None:
-        if connection.reset_after_fin:
-            # A RST with the number after the FIN is believed only by who has had the FIN.
+        """A RST is believed only by who has had all that its sender sent before it."""
+        moves = 0
+        if receiver.state == SYN_RCVD and distance(connection.reset_seq, receiver.rcv_nxt) > 0:
+            moves += self.move(receiver, GETS_ACK_OF_SYN, PRESUMED, ts_ns, frame)
+        elif receiver.has_fin_ack_nxt and distance(connection.reset_seq, receiver.fin_ack_nxt) >= 0:
+            moves += self.move(receiver, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
+        if sender.fin_sent and distance(connection.reset_seq, sender.fin_seq) == 1:
             if receiver.state == FIN_WAIT_1 and sender.fin_acks_fin:
-                self.move(receiver, GETS_FIN_WITH_ACK_OF_FIN, PRESUMED, ts_ns, frame)
+                moves += self.move(receiver, GETS_FIN_WITH_ACK_OF_FIN, PRESUMED, ts_ns, frame)
             elif not receiver.has_rcv or distance(receiver.rcv_nxt, sender.fin_seq) < 1:
-                self.move(receiver, GETS_FIN, PRESUMED, ts_ns, frame)
-        if receiver.state == SYN_RCVD and receiver.passive:
-            self.move(receiver, GETS_RST_AS_LISTENER, PRESUMED, ts_ns, frame)
-        else:
-            self.move(receiver, GETS_RST, PRESUMED, ts_ns, frame)
+                moves += self.move(receiver, GETS_FIN, PRESUMED, ts_ns, frame)
+        listens = receiver.state == SYN_RCVD and receiver.passive
+        moves += self.move(receiver, GETS_RST_AS_LISTENER if listens else GETS_RST, PRESUMED, ts_ns, frame)
+        connection.reset_moves = moves
+
+    def _take_back_reset(self, connection: Connection, receiver: Endpoint) -> None:
+        while connection.reset_moves:
+            connection.reset_moves -= 1
+            self.withdraw(receiver)
 
     def _stray(self, connection: Connection, by: int, frame: int, ts_ns: int) -> None:
         connection.stray_resets += 1
@@ -768,6 +815,7 @@ class Machine:
         sender = connection.a if by == 1 else connection.b
         receiver = connection.b if by == 1 else connection.a
         connection.pending_reset_by = 0
+        connection.reset_seq = receiver.rcv_nxt
         if connection.reset_by == 0:
             connection.reset_by = by
             connection.reset_cause = resets.settled_cause(sender, receiver)

@@ -155,6 +155,38 @@ TRACES = {
         "SYN_SENT@1s SYN_RCVD@3s ESTABLISHED@4p",
         "SYN_SENT@2s SYN_RCVD@4s",
     ),
+    "the SYN+ACK again crosses data and the RST after it, believed only by who has had the data": (
+        "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301 10\nc RST 111\ns SYN+ACK 300 101",
+        OPENED + " CLOSED@4s",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5p CLOSED@5p",
+    ),
+    "the same, and the data came with the ACK of its receiver's FIN": (
+        OPEN + "c FIN+ACK 101 301\ns ACK 301 102 10\nc FIN+ACK 101 301\ns RST+ACK 311 102",
+        OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@7p CLOSED@7p",
+        SERVING + " CLOSE_WAIT@5a CLOSED@7s",
+    ),
+    "a RST with the number of data that its receiver then acknowledges is too old": (
+        OPEN + "c FIN+ACK 101 301\ns ACK 301 101 10\ns RST 301\nc ACK 102 311",
+        OPENED + " FIN_WAIT_1@4s",
+        SERVING + " CLOSED@6s",
+    ),
+    "a RST that acknowledges the peer's FIN, overtaken by one that its sender sent from CLOSED": (
+        OPEN + "c FIN+ACK 101 301\ns ACK 301 101 10\nc ACK 102 311\ns RST 311\ns RST+ACK 311 102",
+        OPENED + " FIN_WAIT_1@4s CLOSED@7p",
+        SERVING + " CLOSE_WAIT@8a CLOSED@8s",
+    ),
+    "nobody reads any more on either side: each resets what the other still has under way": (
+        OPEN + "c ACK 101 301 10\nc FIN+ACK 111 301\ns ACK 301 101 10\ns FIN+ACK 311 101\n"
+        "s RST 312\nc RST 112",
+        OPENED + " FIN_WAIT_1@5s CLOSED@9s",
+        SERVING + " FIN_WAIT_1@7s CLOSED@8s",
+    ),
+    "a RST that answers what came before the ACK of its sender's FIN: it was CLOSED already": (
+        OPEN + "c ACK 101 301 10\nc FIN+ACK 111 301\ns ACK 301 101 10\ns ACK 311 111\ns ACK 311 112\n"
+        "c RST 112\nc RST 111",
+        OPENED + " FIN_WAIT_1@5s CLOSED@9s",
+        SERVING + " CLOSE_WAIT@8a CLOSED@9p",
+    ),
     "a refused attempt goes on, and who refused it opens as well": (
         "c SYN 100\ns RST+ACK 0 101\nc SYN 100\ns SYN 300\nc SYN+ACK 100 301\ns SYN+ACK 300 101",
         "SYN_SENT@1s SYN_RCVD@5s ESTABLISHED@6p",
