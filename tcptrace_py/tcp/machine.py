@@ -438,7 +438,9 @@ class Machine:
         ):
             # SYN+ACK again: the ACK that was to end the handshake did not arrive.
             self.withdraw(sender)
-        self.move(sender, SENDS_SYN_ACK, SENT, ts_ns, frame)
+        if self.move(sender, SENDS_SYN_ACK, SENT, ts_ns, frame) and sender.has_una and not sender.passive:
+            # Both open at once, and the peer's SYN+ACK had passed before its own (3.5, figure 7).
+            self.move(sender, GETS_ACK_OF_SYN, PRESUMED, ts_ns, frame)
 
     # --- what a segment shows of its sender --------------------------------------------
 

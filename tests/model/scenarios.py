@@ -150,8 +150,6 @@ FULL = WITHOUT_FAULTS + ONE_FAULT + TWO_FAULTS
 #: With up to one fault, in these the tracker still claims too much or too little
 #: (``python -m tests.model`` draws how). They are quick to refute, so tests tell when one is mended.
 _REFUTED = (
-    # A RST is taken for an answer to what its sender had not read yet, or for another's.
-    "simultaneous open, one fault",
     # The ACK of a FIN is taken to have arrived though it may wait behind the peer's own FIN, sent again.
     "one segment back, one fault",
     "FIN on the last bytes, one fault",

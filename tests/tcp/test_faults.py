@@ -145,10 +145,20 @@ TRACES = {
         OPENED + " FIN_WAIT_1@5s CLOSED@9s",
         SERVING + " CLOSE_WAIT@8a CLOSED@9p",
     ),
+    "both open at once, and no further segment is due (figure 7)": (
+        "c SYN 100\ns SYN 300\ns SYN+ACK 300 101\nc SYN+ACK 100 301\n+99\nc FIN+ACK 101 301",
+        "SYN_SENT@1s SYN_RCVD@4s ESTABLISHED@4p FIN_WAIT_1@5s",
+        "SYN_SENT@2s SYN_RCVD@3s ESTABLISHED@4p",
+    ),
+    "the same, and the peer's SYN+ACK, which had passed first, did not come": (
+        "c SYN 100\ns SYN 300\ns SYN+ACK 300 101\nc SYN+ACK 100 301\n+1\nc SYN+ACK 100 301",
+        "SYN_SENT@1s SYN_RCVD@4s",
+        "SYN_SENT@2s SYN_RCVD@3s ESTABLISHED@4p",
+    ),
     "a refused attempt goes on, and who refused it opens as well": (
         "c SYN 100\ns RST+ACK 0 101\nc SYN 100\ns SYN 300\nc SYN+ACK 100 301\ns SYN+ACK 300 101",
         "SYN_SENT@1s SYN_RCVD@5s ESTABLISHED@6p",
-        "CLOSED@2s SYN_SENT@4s SYN_RCVD@6s",
+        "CLOSED@2s SYN_SENT@4s SYN_RCVD@6s ESTABLISHED@6p",
     ),
     "the same, and the refusal had come: now the first refuses": (
         "c SYN 100\ns RST+ACK 0 101\nc SYN 100\ns SYN 300\nc RST+ACK 0 301",
