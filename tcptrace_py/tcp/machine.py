@@ -452,9 +452,9 @@ class Machine:
         ):
             # SYN+ACK again: the ACK that was to end the handshake did not arrive.
             self.withdraw(sender)
-        answers = self.move(sender, SENDS_SYN_ACK, SENT, ts_ns, frame)
-        if answers and again and sender.has_una and sender.snd_una == sender.snd_nxt:
-            # Both opened at once, and the peer's SYN+ACK has passed before its own.
+        opens = self.move(sender, SENDS_SYN_ACK, SENT, ts_ns, frame) and not sender.passive
+        if opens and sender.has_una and sender.snd_una == sender.snd_nxt:
+            # Both open at once, and the peer's SYN+ACK has passed before its own (3.5, figure 7).
             self.move(sender, GETS_ACK_OF_SYN, PRESUMED, ts_ns, frame)
             connection.established = True
 

@@ -145,16 +145,6 @@ TRACES = {
         "SYN_SENT@1s ESTABLISHED@3a FIN_WAIT_1@3s CLOSED@5s",
         "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5p CLOSE_WAIT@5p CLOSED@5p",
     ),
-    "SYN+ACKs that cross, and silence: both are ESTABLISHED": (
-        "c SYN 100\ns SYN 300\nc SYN+ACK 100 301\ns SYN+ACK 300 101",
-        "SYN_SENT@1s SYN_RCVD@3s ESTABLISHED@4p",
-        "SYN_SENT@2s SYN_RCVD@4s ESTABLISHED@4p",
-    ),
-    "the first of them did not arrive": (
-        "c SYN 100\ns SYN 300\nc SYN+ACK 100 301\ns SYN+ACK 300 101\n+1\ns SYN+ACK 300 101",
-        "SYN_SENT@1s SYN_RCVD@3s ESTABLISHED@4p",
-        "SYN_SENT@2s SYN_RCVD@4s",
-    ),
     "the SYN+ACK again crosses data and the RST after it, believed only by who has had the data": (
         "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301 10\nc RST 111\ns SYN+ACK 300 101",
         OPENED + " CLOSED@4s",
@@ -186,6 +176,16 @@ TRACES = {
         "c RST 112\nc RST 111",
         OPENED + " FIN_WAIT_1@5s CLOSED@9s",
         SERVING + " CLOSE_WAIT@8a CLOSED@9p",
+    ),
+    "both open at once, and no further segment is due (figure 7)": (
+        "c SYN 100\ns SYN 300\ns SYN+ACK 300 101\nc SYN+ACK 100 301\n+99\nc FIN+ACK 101 301",
+        "SYN_SENT@1s SYN_RCVD@4s ESTABLISHED@4p FIN_WAIT_1@5s",
+        "SYN_SENT@2s SYN_RCVD@3s ESTABLISHED@4p",
+    ),
+    "the same, and the peer's SYN+ACK, which had passed first, did not come": (
+        "c SYN 100\ns SYN 300\ns SYN+ACK 300 101\nc SYN+ACK 100 301\n+1\nc SYN+ACK 100 301",
+        "SYN_SENT@1s SYN_RCVD@4s",
+        "SYN_SENT@2s SYN_RCVD@3s ESTABLISHED@4p",
     ),
     "a refused attempt goes on, and who refused it opens as well": (
         "c SYN 100\ns RST+ACK 0 101\nc SYN 100\ns SYN 300\nc SYN+ACK 100 301\ns SYN+ACK 300 101",
