@@ -91,7 +91,7 @@ SAMPLES = [
             Connection(
                 "10.0.0.10:7100 > 10.0.0.20:7101",
                 "SYN_SENT@1s SYN_RCVD@3s ESTABLISHED@4p FIN_WAIT_1@7s CLOSING@9a TIME_WAIT@10p CLOSED@10+60t",
-                "SYN_SENT@2s SYN_RCVD@4s ESTABLISHED@5p FIN_WAIT_1@8s CLOSING@10p TIME_WAIT@10p "
+                "SYN_SENT@2s SYN_RCVD@4s ESTABLISHED@4p FIN_WAIT_1@8s CLOSING@10p TIME_WAIT@10p "
                 "CLOSED@10+60t",
                 "complete simultaneous",
                 "simultaneous both complete",

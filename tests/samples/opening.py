@@ -83,7 +83,7 @@ SAMPLES = [
             Connection(
                 "10.0.0.10:7000 > 10.0.0.20:7001",
                 "SYN_SENT@1s SYN_RCVD@3s ESTABLISHED@4p",
-                "SYN_SENT@2s SYN_RCVD@4s ESTABLISHED@5p",
+                "SYN_SENT@2s SYN_RCVD@4s ESTABLISHED@4p",
                 "complete simultaneous",
                 "open",
                 retransmits=None,
