@@ -511,10 +511,17 @@ class Machine:
         elif state == FIN_WAIT_1:
             if receiver.fin_acks_fin:
                 self.move(sender, GETS_FIN_WITH_ACK_OF_FIN, basis, ts_ns, frame)
-            elif segment.payload_bytes or segment.flags & FIN or not sender.fin_ack_passed:
-                # What it sends again has not been acknowledged. Nor has its FIN by no more than the
-                # peer's FIN sent again, which it drops as old.
+            elif (
+                segment.payload_bytes
+                or segment.flags & FIN
+                or not receiver.has_rcv
+                or distance(receiver.rcv_nxt, sender.fin_seq) < 1
+            ):
+                # Nothing has acknowledged its FIN, or what it sends again now.
                 self.move(sender, GETS_FIN, basis, ts_ns, frame)
+            elif not sender.fin_ack_passed:
+                # Only the peer's FIN sent again did: the first was lost, or it would have been answered.
+                self.move(sender, GETS_FIN_WITH_ACK_OF_FIN, PRESUMED, ts_ns, frame)
             else:
                 # Both closed at once, and the ACK of its FIN passed before this ACK of the
                 # peer's. Which of the two it got first only it knows; the FIN was first on the wire.

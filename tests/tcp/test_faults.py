@@ -99,6 +99,17 @@ TRACES = {
         OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@7p TIME_WAIT@9p",
         SERVING + " FIN_WAIT_1@5s CLOSING@7a TIME_WAIT@9p",
     ),
+    "both close at once, and the client's first FIN is lost: the second acknowledges the server's": (
+        OPEN + "c FIN+ACK 101 301\ns FIN+ACK 301 101\n+1\nc FIN+ACK 101 302\ns ACK 302 102",
+        OPENED + " FIN_WAIT_1@4s CLOSING@6a TIME_WAIT@7p",
+        SERVING + " FIN_WAIT_1@5s TIME_WAIT@7p",
+    ),
+    "the first was not lost, so the second was dropped with its acknowledgment": (
+        OPEN + "c FIN+ACK 101 301\ns FIN+ACK 301 101\n+1\nc FIN+ACK 101 302\ns ACK 302 102\n"
+        "s FIN+ACK 301 102\nc ACK 102 302",
+        OPENED + " FIN_WAIT_1@4s CLOSING@6a TIME_WAIT@7p",
+        SERVING + " FIN_WAIT_1@5s CLOSING@8a TIME_WAIT@9p",
+    ),
     "data sent again before a FIN: the ACK of both did not arrive": (
         OPEN + "c FIN+ACK 101 301\ns ACK 301 102 10\ns FIN+ACK 311 102\nc ACK 102 312\n+1\ns ACK 301 102 10",
         OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p TIME_WAIT@7a",
