@@ -165,6 +165,7 @@ _TWO_FAULTS_HELD = (
     "one segment, two losses",
     "one segment, two faults, at the server",
     "two faults, the server never closes",
+    "two faults, the server aborts",
 )
 #: What the tracker satisfies: every schedule of these.
 HELD = [s for s in WITHOUT_FAULTS + ONE_FAULT if s not in OPEN]
