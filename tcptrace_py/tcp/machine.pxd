@@ -18,7 +18,7 @@ cdef int SENDS_FIN, SENDS_RST, SENDS_SYN, SENDS_SYN_ACK
 cdef int FIN_CLOCK, FIN_WAIT_2_CLOCK, HANDSHAKE_ABORT, LINGER_CLOCK, NO_CLOCK, NO_RESET, REFUSED
 cdef int RST_EXACT, RST_IN_WINDOW, SYN_ACK_CLOCK, SYN_CLOCK, TIME_WAIT_CLOCK
 cdef int ACK, FIN, RST, SYN
-cdef int64_t _RST_GRACE_NS, _RTO_MIN_NS
+cdef int64_t _UNDER_WAY_NS, _RTO_MIN_NS
 
 
 @cython.final
@@ -70,7 +70,7 @@ cdef class Machine:
     @cython.locals(basis=int)
     cdef object _rise(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     cdef object _infer_syn_ack(self, Endpoint endpoint, uint32_t isn, Segment segment)
-    @cython.locals(ts_ns=int64_t, frame=int64_t, again=bint, opens=bint)
+    @cython.locals(ts_ns=int64_t, frame=int64_t, again=bint, opens=bint, under_way=bint)
     cdef object _synchronize(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(news=bint, state=int, ts_ns=int64_t, frame=int64_t, basis=int)
     cdef object _receipt(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
@@ -86,6 +86,7 @@ cdef class Machine:
     cdef object _reset_again(
         self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment, bint acks_fin
     )
+    cdef object _had_fin(self, Endpoint sender, Segment segment)
     cdef object _take_reset(self, Connection connection, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
     cdef object _stray(self, Connection connection, int by, int64_t frame, int64_t ts_ns)
     cdef object _forget_reset(self, Connection connection)

@@ -66,8 +66,8 @@ from tcptrace_py.tcp.words import (
 )
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 
-# What its receiver sends within this time of a RST may have been under way already.
-_RST_GRACE_NS = 1_000_000_000
+# What an endpoint sends within this time of what passes toward it may have been under way already.
+_UNDER_WAY_NS = 1_000_000_000
 # Linux waits so long at least before it sends a FIN again (RFC 6298 section 2.4 asks for a second).
 _RTO_MIN_NS = 200_000_000
 
@@ -332,7 +332,7 @@ class Machine:
             and (not segment.flags & SYN or (segment.flags & ACK != 0 and sender.isn == segment.seq))
             and self.journal.basis(sender.last) == PRESUMED
             and self.journal.ts_ns(sender.last) >= connection.reset_ns
-            and segment.ts_ns - connection.reset_ns <= _RST_GRACE_NS
+            and segment.ts_ns - connection.reset_ns < _UNDER_WAY_NS
         )
 
     def _rise(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
@@ -349,7 +349,7 @@ class Machine:
         elif basis == PRESUMED:
             # Not by its frame: what crossed the RST may have put its CLOSED later.
             if connection.reset_frame and self.journal.ts_ns(sender.last) >= connection.reset_ns:
-                if segment.ts_ns - connection.reset_ns > _RST_GRACE_NS:
+                if segment.ts_ns - connection.reset_ns >= _UNDER_WAY_NS:
                     self.withdraw(sender)
                     if sender.state == TIME_WAIT:
                         # It ignores RST there (RFC 1337 section 3).
@@ -362,7 +362,7 @@ class Machine:
         elif (
             basis == SENT
             and connection.reset_frame == self.journal.frame(sender.last)
-            and segment.ts_ns - connection.reset_ns > _RST_GRACE_NS
+            and segment.ts_ns - connection.reset_ns > _UNDER_WAY_NS
             and self.journal.previous(sender.last) >= 0
         ):
             # It goes on as if it had never sent that RST: somebody else had.
@@ -390,8 +390,8 @@ class Machine:
     ) -> None:
         ts_ns = segment.ts_ns
         frame = segment.frame
-        again = sender.has_isn
-        if not again or sender.isn != segment.seq:
+        again = sender.has_isn and sender.isn == segment.seq
+        if not again:
             # The first SYN, or a listener that answers anew and has forgotten its first answer.
             sender.has_isn = True
             sender.isn = segment.seq
@@ -440,20 +440,25 @@ class Machine:
         if sender.syns == 0 and sender.state == CLOSED and sender.last < 0:
             sender.passive = True
             self.enter(sender, LISTEN, ACKNOWLEDGED, ts_ns, frame)
-        elif sender.state == CLOSED and sender.last >= 0 and self.journal.basis(sender.last) != SENT:
-            if self._was(sender, SYN_RCVD):
-                self.withdraw(sender)
+        answers = again and self._only_answered(connection, sender, receiver, sender.snd_nxt, sender.rcv_nxt)
         if (
-            again
+            (sender.state == CLOSED or (sender.state == LISTEN and again))
+            and sender.last >= 0
+            and self.journal.basis(sender.last) != SENT
+            and (self._was(sender, SYN_RCVD) or (answers and self._was(sender, ESTABLISHED)))
+        ):
+            self.withdraw(sender)
+        if (
+            answers
             and sender.state == ESTABLISHED
             and self.journal.basis(sender.last) == PRESUMED
             and self._was(sender, SYN_RCVD)
-            and self._only_answered(connection, sender, receiver, sender.snd_nxt, sender.rcv_nxt)
         ):
             # SYN+ACK again: the ACK that was to end the handshake did not arrive.
             self.withdraw(sender)
         opens = self.move(sender, SENDS_SYN_ACK, SENT, ts_ns, frame) and not sender.passive
-        if opens and sender.has_una and sender.snd_una == sender.snd_nxt:
+        under_way = ts_ns - receiver.last_ns < _UNDER_WAY_NS
+        if opens and under_way and sender.has_una and sender.snd_una == sender.snd_nxt:
             # Both open at once, and the peer's SYN+ACK has passed before its own (3.5, figure 7).
             self.move(sender, GETS_ACK_OF_SYN, PRESUMED, ts_ns, frame)
             connection.established = True
@@ -511,10 +516,17 @@ class Machine:
         elif state == FIN_WAIT_1:
             if receiver.fin_acks_fin:
                 self.move(sender, GETS_FIN_WITH_ACK_OF_FIN, basis, ts_ns, frame)
-            elif segment.payload_bytes or segment.flags & FIN or not sender.fin_ack_passed:
-                # What it sends again has not been acknowledged. Nor has its FIN by no more than the
-                # peer's FIN sent again, which it drops as old.
+            elif (
+                segment.payload_bytes
+                or segment.flags & FIN
+                or not receiver.has_rcv
+                or distance(receiver.rcv_nxt, sender.fin_seq) < 1
+            ):
+                # Nothing has acknowledged its FIN, or what it sends again now.
                 self.move(sender, GETS_FIN, basis, ts_ns, frame)
+            elif not sender.fin_ack_passed:
+                # Only the peer's FIN sent again did: the first was lost, or it would have been answered.
+                self.move(sender, GETS_FIN_WITH_ACK_OF_FIN, PRESUMED, ts_ns, frame)
             else:
                 # Both closed at once, and the ACK of its FIN passed before this ACK of the
                 # peer's. Which of the two it got first only it knows; the FIN was first on the wire.
@@ -671,8 +683,7 @@ class Machine:
                 # The one that was not exact was its own, so it had sent what never passed here.
                 self.move(sender, GETS_SYN_ACK, ASSUMED, segment.ts_ns, segment.frame)
             if acks_fin:
-                # The RST itself shows that the peer's FIN had come.
-                self.move(sender, GETS_FIN, ACKNOWLEDGED, segment.ts_ns, segment.frame)
+                self._had_fin(sender, segment)
             elif connection.early_reset_acks_fin == by:
                 self.move(sender, GETS_FIN, ASSUMED, segment.ts_ns, segment.frame)
             cause = resets.cause(connection, sender, receiver, segment, self._probes)
@@ -719,10 +730,10 @@ class Machine:
             self._take_back_reset(connection, sender)
         elif sender.state != CLOSED or self.journal.basis(sender.last) != SENT:
             return
-        elif self.journal.state(before) == ESTABLISHED and acks_fin:
+        elif acks_fin and (self._was(sender, ESTABLISHED) or self._was(sender, SYN_RCVD)):
             # It was overtaken by what its sender answered once it was CLOSED.
             self.withdraw(sender)
-            self.move(sender, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
+            self._had_fin(sender, segment)
         elif (
             self.journal.state(before) == FIN_WAIT_2
             and self.journal.basis(before) == PRESUMED
@@ -737,6 +748,11 @@ class Machine:
         else:
             return
         self.move(sender, SENDS_RST, SENT, ts_ns, frame)
+
+    def _had_fin(self, sender: Endpoint, segment: Segment) -> None:
+        """Its RST itself shows that the peer's FIN had come, and with it an ACK of its SYN."""
+        self.move(sender, GETS_ACK_OF_SYN, ACKNOWLEDGED, segment.ts_ns, segment.frame)
+        self.move(sender, GETS_FIN, ACKNOWLEDGED, segment.ts_ns, segment.frame)
 
     def _take_reset(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, ts_ns: int, frame: int
@@ -792,7 +808,7 @@ class Machine:
         if (sender is connection.a) == (connection.pending_reset_by == 1):
             return
         connection.pending_reset_challenged = True
-        if segment.payload_bytes or segment.flags & (SYN | FIN) or distance(segment.ack, sender.rcv_nxt) > 0:
+        if segment.payload_bytes or segment.flags & FIN or distance(segment.ack, sender.rcv_nxt) > 0:
             self._drop_pending_reset(connection)
 
     def _drop_pending_reset(self, connection: Connection) -> None:

@@ -98,7 +98,7 @@ def drops_handshake(sender: Endpoint, receiver: Endpoint, segment: Segment) -> b
         and sender.passive
         and (sender.state == SYN_RCVD or sender.state == ESTABLISHED)
         and sender.packets == sender.syn_acks + sender.rsts
-        and receiver.packets == receiver.syns + 1
+        and receiver.packets == 2 + receiver.retransmits
         and receiver.has_rcv
         and segment.seq == receiver.rcv_nxt
     )

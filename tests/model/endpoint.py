@@ -173,11 +173,13 @@ def close(t: Tcb, now: int, gone: bool, length: int = 0) -> Step:
 
 
 def can_abort(t: Tcb) -> bool:
-    return t.state in (SYN_RCVD, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, CLOSE_WAIT)
+    return t.state in (LISTEN, SYN_SENT, SYN_RCVD, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, CLOSE_WAIT)
 
 
 def abort(t: Tcb, with_ack: bool = False) -> Step:
     """3.10.5 ABORT: <SEQ=SND.NXT><CTL=RST>, delete the TCB. Linux adds the acknowledgment."""
+    if t.state in (LISTEN, SYN_SENT):
+        return _dead(t), ()
     return _dead(t), (_ack(t, RST) if with_ack else Seg(t.nxt, 0, RST),)
 
 

@@ -29,7 +29,8 @@ After every segment the tracker's claims are then judged:
     It is "at least one" because a presumption is just what passive observation cannot settle: in
     some schedule the segment is lost after the vantage point. The beliefs for this check allow
     up to two faults more than the schedules explored, at any place, and applications that wait for
-    nothing or for long, lest a claim be refuted only by a bound that no observer knows of.
+    nothing or for long, or abort before their open is answered, lest a claim be refuted only by a
+    bound that no observer knows of.
 ``rest``
     Where the observation can be that of a schedule at rest (nothing under way, due or
     unacknowledged) and nothing was lost, the states of both endpoints must be, as a pair, the
@@ -391,7 +392,8 @@ class Judge:
         newest = max(len(w.path) for w in edge.witnesses)
         if any(max(len(w.path) for w in e.witnesses) > newest for e in word[:-1] if e.label.sender == sender):
             return []  # overtaken: it says nothing new
-        seen = [e.label.seg for e in word[:-1] if e.label.sender == sender]
+        segs = [e.label.seg for e in word[:-1] if e.label.sender == sender]
+        seen = [each for each in segs if not each.flags & RST]
         seg = edge.label.seg
         if not seg.flags & SYN and seg.seq > max((end_of(each) for each in seen), default=-1):
             return []  # a gap before it: a FIN in there cannot be told from a byte of data
@@ -493,9 +495,12 @@ def has_hole(word: Sequence[Edge], end: int) -> bool:
 
 def acknowledged_by(word: Sequence[Edge], end: int) -> int:
     """The highest number that this end has acknowledged since it last began to open; 0 for none."""
-    reach = 0
+    reach = isn = 0
     for seg in (e.label.seg for e in word if e.label.sender == end):
-        reach = max(reach, seg.ack) if seg.flags & ACK else 0
+        if seg.flags & ACK:
+            reach = max(reach, seg.ack)
+        elif seg.flags & SYN and seg.seq != isn:
+            reach, isn = 0, seg.seq
     return reach
 
 

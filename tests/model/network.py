@@ -76,7 +76,8 @@ class Scenario(NamedTuple):
     vantage: str = "middle"
     faults: int = 0
     kinds: frozenset[str] = frozenset({"lose", "duplicate", "delay", "early"})
-    #: Any application: may time pass though it could act, and may it stay or be gone when it closes?
+    #: Any application: may time pass though it could act, may it stay or be gone when it closes, and
+    #: may it abort an open that nobody has answered yet?
     any_application: bool = False
     #: Old segments already on their way to the vantage point: (segment, path of its sender then, ISS).
     old: tuple[tuple[Mark, ...], tuple[Mark, ...]] = ((), ())
@@ -208,7 +209,8 @@ def _calls(side: Side, end: int) -> list[tuple[str, Side]]:
     if call in ("abort", "abort+ack"):
         if not ep.can_abort(t):
             return []
-        return [(call, _emit(side, ep.abort(t, with_ack=call == "abort+ack"), todo=rest))]
+        after = _emit(side, ep.abort(t, with_ack=call == "abort+ack"), todo=rest)
+        return [(call, after._replace(unseen=True) if state in "LS" else after)]
     raise ValueError(call)
 
 
@@ -312,6 +314,9 @@ def moves(side: Side, rules: Rules) -> tuple[list[Move], int]:
     if rules.any_application and side.todo and side.todo[0] in ("shut", "close"):
         other = "close" if side.todo[0] == "shut" else "shut"
         calls = calls + _calls(side._replace(todo=(other, *side.todo[1:])), rules.end)
+    if rules.any_application and side.tcb.state == "S" and side.todo[:1] == ("send",):
+        # A SEND in SYN-SENT is queued, and flushed by an ABORT there (3.10.2, 3.10.5).
+        calls = [each for each in _calls(side._replace(todo=side.todo[1:]), rules.end) if "abort" in each[0]]
     out += [Move(what, "", 0, None, None, after) for what, after in calls]
     idle = idle and (rules.any_application or not out)
     return out + _faults(side, rules), IDLE if idle else ACTIVE

@@ -158,6 +158,7 @@ _TWO_FAULTS_HELD = (
     "one segment each way, two faults, at the client",
     "two segments, two faults, at the server",
     "two segments each way, one fault",
+    "two faults, the server aborts",
 )
 #: What the tracker satisfies: every schedule of these.
 HELD = WITHOUT_FAULTS + ONE_FAULT + [s for s in TWO_FAULTS if s.name in _TWO_FAULTS_HELD]

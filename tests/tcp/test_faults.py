@@ -99,6 +99,17 @@ TRACES = {
         OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@7p TIME_WAIT@9p",
         SERVING + " FIN_WAIT_1@5s CLOSING@7a TIME_WAIT@9p",
     ),
+    "both close at once, and the client's first FIN is lost: the second acknowledges the server's": (
+        OPEN + "c FIN+ACK 101 301\ns FIN+ACK 301 101\n+1\nc FIN+ACK 101 302\ns ACK 302 102",
+        OPENED + " FIN_WAIT_1@4s CLOSING@6a TIME_WAIT@7p",
+        SERVING + " FIN_WAIT_1@5s TIME_WAIT@7p",
+    ),
+    "the first was not lost, so the second was dropped with its acknowledgment": (
+        OPEN + "c FIN+ACK 101 301\ns FIN+ACK 301 101\n+1\nc FIN+ACK 101 302\ns ACK 302 102\n"
+        "s FIN+ACK 301 102\nc ACK 102 302",
+        OPENED + " FIN_WAIT_1@4s CLOSING@6a TIME_WAIT@7p",
+        SERVING + " FIN_WAIT_1@5s CLOSING@8a TIME_WAIT@9p",
+    ),
     "data sent again before a FIN: the ACK of both did not arrive": (
         OPEN + "c FIN+ACK 101 301\ns ACK 301 102 10\ns FIN+ACK 311 102\nc ACK 102 312\n+1\ns ACK 301 102 10",
         OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p TIME_WAIT@7a",
@@ -176,6 +187,36 @@ TRACES = {
         "c RST 112\nc RST 111",
         OPENED + " FIN_WAIT_1@5s CLOSED@9s",
         SERVING + " CLOSE_WAIT@8a CLOSED@9p",
+    ),
+    "a RST acknowledges the FIN that its sender's handshake ended with": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\ns SYN+ACK 300 101\ns RST+ACK 301 102",
+        OPENED + " FIN_WAIT_1@3s CLOSED@5p",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5a CLOSE_WAIT@5a CLOSED@5s",
+    ),
+    "the FIN that would have ended the handshake is refused, sent twice": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\nc FIN+ACK 101 301\ns RST 301",
+        OPENED + " FIN_WAIT_1@3s CLOSED@5p",
+        "LISTEN@2a SYN_RCVD@2s CLOSED@5s",
+    ),
+    "the SYN+ACK again, too late to have crossed data and RST: neither came": (
+        "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301 10\nc RST 111\n+1\ns SYN+ACK 300 101",
+        OPENED + " CLOSED@4s",
+        "LISTEN@2a SYN_RCVD@2s",
+    ),
+    "the SYN+ACK again: the RST that sent its sender back to LISTEN did not come": (
+        "c SYN 100\ns SYN+ACK 300 101\nc RST 101\n+2\ns SYN+ACK 300 101",
+        "SYN_SENT@1s CLOSED@3s",
+        "LISTEN@2a SYN_RCVD@2s",
+    ),
+    "a RST ahead of what has passed is confirmed by the one that answers the SYN+ACK again": (
+        "c SYN 100\ns SYN+ACK 300 101\nc RST 111\ns SYN+ACK 300 101\nc RST 101",
+        "SYN_SENT@1s ESTABLISHED@5A CLOSED@5s",
+        "LISTEN@2a SYN_RCVD@2s LISTEN@5p",
+    ),
+    "both open at once; a SYN+ACK long after the peer's is sent by who has not had that": (
+        "c SYN 100\ns SYN 300\ns SYN+ACK 300 101\n+1\nc SYN+ACK 100 301",
+        "SYN_SENT@1s SYN_RCVD@4s",
+        "SYN_SENT@2s SYN_RCVD@3s ESTABLISHED@4p",
     ),
     "both open at once, and no further segment is due (figure 7)": (
         "c SYN 100\ns SYN 300\ns SYN+ACK 300 101\nc SYN+ACK 100 301\n+99\nc FIN+ACK 101 301",
