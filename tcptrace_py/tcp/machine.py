@@ -459,7 +459,10 @@ class Machine:
             return
         ts_ns = segment.ts_ns
         frame = segment.frame
-        if state == SYN_SENT and not segment.flags & SYN:
+        if state == SYN_SENT and not segment.flags & SYN and receiver.syns and not receiver.syn_acks:
+            # It has had no more than the peer's SYN: both open at once, and its SYN+ACK never passed here.
+            self.move(sender, SENDS_SYN_ACK, ASSUMED, ts_ns, frame)
+        elif state == SYN_SENT and not segment.flags & SYN:
             if not receiver.has_isn and receiver.last < 0:
                 self._infer_syn_ack(receiver, advance(segment.ack, -1), segment)
             # Where something before it never passed, that may have been its FIN.
