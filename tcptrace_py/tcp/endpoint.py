@@ -171,6 +171,14 @@ class Endpoint:
             self.has_una = True
             self.snd_una = ack
 
+    def passed_in_order(self, receiver: Endpoint) -> int:
+        """Up to here all that the receiver may still lack has passed, without a hole."""
+        reach = self.snd_nxt
+        for begin, end in self.holes or ():
+            if receiver.has_rcv and distance(end, receiver.rcv_nxt) > 0 and distance(begin, reach) < 0:
+                reach = begin
+        return reach
+
     def take_sequence_space(self, segment: Segment) -> int:
         """Account for what a segment of this endpoint carries (SYN, payload, FIN).
 

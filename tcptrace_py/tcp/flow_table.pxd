@@ -32,5 +32,5 @@ cdef class FlowTable:
     cdef object remove(self, Flow flow)
     @cython.locals(bucket=uint64_t, flow=Flow, chain=list, old=list, size=int64_t)
     cdef object _grow(self)
-    @cython.locals(flow=Flow, found=list)
+    @cython.locals(flow=Flow, connection=Connection, found=list, places=list, least=int64_t, most=int64_t)
     cpdef list all(self)

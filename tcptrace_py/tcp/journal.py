@@ -11,6 +11,9 @@ from array import array
 
 # An entry is three numbers: time, frame, and `previous << 16 | state << 8 | basis`.
 _FIELDS = 3
+# Entries that there is room for at first.
+_ROOM = 1024
+_NOTHING = array("q")
 
 
 class Journal:
@@ -20,8 +23,9 @@ class Journal:
     """
 
     def __init__(self) -> None:
-        self._numbers = array("q", bytes(8 * _FIELDS * 1024))
-        self._room = 1024
+        self._store = array("q", bytes(8 * _FIELDS * _ROOM))
+        self._numbers = self._store
+        self._room = _ROOM
         self._used = 0
         self._free = -1
 
@@ -42,11 +46,12 @@ class Journal:
         return index
 
     def _grow(self) -> None:
-        larger = array("q", bytes(16 * _FIELDS * self._room))
-        numbers = memoryview(larger)
-        numbers[: _FIELDS * self._room] = memoryview(self._numbers)
-        self._numbers = larger
-        self._room *= 2
+        more = max(_ROOM, self._room // 4)
+        # An array that is looked at cannot grow.
+        self._numbers = _NOTHING
+        self._store.frombytes(bytes(8 * _FIELDS * more))
+        self._numbers = self._store
+        self._room += more
 
     def pop(self, index: int) -> int:
         """Take the newest entry of a chain back; the index of the one before it, or -1."""

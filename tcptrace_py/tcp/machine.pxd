@@ -66,17 +66,19 @@ cdef class Machine:
     cdef bint _ends_before(self, Segment segment, int64_t snd_nxt) except *
     @cython.locals(before=uint32_t, fresh_bytes=int64_t)
     cdef int64_t _account(self, Endpoint sender, Endpoint receiver, Segment segment) except -1
-    cdef object _unanswered(self, Endpoint sender, Segment segment)
+    cdef object _lacks_ack_of_fin(self, Endpoint sender)
     @cython.locals(basis=int)
     cdef object _rise(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     cdef object _infer_syn_ack(self, Endpoint endpoint, uint32_t isn, Segment segment)
-    @cython.locals(ts_ns=int64_t, frame=int64_t, again=bint, answers=bint)
+    @cython.locals(ts_ns=int64_t, frame=int64_t, again=bint, answers=bint, opens=bint)
     cdef object _synchronize(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(news=bint, state=int, ts_ns=int64_t, frame=int64_t, basis=int)
     cdef object _receipt(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(ts_ns=int64_t, frame=int64_t, acks_fin=bint, doubtful=bint, state=int)
     cdef object _finish(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment, bint in_gap)
-    @cython.locals(state=int, outstanding=bint, carried=int64_t, beyond=int64_t)
+    @cython.locals(opened=int64_t)
+    cdef bint _may_have_fin(self, Endpoint sender, Endpoint receiver) except *
+    @cython.locals(state=int, carried=int64_t, beyond=int64_t)
     cdef object _delivery(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(by=int, ruling=int, cause=int, confirms=bint, acks_fin=bint)
     cdef object _reset(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)

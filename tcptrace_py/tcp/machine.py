@@ -96,6 +96,9 @@ class Machine:
 
     def move(self, endpoint: Endpoint, event: int, basis: int, ts_ns: int, frame: int) -> bool:
         """Take the arrow of ``event``, if the endpoint's state has one; whether it had."""
+        if event == GETS_FIN and endpoint.state == SYN_RCVD:
+            # What carries the FIN acknowledges the SYN as well, and that comes first.
+            self.move(endpoint, GETS_ACK_OF_SYN, basis, ts_ns, frame)
         state = self._arrows[endpoint.state * EVENTS + event]
         if state == NO_ARROW:
             return False
@@ -300,14 +303,25 @@ class Machine:
         before = sender.retransmits
         fresh_bytes = sender.take_sequence_space(segment)
         if sender.retransmits != before:
-            self._unanswered(sender, segment)
+            if sender.unanswered == 0 and sender.unanswered_probes == 0:
+                sender.first_unanswered_ns = segment.ts_ns
+                sender.first_unanswered_frame = segment.frame
+            sender.unanswered += 1
+            # What acknowledges less than it has acknowledged since is an old copy.
+            if sender.fin_sent and distance(segment.ack, sender.rcv_nxt) >= 0:
+                self._lacks_ack_of_fin(sender)
         return fresh_bytes
 
-    def _unanswered(self, sender: Endpoint, segment: Segment) -> None:
-        if sender.unanswered == 0 and sender.unanswered_probes == 0:
-            sender.first_unanswered_ns = segment.ts_ns
-            sender.first_unanswered_frame = segment.frame
-        sender.unanswered += 1
+    def _lacks_ack_of_fin(self, sender: Endpoint) -> None:
+        """It sends its FIN again, or what came before it: the ACK of that did not arrive, whatever passed."""
+        if self._took_ack_of_fin(sender):
+            return
+        while self.basis(sender) == PRESUMED and (
+            sender.state == FIN_WAIT_2
+            or sender.state == TIME_WAIT
+            or (sender.state == CLOSED and self._was(sender, LAST_ACK))
+        ):
+            self.withdraw(sender)
 
     def _crosses_reset(self, connection: Connection, sender: Endpoint, segment: Segment) -> bool:
         """A RST has passed toward the sender of this segment, which need not have had it yet."""
@@ -386,7 +400,7 @@ class Machine:
             sender.syn_bytes = segment.payload_bytes
             sender.bytes += segment.payload_bytes
             sender.proven_open = True
-        else:
+        elif sender.syns or sender.syn_acks:
             sender.retransmits += 1
         if segment.window_scale >= 0:
             sender.window_scale = segment.window_scale
@@ -442,10 +456,16 @@ class Machine:
         ):
             # SYN+ACK again: the ACK that was to end the handshake did not arrive.
             self.withdraw(sender)
-        if self.move(sender, SENDS_SYN_ACK, SENT, ts_ns, frame) and sender.has_una and not sender.passive:
-            # Both open at once, and the peer's SYN+ACK had passed before its own (3.5, figure 7).
-            if ts_ns - receiver.last_ns < _UNDER_WAY_NS:
-                self.move(sender, GETS_ACK_OF_SYN, PRESUMED, ts_ns, frame)
+        opens = self.move(sender, SENDS_SYN_ACK, SENT, ts_ns, frame) and not sender.passive
+        if (
+            opens
+            and sender.has_una
+            and sender.snd_una == sender.snd_nxt
+            and ts_ns - receiver.last_ns < _UNDER_WAY_NS
+        ):
+            # Both open at once, and the peer's SYN+ACK has passed just before its own (3.5, figure 7).
+            self.move(sender, GETS_ACK_OF_SYN, PRESUMED, ts_ns, frame)
+            connection.established = True
 
     # --- what a segment shows of its sender --------------------------------------------
 
@@ -496,26 +516,16 @@ class Machine:
             if state == ESTABLISHED and not sender.proven_open and connection.syn_frame == 0:
                 # Picked up mid-stream and never seen to send: its own FIN may have gone before.
                 basis = ASSUMED
+            if state == FIN_WAIT_2 and not receiver.fin_acks_fin and basis == ACKNOWLEDGED:
+                # The ACK of its own FIN came by itself, and may have come later.
+                basis = PRESUMED
             self.move(sender, GETS_FIN, basis, ts_ns, frame)
         elif state == FIN_WAIT_1:
-            if not receiver.has_rcv or distance(receiver.rcv_nxt, sender.fin_seq) <= 0:
-                self.move(sender, GETS_FIN, basis, ts_ns, frame)
-            elif segment.flags & FIN:
-                # It sends its FIN again, so the peer's ACK of it has not come.
-                self.move(sender, GETS_FIN, basis, ts_ns, frame)
-            elif receiver.fin_acks_fin:
+            if receiver.fin_acks_fin:
                 self.move(sender, GETS_FIN_WITH_ACK_OF_FIN, basis, ts_ns, frame)
-            elif not sender.fin_ack_passed:
-                # The ACK of its FIN came only on a FIN sent again, which it drops as old.
-                self.move(sender, GETS_FIN, basis, ts_ns, frame)
-            elif (
-                sender.passive
-                and receiver.fins > 1
-                and self.journal.frame(self.journal.previous(sender.last)) > receiver.fin_frame
-            ):
-                # Its handshake ended after the peer's FIN had first passed, so that one had not come:
-                # the ACK of its own came before the next.
-                self.move(sender, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
+            elif segment.payload_bytes or segment.flags & FIN or not sender.fin_ack_passed:
+                # What it sends again has not been acknowledged. Nor has its FIN by no more than the
+                # peer's FIN sent again, which it drops as old.
                 self.move(sender, GETS_FIN, basis, ts_ns, frame)
             else:
                 # Both closed at once, and the ACK of its FIN passed before this ACK of the
@@ -574,13 +584,6 @@ class Machine:
                 if self._opened_too_early(connection, sender, receiver, segment):
                     self.withdraw(sender)
                 self.move(sender, SENDS_FIN, SENT, ts_ns, frame)
-        elif sender.last >= 0 and self.journal.basis(sender.last) == PRESUMED:
-            # FIN again: the ACK of it did not arrive, whatever passed.
-            state = sender.state
-            if state == TIME_WAIT or (state == FIN_WAIT_2 and not self._took_ack_of_fin(sender)):
-                self.withdraw(sender)
-            elif state == CLOSED and self._was(sender, LAST_ACK):
-                self.withdraw(sender)
 
     def _took_ack_of_fin(self, sender: Endpoint) -> bool:
         """It has had the data that the ACK of its FIN came with."""
@@ -646,16 +649,21 @@ class Machine:
             receiver.has_fin_ack_nxt = True
             receiver.fin_ack_nxt = sender.snd_nxt
         if state == FIN_WAIT_1:
-            # With a FIN of the sender's outstanding the receiver's answer to that will tell.
-            outstanding = sender.fin_sent and (
-                not receiver.has_rcv or distance(receiver.rcv_nxt, sender.fin_seq) < 1
-            )
-            if outstanding:
+            # Where it may have a FIN of the sender's already, its answer to that will tell.
+            if self._may_have_fin(sender, receiver):
                 receiver.fin_ack_passed = receiver.fin_ack_passed or not segment.flags & FIN
             else:
                 self.move(receiver, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
         elif state == CLOSING or state == LAST_ACK:
             self.move(receiver, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
+
+    def _may_have_fin(self, sender: Endpoint, receiver: Endpoint) -> bool:
+        """A FIN has passed toward a FIN_WAIT_1 endpoint, and nothing that goes before it is missing."""
+        if not sender.fin_sent or distance(sender.passed_in_order(receiver), sender.fin_seq) < 1:
+            return False
+        # What passed before its handshake ended had not come.
+        opened = self.journal.previous(receiver.last)
+        return not receiver.passive or self.journal.frame(opened) <= sender.last_fin_frame
 
     # --- RST ---------------------------------------------------------------------------
 

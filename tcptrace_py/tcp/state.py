@@ -14,7 +14,8 @@ and asks of each segment two questions:
    we wait for the answer, which is a fact of kind 1. If it need not answer (the
    ACK that ends a handshake or a close, a RST), nothing will ever prove the
    arrival, so the arrow is taken on trust (``presumed``) and taken back when the
-   endpoint acts as if nothing had come: when it sends its SYN+ACK or FIN again.
+   endpoint acts as if nothing had come: when it sends its SYN+ACK or FIN again, or the
+   data before that FIN.
 
 A clock may also run out with nothing on the wire (``timer``), and where the
 capture begins too late or has a gap a state is a guess (``assumed``).
@@ -124,8 +125,8 @@ ARROWS: dict[tuple[int, int], int] = {
     (SYN_RCVD, SENDS_FIN): FIN_WAIT_1,
     (ESTABLISHED, SENDS_FIN): FIN_WAIT_1,
     (CLOSE_WAIT, SENDS_FIN): LAST_ACK,
-    # The peer's FIN (3.10.7.4, eighth check).
-    (SYN_RCVD, GETS_FIN): CLOSE_WAIT,
+    # The peer's FIN (3.10.7.4, eighth check). That names SYN_RCVD as well, but the fifth check, of
+    # the ACK that a FIN comes with, has led from there to ESTABLISHED.
     (ESTABLISHED, GETS_FIN): CLOSE_WAIT,
     (FIN_WAIT_1, GETS_FIN): CLOSING,
     (FIN_WAIT_2, GETS_FIN): TIME_WAIT,

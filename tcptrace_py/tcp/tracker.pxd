@@ -4,22 +4,23 @@ from libc.stdint cimport int64_t, uint64_t
 from tcptrace_py.tcp.attempt cimport Attempt, Attempts
 from tcptrace_py.tcp.clocks cimport Clocks
 from tcptrace_py.tcp.connection cimport Connection
+from tcptrace_py.tcp.duplicates cimport Duplicates
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.flow cimport Flow
 from tcptrace_py.tcp.flow_table cimport FlowTable
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.machine cimport Machine
 from tcptrace_py.tcp.peers cimport Peers
+from tcptrace_py.tcp.roles cimport Roles
 from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.stats cimport Stats
 from tcptrace_py.tcp.time_wait cimport TimeWait
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int ACKNOWLEDGED, CLOSED, ESTABLISHED, PRESUMED, SENT, SYN_SENT, TIME_WAIT
-cdef int BY_FIRST_SPEAKER, BY_LISTENER, BY_PORT, BY_SYN, BY_SYN_ACK, LINGER_CLOCK, SYN_CLOCK
+cdef int BY_LISTENER, BY_SYN, BY_SYN_ACK, LINGER_CLOCK, SYN_CLOCK
 cdef int ACK, FIN, RST, SYN
-cdef uint64_t _REMEMBERED, _IPV4_LAST
-cdef int64_t _DUPLICATE_NS, _DUPLICATE_WITHOUT_ID_NS, _NEAR_BYTES, _ALL, _HOLD_FROM, _WELL_KNOWN_PORTS, _LISTENERS
+cdef int64_t _NEAR_BYTES, _ALL, _HOLD_FROM
 
 
 @cython.final
@@ -42,11 +43,11 @@ cdef class Tracker:
     cdef int64_t _hold_ns
     cdef Segment _syn
     cdef list _rest
-    cdef set _listeners
+    cdef Roles _roles
+    cdef Duplicates _duplicates
     cdef readonly Connection recent
     cdef Clocks _clocks
     cdef uint64_t[::1] _hashes
-    cdef uint64_t[::1] _seen
 
     cpdef object segment(self, Segment segment)
     @cython.locals(hashes=uint64_t[::1], table=FlowTable, i=Py_ssize_t, flow_hash=uint64_t)
@@ -102,8 +103,3 @@ cdef class Tracker:
     cdef Connection _begin(self, Segment segment, uint64_t flow_hash)
     @cython.locals(connection=Connection, a=Endpoint, b=Endpoint)
     cdef Connection _open(self, Segment segment, uint64_t flow_hash, int64_t connection_id)
-    @cython.locals(a=Endpoint, b=Endpoint, a_listens=bint, b_listens=bint)
-    cdef object _guess_roles(self, Connection connection)
-    cdef object _socket(self, Endpoint endpoint)
-    @cython.locals(within_ns=int64_t, fingerprint=uint64_t, at=uint64_t, since_ns=int64_t)
-    cdef bint _captured_before(self, Segment segment, uint64_t flow_hash) except *

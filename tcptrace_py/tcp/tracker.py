@@ -12,10 +12,12 @@ from operator import attrgetter
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.attempt import Attempt, Attempts
 from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.duplicates import Duplicates
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.flow_table import FlowTable
 from tcptrace_py.tcp.machine import Machine
 from tcptrace_py.tcp.peers import Peers
+from tcptrace_py.tcp.roles import Roles
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
@@ -28,9 +30,7 @@ from tcptrace_py.tcp.state import (
 )
 from tcptrace_py.tcp.stats import Stats
 from tcptrace_py.tcp.words import (
-    BY_FIRST_SPEAKER,
     BY_LISTENER,
-    BY_PORT,
     BY_SYN,
     BY_SYN_ACK,
     FIN_CLOCK,
@@ -45,22 +45,8 @@ from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 #: Segments that ``Tracker.run`` takes at once.
 RUN_SEGMENTS = 32
 
-# Frames captured twice: how many of the latest are remembered (a power of two), and how
-# long. With an IP identification two equal frames are one packet; without, only haste tells.
-_REMEMBERED = 4096
-_DUPLICATE_NS = 1_000_000_000
-_DUPLICATE_WITHOUT_ID_NS = 5_000_000
-
 # A segment this near its sender's SND.NXT is of that connection, not of an older one.
 _NEAR_BYTES = 1 << 20
-
-# Servers below this port are well known (RFC 6335 section 6).
-_WELL_KNOWN_PORTS = 1024
-
-_IPV4_LAST = 0xFFFFFFFF
-
-# Listeners remembered: more than any real network that one interface sees has.
-_LISTENERS = 1 << 18
 
 _ALL = 0x7FFFFFFFFFFFFFFF
 
@@ -110,12 +96,11 @@ class Tracker:
         #: What ``end`` has still to hand over, last id first.
         self._rest: list[Connection] | None = None
         self._syn = Segment()
-        self._listeners: set[object] = set()
+        self._roles = Roles()
+        self._duplicates = Duplicates(self.table)
         #: The connection that the last segment was given to.
         self.recent: Connection | None = None
         self._hashes = array("Q", bytes(8 * RUN_SEGMENTS))
-        # Pairs: the fingerprint of a frame, and its time.
-        self._seen = array("Q", bytes(16 * _REMEMBERED))
 
     def segment(self, segment: Segment) -> None:
         """One TCP segment passes the vantage point."""
@@ -174,7 +159,7 @@ class Tracker:
         regular = self._regular(sender, receiver, segment)
         if self._peers is not None:
             self._peers.pass_by(connection, sender is a, regular, segment)
-        if self._captured_before(segment, flow_hash):
+        if self._duplicates.captured_before(segment, flow_hash):
             sender.duplicates += 1
             self.duplicates += 1
             return
@@ -258,7 +243,7 @@ class Tracker:
         if connection.pending_syn_by:
             self._call_stale(connection)
         if connection.roles_basis > BY_LISTENER:
-            self._guess_roles(connection)
+            self._roles.guess(connection)
         self.finished.append(connection)
 
     def evict(self, most: int) -> None:
@@ -380,7 +365,7 @@ class Tracker:
         """Hold back a SYN that begins a connection, if it is one and shows nothing out of the ordinary."""
         if segment.flags & (SYN | ACK | FIN | RST) != SYN or segment.tunnel is not None:
             return False
-        if self._captured_before(segment, flow_hash):
+        if self._duplicates.captured_before(segment, flow_hash):
             return False
         now_ns = self._clocks.now_ns
         attempt = Attempt()
@@ -543,8 +528,8 @@ class Tracker:
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
     ) -> None:
         """A SYN+ACK passed: its sender listens, and holds no older connection on this four-tuple."""
-        if sender.passive and len(self._listeners) < _LISTENERS:
-            self._listeners.add(self._socket(sender))
+        if sender.passive:
+            self._roles.listens(sender)
         if connection.reuse_of < 0 or not 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.syn_bytes:
             return
         older = self.table.older(connection, segment)
@@ -655,51 +640,6 @@ class Tracker:
             else:
                 connection.roles_basis = BY_SYN
         else:
-            self._guess_roles(connection)
+            self._roles.guess(connection)
             self.machine.pick_up(connection, a, b, segment)
         return connection
-
-    def _guess_roles(self, connection: Connection) -> None:
-        """Nobody was seen to open it: a known listener is the server, or else the likelier port."""
-        a = connection.a
-        b = connection.b
-        a_listens = self._socket(a) in self._listeners
-        b_listens = self._socket(b) in self._listeners
-        if a_listens != b_listens:
-            connection.client_is_a = b_listens
-            connection.roles_basis = BY_LISTENER
-        elif (a.port < _WELL_KNOWN_PORTS) != (b.port < _WELL_KNOWN_PORTS) or a.port != b.port:
-            connection.client_is_a = b.port < a.port
-            connection.roles_basis = BY_PORT
-        else:
-            connection.client_is_a = True
-            connection.roles_basis = BY_FIRST_SPEAKER
-
-    def _socket(self, endpoint: Endpoint) -> object:
-        """What tells its address and port from all others; one number for IPv4, which is quicker."""
-        if endpoint.address_hi or endpoint.address_lo > _IPV4_LAST:
-            return endpoint.address_hi, endpoint.address_lo, endpoint.port
-        return endpoint.address_lo << 16 | endpoint.port
-
-    # --- frames captured twice ---------------------------------------------------------
-
-    def _captured_before(self, segment: Segment, flow_hash: int) -> bool:
-        """The same packet was captured a moment ago: a mirror of both directions, or ``any``."""
-        if segment.ip_id:
-            within_ns = _DUPLICATE_NS
-        elif segment.payload_bytes or segment.flags & (SYN | FIN | RST):
-            within_ns = _DUPLICATE_WITHOUT_ID_NS
-        else:
-            # A pure ACK repeated in haste may as well be a duplicate ACK.
-            return False
-        fingerprint = self.table.fingerprint(segment, flow_hash)
-        # Not by the fingerprint, which is seeded: which frames share a place decides which duplicates
-        # are seen, and the same capture must give the same report.
-        at = segment.seq
-        at = 2 * ((at ^ (at >> 12) ^ segment.ip_id * 31 ^ segment.src_port) % _REMEMBERED)
-        since_ns = segment.ts_ns - self._seen[at + 1]
-        if self._seen[at] == fingerprint and 0 <= since_ns < within_ns:
-            return True
-        self._seen[at] = fingerprint
-        self._seen[at + 1] = segment.ts_ns
-        return False

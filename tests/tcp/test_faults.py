@@ -85,7 +85,29 @@ TRACES = {
         "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301 10\n+1\ns SYN+ACK 300 101\nc ACK 112 301\n"
         "s FIN+ACK 301 101 10\nc ACK 112 312\nc FIN+ACK 101 312 10\ns ACK 312 112",
         OPENED + " FIN_WAIT_1@3s CLOSING@7a TIME_WAIT@9p",
-        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5p FIN_WAIT_1@6s FIN_WAIT_2@9p TIME_WAIT@9a",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5p FIN_WAIT_1@6s FIN_WAIT_2@7p TIME_WAIT@9p",
+    ),
+    "the same, but the second may have come before the ACK": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301 10\n+1\ns SYN+ACK 300 101\nc ACK 112 301\n"
+        "c FIN+ACK 101 301 10\ns FIN+ACK 301 101 10\nc ACK 112 312\ns ACK 312 112",
+        OPENED + " FIN_WAIT_1@3s CLOSING@8a TIME_WAIT@9p",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5p FIN_WAIT_1@7s CLOSING@9p TIME_WAIT@9p",
+    ),
+    "a FIN behind data that never passed has not come: the ACK of the other's came before": (
+        OPEN + "c FIN+ACK 101 301\ns FIN+ACK 311 101\nc ACK 102 301\ns ACK 312 102\n+1\n"
+        "s FIN+ACK 301 102 10\nc ACK 102 312",
+        OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@7p TIME_WAIT@9p",
+        SERVING + " FIN_WAIT_1@5s CLOSING@7a TIME_WAIT@9p",
+    ),
+    "data sent again before a FIN: the ACK of both did not arrive": (
+        OPEN + "c FIN+ACK 101 301\ns ACK 301 102 10\ns FIN+ACK 311 102\nc ACK 102 312\n+1\ns ACK 301 102 10",
+        OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p TIME_WAIT@7a",
+        SERVING + " CLOSE_WAIT@5a LAST_ACK@6s",
+    ),
+    "but a copy of it with an old acknowledgment takes nothing back": (
+        OPEN + "s ACK 301 101 10\nc FIN+ACK 101 311\ns FIN+ACK 311 102\nc ACK 102 312\n+1\ns ACK 301 101 10",
+        OPENED + " FIN_WAIT_1@5s TIME_WAIT@7a",
+        SERVING + " CLOSE_WAIT@6a LAST_ACK@6s CLOSED@7p",
     ),
     "a RST ahead of data that never passed, a challenge ACK, and the RST that answers it": (
         "c SYN 100\ns SYN+ACK 300 101\nc RST 111\ns ACK 301 101\nc RST 101",
@@ -112,6 +134,16 @@ TRACES = {
         OPEN + "c FIN+ACK 101 301\ns ACK 301 102 10\nc ACK 102 311\nc FIN+ACK 101 301\ns RST+ACK 311 102",
         OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p CLOSED@8p",
         SERVING + " CLOSE_WAIT@5a CLOSED@8s",
+    ),
+    "a FIN that ends the handshake as well, which only the RST that answers it shows": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\n+1\ns SYN+ACK 300 101\ns RST+ACK 301 102",
+        "SYN_SENT@1s ESTABLISHED@3a FIN_WAIT_1@3s CLOSED@5p",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5a CLOSE_WAIT@5a CLOSED@5s",
+    ),
+    "the same, shown by the RST that only who had the FIN believes": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\n+1\ns SYN+ACK 300 101\nc RST 102",
+        "SYN_SENT@1s ESTABLISHED@3a FIN_WAIT_1@3s CLOSED@5s",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5p CLOSE_WAIT@5p CLOSED@5p",
     ),
     "the SYN+ACK again crosses data and the RST after it, believed only by who has had the data": (
         "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301 10\nc RST 111\ns SYN+ACK 300 101",
@@ -252,6 +284,14 @@ def test_a_refusal_that_comes_to_syn_rcvd_is_dropped() -> None:
     _, opened = sorted(played.tracker.table.all(), key=lambda connection: connection.id)
     assert played.words(opened.a) == "SYN_SENT@3s SYN_RCVD@5s CLOSED@6p"
     assert (opened.refused, opened.stray_resets) == (False, 1)
+
+
+def test_a_syn_ack_that_is_overtaken_is_no_retransmission() -> None:
+    played = Trace().play("c SYN 100\ns FIN+ACK 301 101\ns SYN+ACK 300 101")
+    (connection,) = played.tracker.table.all()
+    assert connection.server().retransmits == 0
+    played.play("s SYN+ACK 300 101")
+    assert connection.server().retransmits == 1
 
 
 def test_a_late_fin_of_both_closing_at_once_makes_it_a_simultaneous_close() -> None:

@@ -1,0 +1,18 @@
+cimport cython
+from libc.stdint cimport int64_t, uint64_t
+
+from tcptrace_py.tcp.flow_table cimport FlowTable
+from tcptrace_py.wire.segment cimport Segment
+
+cdef int FIN, RST, SYN
+cdef uint64_t _REMEMBERED
+cdef int64_t _WITH_ID_NS, _WITHOUT_ID_NS
+
+
+@cython.final
+cdef class Duplicates:
+    cdef FlowTable _table
+    cdef uint64_t[::1] _seen
+
+    @cython.locals(within_ns=int64_t, fingerprint=uint64_t, at=uint64_t, since_ns=int64_t)
+    cdef bint captured_before(self, Segment segment, uint64_t flow_hash) except *

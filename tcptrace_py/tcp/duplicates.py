@@ -1,0 +1,47 @@
+"""Frames captured twice: a mirror of both directions of a port, or the ``any`` interface.
+
+Compiled (see ``duplicates.pxd``). They are one packet each, no retransmissions.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from tcptrace_py.tcp.flow_table import FlowTable
+from tcptrace_py.wire.segment import FIN, RST, SYN, Segment
+
+# How many of the latest frames are remembered (a power of two), and how long. With an IP
+# identification two equal frames are one packet; without, only haste tells.
+_REMEMBERED = 4096
+_WITH_ID_NS = 1_000_000_000
+_WITHOUT_ID_NS = 5_000_000
+
+
+class Duplicates:
+    """The frames seen lately, by their fingerprints."""
+
+    def __init__(self, table: FlowTable) -> None:
+        self._table = table
+        # Pairs: the fingerprint of a frame, and its time.
+        self._seen = array("Q", bytes(16 * _REMEMBERED))
+
+    def captured_before(self, segment: Segment, flow_hash: int) -> bool:
+        """Was the same packet captured a moment ago? If not, it is remembered."""
+        if segment.ip_id:
+            within_ns = _WITH_ID_NS
+        elif segment.payload_bytes or segment.flags & (SYN | FIN | RST):
+            within_ns = _WITHOUT_ID_NS
+        else:
+            # A pure ACK repeated in haste may as well be a duplicate ACK.
+            return False
+        fingerprint = self._table.fingerprint(segment, flow_hash)
+        # Not by the fingerprint, which is seeded: which frames share a place decides which duplicates
+        # are seen, and the same capture must give the same report.
+        at = segment.seq
+        at = 2 * ((at ^ (at >> 12) ^ segment.ip_id * 31 ^ segment.src_port) % _REMEMBERED)
+        since_ns = segment.ts_ns - self._seen[at + 1]
+        if self._seen[at] == fingerprint and 0 <= since_ns < within_ns:
+            return True
+        self._seen[at] = fingerprint
+        self._seen[at + 1] = segment.ts_ns
+        return False
