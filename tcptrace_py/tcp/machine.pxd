@@ -70,7 +70,7 @@ cdef class Machine:
     @cython.locals(basis=int)
     cdef object _rise(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     cdef object _infer_syn_ack(self, Endpoint endpoint, uint32_t isn, Segment segment)
-    @cython.locals(ts_ns=int64_t, frame=int64_t, again=bint, opens=bint, under_way=bint)
+    @cython.locals(ts_ns=int64_t, frame=int64_t, again=bint, answers=bint, opens=bint)
     cdef object _synchronize(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(news=bint, state=int, ts_ns=int64_t, frame=int64_t, basis=int)
     cdef object _receipt(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)

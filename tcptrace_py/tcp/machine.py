@@ -457,9 +457,13 @@ class Machine:
             # SYN+ACK again: the ACK that was to end the handshake did not arrive.
             self.withdraw(sender)
         opens = self.move(sender, SENDS_SYN_ACK, SENT, ts_ns, frame) and not sender.passive
-        under_way = ts_ns - receiver.last_ns < _UNDER_WAY_NS
-        if opens and under_way and sender.has_una and sender.snd_una == sender.snd_nxt:
-            # Both open at once, and the peer's SYN+ACK has passed before its own (3.5, figure 7).
+        if (
+            opens
+            and sender.has_una
+            and sender.snd_una == sender.snd_nxt
+            and ts_ns - receiver.last_ns < _UNDER_WAY_NS
+        ):
+            # Both open at once, and the peer's SYN+ACK has passed just before its own (3.5, figure 7).
             self.move(sender, GETS_ACK_OF_SYN, PRESUMED, ts_ns, frame)
             connection.established = True
 
@@ -475,7 +479,10 @@ class Machine:
             return
         ts_ns = segment.ts_ns
         frame = segment.frame
-        if state == SYN_SENT and not segment.flags & SYN:
+        if state == SYN_SENT and not segment.flags & SYN and receiver.syns and not receiver.syn_acks:
+            # It has had no more than the peer's SYN: both open at once, and its SYN+ACK never passed here.
+            self.move(sender, SENDS_SYN_ACK, ASSUMED, ts_ns, frame)
+        elif state == SYN_SENT and not segment.flags & SYN:
             if not receiver.has_isn and receiver.last < 0:
                 self._infer_syn_ack(receiver, advance(segment.ack, -1), segment)
             # Where something before it never passed, that may have been its FIN.

@@ -218,6 +218,11 @@ TRACES = {
         "SYN_SENT@1s SYN_RCVD@4s",
         "SYN_SENT@2s SYN_RCVD@3s ESTABLISHED@4p",
     ),
+    "both open at once; who acknowledges the peer's SYN, and had no SYN+ACK, has sent its own unseen": (
+        "c SYN 100\ns SYN 300\nc ACK 101 301",
+        "SYN_SENT@1s SYN_RCVD@3A",
+        "SYN_SENT@2s",
+    ),
     "both open at once, and no further segment is due (figure 7)": (
         "c SYN 100\ns SYN 300\ns SYN+ACK 300 101\nc SYN+ACK 100 301\n+99\nc FIN+ACK 101 301",
         "SYN_SENT@1s SYN_RCVD@4s ESTABLISHED@4p FIN_WAIT_1@5s",
