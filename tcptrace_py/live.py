@@ -103,7 +103,7 @@ class Watch:
         self._poll.register(capture.descriptor, select.POLLIN)
         self._callbacks: dict[int, Callable[[], None]] = {}
         if observers:
-            self.tracker.machine.moves = []
+            self.tracker.arrows.moves = []
 
     def _pass_on(self, connection: Connection) -> None:
         if self._sink is not None:
@@ -208,9 +208,9 @@ class Watch:
             self._writer.close()
 
     def _drain(self, at_end: bool = False) -> None:
-        moves = self.tracker.machine.moves
+        moves = self.tracker.arrows.moves
         if moves:
-            self.tracker.machine.moves = []
+            self.tracker.arrows.moves = []
             for observer in self._observers:
                 observer.moved(moves)
         if self.tracker.finished:

@@ -19,7 +19,7 @@ from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.state import BASIS_NAMES, STATE_NAMES
 from tcptrace_py.wire.address import address_text
 
-#: ``(endpoint, from_state, to_state, basis, ts_ns, frame)``, as ``Machine.moves`` holds them.
+#: ``(endpoint, from_state, to_state, basis, ts_ns, frame)``, as ``Arrows.moves`` holds them.
 Move = tuple[Endpoint, int, int, int, int, int]
 
 # A frame id is ``source << 40 | frame``.

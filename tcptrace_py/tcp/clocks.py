@@ -12,6 +12,9 @@ from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.words import CLOCK_KINDS
 
+#: What an endpoint sends within this time of what passes toward it may have been under way already.
+UNDER_WAY_NS = 1_000_000_000
+
 _NEVER = 0x7FFFFFFFFFFFFFFF
 
 # A clock that starts late passes no more than this many that run out after it, lest that take long.

@@ -1,45 +1,40 @@
 """The two machines of a connection: what each segment shows of its sender and does to its receiver.
 
-Compiled (see ``machine.pxd``). Everything that changes a state is in this file, and
-it does so by naming an event of ``state.ARROWS``. Sans-I/O: it is given segments and
-a clock. The theory is told in ``state.py``; section numbers are RFC 9293's.
+Compiled (see ``machine.pxd``). Here are SYN, ACK, FIN and data; RST is in ``resets.py``, and what
+changes a state in ``arrows.py``. Calls go down only: from here to both, and from ``resets.py`` to
+``arrows.py``. Sans-I/O: all three are given segments and a clock. The theory is told in ``state.py``;
+section numbers are RFC 9293's.
 """
 
 from __future__ import annotations
 
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp import resets
-from tcptrace_py.tcp.clocks import Clocks
+from tcptrace_py.tcp.arrows import Arrows
+from tcptrace_py.tcp.clocks import UNDER_WAY_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.journal import Journal
+from tcptrace_py.tcp.resets import Resets
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
     ASSUMED,
-    CLOCK_RUNS_OUT,
     CLOSE_WAIT,
     CLOSED,
     CLOSING,
     ESTABLISHED,
-    EVENTS,
     FIN_WAIT_1,
     FIN_WAIT_2,
     GETS_ACK_OF_FIN,
     GETS_ACK_OF_SYN,
     GETS_FIN,
     GETS_FIN_WITH_ACK_OF_FIN,
-    GETS_RST,
-    GETS_RST_AS_LISTENER,
     GETS_SYN_ACK,
     GETS_UNREACHABLE,
     IS_REPLACED,
     LAST_ACK,
     LISTEN,
-    NO_ARROW,
     PRESUMED,
     SENDS_FIN,
-    SENDS_RST,
     SENDS_SYN,
     SENDS_SYN_ACK,
     SENT,
@@ -47,129 +42,21 @@ from tcptrace_py.tcp.state import (
     SYN_SENT,
     TIME_WAIT,
     TIMER,
-    arrow_table,
 )
-from tcptrace_py.tcp.time_wait import TimeWait
-from tcptrace_py.tcp.words import (
-    FIN_CLOCK,
-    FIN_WAIT_2_CLOCK,
-    HANDSHAKE_ABORT,
-    LINGER_CLOCK,
-    NO_CLOCK,
-    NO_RESET,
-    REFUSED,
-    RST_EXACT,
-    RST_IN_WINDOW,
-    SYN_ACK_CLOCK,
-    SYN_CLOCK,
-    TIME_WAIT_CLOCK,
-)
+from tcptrace_py.tcp.words import FIN_WAIT_2_CLOCK, TIME_WAIT_CLOCK
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 
-# What an endpoint sends within this time of what passes toward it may have been under way already.
-_UNDER_WAY_NS = 1_000_000_000
 # Linux waits so long at least before it sends a FIN again (RFC 6298 section 2.4 asks for a second).
 _RTO_MIN_NS = 200_000_000
 
 
 class Machine:
-    """Moves the endpoints of connections; keeps their histories and clocks."""
+    """Reads segments as what endpoints have done and will do."""
 
     def __init__(self, settings: Settings) -> None:
-        self.journal = Journal()
-        self.clocks = Clocks(settings)
-        self.time_wait = TimeWait(
-            min(
-                settings.time_wait_pile_sockets,
-                max(1, int(settings.time_wait_pile_share * settings.ephemeral_ports)),
-            )
-        )
-        #: Where it is a list, every arrow is appended to it as ``(endpoint, from_state, to_state,
-        #: basis, ts_ns, frame)``; basis -1 for an entry taken back. For whoever watches live.
-        self.moves: list[tuple[Endpoint, int, int, int, int, int]] | None = None
-        #: RST segments that took effect.
-        self.resets = 0
-        self._arrows = arrow_table()
-        self._probes = settings.dead_peer_probes
-
-    # --- moving one endpoint -----------------------------------------------------------
-
-    def move(self, endpoint: Endpoint, event: int, basis: int, ts_ns: int, frame: int) -> bool:
-        """Take the arrow of ``event``, if the endpoint's state has one; whether it had."""
-        if event == GETS_FIN and endpoint.state == SYN_RCVD:
-            # What carries the FIN acknowledges the SYN as well, and that comes first.
-            self.move(endpoint, GETS_ACK_OF_SYN, basis, ts_ns, frame)
-        state = self._arrows[endpoint.state * EVENTS + event]
-        if state == NO_ARROW:
-            return False
-        self.enter(endpoint, state, basis, ts_ns, frame)
-        return True
-
-    def enter(self, endpoint: Endpoint, state: int, basis: int, ts_ns: int, frame: int) -> None:
-        endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)
-        if self.moves is not None:
-            self.moves.append((endpoint, endpoint.state, state, basis, ts_ns, frame))
-        self._become(endpoint, state)
-        if state == TIME_WAIT:
-            connection: Connection = endpoint.connection
-            self.time_wait.enter(
-                endpoint, self._peer(endpoint), connection.ip_version, connection.id, ts_ns, frame
-            )
-
-    def withdraw(self, endpoint: Endpoint) -> None:
-        """Take the newest history entry back: what the endpoint does now contradicts it."""
-        endpoint.last = self.journal.pop(endpoint.last)
-        state = self.journal.state(endpoint.last) if endpoint.last >= 0 else CLOSED
-        if self.moves is not None:
-            self.moves.append((endpoint, endpoint.state, state, -1, self.clocks.now_ns, 0))
-        self._become(endpoint, state)
-        if state == TIME_WAIT:
-            connection: Connection = endpoint.connection
-            self.time_wait.resume(endpoint, self._peer(endpoint), connection.ip_version)
-
-    def _become(self, endpoint: Endpoint, state: int) -> None:
-        """Change the state, the clock that runs in it, and the count of TIME_WAIT."""
-        connection: Connection = endpoint.connection
-        was = endpoint.state
-        endpoint.state = state
-        if was == TIME_WAIT:
-            self.time_wait.leave(endpoint, self._peer(endpoint), connection.ip_version)
-        if state == SYN_SENT:
-            self.clocks.start(endpoint, SYN_CLOCK)
-        elif state == SYN_RCVD:
-            self.clocks.start(endpoint, SYN_ACK_CLOCK)
-        elif state == FIN_WAIT_1 or state == LAST_ACK or state == CLOSING:
-            # Counted from the first FIN: CLOSING goes on with the clock of FIN_WAIT_1.
-            if endpoint.clock != FIN_CLOCK:
-                self.clocks.start(endpoint, FIN_CLOCK)
-        elif state == FIN_WAIT_2:
-            self.clocks.start(endpoint, FIN_WAIT_2_CLOCK)
-        elif state == TIME_WAIT:
-            self.clocks.start(endpoint, TIME_WAIT_CLOCK)
-        elif endpoint.clock:
-            self.clocks.stop(endpoint)
-        if self.done(connection):
-            self.clocks.start(connection.a, LINGER_CLOCK)
-        elif connection.a.clock == LINGER_CLOCK:
-            self.clocks.stop(connection.a)
-
-    def done(self, connection: Connection) -> bool:
-        """Neither side holds this connection any more."""
-        a = connection.a.state
-        b = connection.b.state
-        return (a == CLOSED or a == LISTEN) and (b == CLOSED or b == LISTEN)
-
-    def _peer(self, endpoint: Endpoint) -> Endpoint:
-        connection: Connection = endpoint.connection
-        return connection.b if endpoint is connection.a else connection.a
-
-    def _was(self, endpoint: Endpoint, state: int) -> bool:
-        """It came to where it is now from ``state``."""
-        before = self.journal.previous(endpoint.last)
-        return before >= 0 and self.journal.state(before) == state
-
-    def basis(self, endpoint: Endpoint) -> int:
-        return self.journal.basis(endpoint.last) if endpoint.last >= 0 else ASSUMED
+        self.arrows = Arrows(settings)
+        self.resets = Resets(self.arrows, settings.dead_peer_probes)
+        self._journal = self.arrows.journal
 
     # --- a segment ---------------------------------------------------------------------
 
@@ -177,12 +64,12 @@ class Machine:
         """One segment passes from ``sender`` to ``receiver`` of this connection."""
         flags = segment.flags
         if flags & RST:
-            self._reset(connection, sender, receiver, segment)
-        elif sender.state <= LISTEN and self._crosses_reset(connection, sender, segment):
+            self.resets.segment(connection, sender, receiver, segment)
+        elif sender.state <= LISTEN and self.resets.crosses(connection, sender, segment):
             # It had sent this before the RST reached it: what it shows came first.
-            ts_ns = self.journal.ts_ns(sender.last)
-            frame = self.journal.frame(sender.last)
-            self._take_back_reset(connection, sender)
+            ts_ns = self._journal.ts_ns(sender.last)
+            frame = self._journal.frame(sender.last)
+            self.resets.take_back(connection, sender)
             before = sender.last
             self._pass(connection, sender, receiver, segment)
             if sender.last != before:
@@ -196,10 +83,12 @@ class Machine:
                 # It drops the number as old, or, of what refuses a SYN, as no number of that connection's:
                 # SYN_SENT alone believes it (3.10.7.3).
                 connection.refused = False
-                self._stray(connection, connection.reset_by, connection.reset_frame, connection.reset_ns)
-                self._forget_reset(connection)
+                self.resets.stray(
+                    connection, connection.reset_by, connection.reset_frame, connection.reset_ns
+                )
+                self.resets.forget(connection)
             else:
-                self._get_reset(connection, receiver, sender, ts_ns, frame)
+                self.resets.deliver(connection, receiver, sender, ts_ns, frame)
         else:
             self._pass(connection, sender, receiver, segment)
 
@@ -225,7 +114,7 @@ class Machine:
         if sender.state == CLOSED and not flags & SYN:
             self._rise(connection, sender, receiver, segment)
         if connection.pending_reset_by:
-            self._doubt_pending_reset(connection, sender, segment)
+            self.resets.doubt_pending(connection, sender, segment)
 
         sender.window_field = segment.window
         fresh_bytes = 0
@@ -241,7 +130,7 @@ class Machine:
             if sender.state == SYN_RCVD and not connection.fast_open:
                 # Only an established endpoint sends data (3.10.2), but for Fast Open.
                 connection.established = True
-                self.move(sender, GETS_ACK_OF_SYN, SENT, segment.ts_ns, segment.frame)
+                self.arrows.move(sender, GETS_ACK_OF_SYN, SENT, segment.ts_ns, segment.frame)
             elif sender.state == CLOSE_WAIT:
                 sender.half_close_bytes += fresh_bytes
                 sender.half_close_last_ns = segment.ts_ns
@@ -316,24 +205,12 @@ class Machine:
         """It sends its FIN again, or what came before it: the ACK of that did not arrive, whatever passed."""
         if self._took_ack_of_fin(sender):
             return
-        while self.basis(sender) == PRESUMED and (
+        while self.arrows.basis(sender) == PRESUMED and (
             sender.state == FIN_WAIT_2
             or sender.state == TIME_WAIT
-            or (sender.state == CLOSED and self._was(sender, LAST_ACK))
+            or (sender.state == CLOSED and self.arrows.came_from(sender, LAST_ACK))
         ):
-            self.withdraw(sender)
-
-    def _crosses_reset(self, connection: Connection, sender: Endpoint, segment: Segment) -> bool:
-        """A RST has passed toward the sender of this segment, which need not have had it yet."""
-        return (
-            sender.last >= 0
-            and connection.reset_frame != 0
-            and connection.reset_by != (1 if sender is connection.a else 2)
-            and (not segment.flags & SYN or (segment.flags & ACK != 0 and sender.isn == segment.seq))
-            and self.journal.basis(sender.last) == PRESUMED
-            and self.journal.ts_ns(sender.last) >= connection.reset_ns
-            and segment.ts_ns - connection.reset_ns < _UNDER_WAY_NS
-        )
+            self.arrows.withdraw(sender)
 
     def _rise(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
         """A CLOSED endpoint that sends was not CLOSED, if all we had was a belief."""
@@ -343,37 +220,37 @@ class Machine:
                 if beyond >= 1 and distance(segment.ack, receiver.snd_nxt) <= 0:
                     self._infer_syn_ack(sender, advance(segment.seq, -1), segment)
             return
-        basis = self.journal.basis(sender.last)
+        basis = self._journal.basis(sender.last)
         if basis == TIMER:
-            self.withdraw(sender)
+            self.arrows.withdraw(sender)
         elif basis == PRESUMED:
             # Not by its frame: what crossed the RST may have put its CLOSED later.
-            if connection.reset_frame and self.journal.ts_ns(sender.last) >= connection.reset_ns:
-                if segment.ts_ns - connection.reset_ns >= _UNDER_WAY_NS:
-                    self.withdraw(sender)
+            if connection.reset_frame and self._journal.ts_ns(sender.last) >= connection.reset_ns:
+                if segment.ts_ns - connection.reset_ns >= UNDER_WAY_NS:
+                    self.arrows.withdraw(sender)
                     if sender.state == TIME_WAIT:
                         # It ignores RST there (RFC 1337 section 3).
-                        self._stray(
+                        self.resets.stray(
                             connection, connection.reset_by, connection.reset_frame, connection.reset_ns
                         )
-                        self._forget_reset(connection)
+                        self.resets.forget(connection)
                     elif receiver.state != CLOSED:
-                        self._forget_reset(connection)
+                        self.resets.forget(connection)
         elif (
             basis == SENT
-            and connection.reset_frame == self.journal.frame(sender.last)
-            and segment.ts_ns - connection.reset_ns > _UNDER_WAY_NS
-            and self.journal.previous(sender.last) >= 0
+            and connection.reset_frame == self._journal.frame(sender.last)
+            and segment.ts_ns - connection.reset_ns > UNDER_WAY_NS
+            and self._journal.previous(sender.last) >= 0
         ):
             # It goes on as if it had never sent that RST: somebody else had.
-            self.withdraw(sender)
+            self.arrows.withdraw(sender)
             if receiver.state == CLOSED and receiver.last >= 0:
-                if self.journal.frame(receiver.last) == connection.reset_frame:
-                    self.withdraw(receiver)
-            self._stray(
+                if self._journal.frame(receiver.last) == connection.reset_frame:
+                    self.arrows.withdraw(receiver)
+            self.resets.stray(
                 connection, 1 if sender is connection.a else 2, connection.reset_frame, connection.reset_ns
             )
-            self._forget_reset(connection)
+            self.resets.forget(connection)
 
     # --- SYN ---------------------------------------------------------------------------
 
@@ -382,8 +259,8 @@ class Machine:
         endpoint.has_isn = True
         endpoint.isn = isn
         endpoint.passive = True
-        self.enter(endpoint, LISTEN, ASSUMED, segment.ts_ns, segment.frame)
-        self.move(endpoint, SENDS_SYN_ACK, ASSUMED, segment.ts_ns, segment.frame)
+        self.arrows.enter(endpoint, LISTEN, ASSUMED, segment.ts_ns, segment.frame)
+        self.arrows.move(endpoint, SENDS_SYN_ACK, ASSUMED, segment.ts_ns, segment.frame)
 
     def _synchronize(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
@@ -415,13 +292,13 @@ class Machine:
             sender.window_field = segment.window
             if again and sender.last >= 0 and sender.state == CLOSED:
                 # It had given up, or been refused, by our belief; it tries on.
-                if self.journal.basis(sender.last) == SENT or not self._was(sender, SYN_SENT):
+                if self._journal.basis(sender.last) == SENT or not self.arrows.came_from(sender, SYN_SENT):
                     # It had reset this attempt itself, or was past it: an old copy of its SYN.
                     return
-                self.withdraw(sender)
+                self.arrows.withdraw(sender)
                 connection.refused = False
-                self._forget_reset(connection)
-            self.move(sender, SENDS_SYN, SENT, ts_ns, frame)
+                self.resets.forget(connection)
+            self.arrows.move(sender, SENDS_SYN, SENT, ts_ns, frame)
             return
 
         sender.syn_acks += 1
@@ -439,32 +316,35 @@ class Machine:
                 sender.window_scale = 0
         if sender.syns == 0 and sender.state == CLOSED and sender.last < 0:
             sender.passive = True
-            self.enter(sender, LISTEN, ACKNOWLEDGED, ts_ns, frame)
+            self.arrows.enter(sender, LISTEN, ACKNOWLEDGED, ts_ns, frame)
         answers = again and self._only_answered(connection, sender, receiver, sender.snd_nxt, sender.rcv_nxt)
         if (
             (sender.state == CLOSED or (sender.state == LISTEN and again))
             and sender.last >= 0
-            and self.journal.basis(sender.last) != SENT
-            and (self._was(sender, SYN_RCVD) or (answers and self._was(sender, ESTABLISHED)))
+            and self._journal.basis(sender.last) != SENT
+            and (
+                self.arrows.came_from(sender, SYN_RCVD)
+                or (answers and self.arrows.came_from(sender, ESTABLISHED))
+            )
         ):
-            self.withdraw(sender)
+            self.arrows.withdraw(sender)
         if (
             answers
             and sender.state == ESTABLISHED
-            and self.journal.basis(sender.last) == PRESUMED
-            and self._was(sender, SYN_RCVD)
+            and self._journal.basis(sender.last) == PRESUMED
+            and self.arrows.came_from(sender, SYN_RCVD)
         ):
             # SYN+ACK again: the ACK that was to end the handshake did not arrive.
-            self.withdraw(sender)
-        opens = self.move(sender, SENDS_SYN_ACK, SENT, ts_ns, frame) and not sender.passive
+            self.arrows.withdraw(sender)
+        opens = self.arrows.move(sender, SENDS_SYN_ACK, SENT, ts_ns, frame) and not sender.passive
         if (
             opens
             and sender.has_una
             and sender.snd_una == sender.snd_nxt
-            and ts_ns - receiver.last_ns < _UNDER_WAY_NS
+            and ts_ns - receiver.last_ns < UNDER_WAY_NS
         ):
             # Both open at once, and the peer's SYN+ACK has passed just before its own (3.5, figure 7).
-            self.move(sender, GETS_ACK_OF_SYN, PRESUMED, ts_ns, frame)
+            self.arrows.move(sender, GETS_ACK_OF_SYN, PRESUMED, ts_ns, frame)
             connection.established = True
 
     # --- what a segment shows of its sender --------------------------------------------
@@ -481,13 +361,13 @@ class Machine:
         frame = segment.frame
         if state == SYN_SENT and not segment.flags & SYN and receiver.syns and not receiver.syn_acks:
             # It has had no more than the peer's SYN: both open at once, and its SYN+ACK never passed here.
-            self.move(sender, SENDS_SYN_ACK, ASSUMED, ts_ns, frame)
+            self.arrows.move(sender, SENDS_SYN_ACK, ASSUMED, ts_ns, frame)
         elif state == SYN_SENT and not segment.flags & SYN:
             if not receiver.has_isn and receiver.last < 0:
                 self._infer_syn_ack(receiver, advance(segment.ack, -1), segment)
             # Where something before it never passed, that may have been its FIN.
             basis = ASSUMED if sender.tail_gap else ACKNOWLEDGED
-            self.move(sender, GETS_SYN_ACK, basis, ts_ns, frame)
+            self.arrows.move(sender, GETS_SYN_ACK, basis, ts_ns, frame)
             # Too late if the listener has given the attempt up.
             connection.established = receiver.state != CLOSED
             connection.ack_ns = ts_ns
@@ -495,14 +375,14 @@ class Machine:
         elif state == SYN_RCVD and receiver.has_isn and news:
             # More than the SYN (and the data on it) came from there, and all of that carries an ACK.
             if distance(sender.rcv_nxt, receiver.isn) > 1 + receiver.syn_bytes:
-                self.move(sender, GETS_ACK_OF_SYN, ACKNOWLEDGED, ts_ns, frame)
+                self.arrows.move(sender, GETS_ACK_OF_SYN, ACKNOWLEDGED, ts_ns, frame)
                 connection.established = True
         elif state == FIN_WAIT_1 and self._took_ack_of_fin(sender):
-            self.move(sender, GETS_ACK_OF_FIN, ACKNOWLEDGED, ts_ns, frame)
+            self.arrows.move(sender, GETS_ACK_OF_FIN, ACKNOWLEDGED, ts_ns, frame)
         elif state == FIN_WAIT_2 and news and sender.clock == FIN_WAIT_2_CLOCK:
             # It takes data in, so its application still reads: a half-close, not an orphan.
             if not receiver.fin_sent or distance(sender.rcv_nxt, receiver.fin_seq) <= 0:
-                self.clocks.stop(sender)
+                self.arrows.clocks.stop(sender)
         if not receiver.fin_sent or distance(sender.rcv_nxt, receiver.fin_seq) <= 0:
             return
         if receiver.fin_acked_frame == 0:
@@ -519,10 +399,10 @@ class Machine:
             if state == FIN_WAIT_2 and not receiver.fin_acks_fin and basis == ACKNOWLEDGED:
                 # The ACK of its own FIN came by itself, and may have come later.
                 basis = PRESUMED
-            self.move(sender, GETS_FIN, basis, ts_ns, frame)
+            self.arrows.move(sender, GETS_FIN, basis, ts_ns, frame)
         elif state == FIN_WAIT_1:
             if receiver.fin_acks_fin:
-                self.move(sender, GETS_FIN_WITH_ACK_OF_FIN, basis, ts_ns, frame)
+                self.arrows.move(sender, GETS_FIN_WITH_ACK_OF_FIN, basis, ts_ns, frame)
             elif (
                 segment.payload_bytes
                 or segment.flags & FIN
@@ -530,19 +410,19 @@ class Machine:
                 or distance(receiver.rcv_nxt, sender.fin_seq) < 1
             ):
                 # Nothing has acknowledged its FIN, or what it sends again now.
-                self.move(sender, GETS_FIN, basis, ts_ns, frame)
+                self.arrows.move(sender, GETS_FIN, basis, ts_ns, frame)
             elif not sender.fin_ack_passed:
                 # Only the peer's FIN sent again did: the first was lost, or it would have been answered.
-                self.move(sender, GETS_FIN_WITH_ACK_OF_FIN, PRESUMED, ts_ns, frame)
+                self.arrows.move(sender, GETS_FIN_WITH_ACK_OF_FIN, PRESUMED, ts_ns, frame)
             else:
                 # Both closed at once, and the ACK of its FIN passed before this ACK of the
                 # peer's. Which of the two it got first only it knows; the FIN was first on the wire.
-                self.move(sender, GETS_FIN, PRESUMED, ts_ns, frame)
-                self.move(sender, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
+                self.arrows.move(sender, GETS_FIN, PRESUMED, ts_ns, frame)
+                self.arrows.move(sender, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
         elif state == TIME_WAIT:
             # It acknowledges a FIN that came again: 2MSL begins anew (3.10.7.4, TIME-WAIT).
             sender.time_wait_restarts += 1
-            self.clocks.start(sender, TIME_WAIT_CLOCK)
+            self.arrows.clocks.start(sender, TIME_WAIT_CLOCK)
 
     def _finish(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment, in_gap: bool
@@ -570,27 +450,27 @@ class Machine:
             if (
                 in_gap
                 and sender.state == CLOSE_WAIT
-                and self.journal.basis(sender.last) == ASSUMED
+                and self._journal.basis(sender.last) == ASSUMED
                 and receiver.fin_acked_frame != frame
                 and (not acks_fin or receiver.fin_acked_past_gap or self._sent_again(receiver, segment))
             ):
                 # What it had sent before it acknowledged the peer's FIN was its own: both closed at once.
                 connection.simultaneous_close = True
-                self.withdraw(sender)
+                self.arrows.withdraw(sender)
                 if (
                     sender.passive
-                    and self.basis(sender) == PRESUMED
+                    and self.arrows.basis(sender) == PRESUMED
                     and distance(sender.opened_by_nxt, receiver.fin_seq) > 0
                 ):
                     # Nor had it had what ended its handshake, which carried that FIN.
-                    self.withdraw(sender)
+                    self.arrows.withdraw(sender)
                 doubtful = acks_fin and not receiver.fin_acked_past_gap
-                self.move(sender, SENDS_FIN, ASSUMED if doubtful else SENT, ts_ns, frame)
-                self.move(sender, GETS_FIN, ASSUMED if doubtful else ACKNOWLEDGED, ts_ns, frame)
+                self.arrows.move(sender, SENDS_FIN, ASSUMED if doubtful else SENT, ts_ns, frame)
+                self.arrows.move(sender, GETS_FIN, ASSUMED if doubtful else ACKNOWLEDGED, ts_ns, frame)
             else:
                 if self._opened_too_early(connection, sender, receiver, segment):
-                    self.withdraw(sender)
-                self.move(sender, SENDS_FIN, SENT, ts_ns, frame)
+                    self.arrows.withdraw(sender)
+                self.arrows.move(sender, SENDS_FIN, SENT, ts_ns, frame)
 
     def _took_ack_of_fin(self, sender: Endpoint) -> bool:
         """It has had the data that the ACK of its FIN came with."""
@@ -611,7 +491,7 @@ class Machine:
         return (
             sender.state == ESTABLISHED
             and sender.passive
-            and self.journal.basis(sender.last) == PRESUMED
+            and self._journal.basis(sender.last) == PRESUMED
             and distance(sender.opened_by_nxt, receiver.isn) > 1 + receiver.syn_bytes
             and distance(segment.ack, sender.opened_by_nxt) < 0
             and self._only_answered(connection, sender, receiver, sender.fin_seq, segment.ack)
@@ -640,7 +520,7 @@ class Machine:
         state = receiver.state
         if state == SYN_RCVD:
             if distance(segment.ack, receiver.isn) >= 1:
-                self.move(receiver, GETS_ACK_OF_SYN, PRESUMED, segment.ts_ns, segment.frame)
+                self.arrows.move(receiver, GETS_ACK_OF_SYN, PRESUMED, segment.ts_ns, segment.frame)
                 connection.established = True
                 receiver.opened_by_nxt = sender.snd_nxt
             return
@@ -660,193 +540,17 @@ class Machine:
             if self._may_have_fin(sender, receiver):
                 receiver.fin_ack_passed = receiver.fin_ack_passed or not segment.flags & FIN
             else:
-                self.move(receiver, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
+                self.arrows.move(receiver, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
         elif state == CLOSING or state == LAST_ACK:
-            self.move(receiver, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
+            self.arrows.move(receiver, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
 
     def _may_have_fin(self, sender: Endpoint, receiver: Endpoint) -> bool:
         """A FIN has passed toward a FIN_WAIT_1 endpoint, and nothing that goes before it is missing."""
         if not sender.fin_sent or distance(sender.passed_in_order(receiver), sender.fin_seq) < 1:
             return False
         # What passed before its handshake ended had not come.
-        opened = self.journal.previous(receiver.last)
-        return not receiver.passive or self.journal.frame(opened) <= sender.last_fin_frame
-
-    # --- RST ---------------------------------------------------------------------------
-
-    def _reset(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
-        sender.rsts += 1
-        by = 1 if sender is connection.a else 2
-        acks_fin = (
-            segment.flags & ACK != 0 and receiver.fin_sent and distance(segment.ack, receiver.fin_seq) >= 1
-        )
-        if self.done(connection) and (sender.last >= 0 or receiver.last >= 0):
-            self._reset_again(connection, sender, receiver, segment, acks_fin)
-            return
-        ruling = resets.verdict(sender, receiver, segment)
-        if ruling == RST_EXACT:
-            confirms = connection.pending_reset_by == by
-            if confirms:
-                # The one that was not exact was its own, so it had sent what never passed here.
-                self.move(sender, GETS_SYN_ACK, ASSUMED, segment.ts_ns, segment.frame)
-            if acks_fin:
-                self._had_fin(sender, segment)
-            elif connection.early_reset_acks_fin == by:
-                self.move(sender, GETS_FIN, ASSUMED, segment.ts_ns, segment.frame)
-            cause = resets.cause(connection, sender, receiver, segment, self._probes)
-            if confirms:
-                connection.pending_reset_by = 0
-            if connection.reset_by == 0:
-                connection.reset_by = by
-                connection.reset_cause = cause
-                connection.reset_frame = segment.frame
-                connection.reset_ns = segment.ts_ns
-            if cause == REFUSED:
-                connection.refused = True
-            elif cause == HANDSHAKE_ABORT:
-                connection.aborted = True
-            if resets.drops_handshake(sender, receiver, segment) and self.basis(sender) == PRESUMED:
-                # It never was ESTABLISHED: the ACK that passed was refused.
-                self.withdraw(sender)
-            connection.reset_seq = segment.seq
-            self._take_reset(connection, sender, receiver, segment.ts_ns, segment.frame)
-        elif ruling == RST_IN_WINDOW:
-            if acks_fin:
-                connection.early_reset_acks_fin = by
-            if connection.pending_reset_by == 0:
-                connection.pending_reset_by = by
-                connection.pending_reset_challenged = False
-                connection.pending_reset_frame = segment.frame
-                connection.pending_reset_ns = segment.ts_ns
-        else:
-            self._stray(connection, by, segment.frame, segment.ts_ns)
-
-    def _reset_again(
-        self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment, acks_fin: bool
-    ) -> None:
-        """A RST when all is over: its number may tell what its sender was when it reset the connection."""
-        ts_ns = segment.ts_ns
-        frame = segment.frame
-        before = self.journal.previous(sender.last) if sender.last >= 0 else -1
-        if before < 0:
-            return
-        if self._crosses_reset(connection, sender, segment):
-            if segment.seq != sender.snd_nxt or distance(segment.seq, receiver.rcv_nxt) <= 0:
-                return
-            # The peer had acknowledged nothing that CLOSED answers with this number: its own abort (3.10.5).
-            self._take_back_reset(connection, sender)
-        elif sender.state != CLOSED or self.journal.basis(sender.last) != SENT:
-            return
-        elif acks_fin and (self._was(sender, ESTABLISHED) or self._was(sender, SYN_RCVD)):
-            # It was overtaken by what its sender answered once it was CLOSED.
-            self.withdraw(sender)
-            self._had_fin(sender, segment)
-        elif (
-            self.journal.state(before) == FIN_WAIT_2
-            and self.journal.basis(before) == PRESUMED
-            and not segment.flags & ACK
-            and distance(segment.seq, sender.fin_seq) <= 0
-        ):
-            # It was CLOSED when there came what the peer had sent before the ACK of its FIN (3.10.7.1).
-            ts_ns = self.journal.ts_ns(sender.last)
-            frame = self.journal.frame(sender.last)
-            self.withdraw(sender)
-            self.withdraw(sender)
-        else:
-            return
-        self.move(sender, SENDS_RST, SENT, ts_ns, frame)
-
-    def _had_fin(self, sender: Endpoint, segment: Segment) -> None:
-        """Its RST itself shows that the peer's FIN had come, and with it an ACK of its SYN."""
-        self.move(sender, GETS_ACK_OF_SYN, ACKNOWLEDGED, segment.ts_ns, segment.frame)
-        self.move(sender, GETS_FIN, ACKNOWLEDGED, segment.ts_ns, segment.frame)
-
-    def _take_reset(
-        self, connection: Connection, sender: Endpoint, receiver: Endpoint, ts_ns: int, frame: int
-    ) -> None:
-        self.resets += 1
-        if sender.last < 0:
-            self.enter(sender, CLOSED, SENT, ts_ns, frame)
-        else:
-            self.move(sender, SENDS_RST, SENT, ts_ns, frame)
-        self._get_reset(connection, sender, receiver, ts_ns, frame)
-
-    def _get_reset(
-        self, connection: Connection, sender: Endpoint, receiver: Endpoint, ts_ns: int, frame: int
-    ) -> None:
-        """A RST is believed only by who has had all that its sender sent before it."""
-        moves = 0
-        if receiver.state == SYN_RCVD and distance(connection.reset_seq, receiver.rcv_nxt) > 0:
-            moves += self.move(receiver, GETS_ACK_OF_SYN, PRESUMED, ts_ns, frame)
-        elif receiver.has_fin_ack_nxt and distance(connection.reset_seq, receiver.fin_ack_nxt) >= 0:
-            moves += self.move(receiver, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
-        if sender.fin_sent and distance(connection.reset_seq, sender.fin_seq) == 1:
-            if receiver.state == FIN_WAIT_1 and sender.fin_acks_fin:
-                moves += self.move(receiver, GETS_FIN_WITH_ACK_OF_FIN, PRESUMED, ts_ns, frame)
-            elif not receiver.has_rcv or distance(receiver.rcv_nxt, sender.fin_seq) < 1:
-                moves += self.move(receiver, GETS_FIN, PRESUMED, ts_ns, frame)
-        listens = receiver.state == SYN_RCVD and receiver.passive
-        moves += self.move(receiver, GETS_RST_AS_LISTENER if listens else GETS_RST, PRESUMED, ts_ns, frame)
-        connection.reset_moves = moves
-
-    def _take_back_reset(self, connection: Connection, receiver: Endpoint) -> None:
-        while connection.reset_moves:
-            connection.reset_moves -= 1
-            self.withdraw(receiver)
-
-    def _stray(self, connection: Connection, by: int, frame: int, ts_ns: int) -> None:
-        connection.stray_resets += 1
-        if connection.stray_resets == 1:
-            connection.stray_reset_by = by
-            connection.stray_reset_frame = frame
-            connection.stray_reset_ns = ts_ns
-
-    def _forget_reset(self, connection: Connection) -> None:
-        connection.reset_by = 0
-        connection.reset_cause = NO_RESET
-        connection.reset_frame = 0
-        connection.reset_ns = 0
-
-    def _doubt_pending_reset(self, connection: Connection, sender: Endpoint, segment: Segment) -> None:
-        """The receiver of a RST in the window but not exact goes on: it did not believe it (RFC 5961).
-
-        What may be a challenge ACK (section 3.2) asks the peer, so that one has the next word.
-        """
-        if (sender is connection.a) == (connection.pending_reset_by == 1):
-            return
-        connection.pending_reset_challenged = True
-        if segment.payload_bytes or segment.flags & FIN or distance(segment.ack, sender.rcv_nxt) > 0:
-            self._drop_pending_reset(connection)
-
-    def _drop_pending_reset(self, connection: Connection) -> None:
-        self._stray(
-            connection,
-            connection.pending_reset_by,
-            connection.pending_reset_frame,
-            connection.pending_reset_ns,
-        )
-        connection.pending_reset_by = 0
-
-    def settle(self, connection: Connection) -> None:
-        """The connection will get no more segments: a RST in the window counts by the silence after it."""
-        by = connection.pending_reset_by
-        if by == 0 or self.done(connection):
-            return
-        if connection.pending_reset_challenged:
-            self._drop_pending_reset(connection)
-            return
-        sender = connection.a if by == 1 else connection.b
-        receiver = connection.b if by == 1 else connection.a
-        connection.pending_reset_by = 0
-        connection.reset_seq = receiver.rcv_nxt
-        if connection.reset_by == 0:
-            connection.reset_by = by
-            connection.reset_cause = resets.settled_cause(sender, receiver)
-            connection.reset_frame = connection.pending_reset_frame
-            connection.reset_ns = connection.pending_reset_ns
-        self._take_reset(
-            connection, sender, receiver, connection.pending_reset_ns, connection.pending_reset_frame
-        )
+        opened = self._journal.previous(receiver.last)
+        return not receiver.passive or self._journal.frame(opened) <= sender.last_fin_frame
 
     # --- other events ------------------------------------------------------------------
 
@@ -855,51 +559,28 @@ class Machine:
         flags = segment.flags
         if flags & SYN:
             # A SYN+ACK: there was a SYN before it, and we know its number.
-            self.enter(receiver, SYN_SENT, ASSUMED, segment.ts_ns, segment.frame)
+            self.arrows.enter(receiver, SYN_SENT, ASSUMED, segment.ts_ns, segment.frame)
             receiver.has_isn = True
             receiver.isn = advance(segment.ack, -1)
             receiver.has_snd = True
             receiver.snd_nxt = segment.ack
         elif not flags & RST:
-            self.enter(sender, ESTABLISHED, ASSUMED, segment.ts_ns, segment.frame)
+            self.arrows.enter(sender, ESTABLISHED, ASSUMED, segment.ts_ns, segment.frame)
             if flags & ACK:
-                self.enter(receiver, ESTABLISHED, ASSUMED, segment.ts_ns, segment.frame)
+                self.arrows.enter(receiver, ESTABLISHED, ASSUMED, segment.ts_ns, segment.frame)
 
     def unreachable(self, connection: Connection, endpoint: Endpoint, ts_ns: int, frame: int) -> None:
         """An ICMP error came for a SYN of this endpoint."""
-        self.move(endpoint, GETS_UNREACHABLE, PRESUMED, ts_ns, frame)
+        self.arrows.move(endpoint, GETS_UNREACHABLE, PRESUMED, ts_ns, frame)
 
     def resume(self, refused: Endpoint, endpoint: Endpoint) -> None:
         """It was not ``refused``: ``endpoint`` of a newer connection goes on with that attempt."""
-        self.withdraw(refused)
-        ts_ns = self.journal.ts_ns(refused.last)
-        frame = self.journal.frame(refused.last)
-        self.withdraw(refused)
-        self.enter(endpoint, SYN_SENT, SENT, ts_ns, frame)
+        self.arrows.withdraw(refused)
+        ts_ns = self._journal.ts_ns(refused.last)
+        frame = self._journal.frame(refused.last)
+        self.arrows.withdraw(refused)
+        self.arrows.enter(endpoint, SYN_SENT, SENT, ts_ns, frame)
 
     def replace(self, endpoint: Endpoint, basis: int, ts_ns: int, frame: int) -> None:
         """The endpoint opened a new connection on this four-tuple."""
-        self.move(endpoint, IS_REPLACED, basis, ts_ns, frame)
-
-    def run_clocks(self, ts_ns: int) -> Connection | None:
-        """Let clocks run to ``ts_ns``; a connection whose time is up, to be asked for until ``None``."""
-        clocks = self.clocks
-        if ts_ns > clocks.now_ns:
-            clocks.now_ns = ts_ns
-        if clocks.next_ns > clocks.now_ns:
-            return None
-        while True:
-            endpoint = clocks.run_out()
-            if endpoint is None:
-                return None
-            if endpoint.clock == LINGER_CLOCK:
-                clocks.stop(endpoint)
-                connection: Connection = endpoint.connection
-                return connection
-            self.run_out(endpoint)
-
-    def run_out(self, endpoint: Endpoint) -> None:
-        """The endpoint's clock has reached its deadline."""
-        deadline_ns = endpoint.deadline_ns
-        self.clocks.stop(endpoint)
-        self.move(endpoint, CLOCK_RUNS_OUT, TIMER, deadline_ns, NO_CLOCK)
+        self.arrows.move(endpoint, IS_REPLACED, basis, ts_ns, frame)

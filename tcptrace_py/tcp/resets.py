@@ -1,14 +1,38 @@
-"""Is a RST genuine, and why was it sent?
+"""RST: is it genuine, why was it sent, and what does it do?
 
 Compiled (see ``resets.pxd``). RFC 9293 sections 3.5.2, 3.5.3 and 3.10.7; RFC 5961 section 3.
+Called by ``machine.py``, it moves endpoints through ``arrows.py``.
 """
 
 from __future__ import annotations
 
+from tcptrace_py.tcp.arrows import Arrows
+from tcptrace_py.tcp.clocks import UNDER_WAY_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.serial import distance
-from tcptrace_py.tcp.state import CLOSE_WAIT, ESTABLISHED, SYN_RCVD, SYN_SENT, TIME_WAIT
+from tcptrace_py.tcp.state import (
+    ACKNOWLEDGED,
+    ASSUMED,
+    CLOSE_WAIT,
+    CLOSED,
+    ESTABLISHED,
+    FIN_WAIT_1,
+    FIN_WAIT_2,
+    GETS_ACK_OF_FIN,
+    GETS_ACK_OF_SYN,
+    GETS_FIN,
+    GETS_FIN_WITH_ACK_OF_FIN,
+    GETS_RST,
+    GETS_RST_AS_LISTENER,
+    GETS_SYN_ACK,
+    PRESUMED,
+    SENDS_RST,
+    SENT,
+    SYN_RCVD,
+    SYN_SENT,
+    TIME_WAIT,
+)
 from tcptrace_py.tcp.words import (
     ABORT,
     AFTER_CLOSE,
@@ -16,13 +40,14 @@ from tcptrace_py.tcp.words import (
     HANDSHAKE_ABORT,
     KILLS_TIME_WAIT,
     NO_CONNECTION,
+    NO_RESET,
     REFUSED,
     RST_EXACT,
     RST_IN_WINDOW,
     RST_STRAY,
     TIMEOUT,
 )
-from tcptrace_py.wire.segment import ACK, Segment
+from tcptrace_py.wire.segment import ACK, FIN, SYN, Segment
 
 
 def verdict(sender: Endpoint, receiver: Endpoint, segment: Segment) -> int:
@@ -64,7 +89,9 @@ def _answers_syn(sender: Endpoint, receiver: Endpoint) -> bool:
     return receiver.state == SYN_SENT and (sender.state == SYN_SENT or not sender.has_isn)
 
 
-def cause(connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment, probes: int) -> int:
+def reset_cause(
+    connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment, probes: int
+) -> int:
     """Why a genuine RST was sent, by what its sender had done before, and by its form.
 
     ``probes``: unanswered retransmissions or keep-alive probes that make it a time-out.
@@ -113,3 +140,203 @@ def settled_cause(sender: Endpoint, receiver: Endpoint) -> int:
     if sender.state == CLOSE_WAIT:
         return CLOSE_WAIT_ABORT
     return ABORT
+
+
+class Resets:
+    """What RSTs do to both endpoints: some at once, some by what follows, some nothing."""
+
+    def __init__(self, arrows: Arrows, probes: int) -> None:
+        #: RST segments that took effect.
+        self.took_effect = 0
+        self._arrows = arrows
+        self._journal = arrows.journal
+        self._probes = probes
+
+    def segment(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
+        """One RST passes from ``sender`` to ``receiver`` of this connection."""
+        sender.rsts += 1
+        by = 1 if sender is connection.a else 2
+        acks_fin = (
+            segment.flags & ACK != 0 and receiver.fin_sent and distance(segment.ack, receiver.fin_seq) >= 1
+        )
+        if self._arrows.done(connection) and (sender.last >= 0 or receiver.last >= 0):
+            self._again(connection, sender, receiver, segment, acks_fin)
+            return
+        ruling = verdict(sender, receiver, segment)
+        if ruling == RST_EXACT:
+            confirms = connection.pending_reset_by == by
+            if confirms:
+                # The one that was not exact was its own, so it had sent what never passed here.
+                self._arrows.move(sender, GETS_SYN_ACK, ASSUMED, segment.ts_ns, segment.frame)
+            if acks_fin:
+                self._had_fin(sender, segment)
+            elif connection.early_reset_acks_fin == by:
+                self._arrows.move(sender, GETS_FIN, ASSUMED, segment.ts_ns, segment.frame)
+            cause = reset_cause(connection, sender, receiver, segment, self._probes)
+            if confirms:
+                connection.pending_reset_by = 0
+            if connection.reset_by == 0:
+                connection.reset_by = by
+                connection.reset_cause = cause
+                connection.reset_frame = segment.frame
+                connection.reset_ns = segment.ts_ns
+            if cause == REFUSED:
+                connection.refused = True
+            elif cause == HANDSHAKE_ABORT:
+                connection.aborted = True
+            if drops_handshake(sender, receiver, segment) and self._arrows.basis(sender) == PRESUMED:
+                # It never was ESTABLISHED: the ACK that passed was refused.
+                self._arrows.withdraw(sender)
+            connection.reset_seq = segment.seq
+            self._take(connection, sender, receiver, segment.ts_ns, segment.frame)
+        elif ruling == RST_IN_WINDOW:
+            if acks_fin:
+                connection.early_reset_acks_fin = by
+            if connection.pending_reset_by == 0:
+                connection.pending_reset_by = by
+                connection.pending_reset_challenged = False
+                connection.pending_reset_frame = segment.frame
+                connection.pending_reset_ns = segment.ts_ns
+        else:
+            self.stray(connection, by, segment.frame, segment.ts_ns)
+
+    def _again(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment, acks_fin: bool
+    ) -> None:
+        """A RST when all is over: its number may tell what its sender was when it reset the connection."""
+        ts_ns = segment.ts_ns
+        frame = segment.frame
+        before = self._journal.previous(sender.last) if sender.last >= 0 else -1
+        if before < 0:
+            return
+        if self.crosses(connection, sender, segment):
+            if segment.seq != sender.snd_nxt or distance(segment.seq, receiver.rcv_nxt) <= 0:
+                return
+            # The peer had acknowledged nothing that CLOSED answers with this number: its own abort (3.10.5).
+            self.take_back(connection, sender)
+        elif sender.state != CLOSED or self._journal.basis(sender.last) != SENT:
+            return
+        elif acks_fin and (
+            self._arrows.came_from(sender, ESTABLISHED) or self._arrows.came_from(sender, SYN_RCVD)
+        ):
+            # It was overtaken by what its sender answered once it was CLOSED.
+            self._arrows.withdraw(sender)
+            self._had_fin(sender, segment)
+        elif (
+            self._journal.state(before) == FIN_WAIT_2
+            and self._journal.basis(before) == PRESUMED
+            and not segment.flags & ACK
+            and distance(segment.seq, sender.fin_seq) <= 0
+        ):
+            # It was CLOSED when there came what the peer had sent before the ACK of its FIN (3.10.7.1).
+            ts_ns = self._journal.ts_ns(sender.last)
+            frame = self._journal.frame(sender.last)
+            self._arrows.withdraw(sender)
+            self._arrows.withdraw(sender)
+        else:
+            return
+        self._arrows.move(sender, SENDS_RST, SENT, ts_ns, frame)
+
+    def _had_fin(self, sender: Endpoint, segment: Segment) -> None:
+        """Its RST itself shows that the peer's FIN had come, and with it an ACK of its SYN."""
+        self._arrows.move(sender, GETS_ACK_OF_SYN, ACKNOWLEDGED, segment.ts_ns, segment.frame)
+        self._arrows.move(sender, GETS_FIN, ACKNOWLEDGED, segment.ts_ns, segment.frame)
+
+    def crosses(self, connection: Connection, sender: Endpoint, segment: Segment) -> bool:
+        """A RST has passed toward the sender of this segment, which need not have had it yet."""
+        return (
+            sender.last >= 0
+            and connection.reset_frame != 0
+            and connection.reset_by != (1 if sender is connection.a else 2)
+            and (not segment.flags & SYN or (segment.flags & ACK != 0 and sender.isn == segment.seq))
+            and self._journal.basis(sender.last) == PRESUMED
+            and self._journal.ts_ns(sender.last) >= connection.reset_ns
+            and segment.ts_ns - connection.reset_ns < UNDER_WAY_NS
+        )
+
+    def _take(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, ts_ns: int, frame: int
+    ) -> None:
+        self.took_effect += 1
+        if sender.last < 0:
+            self._arrows.enter(sender, CLOSED, SENT, ts_ns, frame)
+        else:
+            self._arrows.move(sender, SENDS_RST, SENT, ts_ns, frame)
+        self.deliver(connection, sender, receiver, ts_ns, frame)
+
+    def deliver(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, ts_ns: int, frame: int
+    ) -> None:
+        """A RST is believed only by who has had all that its sender sent before it."""
+        moves = 0
+        if receiver.state == SYN_RCVD and distance(connection.reset_seq, receiver.rcv_nxt) > 0:
+            moves += self._arrows.move(receiver, GETS_ACK_OF_SYN, PRESUMED, ts_ns, frame)
+        elif receiver.has_fin_ack_nxt and distance(connection.reset_seq, receiver.fin_ack_nxt) >= 0:
+            moves += self._arrows.move(receiver, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
+        if sender.fin_sent and distance(connection.reset_seq, sender.fin_seq) == 1:
+            if receiver.state == FIN_WAIT_1 and sender.fin_acks_fin:
+                moves += self._arrows.move(receiver, GETS_FIN_WITH_ACK_OF_FIN, PRESUMED, ts_ns, frame)
+            elif not receiver.has_rcv or distance(receiver.rcv_nxt, sender.fin_seq) < 1:
+                moves += self._arrows.move(receiver, GETS_FIN, PRESUMED, ts_ns, frame)
+        listens = receiver.state == SYN_RCVD and receiver.passive
+        moves += self._arrows.move(
+            receiver, GETS_RST_AS_LISTENER if listens else GETS_RST, PRESUMED, ts_ns, frame
+        )
+        connection.reset_moves = moves
+
+    def take_back(self, connection: Connection, receiver: Endpoint) -> None:
+        while connection.reset_moves:
+            connection.reset_moves -= 1
+            self._arrows.withdraw(receiver)
+
+    def stray(self, connection: Connection, by: int, frame: int, ts_ns: int) -> None:
+        connection.stray_resets += 1
+        if connection.stray_resets == 1:
+            connection.stray_reset_by = by
+            connection.stray_reset_frame = frame
+            connection.stray_reset_ns = ts_ns
+
+    def forget(self, connection: Connection) -> None:
+        connection.reset_by = 0
+        connection.reset_cause = NO_RESET
+        connection.reset_frame = 0
+        connection.reset_ns = 0
+
+    def doubt_pending(self, connection: Connection, sender: Endpoint, segment: Segment) -> None:
+        """The receiver of a RST in the window but not exact goes on: it did not believe it (RFC 5961).
+
+        What may be a challenge ACK (section 3.2) asks the peer, so that one has the next word.
+        """
+        if (sender is connection.a) == (connection.pending_reset_by == 1):
+            return
+        connection.pending_reset_challenged = True
+        if segment.payload_bytes or segment.flags & FIN or distance(segment.ack, sender.rcv_nxt) > 0:
+            self._drop_pending(connection)
+
+    def _drop_pending(self, connection: Connection) -> None:
+        self.stray(
+            connection,
+            connection.pending_reset_by,
+            connection.pending_reset_frame,
+            connection.pending_reset_ns,
+        )
+        connection.pending_reset_by = 0
+
+    def settle(self, connection: Connection) -> None:
+        """The connection will get no more segments: a RST in the window counts by the silence after it."""
+        by = connection.pending_reset_by
+        if by == 0 or self._arrows.done(connection):
+            return
+        if connection.pending_reset_challenged:
+            self._drop_pending(connection)
+            return
+        sender = connection.a if by == 1 else connection.b
+        receiver = connection.b if by == 1 else connection.a
+        connection.pending_reset_by = 0
+        connection.reset_seq = receiver.rcv_nxt
+        if connection.reset_by == 0:
+            connection.reset_by = by
+            connection.reset_cause = settled_cause(sender, receiver)
+            connection.reset_frame = connection.pending_reset_frame
+            connection.reset_ns = connection.pending_reset_ns
+        self._take(connection, sender, receiver, connection.pending_reset_ns, connection.pending_reset_frame)

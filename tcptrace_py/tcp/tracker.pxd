@@ -1,6 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
+from tcptrace_py.tcp.arrows cimport Arrows
 from tcptrace_py.tcp.attempt cimport Attempt, Attempts
 from tcptrace_py.tcp.clocks cimport Clocks
 from tcptrace_py.tcp.connection cimport Connection
@@ -26,6 +27,7 @@ cdef int64_t _NEAR_BYTES, _ALL, _HOLD_FROM
 @cython.final
 cdef class Tracker:
     cdef public Machine machine
+    cdef public Arrows arrows
     cdef public FlowTable table
     cdef public list finished
     cdef public int64_t segments

@@ -84,8 +84,9 @@ class Tracker:
         self.evicted_open = 0
         self.first_ns = 0
         self.last_ns = 0
-        self.time_wait = self.machine.time_wait
-        self._clocks = self.machine.clocks
+        self.arrows = self.machine.arrows
+        self.time_wait = self.arrows.time_wait
+        self._clocks = self.arrows.clocks
         self._stats = stats
         self._peers = Peers(self.table) if peers else None
         #: From so many flows on, a SYN that nobody has answered is held back. Not where somebody
@@ -173,7 +174,7 @@ class Tracker:
             sender.go_on(receiver, segment)
             return
         if connection.a.clock == LINGER_CLOCK:
-            self.machine.clocks.start(connection.a, LINGER_CLOCK)
+            self._clocks.start(connection.a, LINGER_CLOCK)
         if connection.pending_syn_by and segment.flags & (SYN | ACK) == SYN:
             if segment.seq == connection.pending_syn_isn:
                 connection.pending_syns += 1
@@ -195,7 +196,7 @@ class Tracker:
         if ts_ns > self.last_ns:
             self.last_ns = ts_ns
         while True:
-            connection = self.machine.run_clocks(ts_ns)
+            connection = self.arrows.run_clocks(ts_ns)
             if connection is None:
                 break
             self._hand_over(connection)
@@ -223,7 +224,7 @@ class Tracker:
                 connection = rest.pop()
             else:
                 return False
-            if self._stats and not self.machine.done(connection):
+            if self._stats and not self.arrows.done(connection):
                 self._settle_stats(connection.a, connection.b)
             self._hand_over(connection)
         return True
@@ -235,9 +236,9 @@ class Tracker:
             b.stats.settle(self.last_ns)
 
     def _hand_over(self, connection: Connection) -> None:
-        self.machine.settle(connection)
-        self.machine.clocks.stop(connection.a)
-        self.machine.clocks.stop(connection.b)
+        self.machine.resets.settle(connection)
+        self._clocks.stop(connection.a)
+        self._clocks.stop(connection.b)
         self.table.remove(connection)
         connection.finished = True
         if connection.pending_syn_by:
@@ -255,7 +256,7 @@ class Tracker:
         """
         for kind in _EVICTION_ORDER:
             while self.table.count > most:
-                endpoint = self.machine.clocks.oldest(kind)
+                endpoint = self._clocks.oldest(kind)
                 if endpoint is None:
                     break
                 self._evict(endpoint.connection)
@@ -266,7 +267,7 @@ class Tracker:
                 self._evict(connection)
 
     def _evict(self, connection: Connection) -> None:
-        if self.machine.done(connection):
+        if self.arrows.done(connection):
             self.evicted_over += 1
         else:
             self.evicted_open += 1
@@ -280,8 +281,8 @@ class Tracker:
 
     def release(self, connection: Connection) -> None:
         """Nobody needs this finished connection any more: its history's room is free."""
-        self.machine.journal.release(connection.a.last)
-        self.machine.journal.release(connection.b.last)
+        self.arrows.journal.release(connection.a.last)
+        self.arrows.journal.release(connection.b.last)
         connection.a.last = -1
         connection.b.last = -1
         # Endpoints know their connection and it knows them: cut the circle.
@@ -291,15 +292,15 @@ class Tracker:
     def forget(self) -> None:
         """The capture is given up half-way: nothing known is kept, or handed over."""
         for connection in self.table.all():
-            self.machine.clocks.stop(connection.a)
-            self.machine.clocks.stop(connection.b)
+            self._clocks.stop(connection.a)
+            self._clocks.stop(connection.b)
             self.release(connection)
         while self._attempts.oldest is not None:
             self._attempts.remove(self._attempts.oldest)
 
     def history(self, endpoint: Endpoint) -> list[tuple[int, int, int, int]]:
         """``(state, ts_ns, frame, basis)``, oldest first; frame 0 where a clock ran out."""
-        journal = self.machine.journal
+        journal = self.arrows.journal
         entries: list[tuple[int, int, int, int]] = []
         index = endpoint.last
         while index >= 0:
@@ -390,7 +391,7 @@ class Tracker:
         self._begin_with(connection, syn)
         clocks.now_ns = now_ns
         if connection.a.deadline_ns <= now_ns:
-            self.machine.run_out(connection.a)
+            self.arrows.run_out(connection.a)
         return connection
 
     # --- which connection --------------------------------------------------------------
@@ -440,7 +441,7 @@ class Tracker:
         if not sender.has_isn and receiver.state == SYN_SENT and receiver.syns:
             connection.simultaneous_open = True
             return connection
-        over = self.machine.done(connection)
+        over = self.arrows.done(connection)
         in_time_wait = sender.state == TIME_WAIT or receiver.state == TIME_WAIT
         unanswered = sender.state == SYN_SENT
         if over or in_time_wait or unanswered:
@@ -468,7 +469,7 @@ class Tracker:
         if older is None or not older.refused:
             return
         refused, _ = self._direction(older, segment)
-        if refused.isn == segment.seq and refused.state == CLOSED and self.machine.basis(refused) == PRESUMED:
+        if refused.isn == segment.seq and refused.state == CLOSED and self.arrows.basis(refused) == PRESUMED:
             connection.simultaneous_open = True
             self.machine.resume(refused, sender)
 

@@ -1,0 +1,161 @@
+"""The arrows that endpoints take: their states, their histories, and the clocks that run in a state.
+
+Compiled (see ``arrows.pxd``). Everything that changes a state is in this file. Whoever calls
+it (``machine.py``, and ``resets.py`` between the two) names an event of ``state.ARROWS``, or takes
+an arrow back. This file calls neither.
+"""
+
+from __future__ import annotations
+
+from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.clocks import Clocks
+from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.journal import Journal
+from tcptrace_py.tcp.state import (
+    ASSUMED,
+    CLOCK_RUNS_OUT,
+    CLOSED,
+    CLOSING,
+    EVENTS,
+    FIN_WAIT_1,
+    FIN_WAIT_2,
+    GETS_ACK_OF_SYN,
+    GETS_FIN,
+    LAST_ACK,
+    LISTEN,
+    NO_ARROW,
+    SYN_RCVD,
+    SYN_SENT,
+    TIME_WAIT,
+    TIMER,
+    arrow_table,
+)
+from tcptrace_py.tcp.time_wait import TimeWait
+from tcptrace_py.tcp.words import (
+    FIN_CLOCK,
+    FIN_WAIT_2_CLOCK,
+    LINGER_CLOCK,
+    NO_CLOCK,
+    SYN_ACK_CLOCK,
+    SYN_CLOCK,
+    TIME_WAIT_CLOCK,
+)
+
+
+class Arrows:
+    """Moves the endpoints of connections; keeps their histories and clocks."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.journal = Journal()
+        self.clocks = Clocks(settings)
+        self.time_wait = TimeWait(
+            min(
+                settings.time_wait_pile_sockets,
+                max(1, int(settings.time_wait_pile_share * settings.ephemeral_ports)),
+            )
+        )
+        #: Where it is a list, every arrow is appended to it as ``(endpoint, from_state, to_state,
+        #: basis, ts_ns, frame)``; basis -1 for an entry taken back. For whoever watches live.
+        self.moves: list[tuple[Endpoint, int, int, int, int, int]] | None = None
+        self._table = arrow_table()
+
+    def move(self, endpoint: Endpoint, event: int, basis: int, ts_ns: int, frame: int) -> bool:
+        """Take the arrow of ``event``, if the endpoint's state has one; whether it had."""
+        if event == GETS_FIN and endpoint.state == SYN_RCVD:
+            # What carries the FIN acknowledges the SYN as well, and that comes first.
+            self.move(endpoint, GETS_ACK_OF_SYN, basis, ts_ns, frame)
+        state = self._table[endpoint.state * EVENTS + event]
+        if state == NO_ARROW:
+            return False
+        self.enter(endpoint, state, basis, ts_ns, frame)
+        return True
+
+    def enter(self, endpoint: Endpoint, state: int, basis: int, ts_ns: int, frame: int) -> None:
+        endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)
+        if self.moves is not None:
+            self.moves.append((endpoint, endpoint.state, state, basis, ts_ns, frame))
+        self._become(endpoint, state)
+        if state == TIME_WAIT:
+            connection: Connection = endpoint.connection
+            self.time_wait.enter(
+                endpoint, self._peer(endpoint), connection.ip_version, connection.id, ts_ns, frame
+            )
+
+    def withdraw(self, endpoint: Endpoint) -> None:
+        """Take the newest history entry back: what the endpoint does now contradicts it."""
+        endpoint.last = self.journal.pop(endpoint.last)
+        state = self.journal.state(endpoint.last) if endpoint.last >= 0 else CLOSED
+        if self.moves is not None:
+            self.moves.append((endpoint, endpoint.state, state, -1, self.clocks.now_ns, 0))
+        self._become(endpoint, state)
+        if state == TIME_WAIT:
+            connection: Connection = endpoint.connection
+            self.time_wait.resume(endpoint, self._peer(endpoint), connection.ip_version)
+
+    def _become(self, endpoint: Endpoint, state: int) -> None:
+        """Change the state, the clock that runs in it, and the count of TIME_WAIT."""
+        connection: Connection = endpoint.connection
+        was = endpoint.state
+        endpoint.state = state
+        if was == TIME_WAIT:
+            self.time_wait.leave(endpoint, self._peer(endpoint), connection.ip_version)
+        if state == SYN_SENT:
+            self.clocks.start(endpoint, SYN_CLOCK)
+        elif state == SYN_RCVD:
+            self.clocks.start(endpoint, SYN_ACK_CLOCK)
+        elif state == FIN_WAIT_1 or state == LAST_ACK or state == CLOSING:
+            # Counted from the first FIN: CLOSING goes on with the clock of FIN_WAIT_1.
+            if endpoint.clock != FIN_CLOCK:
+                self.clocks.start(endpoint, FIN_CLOCK)
+        elif state == FIN_WAIT_2:
+            self.clocks.start(endpoint, FIN_WAIT_2_CLOCK)
+        elif state == TIME_WAIT:
+            self.clocks.start(endpoint, TIME_WAIT_CLOCK)
+        elif endpoint.clock:
+            self.clocks.stop(endpoint)
+        if self.done(connection):
+            self.clocks.start(connection.a, LINGER_CLOCK)
+        elif connection.a.clock == LINGER_CLOCK:
+            self.clocks.stop(connection.a)
+
+    def done(self, connection: Connection) -> bool:
+        """Neither side holds this connection any more."""
+        a = connection.a.state
+        b = connection.b.state
+        return (a == CLOSED or a == LISTEN) and (b == CLOSED or b == LISTEN)
+
+    def _peer(self, endpoint: Endpoint) -> Endpoint:
+        connection: Connection = endpoint.connection
+        return connection.b if endpoint is connection.a else connection.a
+
+    def came_from(self, endpoint: Endpoint, state: int) -> bool:
+        """It came to where it is now from ``state``."""
+        before = self.journal.previous(endpoint.last)
+        return before >= 0 and self.journal.state(before) == state
+
+    def basis(self, endpoint: Endpoint) -> int:
+        return self.journal.basis(endpoint.last) if endpoint.last >= 0 else ASSUMED
+
+    def run_clocks(self, ts_ns: int) -> Connection | None:
+        """Let clocks run to ``ts_ns``; a connection whose time is up, to be asked for until ``None``."""
+        clocks = self.clocks
+        if ts_ns > clocks.now_ns:
+            clocks.now_ns = ts_ns
+        if clocks.next_ns > clocks.now_ns:
+            return None
+        while True:
+            endpoint = clocks.run_out()
+            if endpoint is None:
+                return None
+            if endpoint.clock == LINGER_CLOCK:
+                clocks.stop(endpoint)
+                connection: Connection = endpoint.connection
+                return connection
+            self.run_out(endpoint)
+
+    def run_out(self, endpoint: Endpoint) -> None:
+        """The endpoint's clock has reached its deadline."""
+        deadline_ns = endpoint.deadline_ns
+        self.clocks.stop(endpoint)
+        self.move(endpoint, CLOCK_RUNS_OUT, TIMER, deadline_ns, NO_CLOCK)
