@@ -81,6 +81,7 @@ cdef class Endpoint:
 
     cpdef int64_t window_bytes(self)
     cdef object go_on(self, Endpoint receiver, Segment segment)
+    cdef object ask(self, Segment segment)
     cdef bint take_ack(self, uint32_t ack)
     cdef object be_acknowledged(self, uint32_t ack)
     @cython.locals(reach=uint32_t, begin=uint32_t, end=uint32_t)

@@ -149,6 +149,12 @@ class Endpoint:
         receiver.unanswered = 0
         receiver.unanswered_probes = 0
 
+    def ask(self, segment: Segment) -> None:
+        """A retransmission or probe that wants an answer: note the first since the peer was last heard."""
+        if self.unanswered == 0 and self.unanswered_probes == 0:
+            self.first_unanswered_ns = segment.ts_ns
+            self.first_unanswered_frame = segment.frame
+
     def take_ack(self, ack: int) -> bool:
         """Note an acknowledgment that this endpoint sends; whether it is news (RCV.NXT moved)."""
         if not self.has_rcv:

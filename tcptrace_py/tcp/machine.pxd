@@ -49,7 +49,7 @@ cdef class Machine:
     cdef object _synchronize(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(news=bint, state=int, ts_ns=int64_t, frame=int64_t, basis=int)
     cdef object _receipt(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
-    @cython.locals(ts_ns=int64_t, frame=int64_t, acks_fin=bint, doubtful=bint, state=int)
+    @cython.locals(ts_ns=int64_t, frame=int64_t, acks_fin=bint, doubtful=bint)
     cdef object _finish(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment, bint in_gap)
     @cython.locals(opened=int64_t)
     cdef bint _may_have_fin(self, Endpoint sender, Endpoint receiver) except *

@@ -184,17 +184,13 @@ class Machine:
             # carries nothing new, and asks for an answer.
             if receiver.window_field:
                 sender.keep_alives += 1
-            if sender.unanswered == 0 and sender.unanswered_probes == 0:
-                sender.first_unanswered_ns = segment.ts_ns
-                sender.first_unanswered_frame = segment.frame
+            sender.ask(segment)
             sender.unanswered_probes += 1
             return 0
         before = sender.retransmits
         fresh_bytes = sender.take_sequence_space(segment)
         if sender.retransmits != before:
-            if sender.unanswered == 0 and sender.unanswered_probes == 0:
-                sender.first_unanswered_ns = segment.ts_ns
-                sender.first_unanswered_frame = segment.frame
+            sender.ask(segment)
             sender.unanswered += 1
             # What acknowledges less than it has acknowledged since is an old copy.
             if sender.fin_sent and distance(segment.ack, sender.rcv_nxt) >= 0:

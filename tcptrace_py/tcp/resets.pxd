@@ -19,11 +19,11 @@ cdef int64_t UNDER_WAY_NS
 
 
 @cython.locals(beyond=int64_t, ahead=int64_t, before_hole=uint32_t, begin=uint32_t, end=uint32_t)
-cpdef int verdict(Endpoint sender, Endpoint receiver, Segment segment) except -1
+cdef int verdict(Endpoint sender, Endpoint receiver, Segment segment) except -1
 cdef bint _answers_syn(Endpoint sender, Endpoint receiver) except *
-cpdef int reset_cause(Connection connection, Endpoint sender, Endpoint receiver, Segment segment, int64_t probes) except -1
-cpdef bint drops_handshake(Endpoint sender, Endpoint receiver, Segment segment) except *
-cpdef int settled_cause(Endpoint sender, Endpoint receiver) except -1
+cdef int reset_cause(Connection connection, Endpoint sender, Endpoint receiver, Segment segment, int64_t probes) except -1
+cdef bint drops_handshake(Endpoint sender, Endpoint receiver, Segment segment) except *
+cdef int settled_cause(Endpoint sender, Endpoint receiver) except -1
 
 
 @cython.final
@@ -47,7 +47,6 @@ cdef class Resets:
     cdef object take_back(self, Connection connection, Endpoint receiver)
     cdef object stray(self, Connection connection, int by, int64_t frame, int64_t ts_ns)
     cdef object forget(self, Connection connection)
-    @cython.locals(by=int)
     cdef object doubt_pending(self, Connection connection, Endpoint sender, Segment segment)
     cdef object _drop_pending(self, Connection connection)
     @cython.locals(by=int, sender=Endpoint, receiver=Endpoint)
