@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import workloads
 from tests.conftest import ROOT, environment
 
 SAMPLES = ROOT / "sample_pcaps"
@@ -22,9 +23,9 @@ from tcptrace_py.engine import engine
 from tcptrace_py.report.json import encode
 
 out = sys.stdout.buffer
-for path in sys.argv[1:]:
+for path in sys.argv[2:]:
     try:
-        report = encode(analyze(path))
+        report = encode(analyze(path, connections=sys.argv[1] == "listed"))
     except CaptureError as error:
         report = str(error).encode()
     out.write(b"%d %s\\n" % (len(report), engine().encode()))
@@ -36,10 +37,10 @@ def captures_under(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.name.endswith(SUFFIXES) and path.is_file())
 
 
-def reports(paths: list[Path], *, pure: bool) -> list[bytes]:
+def reports(paths: list[Path], *, pure: bool, listed: bool) -> list[bytes]:
     """The JSON report of each capture, by the engine that ``pure`` picks, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", _REPORTS, *map(str, paths)],
+        [sys.executable, "-c", _REPORTS, "listed" if listed else "unlisted", *map(str, paths)],
         capture_output=True,
         env=environment(pure=pure, PYTHONPATH=str(ROOT)),
         timeout=1200,
@@ -57,8 +58,8 @@ def reports(paths: list[Path], *, pure: bool) -> list[bytes]:
     return found
 
 
-def assert_same(paths: list[Path]) -> None:
-    compiled, uncompiled = reports(paths, pure=False), reports(paths, pure=True)
+def assert_same(paths: list[Path], *, listed: bool = True) -> None:
+    compiled, uncompiled = (reports(paths, pure=pure, listed=listed) for pure in (False, True))
     assert len(compiled) == len(uncompiled) == len(paths)
     differing = [path.name for path, one, two in zip(paths, compiled, uncompiled, strict=True) if one != two]
     assert differing == []
@@ -76,3 +77,15 @@ def test_captures_of_others(both_engines: None) -> None:
     if not paths:
         pytest.skip("no captures of others beside this repository")
     assert_same(paths)
+
+
+#: The flood is one in which SYNs are held back, as they are from 65,536 flows on.
+WORKLOAD_PACKETS = {"mix": 8_000, "short": 4_000, "bulk": 4_000, "flood": 80_000}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workload", WORKLOAD_PACKETS)
+def test_workloads_of_the_benchmark(workload: str, both_engines: None, tmp_path: Path) -> None:
+    path = tmp_path / f"{workload}.pcap"
+    workloads.write(workload, path, WORKLOAD_PACKETS[workload])
+    assert_same([path], listed=workload != "flood")
