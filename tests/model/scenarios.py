@@ -171,5 +171,10 @@ _LONG = (
     "cut while closing both ways",
     "one segment each way, two faults, at the client",
     "two segments, two faults, at the server",
+    "one segment back, one fault",
+    "half-close, one fault",
+    "two faults",
+    "two faults, the server aborts",
+    "two faults, the server closes first",
 )
 QUICK = [s for s in TESTED if s.name not in _LONG]
