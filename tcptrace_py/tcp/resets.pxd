@@ -18,7 +18,7 @@ cdef int ACK, FIN, SYN
 cdef int64_t UNDER_WAY_NS
 
 
-@cython.locals(beyond=int64_t, ahead=int64_t, before_hole=uint32_t, begin=uint32_t, end=uint32_t)
+@cython.locals(beyond=int64_t, ahead=int64_t, before_hole=uint32_t)
 cdef int verdict(Endpoint sender, Endpoint receiver, Segment segment) except -1
 cdef bint _answers_syn(Endpoint sender, Endpoint receiver) except *
 cdef int reset_cause(Connection connection, Endpoint sender, Endpoint receiver, Segment segment, int64_t probes) except -1
@@ -39,7 +39,6 @@ cdef class Resets:
     cdef object _again(
         self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment, bint acks_fin
     )
-    cdef object _had_fin(self, Endpoint sender, Segment segment)
     cdef bint crosses(self, Connection connection, Endpoint sender, Segment segment) except *
     cdef object _take(self, Connection connection, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
     @cython.locals(moves=int, listens=bint)

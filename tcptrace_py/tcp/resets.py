@@ -66,10 +66,7 @@ def verdict(sender: Endpoint, receiver: Endpoint, segment: Segment) -> int:
         return RST_STRAY
     if not sender.has_snd and not receiver.has_rcv:
         return RST_EXACT
-    before_hole = sender.snd_nxt
-    for begin, end in sender.holes or ():
-        if receiver.has_rcv and distance(end, receiver.rcv_nxt) > 0 and distance(begin, before_hole) < 0:
-            before_hole = begin
+    before_hole = sender.passed_in_order(receiver)
     if sender.has_snd and segment.seq == before_hole:
         return RST_EXACT
     if receiver.has_rcv:
@@ -169,7 +166,8 @@ class Resets:
                 # The one that was not exact was its own, so it had sent what never passed here.
                 self._arrows.move(sender, GETS_SYN_ACK, ASSUMED, segment.ts_ns, segment.frame)
             if acks_fin:
-                self._had_fin(sender, segment)
+                # The RST itself shows that the peer's FIN had come.
+                self._arrows.move(sender, GETS_FIN, ACKNOWLEDGED, segment.ts_ns, segment.frame)
             elif connection.early_reset_acks_fin == by:
                 self._arrows.move(sender, GETS_FIN, ASSUMED, segment.ts_ns, segment.frame)
             cause = reset_cause(connection, sender, receiver, segment, self._probes)
@@ -221,7 +219,7 @@ class Resets:
         ):
             # It was overtaken by what its sender answered once it was CLOSED.
             self._arrows.withdraw(sender)
-            self._had_fin(sender, segment)
+            self._arrows.move(sender, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
         elif (
             self._journal.state(before) == FIN_WAIT_2
             and self._journal.basis(before) == PRESUMED
@@ -236,11 +234,6 @@ class Resets:
         else:
             return
         self._arrows.move(sender, SENDS_RST, SENT, ts_ns, frame)
-
-    def _had_fin(self, sender: Endpoint, segment: Segment) -> None:
-        """Its RST itself shows that the peer's FIN had come, and with it an ACK of its SYN."""
-        self._arrows.move(sender, GETS_ACK_OF_SYN, ACKNOWLEDGED, segment.ts_ns, segment.frame)
-        self._arrows.move(sender, GETS_FIN, ACKNOWLEDGED, segment.ts_ns, segment.frame)
 
     def crosses(self, connection: Connection, sender: Endpoint, segment: Segment) -> bool:
         """A RST has passed toward the sender of this segment, which need not have had it yet."""
