@@ -21,8 +21,8 @@ cdef class Arrows:
     cdef public list moves
     cdef const uint8_t[::1] _table
 
-    @cython.locals(state=int)
-    cdef bint move(self, Endpoint endpoint, int event, int basis, int64_t ts_ns, int64_t frame) except *
+    @cython.locals(state=int, entries=int)
+    cdef int move(self, Endpoint endpoint, int event, int basis, int64_t ts_ns, int64_t frame) except -1
     @cython.locals(connection=Connection)
     cdef object enter(self, Endpoint endpoint, int state, int basis, int64_t ts_ns, int64_t frame)
     @cython.locals(state=int, connection=Connection)

@@ -60,16 +60,17 @@ class Arrows:
         self.moves: list[tuple[Endpoint, int, int, int, int, int]] | None = None
         self._table = arrow_table()
 
-    def move(self, endpoint: Endpoint, event: int, basis: int, ts_ns: int, frame: int) -> bool:
-        """Take the arrow of ``event``, if the endpoint's state has one; whether it had."""
+    def move(self, endpoint: Endpoint, event: int, basis: int, ts_ns: int, frame: int) -> int:
+        """Take the arrow of ``event``, if the endpoint's state has one; how many entries that made."""
+        entries = 1
         if event == GETS_FIN and endpoint.state == SYN_RCVD:
             # What carries the FIN acknowledges the SYN as well, and that comes first.
-            self.move(endpoint, GETS_ACK_OF_SYN, basis, ts_ns, frame)
+            entries += self.move(endpoint, GETS_ACK_OF_SYN, basis, ts_ns, frame)
         state = self._table[endpoint.state * EVENTS + event]
         if state == NO_ARROW:
-            return False
+            return 0
         self.enter(endpoint, state, basis, ts_ns, frame)
-        return True
+        return entries
 
     def enter(self, endpoint: Endpoint, state: int, basis: int, ts_ns: int, frame: int) -> None:
         endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)

@@ -262,7 +262,11 @@ class Resets:
     ) -> None:
         """A RST is believed only by who has had all that its sender sent before it."""
         moves = 0
-        if receiver.state == SYN_RCVD and distance(connection.reset_seq, receiver.rcv_nxt) > 0:
+        if (
+            receiver.state == SYN_RCVD
+            and receiver.has_rcv
+            and distance(connection.reset_seq, receiver.rcv_nxt) > 0
+        ):
             moves += self._arrows.move(receiver, GETS_ACK_OF_SYN, PRESUMED, ts_ns, frame)
         elif receiver.has_fin_ack_nxt and distance(connection.reset_seq, receiver.fin_ack_nxt) >= 0:
             moves += self._arrows.move(receiver, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
