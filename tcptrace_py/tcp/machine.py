@@ -83,10 +83,7 @@ class Machine:
                 # It drops the number as old, or, of what refuses a SYN, as no number of that connection's:
                 # SYN_SENT alone believes it (3.10.7.3).
                 connection.refused = False
-                self.resets.stray(
-                    connection, connection.reset_by, connection.reset_frame, connection.reset_ns
-                )
-                self.resets.forget(connection)
+                self.resets.disbelieve(connection)
             else:
                 self.resets.deliver(connection, receiver, sender, ts_ns, frame)
         else:
@@ -226,10 +223,7 @@ class Machine:
                     self.arrows.withdraw(sender)
                     if sender.state == TIME_WAIT:
                         # It ignores RST there (RFC 1337 section 3).
-                        self.resets.stray(
-                            connection, connection.reset_by, connection.reset_frame, connection.reset_ns
-                        )
-                        self.resets.forget(connection)
+                        self.resets.disbelieve(connection)
                     elif receiver.state != CLOSED:
                         self.resets.forget(connection)
         elif (
@@ -243,10 +237,7 @@ class Machine:
             if receiver.state == CLOSED and receiver.last >= 0:
                 if self._journal.frame(receiver.last) == connection.reset_frame:
                     self.arrows.withdraw(receiver)
-            self.resets.stray(
-                connection, 1 if sender is connection.a else 2, connection.reset_frame, connection.reset_ns
-            )
-            self.resets.forget(connection)
+            self.resets.disbelieve(connection)
 
     # --- SYN ---------------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ cdef class Resets:
     cdef object deliver(self, Connection connection, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
     cdef object take_back(self, Connection connection, Endpoint receiver)
     cdef object stray(self, Connection connection, int by, int64_t frame, int64_t ts_ns)
+    cdef object disbelieve(self, Connection connection)
     cdef object forget(self, Connection connection)
     cdef object doubt_pending(self, Connection connection, Endpoint sender, Segment segment)
     cdef object _drop_pending(self, Connection connection)

@@ -293,6 +293,11 @@ class Resets:
             connection.stray_reset_frame = frame
             connection.stray_reset_ns = ts_ns
 
+    def disbelieve(self, connection: Connection) -> None:
+        """The RST that took effect was a stray: its receiver ignored it, or somebody else had sent it."""
+        self.stray(connection, connection.reset_by, connection.reset_frame, connection.reset_ns)
+        self.forget(connection)
+
     def forget(self, connection: Connection) -> None:
         connection.reset_by = 0
         connection.reset_cause = NO_RESET
