@@ -32,7 +32,6 @@ from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.outcome import close_complete, close_initiator, close_kind, handshake_outcome
 from tcptrace_py.tcp.state import ASSUMED, BASIS_NAMES, STATE_NAMES
 from tcptrace_py.tcp.words import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES, ROLES_BASIS_NAMES
-from tcptrace_py.tcp.zeek import Zeek as ZeekView
 from tcptrace_py.wire.address import address_text
 from tcptrace_py.wire.tunnels import Tunnel
 
@@ -163,8 +162,9 @@ def _close(connection: Connection) -> Close:
 
 
 def _zeek(connection: Connection) -> Zeek:
-    # One that was followed without Zeek's words has those of a connection that nothing was seen of.
-    zeek = connection.zeek or ZeekView()
+    zeek = connection.zeek
+    # Who lists connections has the tracker follow them in the peers' words.
+    assert zeek is not None
     if connection.plain:
         zeek.catch_up(connection.a, connection.b)
     originator = zeek.a if zeek.orig_is_a else zeek.b

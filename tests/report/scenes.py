@@ -26,6 +26,7 @@ from tcptrace_py.tcp.state import (
     TIMER,
 )
 from tcptrace_py.tcp.words import REFUSED
+from tcptrace_py.tcp.zeek import Zeek
 
 #: 2024-05-01 12:00:00 UTC
 BEGIN_NS = 1_714_564_800_000_000_000
@@ -52,6 +53,7 @@ class Scene:
         number = len(self.connections)
         connection.id = number
         connection.ip_version = 4
+        connection.zeek = Zeek()
         client, server = connection.a, connection.b
         client.address_hi, client.address_lo = CLIENT
         server.address_hi, server.address_lo = SERVER
