@@ -102,11 +102,12 @@ class Endpoint:
         self.fin_frame = 0
         self.last_fin_ns = 0
         self.last_fin_frame = 0
+        #: Its retransmissions when it first sent its FIN.
+        self.retransmits_at_fin = 0
         #: When and in which frame its FIN was first acknowledged by the peer.
         self.fin_acked_ns = 0
         self.fin_acked_frame = 0
         #: Nothing of its was retransmitted between its FIN and that.
-        self.retransmits_at_fin = 0
         self.fin_acked_at_once = False
         #: The peer's numbers had a gap before that, so what it had sent there it sent before.
         self.fin_acked_past_gap = False
