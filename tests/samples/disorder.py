@@ -17,8 +17,6 @@ SAMPLES = [
                 "LISTEN@2A SYN_RCVD@2A FIN_WAIT_1@2s FIN_WAIT_2@4p TIME_WAIT@6a",
                 "complete 1 3 4",
                 "four_way server complete",
-                # The SYN+ACK was sent once; seen here after the FIN, it looks like one sent again.
-                retransmits=None,
             )
         ],
     ),
@@ -32,7 +30,8 @@ SAMPLES = [
                 SERVER + " FIN_WAIT_1@10A CLOSING@10A TIME_WAIT@11p",
                 HANDSHAKE,
                 "simultaneous both complete",
-                retransmits=None,
+                # The server's FIN was sent twice, but the space that it takes passed only once.
+                retransmits=(0, 0),
             )
         ],
     ),
