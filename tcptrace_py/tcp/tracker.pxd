@@ -9,6 +9,7 @@ from tcptrace_py.tcp.duplicates cimport Duplicates
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.flow cimport Flow
 from tcptrace_py.tcp.flow_table cimport FlowTable
+from tcptrace_py.tcp.incarnations cimport direction, incarnation
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.machine cimport Machine
 from tcptrace_py.tcp.peers cimport Peers
@@ -21,7 +22,7 @@ from tcptrace_py.wire.segment cimport Segment
 cdef int ACKNOWLEDGED, CLOSED, ESTABLISHED, PRESUMED, SENT, SYN_SENT, TIME_WAIT
 cdef int BY_LISTENER, BY_SYN, BY_SYN_ACK, LINGER_CLOCK, SYN_CLOCK
 cdef int ACK, FIN, RST, SYN
-cdef int64_t _NEAR_BYTES, _ALL, _HOLD_FROM
+cdef int64_t _ALL, _HOLD_FROM
 
 
 @cython.final
@@ -94,12 +95,6 @@ cdef class Tracker:
     cdef object _accepted(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(older=Connection, old_client=Endpoint)
     cdef object _opened_anew(self, Connection connection, Segment segment)
-    @cython.locals(sender=Endpoint)
-    cdef bint _goes_on(self, Connection connection, Segment segment) except *
-    @cython.locals(sender=Endpoint, receiver=Endpoint, flags=int, off=int64_t)
-    cdef bint _fits(self, Connection connection, Segment segment) except *
-    @cython.locals(a=Endpoint)
-    cdef tuple _direction(self, Connection connection, Segment segment)
     @cython.locals(a=Endpoint, b=Endpoint)
     cdef object _begin_with(self, Connection connection, Segment syn)
     cdef Connection _begin(self, Segment segment, uint64_t flow_hash)

@@ -15,6 +15,7 @@ from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.duplicates import Duplicates
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.flow_table import FlowTable
+from tcptrace_py.tcp.incarnations import direction, incarnation
 from tcptrace_py.tcp.machine import Machine
 from tcptrace_py.tcp.peers import Peers
 from tcptrace_py.tcp.roles import Roles
@@ -44,9 +45,6 @@ from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 
 #: Segments that ``Tracker.run`` takes at once.
 RUN_SEGMENTS = 32
-
-# A segment this near its sender's SND.NXT is of that connection, not of an older one.
-_NEAR_BYTES = 1 << 20
 
 _ALL = 0x7FFFFFFFFFFFFFFF
 
@@ -403,25 +401,14 @@ class Tracker:
             return self._begin(segment, flow_hash)
         if not flags & (SYN | RST) and newest.reuse_of < 0:
             return newest
-        connection: Connection | None = newest
-        if newest.reuse_of >= 0 and not self._goes_on(newest, segment):
-            while connection is not None and not self._goes_on(connection, segment):
-                connection = self.table.older(connection, segment)
-            if connection is None:
-                connection = newest
-                while connection is not None and not self._fits(connection, segment):
-                    connection = self.table.older(connection, segment)
-            if connection is None:
-                connection = newest
-        if connection is None:
-            return newest
+        connection = newest if newest.reuse_of < 0 else incarnation(self.table, newest, segment)
         if flags & SYN and not flags & ACK:
             return self._attempt(connection, segment, flow_hash)
         if connection.pending_syn_by and flags & ACK and flags & (SYN | RST):
             if segment.ack == advance(connection.pending_syn_isn, 1):
                 return self._accept_pending(connection, segment, flow_hash)
         if flags & SYN:
-            sender, receiver = self._direction(connection, segment)
+            sender, receiver = direction(connection, segment)
             if connection.reuse_of >= 0 and sender.last < 0 and receiver.state == SYN_SENT:
                 self._resume(connection, sender, segment)
             if sender.state == CLOSED and sender.fin_sent and sender.isn != segment.seq:
@@ -433,7 +420,7 @@ class Tracker:
 
     def _attempt(self, connection: Connection, segment: Segment, flow_hash: int) -> Connection:
         """A bare SYN on a four-tuple that has a connection: the same attempt again, or another?"""
-        sender, receiver = self._direction(connection, segment)
+        sender, receiver = direction(connection, segment)
         if sender.has_isn and sender.isn == segment.seq:
             return connection
         if sender.has_isn and connection.pending_syn_by and connection.pending_syn_isn == segment.seq:
@@ -468,7 +455,7 @@ class Tracker:
         older = self.table.older(connection, segment)
         if older is None or not older.refused:
             return
-        refused, _ = self._direction(older, segment)
+        refused, _ = direction(older, segment)
         if refused.isn == segment.seq and refused.state == CLOSED and self.arrows.basis(refused) == PRESUMED:
             connection.simultaneous_open = True
             self.machine.resume(refused, sender)
@@ -535,7 +522,7 @@ class Tracker:
             return
         older = self.table.older(connection, segment)
         while older is not None:
-            old_sender, old_receiver = self._direction(older, segment)
+            old_sender, old_receiver = direction(older, segment)
             self.machine.replace(old_sender, ACKNOWLEDGED, segment.ts_ns, segment.frame)
             if connection.syn_frame and old_receiver.state >= ESTABLISHED:
                 self.machine.replace(old_receiver, SENT, connection.syn_ns, connection.syn_frame)
@@ -545,55 +532,13 @@ class Tracker:
         """The client has answered the SYN+ACK: it holds nothing older on these ports since its SYN."""
         older = self.table.older(connection, segment)
         while older is not None:
-            old_client, _ = self._direction(older, segment)
+            old_client, _ = direction(older, segment)
             if old_client.state == SYN_SENT or old_client.state == TIME_WAIT:
                 if connection.syn_frame:
                     self.machine.replace(old_client, SENT, connection.syn_ns, connection.syn_frame)
                 else:
                     self.machine.replace(old_client, ACKNOWLEDGED, segment.ts_ns, segment.frame)
             older = self.table.older(older, segment)
-
-    def _goes_on(self, connection: Connection, segment: Segment) -> bool:
-        """Does it go on just where its sender left that connection?"""
-        sender, _ = self._direction(connection, segment)
-        return (
-            sender.has_snd
-            and segment.seq == sender.snd_nxt
-            and not segment.flags & SYN
-            and self._fits(connection, segment)
-        )
-
-    def _fits(self, connection: Connection, segment: Segment) -> bool:
-        """Is this a segment of that connection, where the four-tuple has had several?"""
-        sender, receiver = self._direction(connection, segment)
-        flags = segment.flags
-        if flags & SYN and not flags & ACK:
-            return sender.has_isn and sender.isn == segment.seq
-        if flags & SYN or (flags & RST and flags & ACK and not sender.has_snd):
-            # An answer to a SYN: does it acknowledge this one?
-            if receiver.has_isn:
-                return 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.syn_bytes
-            return sender.has_isn and sender.isn == segment.seq
-        if sender.has_snd:
-            off = distance(segment.seq, sender.snd_nxt)
-            if not -_NEAR_BYTES < off < _NEAR_BYTES:
-                return False
-            if not flags & ACK:
-                return True
-            if not receiver.has_snd:
-                # It acknowledges what its peer never sent here: rather an older connection's.
-                return False
-            off = distance(segment.ack, receiver.snd_nxt)
-            return -_NEAR_BYTES < off < _NEAR_BYTES
-        if receiver.has_isn and flags & ACK:
-            return 1 <= distance(segment.ack, receiver.isn) <= _NEAR_BYTES
-        return False
-
-    def _direction(self, connection: Connection, segment: Segment) -> tuple[Endpoint, Endpoint]:
-        a = connection.a
-        if a.port == segment.src_port and a.address_lo == segment.src_lo and a.address_hi == segment.src_hi:
-            return a, connection.b
-        return connection.b, a
 
     def _begin_with(self, connection: Connection, syn: Segment) -> None:
         """The SYN that began a connection passed a while ago: it is told now."""
