@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from tcptrace_py.cli.gates import sentence
 from tcptrace_py.cli.inputs import STDIN
 from tcptrace_py.cli.outcome import FINE, GATE_FAILED, INPUT, complain, output_to
-from tcptrace_py.cli.outputs import STDOUT, check_target, refuse_overwriting, refuse_sharing
+from tcptrace_py.cli.outputs import STDOUT, refuse_overwriting, refuse_sharing, target_option
 from tcptrace_py.cli.progress import ProgressBar, shows_progress
 from tcptrace_py.cli.thresholds import THRESHOLDS, settings_from, threshold_options
 
@@ -35,22 +35,8 @@ def _tolerances(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, 
 @click.command()
 @click.argument("before", type=click.Path(allow_dash=True, readable=False))
 @click.argument("after", type=click.Path(allow_dash=True, readable=False))
-@click.option(
-    "--json",
-    "json_target",
-    metavar="FILE",
-    type=click.Path(allow_dash=True, readable=False),
-    callback=check_target,
-    help="Write what changed as JSON to FILE (- is standard output) instead of showing it.",
-)
-@click.option(
-    "--markdown",
-    "markdown_target",
-    metavar="FILE",
-    type=click.Path(allow_dash=True, readable=False),
-    callback=check_target,
-    help="Write it in Markdown.",
-)
+@target_option("json", "Write what changed as JSON to FILE (- is standard output) instead of showing it.")
+@target_option("markdown", "Write it in Markdown.")
 @click.option("--fail-on-regression", is_flag=True, help="Exit with status 1 if anything got worse.")
 @click.option(
     "--tolerance",

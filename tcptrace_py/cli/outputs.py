@@ -154,17 +154,22 @@ def output_options(*formats: str) -> Callable[[_Command], _Command]:
             " ($GITHUB_STEP_SUMMARY).",
         )(command)
         for name in reversed(formats):
-            command = click.option(
-                f"--{name}",
-                f"{name}_target",
-                metavar="FILE",
-                type=click.Path(allow_dash=True, readable=False),
-                callback=check_target,
-                help=FORMATS[name].help,
-            )(command)
+            command = target_option(name, FORMATS[name].help)(command)
         return command
 
     return decorate
+
+
+def target_option(name: str, told: str) -> Callable[[_Command], _Command]:
+    """The option ``--NAME FILE`` of what is written, ``NAME_target`` to the command; ``told`` is its help."""
+    return click.option(
+        f"--{name}",
+        f"{name}_target",
+        metavar="FILE",
+        type=click.Path(allow_dash=True, readable=False),
+        callback=check_target,
+        help=told,
+    )
 
 
 def outputs_from(options: Mapping[str, Any], inputs: Sequence[str], judged: bool) -> Outputs:

@@ -9,7 +9,7 @@ import click
 
 from tcptrace_py.cli.inputs import check_captures, check_filter
 from tcptrace_py.cli.outcome import FINE, INPUT, USAGE, complain, output_to
-from tcptrace_py.cli.outputs import STDOUT, check_target, refuse_overwriting
+from tcptrace_py.cli.outputs import STDOUT, refuse_overwriting, target_option
 from tcptrace_py.cli.progress import ProgressBar, shows_progress
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
 
@@ -25,21 +25,9 @@ from tcptrace_py.cli.thresholds import settings_from, threshold_options
 )
 @click.argument("connection", metavar="CONNECTION")
 @click.option("--full", is_flag=True, help="Show every segment: fold no long runs of data.")
-@click.option(
-    "--svg",
-    "svg_target",
-    metavar="FILE",
-    type=click.Path(allow_dash=True, readable=False),
-    callback=check_target,
-    help="Draw it as an SVG picture in FILE (- is standard output) instead of showing it.",
-)
-@click.option(
-    "--write",
-    "pcap_target",
-    metavar="FILE",
-    type=click.Path(allow_dash=True, readable=False),
-    callback=check_target,
-    help="Cut the connection's frames into FILE, a pcap (- is standard output), instead of showing it.",
+@target_option("svg", "Draw it as an SVG picture in FILE (- is standard output) instead of showing it.")
+@target_option(
+    "write", "Cut the connection's frames into FILE, a pcap (- is standard output), instead of showing it."
 )
 @click.option(
     "--filter",
@@ -54,7 +42,7 @@ def show(
     connection: str,
     full: bool,
     svg_target: str | None,
-    pcap_target: str | None,
+    write_target: str | None,
     bpf: str | None,
     **thresholds: object,
 ) -> int:
@@ -70,9 +58,9 @@ def show(
         wanted = parse_wanted(connection)
     except ValueError as error:
         raise click.BadParameter(f"{error}.", param_hint="'CONNECTION'") from error
-    if svg_target is not None and pcap_target == svg_target:
+    if svg_target is not None and write_target == svg_target:
         raise click.BadParameter("the picture and the pcap can not have one name.", param_hint="'--write'")
-    for option, target in (("'--svg'", svg_target), ("'--write'", pcap_target)):
+    for option, target in (("'--svg'", svg_target), ("'--write'", write_target)):
         refuse_overwriting(captures, target, option)
     settings = settings_from(thresholds)
 
@@ -87,7 +75,7 @@ def show(
                 wanted=wanted,
                 settings=settings,
                 bpf=bpf,
-                keep_frames=pcap_target is not None,
+                keep_frames=write_target is not None,
                 progress=progress,
             )
     except CaptureError as error:
@@ -99,17 +87,17 @@ def show(
     for warning in found.warnings:
         complain(warning)
 
-    if pcap_target is not None and found.frames is not None:
+    if write_target is not None and found.frames is not None:
         from tcptrace_py.report.target import write_whole
 
         try:
             pieces = found.frames.pcap()
         except CaptureError as error:
-            complain(f"{pcap_target}: {error}")
+            complain(f"{write_target}: {error}")
             return USAGE
-        with output_to(pcap_target):
-            write_whole(pieces, pcap_target)
-    if svg_target is not None or pcap_target is None:
+        with output_to(write_target):
+            write_whole(pieces, write_target)
+    if svg_target is not None or write_target is None:
         ladder = build_ladder(found.record, found.findings, found.passages, found.paths, full=full)
         if svg_target is not None:
             from tcptrace_py.report.ladder_svg import write_svg
