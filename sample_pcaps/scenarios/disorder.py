@@ -107,3 +107,90 @@ def syn_copy_after_reset(capture: Capture) -> None:
     s.rst()
     wait(0.4)
     s.rst_to(c.delayed_copy(syn))
+
+
+@shows("S8")
+def fin_copy_from_before_ack(capture: Capture) -> None:
+    """Both close at once; the server's first FIN passes last, with an ACK from before the client's.
+
+    All that passed till then looked like a close in three segments, the server second.
+    """
+    c, s, wait = capture.connection("10.0.0.10:46106", "10.0.0.20:80", client_ms=8, server_ms=2)
+    handshake(c, s)
+    exchange(c, s)
+    late = s.fin(seen=False, arrives=False)
+    c.fin()
+    s.ack(seen=False, arrives=False)
+    wait(0.25)
+    s.again(late)
+    c.ack()
+    wait(0.003)
+    s.delayed_copy(late)
+    c.ack()
+
+
+@shows("S8")
+def fin_again_after_ack(capture: Capture) -> None:
+    """Both close at once, but the server's FIN is lost behind the vantage point: no CLOSING at the client.
+
+    The ACK of its own FIN comes first, and the server's FIN the second time: FIN_WAIT_2, then TIME_WAIT.
+    """
+    c, s, wait = capture.connection("10.0.0.10:46107", "10.0.0.20:80", client_ms=8, server_ms=2)
+    handshake(c, s)
+    exchange(c, s)
+    lost = s.fin(arrives=False)
+    c.fin()
+    s.ack()
+    wait(0.25)
+    s.again(lost)
+    c.ack()
+
+
+@shows("S7")
+def syn_after_syn_ack(capture: Capture) -> None:
+    """Both open at once; the server's SYN passes after its SYN+ACK, so it was in SYN_SENT, not in LISTEN."""
+    c, s, wait = capture.connection("10.0.0.10:46108", "10.0.0.20:80", client_ms=8, server_ms=2)
+    c.syn()
+    late = s.syn(seen=False, arrives=False)
+    s.syn_ack()
+    c.ack()
+    wait(0.003)
+    s.delayed_copy(late)
+    c.ack()
+    exchange(c, s)
+    c.fin()
+    s.ack()
+    s.fin()
+    c.ack()
+
+
+@shows("S9")
+def reset_overtakes_data(capture: Capture) -> None:
+    """The client sends a request and aborts; its RST passes before that, and reaches the server after it."""
+    c, s, wait = capture.connection("10.0.0.10:46109", "10.0.0.20:80", client_ms=8, server_ms=2)
+    c.syn()
+    s.syn_ack()
+    late = c.data(180, seen=False, arrives=False)
+    rst = c.rst(arrives=False)
+    wait(0.003)
+    c.delayed_copy(late)
+    s.gets(rst)
+
+
+@shows("S3")
+def fin_ahead_of_lost_data(capture: Capture) -> None:
+    """The client's FIN acknowledges the server's, and arrives ahead of a request that was lost.
+
+    The duplicate ACK that it draws shows that it has come, and with it the ACK: the server is in FIN_WAIT_2
+    until the request comes again.
+    """
+    c, s, wait = capture.connection("10.0.0.10:46110", "10.0.0.20:80", client_ms=8, server_ms=2)
+    handshake(c, s)
+    lost = c.data(180, arrives=False)
+    s.data(60)
+    s.fin()
+    c.fin()
+    s.ack()
+    wait(0.25)
+    c.again(lost)
+    s.ack()

@@ -7,8 +7,8 @@ from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.time_wait cimport TimeWait
 
-cdef int ASSUMED, TIMER
-cdef int CLOSED, LISTEN, SYN_SENT, SYN_RCVD, FIN_WAIT_1, FIN_WAIT_2, CLOSING, LAST_ACK, TIME_WAIT
+cdef int ACKNOWLEDGED, ASSUMED, PRESUMED, TIMER
+cdef int CLOSED, LISTEN, SYN_SENT, SYN_RCVD, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, CLOSING, LAST_ACK, TIME_WAIT
 cdef int CLOCK_RUNS_OUT, EVENTS, GETS_ACK_OF_SYN, GETS_FIN, NO_ARROW
 cdef int FIN_CLOCK, FIN_WAIT_2_CLOCK, LINGER_CLOCK, NO_CLOCK, SYN_ACK_CLOCK, SYN_CLOCK, TIME_WAIT_CLOCK
 
@@ -27,6 +27,13 @@ cdef class Arrows:
     cdef object enter(self, Endpoint endpoint, int state, int basis, int64_t ts_ns, int64_t frame)
     @cython.locals(state=int, connection=Connection)
     cdef object withdraw(self, Endpoint endpoint)
+    @cython.locals(entries=list, states=list, connection=Connection)
+    cdef object opened_itself(self, Endpoint endpoint)
+    @cython.locals(entries=list, states=list)
+    cdef object opened_with_syn_ack(self, Endpoint endpoint, bint acknowledged)
+    @cython.locals(entries=list, states=list, opened=int)
+    cdef object closed_unopened(self, Endpoint endpoint)
+    cdef object _retell(self, Endpoint endpoint, list entries)
     @cython.locals(was=int, connection=Connection)
     cdef object _become(self, Endpoint endpoint, int state)
     @cython.locals(a=int, b=int)

@@ -1,8 +1,8 @@
 """The arrows that endpoints take: their states, their histories, and the clocks that run in a state.
 
 Compiled (see ``arrows.pxd``). Everything that changes a state is in this file. Whoever calls
-it (``machine.py``, and ``resets.py`` between the two) names an event of ``state.ARROWS``, or takes
-an arrow back. This file calls neither.
+it (``opening.py``, ``closing.py``, ``resets.py``, ``machine.py``) names an event of ``state.ARROWS``, or
+takes an arrow back. This file calls none of them.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.state import (
+    ACKNOWLEDGED,
     ASSUMED,
     CLOCK_RUNS_OUT,
     CLOSED,
     CLOSING,
+    ESTABLISHED,
     EVENTS,
     FIN_WAIT_1,
     FIN_WAIT_2,
@@ -25,6 +27,7 @@ from tcptrace_py.tcp.state import (
     LAST_ACK,
     LISTEN,
     NO_ARROW,
+    PRESUMED,
     SYN_RCVD,
     SYN_SENT,
     TIME_WAIT,
@@ -94,6 +97,49 @@ class Arrows:
             connection: Connection = endpoint.connection
             self.time_wait.resume(endpoint, self._peer(endpoint), connection.ip_version)
 
+    # --- how it opened, told anew: a segment passes that was sent long before others that have passed -------
+
+    def opened_itself(self, endpoint: Endpoint) -> None:
+        """Its SYN passes after its SYN+ACK, so it was in SYN_SENT before that, not in LISTEN."""
+        entries = self.journal.take(endpoint.last)
+        states = [state for state, _, _, _ in entries]
+        if len(states) > 1 and states[0] == LISTEN and LISTEN not in states[1:]:
+            connection: Connection = endpoint.connection
+            if endpoint.state == TIME_WAIT:
+                self.time_wait.leave(endpoint, self._peer(endpoint), connection.ip_version)
+            endpoint.passive = False
+            if endpoint.state == TIME_WAIT:
+                self.time_wait.resume(endpoint, self._peer(endpoint), connection.ip_version)
+            entries[0] = (SYN_SENT, *entries[0][1:])
+        self._retell(endpoint, entries)
+
+    def opened_with_syn_ack(self, endpoint: Endpoint, acknowledged: bool) -> None:
+        """Its SYN+ACK passes after what it sent later: it came to ESTABLISHED from SYN_RCVD, when what
+        acknowledges its SYN had come. If nothing had, it closed from there."""
+        entries = self.journal.take(endpoint.last)
+        states = [state for state, _, _, _ in entries]
+        if states[:3] == [SYN_SENT, ESTABLISHED, FIN_WAIT_1]:
+            _, _, ts_ns, frame = entries[1]
+            entries[1:2] = [(SYN_RCVD, ACKNOWLEDGED, ts_ns, frame)]
+            if acknowledged:
+                entries.insert(2, (ESTABLISHED, PRESUMED, ts_ns, frame))
+        self._retell(endpoint, entries)
+
+    def closed_unopened(self, endpoint: Endpoint) -> None:
+        """It sends its SYN+ACK again after its FIN: what passed to end its handshake had not come."""
+        entries = self.journal.take(endpoint.last)
+        states = [(state, basis) for state, basis, _, _ in entries]
+        opened = len(states) - 2
+        if opened > 0 and states[opened - 1][0] == SYN_RCVD and states[opened] == (ESTABLISHED, PRESUMED):
+            del entries[opened]
+        self._retell(endpoint, entries)
+
+    def _retell(self, endpoint: Endpoint, entries: list[tuple[int, int, int, int]]) -> None:
+        """A new history that leads to the same state."""
+        endpoint.last = -1
+        for state, basis, ts_ns, frame in entries:
+            endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)
+
     def _become(self, endpoint: Endpoint, state: int) -> None:
         """Change the state, the clock that runs in it, and the count of TIME_WAIT."""
         connection: Connection = endpoint.connection
@@ -132,7 +178,7 @@ class Arrows:
 
     def came_from(self, endpoint: Endpoint, state: int) -> bool:
         """It came to where it is now from ``state``."""
-        before = self.journal.previous(endpoint.last)
+        before = self.journal.previous(endpoint.last) if endpoint.last >= 0 else -1
         return before >= 0 and self.journal.state(before) == state
 
     def basis(self, endpoint: Endpoint) -> int:

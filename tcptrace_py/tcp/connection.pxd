@@ -62,6 +62,8 @@ cdef class Connection(Flow):
     cdef public uint32_t pending_syns
     cdef public uint32_t stray_resets
     cdef public uint32_t reset_seq
+    cdef public uint32_t pending_reset_seq
+    cdef public uint32_t former_isn
     cdef public uint32_t stale_syns
     cdef public uint32_t out_of_window
     cdef public uint8_t roles_basis

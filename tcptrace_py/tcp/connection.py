@@ -82,6 +82,9 @@ class Connection(Flow):
         # its receiver did not believe it.
         self.pending_reset_by = 0
         self.pending_reset_challenged = False
+        self.pending_reset_seq = 0
+        #: The ISN that a listener answered with before it was reset and answered anew.
+        self.former_isn = 0
         #: By whom was one that showed that the peer's FIN had come: 0 nobody, 1 ``a``, 2 ``b``.
         self.early_reset_acks_fin = 0
         self.pending_reset_frame = 0

@@ -58,7 +58,6 @@ cdef class Endpoint:
     cdef public Endpoint clock_after
     cdef public uint32_t fin_seq
     cdef public uint32_t fin_ack_nxt
-    cdef public uint32_t retransmits_at_fin
     cdef public uint32_t suspect_nxt
     cdef public uint32_t gap_packet
     cdef public uint32_t duplicates
@@ -75,8 +74,12 @@ cdef class Endpoint:
     cdef public uint8_t fin_acks_fin
     cdef public uint8_t passive
     cdef public uint8_t fin_ack_passed
+    cdef public uint8_t fin_passed_last
+    cdef public uint8_t fin_ahead
+    cdef public uint8_t fin_on_retransmission
+    cdef public uint8_t answered_anew
     cdef public uint8_t has_fin_ack_nxt
-    cdef public uint8_t fin_acked_at_once
+    cdef public uint8_t fin_waited
     cdef public uint8_t fin_acked_past_gap
 
     cpdef int64_t window_bytes(self)

@@ -35,6 +35,8 @@ class Endpoint:
         # Sequence space, by what passed the vantage point.
         self.has_isn = False
         self.isn = 0
+        #: A listener that was reset has answered a SYN anew; see ``Connection.former_isn``.
+        self.answered_anew = False
         self.has_snd = False
         self.snd_nxt = 0
         self.has_una = False
@@ -47,8 +49,14 @@ class Endpoint:
         self.opened_by_nxt = 0
         #: Its FIN, when it was first sent, acknowledged the peer's FIN.
         self.fin_acks_fin = False
+        #: Its FIN, when it was first sent, went ahead of what the peer had not acknowledged yet.
+        self.fin_ahead = False
+        #: It was first sent together with data that was sent again.
+        self.fin_on_retransmission = False
         #: A segment without FIN passed that acknowledges its FIN, while the peer's FIN was outstanding.
         self.fin_ack_passed = False
+        #: The peer's FIN passed after an ACK of its own, for the first time or again.
+        self.fin_passed_last = False
         #: Up to here goes the new data that an ACK of its FIN came with, if any did.
         self.has_fin_ack_nxt = False
         self.fin_ack_nxt = 0
@@ -102,13 +110,11 @@ class Endpoint:
         self.fin_frame = 0
         self.last_fin_ns = 0
         self.last_fin_frame = 0
-        #: Its retransmissions when it first sent its FIN.
-        self.retransmits_at_fin = 0
         #: When and in which frame its FIN was first acknowledged by the peer.
         self.fin_acked_ns = 0
         self.fin_acked_frame = 0
-        #: Nothing of its was retransmitted between its FIN and that.
-        self.fin_acked_at_once = False
+        #: Something of its was retransmitted between its FIN and that.
+        self.fin_waited = False
         #: The peer's numbers had a gap before that, so what it had sent there it sent before.
         self.fin_acked_past_gap = False
 

@@ -5,7 +5,7 @@ from tcptrace_py.tcp.arrows cimport Arrows
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.journal cimport Journal
-from tcptrace_py.tcp.serial cimport distance
+from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int ACKNOWLEDGED, ASSUMED, PRESUMED, SENT
@@ -40,7 +40,7 @@ cdef class Resets:
         self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment, bint acks_fin
     )
     cdef bint crosses(self, Connection connection, Endpoint sender, Segment segment) except *
-    cdef object _take(self, Connection connection, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
+    cdef object _send(self, Connection connection, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
     @cython.locals(moves=int, listens=bint)
     cdef object deliver(self, Connection connection, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
     cdef object take_back(self, Connection connection, Endpoint receiver)
@@ -51,3 +51,6 @@ cdef class Resets:
     cdef object _drop_pending(self, Connection connection)
     @cython.locals(by=int, sender=Endpoint, receiver=Endpoint)
     cdef object settle(self, Connection connection)
+    cdef object catch_up(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
+    @cython.locals(by=int, ts_ns=int64_t, frame=int64_t)
+    cdef object _believe_pending(self, Connection connection, Endpoint sender, Endpoint receiver)

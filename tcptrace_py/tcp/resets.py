@@ -10,7 +10,7 @@ from tcptrace_py.tcp.arrows import Arrows
 from tcptrace_py.tcp.clocks import UNDER_WAY_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.serial import distance
+from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
     ASSUMED,
@@ -160,6 +160,13 @@ class Resets:
             self._again(connection, sender, receiver, segment, acks_fin)
             return
         ruling = verdict(sender, receiver, segment)
+        if (
+            sender.state == SYN_RCVD
+            and sender.answered_anew
+            and segment.seq == advance(connection.former_isn, 1)
+        ):
+            # It refuses what acknowledges its former answer to a SYN, and goes on (3.10.7.4, fifth check).
+            ruling = RST_STRAY
         if ruling == RST_EXACT:
             confirms = connection.pending_reset_by == by
             if confirms:
@@ -186,12 +193,14 @@ class Resets:
                 # It never was ESTABLISHED: the ACK that passed was refused.
                 self._arrows.withdraw(sender)
             connection.reset_seq = segment.seq
-            self._take(connection, sender, receiver, segment.ts_ns, segment.frame)
+            self._send(connection, sender, receiver, segment.ts_ns, segment.frame)
+            self.deliver(connection, sender, receiver, segment.ts_ns, segment.frame)
         elif ruling == RST_IN_WINDOW:
             if acks_fin:
                 connection.early_reset_acks_fin = by
             if connection.pending_reset_by == 0:
                 connection.pending_reset_by = by
+                connection.pending_reset_seq = segment.seq
                 connection.pending_reset_challenged = False
                 connection.pending_reset_frame = segment.frame
                 connection.pending_reset_ns = segment.ts_ns
@@ -247,21 +256,38 @@ class Resets:
             and segment.ts_ns - connection.reset_ns < UNDER_WAY_NS
         )
 
-    def _take(
+    def _send(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, ts_ns: int, frame: int
     ) -> None:
         self.took_effect += 1
         if sender.last < 0:
             self._arrows.enter(sender, CLOSED, SENT, ts_ns, frame)
-        else:
+        elif (
+            sender.state != SYN_SENT
+            or connection.reset_seq == sender.snd_nxt
+            or receiver.last < 0
+            or self._journal.frame(sender.last) < self._journal.frame(receiver.last)
+        ):
+            # Not by what it answered to an older SYN, when it had nothing open on these ports yet (3.10.7.1).
             self._arrows.move(sender, SENDS_RST, SENT, ts_ns, frame)
-        self.deliver(connection, sender, receiver, ts_ns, frame)
 
     def deliver(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, ts_ns: int, frame: int
     ) -> None:
         """A RST is believed only by who has had all that its sender sent before it."""
         moves = 0
+        if (
+            receiver.state == ESTABLISHED
+            and receiver.passive
+            and self._arrows.basis(receiver) == PRESUMED
+            and distance(receiver.opened_by_nxt, connection.reset_seq) > 0
+            and not (
+                connection.pending_reset_frame
+                and connection.pending_reset_seq == sender.passed_in_order(receiver)
+            )
+        ):
+            # With what may have ended its handshake it had had more, and would drop this as old.
+            self._arrows.withdraw(receiver)
         if (
             receiver.state == SYN_RCVD
             and receiver.has_rcv
@@ -334,11 +360,41 @@ class Resets:
             return
         sender = connection.a if by == 1 else connection.b
         receiver = connection.b if by == 1 else connection.a
+        connection.pending_reset_seq = receiver.rcv_nxt
+        self._believe_pending(connection, sender, receiver)
+
+    def catch_up(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
+    ) -> None:
+        """What a RST in the window had overtaken has passed by now: the RST is exact after all."""
+        if (sender is connection.a) != (connection.pending_reset_by == 1):
+            return
+        if connection.pending_reset_challenged or self._arrows.done(connection):
+            return
+        if (segment.payload_bytes or segment.flags & FIN) and distance(
+            sender.passed_in_order(receiver), connection.pending_reset_seq
+        ) == 0:
+            self._believe_pending(connection, sender, receiver)
+
+    def _believe_pending(self, connection: Connection, sender: Endpoint, receiver: Endpoint) -> None:
+        by = connection.pending_reset_by
+        ts_ns = connection.pending_reset_ns
+        frame = connection.pending_reset_frame
         connection.pending_reset_by = 0
-        connection.reset_seq = receiver.rcv_nxt
+        connection.reset_seq = connection.pending_reset_seq
+        if sender.last >= 0 and self._journal.ts_ns(sender.last) > ts_ns:
+            # What passed after it shows what its sender had been before.
+            ts_ns = self._journal.ts_ns(sender.last)
+            frame = self._journal.frame(sender.last) or frame
+        if connection.early_reset_acks_fin == by:
+            self._arrows.move(sender, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
         if connection.reset_by == 0:
             connection.reset_by = by
             connection.reset_cause = settled_cause(sender, receiver)
             connection.reset_frame = connection.pending_reset_frame
             connection.reset_ns = connection.pending_reset_ns
-        self._take(connection, sender, receiver, connection.pending_reset_ns, connection.pending_reset_frame)
+        self._send(connection, sender, receiver, ts_ns, frame)
+        if receiver.last >= 0 and self._journal.ts_ns(receiver.last) > ts_ns:
+            ts_ns = self._journal.ts_ns(receiver.last)
+            frame = self._journal.frame(receiver.last) or frame
+        self.deliver(connection, sender, receiver, ts_ns, frame)

@@ -19,7 +19,7 @@ from tcptrace_py.tcp.stats cimport Stats
 from tcptrace_py.tcp.time_wait cimport TimeWait
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int ACKNOWLEDGED, CLOSED, ESTABLISHED, PRESUMED, SENT, SYN_SENT, TIME_WAIT
+cdef int ACKNOWLEDGED, CLOSED, ESTABLISHED, PRESUMED, SENT, SYN_RCVD, SYN_SENT, TIME_WAIT
 cdef int BY_LISTENER, BY_SYN, BY_SYN_ACK, LINGER_CLOCK, SYN_CLOCK
 cdef int ACK, FIN, RST, SYN
 cdef int64_t _ALL, _HOLD_FROM
@@ -85,8 +85,8 @@ cdef class Tracker:
     cdef Connection _which(self, Connection newest, Segment segment, uint64_t flow_hash)
     @cython.locals(sender=Endpoint, receiver=Endpoint, over=bint, in_time_wait=bint, unanswered=bint, began=Connection, holder=Endpoint)
     cdef Connection _attempt(self, Connection connection, Segment segment, uint64_t flow_hash)
-    @cython.locals(older=Connection, refused=Endpoint)
-    cdef object _resume(self, Connection connection, Endpoint sender, Segment segment)
+    @cython.locals(older=Connection, sender=Endpoint, receiver=Endpoint, refused=Endpoint, goes_on=bint)
+    cdef object _resume(self, Connection connection, Segment segment)
     cdef object _succeed(self, Connection connection, Connection began, Segment segment)
     cdef object _call_stale(self, Connection connection)
     @cython.locals(asked=Segment, began=Connection, asker=Endpoint, again=int64_t)

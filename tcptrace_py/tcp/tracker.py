@@ -26,6 +26,7 @@ from tcptrace_py.tcp.state import (
     ESTABLISHED,
     PRESUMED,
     SENT,
+    SYN_RCVD,
     SYN_SENT,
     TIME_WAIT,
 )
@@ -401,6 +402,8 @@ class Tracker:
             return self._begin(segment, flow_hash)
         if not flags & (SYN | RST) and newest.reuse_of < 0:
             return newest
+        if not flags & RST and newest.reuse_of >= 0:
+            self._resume(newest, segment)
         connection = newest if newest.reuse_of < 0 else incarnation(self.table, newest, segment)
         if flags & SYN and not flags & ACK:
             return self._attempt(connection, segment, flow_hash)
@@ -408,9 +411,7 @@ class Tracker:
             if segment.ack == advance(connection.pending_syn_isn, 1):
                 return self._accept_pending(connection, segment, flow_hash)
         if flags & SYN:
-            sender, receiver = direction(connection, segment)
-            if connection.reuse_of >= 0 and sender.last < 0 and receiver.state == SYN_SENT:
-                self._resume(connection, sender, segment)
+            sender, _ = direction(connection, segment)
             if sender.state == CLOSED and sender.fin_sent and sender.isn != segment.seq:
                 # A listener answers an old SYN that came again: for it that is another attempt.
                 began = self._begin(segment, flow_hash)
@@ -450,13 +451,17 @@ class Tracker:
         connection.pending_syn_ns = segment.ts_ns
         return connection
 
-    def _resume(self, connection: Connection, sender: Endpoint, segment: Segment) -> None:
-        """A SYN+ACK with the number of a refused SYN: the refusal had not come, and both open at once."""
+    def _resume(self, connection: Connection, segment: Segment) -> None:
+        """What goes on with a SYN that was refused: the refusal had not come, and both open at once."""
+        sender, receiver = direction(connection, segment)
+        if sender.last >= 0 or not SYN_SENT <= receiver.state <= SYN_RCVD:
+            return
         older = self.table.older(connection, segment)
         if older is None or not older.refused:
             return
         refused, _ = direction(older, segment)
-        if refused.isn == segment.seq and refused.state == CLOSED and self.arrows.basis(refused) == PRESUMED:
+        goes_on = segment.seq == (refused.isn if segment.flags & SYN else refused.snd_nxt)
+        if goes_on and refused.state == CLOSED and self.arrows.basis(refused) == PRESUMED:
             connection.simultaneous_open = True
             self.machine.resume(refused, sender)
 

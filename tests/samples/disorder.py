@@ -96,4 +96,76 @@ SAMPLES = [
         ],
         [Finding("reset-abort", "server 10.0.0.20:80")],
     ),
+    Sample(
+        "fin_copy_from_before_ack.pcap",
+        "S8",
+        [
+            Connection(
+                "10.0.0.10:46106 > 10.0.0.20:80",
+                CLIENT + " FIN_WAIT_1@8s TIME_WAIT@10a",
+                SERVER + " FIN_WAIT_1@9s CLOSING@9a TIME_WAIT@10p",
+                HANDSHAKE,
+                "simultaneous both complete",
+                retransmits=(0, 1),
+            )
+        ],
+    ),
+    Sample(
+        "fin_again_after_ack.pcap",
+        "S8",
+        [
+            Connection(
+                "10.0.0.10:46107 > 10.0.0.20:80",
+                CLIENT + " FIN_WAIT_1@9s FIN_WAIT_2@12p TIME_WAIT@12p",
+                SERVER + " FIN_WAIT_1@8s CLOSING@10a TIME_WAIT@12p",
+                HANDSHAKE,
+                "simultaneous both complete",
+                retransmits=(0, 1),
+            )
+        ],
+    ),
+    Sample(
+        "syn_after_syn_ack.pcap",
+        "S7",
+        [
+            Connection(
+                "10.0.0.10:46108 > 10.0.0.20:80",
+                CLIENT + " FIN_WAIT_1@10s FIN_WAIT_2@11p TIME_WAIT@13a",
+                "SYN_SENT@2a SYN_RCVD@2s ESTABLISHED@3p CLOSE_WAIT@11a LAST_ACK@12s CLOSED@13p",
+                "complete simultaneous",
+                "four_way client complete",
+                retransmits=None,
+            )
+        ],
+    ),
+    Sample(
+        "reset_overtakes_data.pcap",
+        "S9",
+        [
+            Connection(
+                "10.0.0.10:46109 > 10.0.0.20:80",
+                "SYN_SENT@1s ESTABLISHED@4a CLOSED@4s",
+                "LISTEN@2a SYN_RCVD@2s ESTABLISHED@4p CLOSED@4p",
+                "complete 1 2 4",
+                "reset client complete client:abort@3",
+                findings="reset-abort",
+            )
+        ],
+        [Finding("reset-abort", "client 10.0.0.10 toward 10.0.0.20:80")],
+    ),
+    Sample(
+        "fin_ahead_of_lost_data.pcap",
+        "S3",
+        [
+            Connection(
+                "10.0.0.10:46110 > 10.0.0.20:80",
+                CLIENT + " CLOSE_WAIT@7a LAST_ACK@7s CLOSED@10p",
+                SERVER + " FIN_WAIT_1@6s FIN_WAIT_2@8p TIME_WAIT@10a",
+                HANDSHAKE,
+                "three_way server complete",
+                retransmits=(1, 0),
+                payload_bytes=(180, 60),
+            )
+        ],
+    ),
 ]

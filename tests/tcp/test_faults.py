@@ -243,6 +243,151 @@ TRACES = {
         "SYN_SENT@1s CLOSED@5s",
         "CLOSED@2s SYN_SENT@4s CLOSED@5p",
     ),
+    "a late copy of a FIN shows that it was sent before the peer's had come: both closed at once": (
+        OPEN + "c FIN+ACK 101 301\ns FIN+ACK 301 102\ns FIN+ACK 301 101",
+        OPENED + " FIN_WAIT_1@4s",
+        SERVING + " FIN_WAIT_1@5s CLOSING@5a",
+    ),
+    "the same after the last ACK": (
+        OPEN + "c FIN+ACK 101 301\ns FIN+ACK 301 102\nc ACK 102 302\ns FIN+ACK 301 101",
+        OPENED + " FIN_WAIT_1@4s TIME_WAIT@6a",
+        SERVING + " FIN_WAIT_1@5s CLOSING@5a TIME_WAIT@6p",
+    ),
+    "the same, and only the peer's FIN could have ended its handshake: it closed from SYN_RCVD": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\ns FIN+ACK 301 102\ns FIN+ACK 301 101",
+        OPENED + " FIN_WAIT_1@3s",
+        "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@4s CLOSING@4a",
+    ),
+    "the peer's FIN comes again after an ACK of the own one: the first had not come": (
+        "c SYN 100\ns SYN+ACK 300 101\ns FIN+ACK 301 101\n+1\nc FIN+ACK 101 301\ns ACK 302 102\n+1\n"
+        "s FIN+ACK 301 102\nc ACK 102 302",
+        "SYN_SENT@1s ESTABLISHED@4a FIN_WAIT_1@4s FIN_WAIT_2@7p TIME_WAIT@7p",
+        "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@3s CLOSING@5a TIME_WAIT@7p",
+    ),
+    "the peer's FIN passes only after an ACK of the own one, which came again in between": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\ns ACK 302 102\nc FIN+ACK 101 301\n"
+        "s FIN+ACK 301 101\nc ACK 102 302",
+        OPENED + " FIN_WAIT_1@3s FIN_WAIT_2@7p TIME_WAIT@7p",
+        "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@6s CLOSING@6a TIME_WAIT@7p",
+    ),
+    "a SYN passes after its sender's SYN+ACK: that was no listener": (
+        OPEN + "s SYN 300",
+        OPENED,
+        "SYN_SENT@2a SYN_RCVD@2s ESTABLISHED@3p",
+    ),
+    "the same when it is CLOSED already": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\ns FIN+ACK 301 102\nc ACK 102 302\ns SYN 300",
+        OPENED + " FIN_WAIT_1@3s TIME_WAIT@5a",
+        "SYN_SENT@2a SYN_RCVD@2s ESTABLISHED@3p CLOSE_WAIT@4a LAST_ACK@4s CLOSED@5p",
+    ),
+    "both open at once, and a FIN overtakes its sender's SYN+ACK": (
+        "c SYN 100\ns SYN 300\ns SYN+ACK 300 101\nc FIN+ACK 101 301\nc SYN+ACK 100 301",
+        "SYN_SENT@1s SYN_RCVD@4a ESTABLISHED@4p FIN_WAIT_1@4s",
+        "SYN_SENT@2s SYN_RCVD@3s ESTABLISHED@4p",
+    ),
+    "the SYN+ACK again after its sender's FIN: no ACK had come, so it closed from SYN_RCVD": (
+        OPEN + "s FIN+ACK 301 101\n+1\ns SYN+ACK 300 101",
+        OPENED,
+        "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@4s",
+    ),
+    "the same, so what acknowledged that FIN has not come either": (
+        "c SYN 100\ns SYN+ACK 300 101\ns FIN+ACK 301 101\nc ACK 101 302\n+1\ns SYN+ACK 300 101",
+        "SYN_SENT@1s ESTABLISHED@4a CLOSE_WAIT@4a",
+        "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@3s",
+    ),
+    "who has had no more than a SYN, and sent one number that never passed, has sent its FIN": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\ns ACK 302 101",
+        OPENED + " FIN_WAIT_1@3s",
+        "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@4A",
+    ),
+    "so it does not listen again by the RST that crosses that": (
+        "c SYN 100\ns SYN+ACK 300 101\nc RST 101\ns ACK 302 101",
+        "SYN_SENT@1s CLOSED@3s",
+        "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@4A CLOSED@4p",
+    ),
+    "such a FIN passes late: it was sent from SYN_RCVD, whatever has passed in between": (
+        "c SYN 100\ns SYN+ACK 300 101\ns ACK 302 101\nc ACK 101 301\ns FIN+ACK 301 101\n"
+        "c FIN+ACK 101 302\ns ACK 302 102",
+        "SYN_SENT@1s ESTABLISHED@4a CLOSE_WAIT@6a LAST_ACK@6s CLOSED@7p",
+        "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@5s TIME_WAIT@7a",
+    ),
+    "the SYN+ACK again, a second after a RST toward a FIN_WAIT_1 endpoint: that did not come": (
+        "c SYN 100\ns FIN+ACK 301 101\nc RST 101\n+1\ns SYN+ACK 300 101",
+        "SYN_SENT@1s CLOSED@3s",
+        "LISTEN@2A SYN_RCVD@2A FIN_WAIT_1@2s",
+    ),
+    "a SYN+ACK from who was refused in SYN_SENT: it was in SYN_RCVD when the RST came": (
+        "c SYN 100\ns RST+ACK 0 101\nc SYN 100\ns SYN 300\nc RST+ACK 0 301\n+1\ns SYN+ACK 300 101",
+        "SYN_SENT@1s CLOSED@5s",
+        "CLOSED@2s SYN_SENT@4s SYN_RCVD@6s",
+    ),
+    "a RST overtakes the data that was sent before it": (
+        "c SYN 100\ns SYN+ACK 300 101\nc RST 111\nc ACK 101 301 10",
+        "SYN_SENT@1s ESTABLISHED@4a CLOSED@4s",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@4p CLOSED@4p",
+    ),
+    "the same, and it acknowledges the peer's FIN": (
+        "c SYN 100\ns SYN+ACK 300 101\ns FIN+ACK 301 101\nc RST+ACK 111 302\nc ACK 101 301 10",
+        "SYN_SENT@1s ESTABLISHED@5a CLOSE_WAIT@5a CLOSED@5s",
+        "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@3s CLOSED@5p",
+    ),
+    "a copy of what refused the first SYN passes after the own SYN of its sender, which goes on": (
+        "c SYN 100\ns RST+ACK 0 101\nc SYN 100\ns SYN 300\ns RST+ACK 0 101\ns SYN+ACK 300 101",
+        "SYN_SENT@1s CLOSED@5p",
+        "CLOSED@2s SYN_SENT@4s SYN_RCVD@6s",
+    ),
+    "a RST below the data that ended the handshake: that data had not come, so the listener had not opened": (
+        "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301 10\ns ACK 301 101\nc RST 101",
+        OPENED + " CLOSED@5s",
+        "LISTEN@2a SYN_RCVD@2s LISTEN@5p",
+    ),
+    "but not where a RST with the number after that data has passed before": (
+        OPEN + "c RST 111\nc ACK 101 301 10\ns SYN+ACK 300 101\nc RST 101",
+        OPENED + " CLOSED@4s",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@6p CLOSED@6p",
+    ),
+    "a listener that was reset answers anew: it had not opened": (
+        OPEN + "c RST 101\ns SYN+ACK 400 101",
+        OPENED + " CLOSED@4s",
+        "LISTEN@2a SYN_RCVD@2s LISTEN@5p SYN_RCVD@5s",
+    ),
+    "a late copy of a listener's former answer changes nothing": (
+        "c SYN 100\ns SYN+ACK 300 101\nc RST 101\ns SYN+ACK 400 101\nc RST 101\ns SYN+ACK 300 101\n"
+        "s FIN+ACK 401 101",
+        "SYN_SENT@1s CLOSED@3s",
+        "LISTEN@2a SYN_RCVD@2s LISTEN@3p SYN_RCVD@4s FIN_WAIT_1@7s CLOSED@7p",
+    ),
+    "nor does the RST for what acknowledges it": (
+        "c SYN 100\ns SYN+ACK 300 101\nc RST 101\nc ACK 101 301\ns SYN+ACK 400 101\ns RST 301",
+        "SYN_SENT@1s CLOSED@3s",
+        "LISTEN@2a SYN_RCVD@2s LISTEN@3p SYN_RCVD@5s",
+    ),
+    "a FIN where an ACK from before the peer's FIN had left a gap: both closed at once": (
+        OPEN + "s ACK 301 101 10\nc ACK 102 311\ns FIN+ACK 311 101\nc FIN+ACK 101 312",
+        OPENED + " FIN_WAIT_1@7s CLOSING@7a",
+        SERVING + " FIN_WAIT_1@6s",
+    ),
+    "a late FIN, and the peer had to send again what came with its own: perhaps the first was lost": (
+        OPEN + "c ACK 101 301 10\n+1\nc FIN+ACK 101 301 10\ns ACK 302 112\ns FIN+ACK 301 112",
+        OPENED + " FIN_WAIT_1@5s FIN_WAIT_2@6p",
+        SERVING + " CLOSE_WAIT@6A LAST_ACK@7A",
+    ),
+    "an ACK that its sender's FIN has overtaken does not open what that FIN did not": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\nc ACK 101 301\ns FIN+ACK 301 101",
+        OPENED + " FIN_WAIT_1@3s",
+        "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@5s",
+    ),
+    "a server's ACK of a FIN, from beyond what never passed: it may have closed before it was open": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\ns SYN+ACK 300 101\ns ACK 302 102",
+        OPENED + " FIN_WAIT_1@3s FIN_WAIT_2@5p",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5A CLOSE_WAIT@5A",
+    ),
+    "the same, and its FIN passes: it had": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\ns SYN+ACK 300 101\ns ACK 302 102\n"
+        "s FIN+ACK 301 101",
+        OPENED + " FIN_WAIT_1@3s FIN_WAIT_2@5p",
+        "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@6s CLOSING@6a",
+    ),
 }
 
 
@@ -287,6 +432,31 @@ def test_a_refusal_that_had_not_come_when_both_opened() -> None:
     assert played.words(opened.b) == "SYN_SENT@1s SYN_RCVD@4s ESTABLISHED@5p"
 
 
+@pytest.mark.parametrize(
+    ("trace", "refused", "refuser"),
+    [
+        ("c SYN 100\nc SYN+ACK 100 301", "SYN_SENT@1s SYN_RCVD@5s", "SYN_SENT@3s"),
+        ("c ACK 101 301", "SYN_SENT@1s SYN_RCVD@4A", "SYN_SENT@3s"),
+        (
+            "s SYN+ACK 300 101\nc SYN+ACK 100 301",
+            "SYN_SENT@1s SYN_RCVD@5s ESTABLISHED@5p",
+            "SYN_SENT@3s SYN_RCVD@4s ESTABLISHED@5p",
+        ),
+    ],
+    ids=["by a copy of the SYN", "by an ACK, its SYN+ACK lost", "the other's SYN+ACK comes in between"],
+)
+def test_a_refused_syn_goes_on_in_the_connection_that_the_refuser_opens(
+    trace: str, refused: str, refuser: str
+) -> None:
+    played = Trace().play("c SYN 100\ns RST+ACK 0 101\ns SYN 300\n" + trace)
+    attempt, opened = sorted(played.tracker.table.all(), key=lambda connection: connection.id)
+    assert played.words(attempt.client()) == ""
+    assert played.words(attempt.server()) == "CLOSED@2s"
+    assert opened.simultaneous_open
+    assert played.words(opened.client()) == refuser
+    assert played.words(opened.server()) == refused
+
+
 def test_a_refusal_that_comes_to_syn_rcvd_is_dropped() -> None:
     """What refuses a SYN has the number 0 (3.5.2): a copy of the peer's old SYN had come before it."""
     played = Trace().play(
@@ -309,3 +479,15 @@ def test_a_late_fin_of_both_closing_at_once_makes_it_a_simultaneous_close() -> N
     (connection,) = Trace().play(OPEN + "c FIN+ACK 101 301\ns ACK 302 102\n+1\ns FIN+ACK 301 102").end()
     assert CLOSE_KINDS[close_kind(connection)] == "simultaneous"
     assert close_initiator(connection) == 3
+
+
+def test_a_duplicate_ack_below_a_fin_is_for_that_fin_until_it_proves_to_be_for_something_else() -> None:
+    """A FIN ahead of data draws it at once (RFC 5681 section 4.2); with the data, both are acknowledged."""
+    played = Trace().play(
+        OPEN + "c ACK 101 301 10\ns ACK 301 101 10\ns FIN+ACK 311 101\nc FIN+ACK 111 312\ns ACK 312 101"
+    )
+    (connection,) = played.tracker.table.all()
+    assert played.words(connection.client()) == OPENED + " CLOSE_WAIT@7a LAST_ACK@7s"
+    assert played.words(connection.server()) == SERVING + " FIN_WAIT_1@6s FIN_WAIT_2@8p"
+    played.play("s ACK 312 111")
+    assert played.words(connection.server()) == SERVING + " FIN_WAIT_1@6s"

@@ -57,6 +57,8 @@ def test_histories_follow_arrows(steps: list[tuple[str, str, int, int, int, int]
             for _, ts_ns, frame, basis in history:
                 assert (frame == 0) == (BASIS_NAMES[basis] == "timer")
                 assert ts_ns <= trace.now_ns
+            dates = [ts_ns for _, ts_ns, _, _ in history]
+            assert dates == sorted(dates)
             assert endpoint.bytes >= 0
             assert endpoint.duplicates <= endpoint.packets
             assert LISTEN not in states[1:-1] or endpoint.passive
