@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+from concurrent.futures import as_completed
 
 from .judge import Counterexample, ladder
-from .run import judging
-from .scenarios import FULL, HELD
+from .run import started
+from .scenarios import FULL
 
 _ROW = "{:52} {:>12} {:>9} {:>16} {:>6}"
 
@@ -19,14 +20,16 @@ def main(names: list[str]) -> int:
     observations = steps = 0
     began = time.monotonic()
     print(_ROW.format("scenario", "observations", "steps", "kinds of failure", "CPU s"))
-    for result in judging(scenarios):
-        name, examples = result.scenario.name, result.found
-        row = name, f"{result.observations:,}", f"{result.steps:,}", len(examples), f"{result.cpu_s:.1f}"
-        print(_ROW.format(*row), flush=True)
-        observations += result.observations
-        steps += result.steps
-        found += examples
-        refuted += [name] if examples else []
+    with started(scenarios) as results:
+        for future in as_completed(results.values()):
+            result = future.result()
+            name, examples = result.scenario.name, result.found
+            row = name, f"{result.observations:,}", f"{result.steps:,}", len(examples), f"{result.cpu_s:.1f}"
+            print(_ROW.format(*row), flush=True)
+            observations += result.observations
+            steps += result.steps
+            found += examples
+            refuted += [name] if examples else []
     for example in sorted(found, key=lambda each: (len(each.word), each.failure)):
         print("\n" + ladder(example))
     print(
@@ -35,7 +38,7 @@ def main(names: list[str]) -> int:
     )
     for name in refuted:
         print(f"  {name}")
-    return 1 if any(each.name in refuted for each in HELD) else 0
+    return 1 if refuted else 0
 
 
 if __name__ == "__main__":

@@ -78,13 +78,26 @@ class Belief:
         self._reached: dict[Label, Reaching | None] = {}
 
     @functools.cached_property
-    def paths(self) -> dict[str, int]:
-        """The endpoint's paths by the second of the last observation, before its clock runs on."""
+    def _now(self) -> list[tuple[Side, int]]:
+        """The sides by the second of the last observation, before their clocks run on."""
         sides = [(self._explorer.sides[number], faults) for number, faults in self.sides.items()]
         now = min(side.now for side, _ in sides)
+        return [(side, faults) for side, faults in sides if side.now == now]
+
+    @functools.cached_property
+    def paths(self) -> dict[str, int]:
+        """The endpoint's paths."""
         out: dict[str, int] = {}
-        for side, faults in sides:
-            if side.now == now:
+        for side, faults in self._now:
+            _keep(out, side.tcb.path, faults)
+        return out
+
+    @functools.cached_property
+    def seen_paths(self) -> dict[str, int]:
+        """Its paths where nothing has happened unseen."""
+        out: dict[str, int] = {}
+        for side, faults in self._now:
+            if not side.hides:
                 _keep(out, side.tcb.path, faults)
         return out
 
@@ -141,7 +154,7 @@ class Belief:
             for number, faults in self.sides.items():
                 after = self._explorer.reached(number, label)
                 if after is not None:
-                    _keep(unseen, self._explorer.sides[number].unseen, faults)
+                    _keep(unseen, self._explorer.sides[number].hides, faults)
                     _keep(targets, after, faults)
             self._reached[label] = Reaching(unseen, targets) if targets else None
         return self._reached[label]
@@ -321,6 +334,16 @@ class Node:
     def paths(self) -> tuple[frozenset[str], frozenset[str]]:
         client, server = self.beliefs
         return frozenset(client.paths), frozenset(server.paths)
+
+    @functools.cached_property
+    def seen_paths(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The paths of each end in schedules in which nothing has happened unseen on either side."""
+        client, server = (belief.seen_paths for belief in self.beliefs)
+        most = self._explorer.most
+        return (
+            frozenset(p for p, n in client.items() if n + min(server.values(), default=NEVER) <= most),
+            frozenset(p for p, n in server.items() if n + min(client.values(), default=NEVER) <= most),
+        )
 
     @functools.cached_property
     def rest(self) -> frozenset[tuple[int, str, str]]:

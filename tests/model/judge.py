@@ -14,10 +14,16 @@ After every segment the tracker's claims are then judged:
     An entry ``sent`` or ``acknowledged`` says that the sender of the entry's segment was in that
     state once it had sent it. It must hold in **every** schedule with this observation in
     which nothing happened before the vantage point that the observer had no means to see (a
-    segment lost before it, an application that went without a word). If there is no such schedule, it must
-    hold in at least one. The exception is needed and is the only one: with losses before the
-    vantage point two different truths can look alike (a FIN that never passed), and then
-    the reading without unseen losses is the one to give.
+    segment lost before it, or still delayed there; an application that went without a word).
+    If there is no such schedule, it must hold in at least one. The exception is needed and is
+    the only one: with losses before the vantage point two different truths can look alike (a
+    FIN that never passed), and then the reading without unseen losses is the one to give.
+``standing``
+    And so it must be for ever: after each later segment the facts of a history must still be,
+    in their order, on the true path of **every** such schedule. What a delayed segment refutes
+    when it passes at last must be taken back then. (Where it is that segment, or one that it
+    had overtaken, that makes something a fact, ``fact`` asks for one schedule only, and this
+    check for all.)
 ``possible``
     The whole history of each endpoint (facts, presumptions and clocks together) must be the
     beginning of that endpoint's true path of states in **at least one** schedule with this
@@ -27,10 +33,10 @@ After every segment the tracker's claims are then judged:
     a FIN in there cannot be told from a byte of data, and these endpoints happen to send ten at a time.
     For the same reason a RST that ends what only such a FIN had begun may be said to end what was before it.
     It is "at least one" because a presumption is just what passive observation cannot settle: in
-    some schedule the segment is lost after the vantage point. The beliefs for this check allow
-    up to two faults more than the schedules explored, at any place, and applications that wait for
-    nothing or for long, or abort before their open is answered, lest a claim be refuted only by a
-    bound that no observer knows of.
+    some schedule the segment is lost after the vantage point. Where a claim is to be refuted, here and in
+    the other checks, up to two faults more are allowed than in the schedules explored, at any
+    place, and applications that wait for nothing or for long, or abort before their open is
+    answered, lest it be refuted only by a bound that no observer knows of.
 ``rest``
     Where the observation can be that of a schedule at rest (nothing under way, due or
     unacknowledged) and nothing was lost, the states of both endpoints must be, as a pair, the
@@ -304,6 +310,7 @@ class Judge:
         for connection in claims:
             for end in (0, 1):
                 failures += self._history(word, end, connection[end])
+                failures += self._standing(word, end, connection[end])
         failures += self.rest(word, claims) + self._keeps_up(word, claims)
         if not old_news and not failures:
             node.seen.add(key)
@@ -329,24 +336,44 @@ class Judge:
                 return true_of(witness, edge.label.seg, entry.state, isn)
             return entry.state in witness.path.split("|")[-1]
 
-        # A segment that was overtaken may complete the evidence of those that overtook it.
-        newest_path = max(len(w.path) for w in edge.witnesses)
-        evidence = [edge] + [
-            e
-            for e in word[: entry.frame - 1]
-            if e.label.sender == edge.label.sender and max(len(w.path) for w in e.witnesses) > newest_path
-        ]
-        for each in evidence:
-            seen = [w for w in each.witnesses if not w.unseen]
-            if all(map(holds, seen)) if seen else any(map(holds, each.witnesses)):
-                return []
         seen = [w for w in edge.witnesses if not w.unseen]
+        if all(map(holds, seen)) if seen else any(map(holds, edge.witnesses)):
+            return []
+        # What passes later may complete the evidence: of a segment that it overtook, or that overtook it.
+        # Then this has to be true of one schedule, and of all is the other check's to say (``standing``).
+        evidence = [e for e in word[: entry.frame - 1] if e.label.sender == edge.label.sender]
+        if entry.frame < len(word):
+            evidence.append(edge)
+        age = _age(edge)
+        for each in evidence:
+            if each is edge or _age(each) > age:
+                if any(map(holds, each.witnesses)):
+                    return []
+        if not seen:
+            for belief in self._explanations(word[: entry.frame - 1], edge.label.sender, more=2):
+                leaving = belief.leaving(edge.label)
+                if leaving and any(map(holds, leaving.witnesses)):
+                    return []
         truths = " or ".join(sorted({NAMES[w.path[-1]] for w in seen or edge.witnesses if not holds(w)}))
         text = (
             f"frame {entry.frame}: {'client server'.split()[edge.label.sender]} is said to be "
             f"{NAMES[entry.state]} ({entry.basis}); it was {truths}"
         )
         return [Failure("fact", text, f"{_states(history)}/{entry.state}/{entry.basis}/{truths}")]
+
+    def _standing(self, word: tuple[Edge, ...], end: int, history: Sequence[Entry]) -> list[Failure]:
+        """Facts that what has passed since refutes."""
+        as_listener = only_answered(word, end)
+        facts = "".join(entry.state for entry in history if entry.basis in FACTS)
+        if facts[:1] == "C":
+            facts = facts[1:]  # it refused what belongs to no connection of its own
+        for path in word[-1].node.seen_paths[end]:
+            whole = path.replace("SR", "LR") if as_listener else path
+            if not _within(facts, whole.replace("|", "")):
+                who = "client server".split()[end]
+                text = f"refuted by now: the {who}'s {_show(history)}; it was {path}"
+                return [Failure("standing", text, f"{end}{facts}/{path}")]
+        return []
 
     def _history(self, word: tuple[Edge, ...], end: int, history: Sequence[Entry]) -> list[Failure]:
         states = _states(history)
@@ -389,8 +416,8 @@ class Judge:
         states = {w.path[-1] for w in edge.witnesses}
         if len(states) != 1 or all(w.unseen for w in edge.witnesses):
             return []
-        newest = max(len(w.path) for w in edge.witnesses)
-        if any(max(len(w.path) for w in e.witnesses) > newest for e in word[:-1] if e.label.sender == sender):
+        newest = _age(edge)
+        if any(_age(e) > newest for e in word[:-1] if e.label.sender == sender):
             return []  # overtaken: it says nothing new
         segs = [e.label.seg for e in word[:-1] if e.label.sender == sender]
         seen = [each for each in segs if not each.flags & RST]
@@ -413,7 +440,7 @@ class Judge:
         kind = f"{history}/{state}"
         if self._known("keeps up", kind, word):
             return []
-        for belief in self._explanations(word[:-1], sender, more=1):
+        for belief in self._explanations(word[:-1], sender, more=2):
             leaving = belief.leaving(edge.label)
             if leaving and any(witness.path[-1] != state for witness in leaving.witnesses):
                 return []
@@ -440,6 +467,11 @@ class Judge:
             if stuck == {False} and reported[end]:
                 failures.append(Failure("stuck", f"the {who} closed; reported as stuck", f"{end}invented"))
         return [self._fails(word, failure) for failure in failures]
+
+
+def _age(edge: Edge) -> int:
+    """How many states its sender may have been in by then; CLOSED before it ever opened is none."""
+    return max(len(witness.path) if witness.path != "C" else 0 for witness in edge.witnesses)
 
 
 def claims_key(claims: tuple[Claims, ...]) -> tuple:
@@ -502,6 +534,12 @@ def acknowledged_by(word: Sequence[Edge], end: int) -> int:
         elif seg.flags & SYN and seg.seq != isn:
             reach, isn = 0, seg.seq
     return reach
+
+
+def _within(states: str, path: str) -> bool:
+    """Do these states come in that order on the path?"""
+    rest = iter(path)
+    return all(state in rest for state in states)
 
 
 def _leads_to(state: str, later: str) -> bool:

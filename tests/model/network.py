@@ -38,8 +38,9 @@ ISN = (1000, 6000)
 #: An application that lets its socket wait in CLOSE-WAIT for longer, unused, has forgotten it.
 PROMPT_S = 10
 
-#: A segment on its way to the vantage point, and its sender's path and ISS once it had sent it.
-Mark = tuple[Seg, str, int]
+#: A segment on its way to the vantage point, its sender's path and ISS once it had sent it, and whether
+#: it goes unseen till it passes: no other copy of it does, and it is not of a connection long over.
+Mark = tuple[Seg, str, int, bool]
 OutLink = tuple[tuple[Mark, ...], tuple[Mark, ...]]
 IntoLink = tuple[tuple[Seg, ...], tuple[Seg, ...]]
 
@@ -54,7 +55,7 @@ class Label(NamedTuple):
 
 class Witness(NamedTuple):
     """What the vantage point cannot see: the sender's path and ISS once it had sent a segment, and
-    whether something had happened unseen by then."""
+    whether by then something had happened unseen: before the vantage point, and not passed it since."""
 
     path: str
     iss: int
@@ -127,6 +128,11 @@ class Side(NamedTuple):
     forgotten: bool = False
 
     @property
+    def hides(self) -> bool:
+        """Something happened unseen, or is still on its way to where it will be seen."""
+        return self.unseen or any(hidden for _seg, _path, _iss, hidden in self.out[1])
+
+    @property
     def deadline(self) -> int:
         return min(self.tcb.next_deadline, self.wake)
 
@@ -159,7 +165,7 @@ def _emit(side: Side, step: Step, **changes: Any) -> Side:
             changes["unseen"] = True
         else:
             queue, limbo = side.out
-            changes["out"] = (*queue, *((seg, tcb.path, tcb.iss) for seg in segs)), limbo
+            changes["out"] = (*queue, *((seg, tcb.path, tcb.iss, True) for seg in segs)), limbo
     return side._replace(tcb=tcb, **changes)
 
 
@@ -223,8 +229,9 @@ def _without(items: tuple[_T, ...], item: _T) -> tuple[_T, ...]:
 
 
 def _pass(side: Side, mark: Mark, out: OutLink) -> Move:
-    seg, path, iss = mark
-    return Move("passes", seg, 0, seg, Witness(path, iss, side.unseen), side._replace(out=out))
+    seg, path, iss, _hidden = mark
+    after = side._replace(out=out)
+    return Move("passes", seg, 0, seg, Witness(path, iss, after.hides), after)
 
 
 def _arrive(side: Side, seg: Seg, into: IntoLink) -> Move:
@@ -250,15 +257,16 @@ def _faults_before(side: Side, kinds: frozenset[str]) -> list[Move]:
     """What may become of a segment that was just sent, before the vantage point."""
     moves: list[Move] = []
     (mark, *rest), late_marks = side.out
-    marks, late = tuple(rest), tuple(sorted((*late_marks, mark)))
+    marks = tuple(rest)
     if "lose" in kinds:
         lost = side._replace(out=(marks, late_marks), unseen=True)
         moves.append(_fault("lost before the vantage point", mark[0], lost))
     if "duplicate" in kinds:
-        twice = side._replace(out=((mark, *marks), late))
+        twice = side._replace(out=((mark, *marks), tuple(sorted((*late_marks, (*mark[:3], False))))))
         moves.append(_fault("duplicated before the vantage point", mark[0], twice))
     if "delay" in kinds:
-        moves.append(_fault("delayed before the vantage point", mark[0], side._replace(out=(marks, late))))
+        late = side._replace(out=(marks, tuple(sorted((*late_marks, mark)))))
+        moves.append(_fault("delayed before the vantage point", mark[0], late))
     return moves
 
 

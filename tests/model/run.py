@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from typing import NamedTuple
 
 from .adapter import TrackerWatcher
@@ -22,15 +23,21 @@ class Result(NamedTuple):
     cpu_s: float
 
 
-def judged(scenario: Scenario) -> Result:
+def judged(scenario: Scenario, enough: int | None = None) -> Result:
+    """Stops at ``enough`` kinds of failure."""
     began = time.process_time()
     judge = Judge(scenario, TrackerWatcher)
-    judge.run()
+    judge.run(enough)
     found = sorted(judge.found.values(), key=lambda each: (len(each.word), each.failure))
     return Result(scenario, judge.words, judge.steps, found, time.process_time() - began)
 
 
-def judging(scenarios: Sequence[Scenario]) -> Iterator[Result]:
-    """The results, in the order of the scenarios."""
-    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(judged, scenarios)
+@contextlib.contextmanager
+def started(scenarios: Sequence[Scenario], enough: int | None = None) -> Iterator[dict[str, Future[Result]]]:
+    """Their results by name, as they come. The last of them is begun first: it takes longest."""
+    # Forked, the processes have these modules, by whatever name a test run gave them.
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork")) as pool:
+        try:
+            yield {each.name: pool.submit(judged, each, enough) for each in reversed(scenarios)}
+        finally:
+            pool.shutdown(cancel_futures=True)

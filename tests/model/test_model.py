@@ -6,15 +6,18 @@ What is asked of it, and why no more can be asked of a passive observer: :mod:`j
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future
+
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from .adapter import TrackerWatcher
-from .endpoint import RST, Seg
 from .judge import Failure, Judge, ladder
 from .network import Scenario
-from .scenarios import IN_ORDER, OPEN, QUICK, TESTED
+from .run import Result, started
+from .scenarios import QUICK, TESTED
 from .walks import Walk, judge_walk, walk
 
 #: Kinds of counterexamples after which a scenario is given up, and how many are drawn.
@@ -22,31 +25,30 @@ ENOUGH = 6
 SHOWN = 2
 
 
-def check(scenario: Scenario, enough: int = ENOUGH) -> None:
-    judge = Judge(scenario, TrackerWatcher)
-    judge.run(enough)
-    assert judge.words
-    shortest = sorted(judge.found.values(), key=lambda e: (len(e.word), e.failure))[:SHOWN]
-    if shortest:
-        pytest.fail("\n\n".join(ladder(each) for each in shortest), pytrace=False)
+@pytest.fixture(scope="module")
+def results(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Result]]]:
+    """The scenarios of the tests that were chosen, judged one process a core."""
+    calls = [getattr(item, "callspec", None) for item in request.session.items]
+    chosen = [call.params["scenario"] for call in calls if call and "scenario" in call.params]
+    with started(chosen, ENOUGH) as futures:
+        yield futures
+
+
+def check(result: Result) -> None:
+    assert result.observations
+    if result.found:
+        pytest.fail("\n\n".join(ladder(each) for each in result.found[:SHOWN]), pytrace=False)
 
 
 @pytest.mark.parametrize("scenario", QUICK, ids=lambda s: s.name)
-def test_every_schedule(scenario: Scenario) -> None:
-    check(scenario)
+def test_every_schedule(scenario: Scenario, results: dict[str, Future[Result]]) -> None:
+    check(results[scenario.name].result())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", [s for s in TESTED if s not in QUICK], ids=lambda s: s.name)
-def test_every_schedule_of_the_larger_bounds(scenario: Scenario) -> None:
-    check(scenario)
-
-
-@pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="counterexamples are known: python -m tests.model draws them")
-@pytest.mark.parametrize("scenario", OPEN, ids=lambda s: s.name)
-def test_schedules_with_known_counterexamples(scenario: Scenario) -> None:
-    check(scenario, enough=1)
+def test_every_schedule_of_the_larger_bounds(scenario: Scenario, results: dict[str, Future[Result]]) -> None:
+    check(results[scenario.name].result())
 
 
 # --- longer schedules, chosen at random -----------------------------------------------------------
@@ -64,7 +66,7 @@ def _scripts(opening: str, closes: list[tuple[str, ...]]) -> st.SearchStrategy[t
 
 
 def _random(examples: int) -> settings:
-    """The same every time, since what ``OPEN`` has may be met by chance."""
+    """The same every time: what fails once in a thousand runs is found by raising ``examples`` here."""
     return settings(
         max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
     )
@@ -79,11 +81,6 @@ def check_walk(scenario: Scenario, done: Walk, failures: list[Failure]) -> None:
         pytest.fail(f"{scenario}\n{passed}\n" + "\n".join(f.text for f in failures), pytrace=False)
 
 
-def is_refusal(seg: Seg) -> bool:
-    """The RST for a SYN that found nobody: the form without an acknowledgment to answer (3.10.7.1)."""
-    return bool(seg.flags & RST) and seg.seq == 0
-
-
 def judged_as_any(scenario: Scenario, choices: list[int]) -> None:
     """All that is asked of a schedule within the bounds, of one beyond them."""
     done = walk(scenario, choices)
@@ -95,10 +92,10 @@ def judged_as_any(scenario: Scenario, choices: list[int]) -> None:
 
 @_random(250)
 @given(_scripts("open", _CLOSES), _scripts("listen", _CLOSES), _VANTAGES, _CHOICES)
-def test_longer_schedules_with_one_fault(
+def test_longer_schedules_with_two_faults(
     client: tuple[str, ...], server: tuple[str, ...], vantage: str, choices: list[int]
 ) -> None:
-    judged_as_any(Scenario("random", (client, server), vantage=vantage, faults=1), choices)
+    judged_as_any(Scenario("random", (client, server), vantage=vantage, faults=2), choices)
 
 
 @_random(250)
@@ -108,9 +105,7 @@ def test_longer_schedules_where_both_open(
 ) -> None:
     # One opens, its SYN passes, and the other opens before that arrives.
     choices = [*((1, 0, 1) if vantage == "server" else (0, 0, 2)), *choices]
-    scenario = Scenario("random", (client, server), vantage=vantage, faults=1, kinds=IN_ORDER)
-    assume(not any(is_refusal(label.seg) for label in walk(scenario, choices).labels))
-    judged_as_any(scenario, choices)
+    judged_as_any(Scenario("random", (client, server), vantage=vantage, faults=1), choices)
 
 
 @_random(600)

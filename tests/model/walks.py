@@ -64,7 +64,7 @@ def walk(scenario: Scenario, choices: Sequence[int]) -> Walk:
         other = sides[1 - end]
         if move.passes is not None and move.witness is not None:
             label = Label(sides[end].now, end, move.passes)
-            witness = move.witness._replace(unseen=move.witness.unseen or other.unseen)
+            witness = move.witness._replace(unseen=move.witness.unseen or other.hides)
             labels.append(label)
             edges.append(Edge(label, frozenset([witness]), None))
             other = reached(other, label)
