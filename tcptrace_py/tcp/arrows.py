@@ -101,7 +101,8 @@ class Arrows:
 
     def opened_itself(self, endpoint: Endpoint) -> None:
         """Its SYN passes after its SYN+ACK, so it was in SYN_SENT before that, not in LISTEN."""
-        entries = self.journal.take(endpoint.last)
+        told = self.journal.take(endpoint.last)
+        entries = list(told)
         states = [state for state, _, _, _ in entries]
         if len(states) > 1 and states[0] == LISTEN and LISTEN not in states[1:]:
             connection: Connection = endpoint.connection
@@ -111,34 +112,51 @@ class Arrows:
             if endpoint.state == TIME_WAIT:
                 self.time_wait.resume(endpoint, self._peer(endpoint), connection.ip_version)
             entries[0] = (SYN_SENT, *entries[0][1:])
-        self._retell(endpoint, entries)
+        self._retell(endpoint, told, entries)
 
     def opened_with_syn_ack(self, endpoint: Endpoint, acknowledged: bool) -> None:
         """Its SYN+ACK passes after what it sent later: it came to ESTABLISHED from SYN_RCVD, when what
         acknowledges its SYN had come. If nothing had, it closed from there."""
-        entries = self.journal.take(endpoint.last)
+        told = self.journal.take(endpoint.last)
+        entries = list(told)
         states = [state for state, _, _, _ in entries]
         if states[:3] == [SYN_SENT, ESTABLISHED, FIN_WAIT_1]:
             _, _, ts_ns, frame = entries[1]
             entries[1:2] = [(SYN_RCVD, ACKNOWLEDGED, ts_ns, frame)]
             if acknowledged:
                 entries.insert(2, (ESTABLISHED, PRESUMED, ts_ns, frame))
-        self._retell(endpoint, entries)
+        self._retell(endpoint, told, entries)
 
     def closed_unopened(self, endpoint: Endpoint) -> None:
         """It sends its SYN+ACK again after its FIN: what passed to end its handshake had not come."""
-        entries = self.journal.take(endpoint.last)
+        told = self.journal.take(endpoint.last)
+        entries = list(told)
         states = [(state, basis) for state, basis, _, _ in entries]
         opened = len(states) - 2
         if opened > 0 and states[opened - 1][0] == SYN_RCVD and states[opened] == (ESTABLISHED, PRESUMED):
             del entries[opened]
-        self._retell(endpoint, entries)
+        self._retell(endpoint, told, entries)
 
-    def _retell(self, endpoint: Endpoint, entries: list[tuple[int, int, int, int]]) -> None:
-        """A new history that leads to the same state."""
+    def _retell(
+        self,
+        endpoint: Endpoint,
+        told: list[tuple[int, int, int, int]],
+        entries: list[tuple[int, int, int, int]],
+    ) -> None:
+        """A history that was ``told`` otherwise; it leads to the same state."""
         endpoint.last = -1
         for state, basis, ts_ns, frame in entries:
             endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)
+        if self.moves is None or told == entries:
+            return
+        now_ns = self.clocks.now_ns
+        states = [CLOSED, *(state for state, _, _, _ in told)]
+        for at in range(len(told), 0, -1):
+            self.moves.append((endpoint, states[at], states[at - 1], -1, now_ns, 0))
+        before = CLOSED
+        for state, basis, ts_ns, frame in entries:
+            self.moves.append((endpoint, before, state, basis, ts_ns, frame))
+            before = state
 
     def _become(self, endpoint: Endpoint, state: int) -> None:
         """Change the state, the clock that runs in it, and the count of TIME_WAIT."""

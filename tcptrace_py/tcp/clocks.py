@@ -14,7 +14,7 @@ from tcptrace_py.tcp.words import CLOCK_KINDS
 
 #: What an endpoint sends within this time of what passes toward it may have been under way already.
 UNDER_WAY_NS = 1_000_000_000
-# Linux waits so long at least before it sends a FIN again (RFC 6298 section 2.4 asks for a second).
+#: Linux waits so long at least before it sends a FIN again (RFC 6298 section 2.4 asks for a second).
 RTO_MIN_NS = 200_000_000
 
 _NEVER = 0x7FFFFFFFFFFFFFFF

@@ -13,7 +13,7 @@ cdef int ACKNOWLEDGED, ASSUMED, CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, FIN_WA
 cdef int GETS_ACK_OF_FIN, GETS_FIN, GETS_FIN_WITH_ACK_OF_FIN, LAST_ACK, PRESUMED, SENDS_FIN, SENT
 cdef int TIME_WAIT
 cdef int FIN_WAIT_2_CLOCK, TIME_WAIT_CLOCK
-cdef int FIN, SYN
+cdef int ACK, FIN, SYN
 cdef int64_t RTO_MIN_NS
 
 
@@ -24,14 +24,14 @@ cdef class Closing:
     cdef Journal _journal
 
     @cython.locals(ts_ns=int64_t, frame=int64_t, state=int)
-    cdef object answers(self, Endpoint sender, Endpoint receiver, Segment segment, bint news)
+    cdef object answers(self, Endpoint sender, Endpoint receiver, Segment segment, bint news, bint same_window)
     @cython.locals(ts_ns=int64_t, frame=int64_t, state=int, basis=int)
     cdef object takes_fin(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
-    @cython.locals(acks_fin=bint)
+    @cython.locals(acks_fin=bint, fin_seq=uint32_t)
     cdef object finish(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment, bint in_gap, int64_t fresh_bytes)
     @cython.locals(ts_ns=int64_t, frame=int64_t, basis=int, shown_by_now=int, opened=int)
     cdef object _finish_late(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment, bint acks_fin)
-    @cython.locals(closed=bint, ts_ns=int64_t, frame=int64_t, shown_ns=int64_t, shown_frame=int64_t)
+    @cython.locals(closed=bint, shown_ns=int64_t, shown_frame=int64_t)
     cdef object _closed_first(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     cdef bint _sent_again(self, Endpoint receiver, Segment segment) except *
     cdef object lacks_ack(self, Endpoint sender)

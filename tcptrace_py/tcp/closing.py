@@ -31,7 +31,7 @@ from tcptrace_py.tcp.state import (
     TIME_WAIT,
 )
 from tcptrace_py.tcp.words import FIN_WAIT_2_CLOCK, TIME_WAIT_CLOCK
-from tcptrace_py.wire.segment import FIN, SYN, Segment
+from tcptrace_py.wire.segment import ACK, FIN, SYN, Segment
 
 
 class Closing:
@@ -42,7 +42,9 @@ class Closing:
         self._opening = opening
         self._journal = arrows.journal
 
-    def answers(self, sender: Endpoint, receiver: Endpoint, segment: Segment, news: bool) -> None:
+    def answers(
+        self, sender: Endpoint, receiver: Endpoint, segment: Segment, news: bool, same_window: bool
+    ) -> None:
         """What a FIN_WAIT_1 or FIN_WAIT_2 endpoint acknowledges; ``news``: for the first time."""
         ts_ns = segment.ts_ns
         frame = segment.frame
@@ -54,6 +56,7 @@ class Closing:
             and receiver.fin_acks_fin
             and receiver.fin_ahead
             and not news
+            and same_window
             and not segment.payload_bytes
             and not segment.flags & (SYN | FIN)
             and segment.seq == sender.snd_nxt
@@ -139,9 +142,12 @@ class Closing:
         sender.last_fin_ns = segment.ts_ns
         sender.last_fin_frame = segment.frame
         acks_fin = receiver.fin_sent and distance(segment.ack, receiver.fin_seq) >= 1
-        receiver.fin_passed_last = receiver.fin_ack_passed or receiver.state == FIN_WAIT_2
+        if not sender.fin_sent or segment.ts_ns - sender.fin_ns >= RTO_MIN_NS:
+            # For the first time, or sent again: no copy made on the way.
+            receiver.fin_passed_last = receiver.fin_ack_passed or receiver.state == FIN_WAIT_2
         if sender.fin_sent:
-            if receiver.fin_sent and not acks_fin:
+            fin_seq = advance(segment.seq, segment.payload_bytes)
+            if receiver.fin_sent and not acks_fin and segment.flags & ACK and fin_seq == sender.fin_seq:
                 self._closed_first(connection, sender, receiver, segment)
             return
         sender.fin_sent = True
@@ -209,11 +215,14 @@ class Closing:
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
     ) -> None:
         """A late copy of its FIN does not acknowledge the peer's, so both closed at once."""
-        closed = sender.state == CLOSED and self._arrows.came_from(sender, LAST_ACK)
+        closed = (
+            sender.state == CLOSED
+            and self._arrows.came_from(sender, LAST_ACK)
+            and self._arrows.basis(sender) == PRESUMED
+            and connection.reset_frame == 0
+        )
         if not closed and sender.state != LAST_ACK:
             return
-        ts_ns = self._journal.ts_ns(sender.last)
-        frame = self._journal.frame(sender.last)
         if closed:
             self._arrows.withdraw(sender)
         self._arrows.withdraw(sender)
@@ -227,7 +236,7 @@ class Closing:
         self._arrows.move(sender, SENDS_FIN, SENT, shown_ns, shown_frame)
         self._arrows.move(sender, GETS_FIN, ACKNOWLEDGED, shown_ns, shown_frame)
         if closed:
-            self._arrows.move(sender, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
+            self._arrows.move(sender, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
 
     def _sent_again(self, receiver: Endpoint, segment: Segment) -> bool:
         """This late FIN was lost, it seems, when first sent, before what first acknowledged the peer's FIN.

@@ -53,9 +53,10 @@ class Endpoint:
         self.fin_ahead = False
         #: It was first sent together with data that was sent again.
         self.fin_on_retransmission = False
-        #: A segment without FIN passed that acknowledges its FIN, while the peer's FIN was outstanding.
+        #: A segment without FIN passed that acknowledges its FIN, and perhaps did not come: the peer's FIN
+        #: was outstanding, or it sent its own again.
         self.fin_ack_passed = False
-        #: The peer's FIN passed after an ACK of its own, for the first time or again.
+        #: The peer's FIN passed after an ACK of this endpoint's, for the first time or sent again.
         self.fin_passed_last = False
         #: Up to here goes the new data that an ACK of its FIN came with, if any did.
         self.has_fin_ack_nxt = False

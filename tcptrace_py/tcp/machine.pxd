@@ -27,7 +27,7 @@ cdef class Machine:
 
     @cython.locals(flags=int, ts_ns=int64_t, frame=int64_t, before=int64_t)
     cdef object segment(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
-    @cython.locals(flags=int, fin_in_gap=bint, fresh_bytes=int64_t)
+    @cython.locals(flags=int, fin_in_gap=bint, fresh_bytes=int64_t, same_window=bint)
     cdef object _pass(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(window=int64_t)
     cdef bint _plausible(self, Endpoint sender, Endpoint receiver, Segment segment) except *
@@ -37,7 +37,7 @@ cdef class Machine:
     @cython.locals(basis=int, beyond=int64_t)
     cdef object _rise(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(news=bint, state=int)
-    cdef object _receipt(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
+    cdef object _receipt(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment, bint same_window)
     @cython.locals(carried=int64_t, beyond=int64_t)
     cdef object _delivery(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(flags=int)

@@ -106,6 +106,7 @@ class Machine:
         if connection.pending_reset_by:
             self.resets.doubt_pending(connection, sender, segment)
 
+        same_window = sender.window_field == segment.window
         sender.window_field = segment.window
         fresh_bytes = 0
         fin_in_gap = bool(flags & FIN) and sender.has_snd and self._ends_before(segment, sender.snd_nxt)
@@ -116,9 +117,12 @@ class Machine:
         if flags & ACK:
             if not receiver.has_snd or not receiver.has_una or receiver.snd_una != segment.ack:
                 receiver.be_acknowledged(segment.ack)
-            self._receipt(connection, sender, receiver, segment)
+            self._receipt(connection, sender, receiver, segment, same_window)
         if fresh_bytes:
             sender.proven_open = True
+            if sender.state == FIN_WAIT_1 and not sender.fin_sent:
+                # What never passed was no FIN, as was assumed.
+                self.arrows.withdraw(sender)
             if sender.state == SYN_RCVD and not connection.fast_open:
                 # Only an established endpoint sends data (3.10.2), but for Fast Open.
                 connection.established = True
@@ -131,8 +135,9 @@ class Machine:
         if flags & ACK:
             if receiver.state != ESTABLISHED:
                 self._delivery(connection, sender, receiver, segment)
-            elif not segment.payload_bytes and not flags & FIN and segment.seq == sender.snd_nxt:
-                receiver.opened_by_nxt = sender.isn
+            elif not segment.payload_bytes and not flags & FIN:
+                if not sender.fin_sent or segment.seq == sender.snd_nxt:
+                    receiver.opened_by_nxt = sender.isn
         if connection.pending_reset_by:
             self.resets.catch_up(connection, sender, receiver, segment)
 
@@ -216,19 +221,25 @@ class Machine:
                         self.resets.forget(connection)
         elif (
             basis == SENT
-            and connection.reset_frame == self._journal.frame(sender.last)
+            and connection.reset_by == (1 if sender is connection.a else 2)
+            and self._journal.ts_ns(sender.last) >= connection.reset_ns
             and segment.ts_ns - connection.reset_ns > UNDER_WAY_NS
             and self._journal.previous(sender.last) >= 0
         ):
             # It goes on as if it had never sent that RST: somebody else had.
             self.arrows.withdraw(sender)
             if receiver.state == CLOSED and receiver.last >= 0:
-                if self._journal.frame(receiver.last) == connection.reset_frame:
+                if self._journal.ts_ns(receiver.last) >= connection.reset_ns:
                     self.arrows.withdraw(receiver)
             self.resets.disbelieve(connection)
 
     def _receipt(
-        self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
+        self,
+        connection: Connection,
+        sender: Endpoint,
+        receiver: Endpoint,
+        segment: Segment,
+        same_window: bool,
     ) -> None:
         """What the sender acknowledges it has received."""
         news = sender.take_ack(segment.ack)
@@ -238,7 +249,7 @@ class Machine:
         if state == SYN_SENT or state == SYN_RCVD:
             self._opening.answers(connection, sender, receiver, segment, news)
         elif state == FIN_WAIT_1 or state == FIN_WAIT_2:
-            self._closing.answers(sender, receiver, segment, news)
+            self._closing.answers(sender, receiver, segment, news, same_window)
         if receiver.fin_sent and distance(sender.rcv_nxt, receiver.fin_seq) > 0:
             self._closing.takes_fin(connection, sender, receiver, segment)
 

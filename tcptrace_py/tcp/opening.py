@@ -7,7 +7,7 @@ Compiled (see ``opening.pxd``). RFC 9293 sections 3.5 and 3.10.7.2 to 3.10.7.4. 
 from __future__ import annotations
 
 from tcptrace_py.tcp.arrows import Arrows
-from tcptrace_py.tcp.clocks import RTO_MIN_NS, UNDER_WAY_NS
+from tcptrace_py.tcp.clocks import UNDER_WAY_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.resets import Resets
@@ -56,8 +56,9 @@ class Opening:
             # The first SYN, or a listener that answers anew and has forgotten its first answer.
             if sender.state == CLOSED and sender.passive:
                 self._listen_again(connection, sender, receiver, segment)
-            sender.answered_anew = sender.has_isn
-            connection.former_isn = sender.isn
+            if sender.state == LISTEN and sender.has_isn:
+                sender.answered_anew = True
+                connection.former_isn = sender.isn
             sender.has_isn = True
             sender.isn = segment.seq
             sender.has_snd = True
@@ -82,6 +83,7 @@ class Opening:
             self._arrows.basis(sender) == PRESUMED
             and self._arrows.came_from(sender, ESTABLISHED)
             and self._only_answered(connection, sender, receiver, sender.snd_nxt, sender.rcv_nxt)
+            and 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.syn_bytes
         ):
             self._arrows.withdraw(sender)
             if self._arrows.basis(sender) == PRESUMED:
@@ -118,7 +120,7 @@ class Opening:
         ts_ns = segment.ts_ns
         frame = segment.frame
         sender.syn_acks += 1
-        late = ts_ns - connection.last_syn_ack_ns >= RTO_MIN_NS
+        late = sender.syn_acks > 1 and ts_ns - connection.last_syn_ack_ns >= UNDER_WAY_NS
         connection.last_syn_ack_ns = ts_ns
         connection.last_syn_ack_frame = frame
         if connection.syn_ack_frame == 0:
@@ -156,7 +158,7 @@ class Opening:
         again: bool,
         late: bool,
     ) -> None:
-        """Its SYN+ACK comes ``again``, or after what it sent later; ``late``: no copy made on the way."""
+        """Its SYN+ACK comes ``again``, or after what it sent later; ``late``: not under way before."""
         answers = again and self._only_answered(connection, sender, receiver, sender.snd_nxt, sender.rcv_nxt)
         if (
             (sender.state == CLOSED or (sender.state == LISTEN and again))
@@ -185,7 +187,12 @@ class Opening:
         ):
             # The ACK that was to end the handshake did not arrive.
             self._arrows.withdraw(sender)
-        if again and sender.fin_sent and sender.passive and late:
+        if (
+            late
+            and sender.fin_sent
+            and sender.passive
+            and self._only_answered(connection, sender, receiver, sender.fin_seq, sender.rcv_nxt)
+        ):
             # Nor has anything that would have acknowledged its FIN.
             if sender.state == FIN_WAIT_2 and self._journal.basis(sender.last) == PRESUMED:
                 self._arrows.withdraw(sender)

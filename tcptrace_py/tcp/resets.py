@@ -349,6 +349,7 @@ class Resets:
             connection.pending_reset_ns,
         )
         connection.pending_reset_by = 0
+        connection.pending_reset_frame = 0
 
     def settle(self, connection: Connection) -> None:
         """The connection will get no more segments: a RST in the window counts by the silence after it."""

@@ -18,6 +18,7 @@ After every segment the tracker's claims are then judged:
     If there is no such schedule, it must hold in at least one. The exception is needed and is
     the only one: with losses before the vantage point two different truths can look alike (a
     FIN that never passed), and then the reading without unseen losses is the one to give.
+    (Schedules with more faults count there too, as below.)
 ``standing``
     And so it must be for ever: after each later segment the facts of a history must still be,
     in their order, on the true path of **every** such schedule. What a delayed segment refutes
@@ -342,7 +343,8 @@ class Judge:
         # What passes later may complete the evidence: of a segment that it overtook, or that overtook it.
         # Then this has to be true of one schedule, and of all is the other check's to say (``standing``).
         evidence = [e for e in word[: entry.frame - 1] if e.label.sender == edge.label.sender]
-        if entry.frame < len(word):
+        last = word[-1]
+        if last.label.sender == edge.label.sender and any(_age(each) > _age(last) for each in word[:-1]):
             evidence.append(edge)
         age = _age(edge)
         for each in evidence:
@@ -365,11 +367,13 @@ class Judge:
         """Facts that what has passed since refutes."""
         as_listener = only_answered(word, end)
         facts = "".join(entry.state for entry in history if entry.basis in FACTS)
-        if facts[:1] == "C":
+        if facts[:1] == "C" and word[history[0].frame - 1].label.seg.flags & RST:
             facts = facts[1:]  # it refused what belongs to no connection of its own
         for path in word[-1].node.seen_paths[end]:
-            whole = path.replace("SR", "LR") if as_listener else path
-            if not _within(facts, whole.replace("|", "")):
+            records = (path.replace("SR", "LR") if as_listener else path).split("|")
+            # A record that the next one replaced is gone.
+            records = [each + "C" for each in records[:-1]] + records[-1:]
+            if not any(_within(facts, each) for each in records):
                 who = "client server".split()[end]
                 text = f"refuted by now: the {who}'s {_show(history)}; it was {path}"
                 return [Failure("standing", text, f"{end}{facts}/{path}")]

@@ -158,6 +158,8 @@ _LONGEST = (
     "one segment, two faults",
     "two segments each way, one fault",
     "two faults, close in any order",
+    "two faults, simultaneous open",
+    "one segment each way, two losses",
 )
 TESTED = [s for s in FULL if s.name not in _LONGEST]
 #: Those that take long with the uncompiled engine are left to the compiled one.
@@ -177,7 +179,5 @@ _LONG = (
     "two faults, abort",
     "two faults, half-close, at the client",
     "two faults, simultaneous close, at the client",
-    "two faults, simultaneous open",
-    "one segment each way, two losses",
 )
 QUICK = [s for s in TESTED if s.name not in _LONG]

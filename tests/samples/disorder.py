@@ -103,7 +103,7 @@ SAMPLES = [
             Connection(
                 "10.0.0.10:46106 > 10.0.0.20:80",
                 CLIENT + " FIN_WAIT_1@8s TIME_WAIT@10a",
-                SERVER + " FIN_WAIT_1@9s CLOSING@9a TIME_WAIT@10p",
+                SERVER + " FIN_WAIT_1@9s CLOSING@9a TIME_WAIT@11p",
                 HANDSHAKE,
                 "simultaneous both complete",
                 retransmits=(0, 1),

@@ -251,7 +251,7 @@ TRACES = {
     "the same after the last ACK": (
         OPEN + "c FIN+ACK 101 301\ns FIN+ACK 301 102\nc ACK 102 302\ns FIN+ACK 301 101",
         OPENED + " FIN_WAIT_1@4s TIME_WAIT@6a",
-        SERVING + " FIN_WAIT_1@5s CLOSING@5a TIME_WAIT@6p",
+        SERVING + " FIN_WAIT_1@5s CLOSING@5a TIME_WAIT@7p",
     ),
     "the same, and only the peer's FIN could have ended its handshake: it closed from SYN_RCVD": (
         "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\ns FIN+ACK 301 102\ns FIN+ACK 301 101",
@@ -387,6 +387,47 @@ TRACES = {
         "s FIN+ACK 301 101",
         OPENED + " FIN_WAIT_1@3s FIN_WAIT_2@5p",
         "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@6s CLOSING@6a",
+    ),
+    "a FIN with a number that is not its own shows nothing of the close": (
+        OPEN + "c FIN+ACK 101 301\ns FIN+ACK 301 102\nc ACK 102 302\ns FIN+ACK 500 101",
+        OPENED + " FIN_WAIT_1@4s TIME_WAIT@6a",
+        SERVING + " CLOSE_WAIT@5a LAST_ACK@5s CLOSED@6p",
+    ),
+    "nor does a late one from an endpoint that has reset the connection since": (
+        OPEN + "c FIN+ACK 101 301\ns FIN+ACK 301 102\ns RST+ACK 302 102\ns FIN+ACK 301 101",
+        OPENED + " FIN_WAIT_1@4s TIME_WAIT@6p CLOSED@6p",
+        SERVING + " CLOSE_WAIT@5a LAST_ACK@5s CLOSED@6s",
+    ),
+    "two answers to one SYN, neither after a reset: a RST of the one that the client took is believed": (
+        "c SYN 100\ns SYN+ACK 300 101\nc SYN 100\ns SYN+ACK 400 101\nc ACK 101 301\ns RST 301",
+        "SYN_SENT@1s ESTABLISHED@5a CLOSED@6p",
+        "LISTEN@2a SYN_RCVD@2s CLOSED@6s",
+    ),
+    "a copy of the SYN+ACK long after a FIN takes nothing back of what the server has shown": (
+        "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301 10\ns ACK 301 111 50\ns FIN+ACK 351 111\n"
+        "c ACK 111 352\n+2\ns SYN+ACK 300 101",
+        OPENED + " CLOSE_WAIT@6a",
+        SERVING + " FIN_WAIT_1@5s FIN_WAIT_2@6p",
+    ),
+    "nor does the SYN+ACK that its sender's FIN has overtaken": (
+        "c SYN 100\nc ACK 101 301\ns FIN+ACK 301 101\ns SYN+ACK 300 101",
+        "SYN_SENT@1s ESTABLISHED@2a",
+        "LISTEN@2A SYN_RCVD@2A ESTABLISHED@2p FIN_WAIT_1@3s",
+    ),
+    "what was taken for a FIN that never passed was none: data goes on": (
+        "c SYN 100\ns SYN+ACK 300 101\ns ACK 302 101\nc ACK 101 302\ns ACK 302 101 500",
+        "SYN_SENT@1s ESTABLISHED@4a",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5s",
+    ),
+    "a RST that data caught up with, from somebody else: its sender goes on": (
+        "c SYN 100\ns SYN+ACK 300 101\nc RST 111\nc ACK 101 301 10\n+2\nc ACK 111 301 20\ns ACK 301 131 100",
+        "SYN_SENT@1s ESTABLISHED@4a",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@4p",
+    ),
+    "data overtakes the ACK that ends the handshake": (
+        "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301 10\nc ACK 101 301\ns FIN+ACK 301 101",
+        OPENED,
+        SERVING + " FIN_WAIT_1@5s",
     ),
 }
 
