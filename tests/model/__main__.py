@@ -6,7 +6,8 @@ import sys
 import time
 from concurrent.futures import as_completed
 
-from .judge import Counterexample, ladder
+from .drawing import ladder
+from .judge import Counterexample
 from .run import started
 from .scenarios import FULL
 

@@ -60,7 +60,7 @@ The arrows of section 3.3.2 are checked on their own as well, for histories with
 
 Each observation is replayed through a fresh tracker, since a compiled one cannot be copied; checks on
 a beginning shared with the observation before are not repeated. Of each kind of failure the
-shortest observation is kept, and drawn with a shortest schedule that gives it.
+shortest observation is kept; :mod:`drawing` draws it with a shortest schedule that gives it.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from .endpoint import ACK, FIN, NAMES, RST, SYN, Seg
-from .explore import Belief, Edge, Explorer, Step, side_explorer
-from .network import Label, Scenario, Side, Witness, at_rest
+from .explore import Belief, Edge, Explorer, side_explorer
+from .network import Label, Scenario, Witness
 
 #: Seconds after which every clock of the tracker has run out.
 LONG_AFTER_S = 1000
@@ -128,7 +128,8 @@ def _states(history: Sequence[Entry]) -> str:
     return "".join(entry.state for entry in history)
 
 
-def _show(history: Sequence[Entry]) -> str:
+def show(history: Sequence[Entry]) -> str:
+    """A history in a line of words."""
     return " ".join(f"{NAMES[e.state]}({e.basis}@{e.frame or 'clock'})" for e in history) or "(nothing)"
 
 
@@ -180,7 +181,7 @@ def no_arrow(history: Sequence[Entry]) -> list[Failure]:
     at = ""
     for entry in history:
         if entry.state not in ARROWS[at]:
-            text = f"{NAMES.get(at, 'nothing')} -> {NAMES[entry.state]} is no arrow: {_show(history)}"
+            text = f"{NAMES.get(at, 'nothing')} -> {NAMES[entry.state]} is no arrow: {show(history)}"
             return [Failure("arrow", text, at + entry.state)]
         at = entry.state
     return []
@@ -375,7 +376,7 @@ class Judge:
             records = [each + "C" for each in records[:-1]] + records[-1:]
             if not any(_within(facts, each) for each in records):
                 who = "client server".split()[end]
-                text = f"refuted by now: the {who}'s {_show(history)}; it was {path}"
+                text = f"refuted by now: the {who}'s {show(history)}; it was {path}"
                 return [Failure("standing", text, f"{end}{facts}/{path}")]
         return []
 
@@ -403,7 +404,7 @@ class Judge:
                 return []
         truth = ", ".join(sorted(node.paths[end]))
         who = "client server".split()[end]
-        text = f"no schedule has the {who}'s history {_show(history)}; true ones: {truth}"
+        text = f"no schedule has the {who}'s history {show(history)}; true ones: {truth}"
         return [Failure("possible", text, kind)]
 
     def rest(self, word: tuple[Edge, ...], claims: tuple[Claims, ...]) -> list[Failure]:
@@ -439,7 +440,7 @@ class Judge:
                 return []
             if state in "CL" and history in ("", "C", "L"):
                 return []
-        shown = _show(claims[-1][sender]) if claims else "(nothing)"
+        shown = show(claims[-1][sender]) if claims else "(nothing)"
         history = _states(claims[-1][sender]) if claims else ""
         kind = f"{history}/{state}"
         if self._known("keeps up", kind, word):
@@ -554,78 +555,3 @@ def _leads_to(state: str, later: str) -> bool:
                 found.add(after)
                 todo.append(after)
     return later in found
-
-
-# --- showing a counterexample --------------------------------------------------------------------
-
-
-def ladder(example: Counterexample) -> str:
-    """The schedule, drawn: every event, what passed, the true states, the tracker's claims."""
-    bounds = example.scenario
-    lines = [
-        f"{bounds.name}: client {' '.join(bounds.scripts[0])}; server {' '.join(bounds.scripts[1])}; "
-        f"vantage point {bounds.vantage}, faults {bounds.faults}",
-        f"{example.failure.check}: {example.failure.text}",
-    ]
-    states = [path[-1] for path in bounds.past]
-    sides = _schedules(example)
-    for number in range(len(example.word) + 1):
-        steps = [
-            (step.after.now, end, step) for end in (0, 1) for step in sides[end] if step.passed == number
-        ]
-        for at_s, end, step in sorted(steps, key=lambda each: each[:2]):
-            if step.move is None or step.move.passes is not None:
-                continue
-            states[end] = step.after.tcb.state
-            lines.append(
-                f"  {at_s:4d} s  {_truth(states)}      . {'CS'[end]}: {step.move.what} {step.move.item}"
-            )
-        if number == len(example.word):
-            break
-        label = example.word[number]
-        arrow = "-->" if label.sender == 0 else "<--"
-        sender = [
-            step.move.witness
-            for step in sides[label.sender]
-            if step.passed == number and step.move is not None and step.move.passes is not None
-        ]
-        then = "".join(f"   (its sender then: {NAMES[w.path[-1]]})" for w in sender if w is not None)
-        lines.append(f"  {label.at_s:4d} s  {_truth(states)} {number + 1:3d} {arrow} {label.seg}{then}")
-        for client, server in example.claims[number]:
-            lines.append(f"{'':40}tracker: client {_show(client)}")
-            lines.append(f"{'':40}         server {_show(server)}")
-    if example.failure.check in ("end", "stuck"):
-        for client, server in example.claims[-1]:
-            lines.append(f"  long after: client {_show(client)}")
-            lines.append(f"              server {_show(server)}")
-    return "\n".join(lines)
-
-
-def _truth(states: Sequence[str]) -> str:
-    return f"{NAMES[states[0]]:>12} {NAMES[states[1]]:<12}"
-
-
-def _schedules(example: Counterexample) -> tuple[list[Step], list[Step]]:
-    """A schedule of each side that shows the failure, where it shows in the last of its steps."""
-    explorer = Explorer(example.scenario)
-    failure = example.failure
-    last = example.word[-1]
-
-    def wanted(end: int, side: Side, witness: Witness | None) -> bool:
-        if failure.check == "fact":
-            claimed = failure.kind.split("/")[1]
-            return not side.unseen and (witness is None or witness.path[-1] != claimed)
-        if failure.check == "rest":
-            quiet = at_rest(side, explorer.sides[end].rules) and side.now == last.at_s
-            return quiet and not side.unseen and not side.lost
-        if failure.check in ("end", "stuck"):
-            quiet = explorer.sides[end].is_over(side)
-            return quiet and not side.unseen and not (side.lost and failure.check == "end")
-        return True
-
-    def schedule(end: int) -> list[Step]:
-        explored = explorer.sides[end]
-        shown = explored.schedule(example.word, lambda side, witness: wanted(end, side, witness))
-        return shown or explored.schedule(example.word, lambda _side, _witness: True) or []
-
-    return schedule(0), schedule(1)

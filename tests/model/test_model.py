@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from .adapter import TrackerWatcher
-from .judge import Failure, Judge, ladder
+from .drawing import ladder
+from .judge import Claims, Entry, Failure, Judge
 from .network import Scenario
 from .run import Result, started
-from .scenarios import QUICK, TESTED
+from .scenarios import FULL, QUICK, TESTED
 from .walks import Walk, judge_walk, walk
 
 #: Kinds of counterexamples after which a scenario is given up, and how many are drawn.
@@ -49,6 +50,39 @@ def test_every_schedule(scenario: Scenario, results: dict[str, Future[Result]]) 
 @pytest.mark.parametrize("scenario", [s for s in TESTED if s not in QUICK], ids=lambda s: s.name)
 def test_every_schedule_of_the_larger_bounds(scenario: Scenario, results: dict[str, Future[Result]]) -> None:
     check(results[scenario.name].result())
+
+
+class Deaf(TrackerWatcher):
+    """Claims nothing."""
+
+    def claims(self) -> tuple[Claims, ...]:
+        return ()
+
+
+class Certain(TrackerWatcher):
+    """Takes what is presumed for a fact."""
+
+    def claims(self) -> tuple[Claims, ...]:
+        return tuple(
+            (tuple(map(self._sure, client)), tuple(map(self._sure, server)))
+            for client, server in super().claims()
+        )
+
+    def _sure(self, entry: Entry) -> Entry:
+        return entry._replace(basis="sent") if entry.basis == "presumed" else entry
+
+
+@pytest.mark.parametrize(("watcher", "checks"), [(Deaf, {"keeps up"}), (Certain, {"fact", "standing"})])
+def test_a_tracker_that_claims_too_little_or_too_much_is_refuted(
+    watcher: type[TrackerWatcher], checks: set[str]
+) -> None:
+    judge = Judge(next(each for each in FULL if each.name == "one segment, one fault"), watcher)
+    judge.run()
+    assert checks <= {check for check, _kind in judge.found}
+    for example in judge.found.values():
+        drawn = ladder(example)
+        assert example.failure.text in drawn
+        assert drawn.count("-->") + drawn.count("<--") == len(example.word)
 
 
 # --- longer schedules, chosen at random -----------------------------------------------------------
