@@ -43,7 +43,7 @@ _COMPILER = re.compile(rb"(GCC: \([^)]*\)|clang version) (\d+)")
 _PROGRAM = """
 import os, sys
 from tcptrace_py import analyze
-from tcptrace_py.report.json import write
+from tcptrace_py.report.formats.json import write
 write(analyze(sys.argv[1], connections=sys.argv[2] == "listed"), os.devnull)
 os._exit(0)
 """
@@ -75,7 +75,7 @@ def obstacle() -> str:
 
 def build() -> str:
     """What the counts depend on: ``CPython 3.11 -O3, GCC 12, x86_64``."""
-    from tcptrace_py import replay
+    from tcptrace_py.run import replay
 
     made_by = _COMPILER.search(Path(str(replay.__file__)).read_bytes())
     compiler = "unknown compiler"

@@ -12,24 +12,24 @@ below is first used.
 from __future__ import annotations
 
 from tcptrace_py.engine import use_uncompiled_if_asked
+from tcptrace_py.version import __version__
 
 use_uncompiled_if_asked()
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tcptrace_py.analysis import analyze
     from tcptrace_py.capture.error import CaptureError
-    from tcptrace_py.report.model import Report
+    from tcptrace_py.report.model.model import Report
+    from tcptrace_py.run.analyze import analyze
     from tcptrace_py.settings import Settings
 
 __all__ = ["CaptureError", "Report", "Settings", "__version__", "analyze"]
-__version__ = "0.1.0"
 
 _HOMES = {
     "CaptureError": "tcptrace_py.capture.error",
-    "Report": "tcptrace_py.report.model",
+    "Report": "tcptrace_py.report.model.model",
     "Settings": "tcptrace_py.settings",
-    "analyze": "tcptrace_py.analysis",
+    "analyze": "tcptrace_py.run.analyze",
 }
 
 

@@ -61,8 +61,8 @@ def _print_version(ctx: click.Context, _param: click.Parameter, asked: bool) -> 
         return
     from platform import python_implementation, python_version
 
-    from tcptrace_py import __version__
     from tcptrace_py.engine import engine
+    from tcptrace_py.version import __version__
 
     implementation = python_implementation().replace("CPython", "Python")
     click.echo(f"{PROGRAM} {__version__} ({engine()} engine, {implementation} {python_version()})")

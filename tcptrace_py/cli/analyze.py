@@ -80,8 +80,8 @@ def analyze(
     # Memory follows the list, so it is kept only for who reads it.
     listed = (outputs.wants_connections() if connections is None else connections) or (long and outputs.shown)
 
-    from tcptrace_py.analysis import analyze as analyze_captures
     from tcptrace_py.capture.error import CaptureError
+    from tcptrace_py.run.analyze import analyze as analyze_captures
 
     try:
         with outputs.sink(needed=bool(gates)) as sink:

@@ -24,7 +24,7 @@ def check(report: str, **options: object) -> int:
         raise click.UsageError("no rule: add --fail-on RULE, or --policy FILE with fail_on in it.")
     outputs = outputs_from(options, [report], judged=True)
 
-    from tcptrace_py.report.saved import ReportError, read_report
+    from tcptrace_py.gates.saved import ReportError, read_report
 
     try:
         found = read_report(report)

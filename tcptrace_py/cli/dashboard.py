@@ -11,9 +11,9 @@ from rich.live import Live
 from rich.text import Text
 
 from tcptrace_py.cli.screen import report_console
-from tcptrace_py.live import Move, Watch
-from tcptrace_py.live_view import ViewSource
-from tcptrace_py.report.dashboard import lines
+from tcptrace_py.report.people.dashboard import lines
+from tcptrace_py.run.live import Move, Watch
+from tcptrace_py.run.live_view import ViewSource
 
 _PERIOD_S = 0.25
 _KEYS = b"qQ\x1b\x03\x04"

@@ -17,14 +17,14 @@ from tcptrace_py.cli.progress import ProgressBar, shows_progress
 from tcptrace_py.cli.thresholds import THRESHOLDS, settings_from, threshold_options
 
 if TYPE_CHECKING:
-    from tcptrace_py.report.diff import Side, Tolerance
+    from tcptrace_py.gates.diff import Side, Tolerance
     from tcptrace_py.settings import Settings
 
 
 def _tolerances(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> list[Tolerance]:
     if not texts:
         return []
-    from tcptrace_py.report.diff import parse_tolerance
+    from tcptrace_py.gates.diff import parse_tolerance
 
     try:
         return [parse_tolerance(text) for text in texts]
@@ -84,7 +84,7 @@ def diff(
         raise click.UsageError("standard input (-) can be read only once.")
 
     from tcptrace_py.capture.error import CaptureError
-    from tcptrace_py.report.saved import ReportError
+    from tcptrace_py.gates.saved import ReportError
 
     given = {name for name in THRESHOLDS if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
     try:
@@ -93,8 +93,8 @@ def diff(
         complain(str(error))
         return INPUT
 
-    from tcptrace_py.report import diff_text
-    from tcptrace_py.report.diff import compare
+    from tcptrace_py.gates.diff import compare
+    from tcptrace_py.report.people import diff_text
 
     found = compare(*sides, tolerances)
     for side in sides:
@@ -121,8 +121,8 @@ def _sides(paths: tuple[str, str], settings: Settings, given: set[str]) -> tuple
     """Reports first: a capture beside one is analyzed with its settings."""
     from dataclasses import replace
 
-    from tcptrace_py.report.diff import RoundTrips, Side
-    from tcptrace_py.report.saved import looks_like_report, read_report
+    from tcptrace_py.gates.diff import RoundTrips, Side
+    from tcptrace_py.gates.saved import looks_like_report, read_report
 
     sides: dict[int, Side] = {}
     for at, path in enumerate(paths):
@@ -141,8 +141,8 @@ def _sides(paths: tuple[str, str], settings: Settings, given: set[str]) -> tuple
 
 
 def _analyzed(path: str, settings: Settings) -> Side:
-    from tcptrace_py.analysis import analyze
-    from tcptrace_py.report.diff import RoundTrips, Side
+    from tcptrace_py.gates.diff import RoundTrips, Side
+    from tcptrace_py.run.analyze import analyze
 
     round_trips = RoundTrips()
     with ProgressBar() if shows_progress(sys.stderr) else nullcontext() as progress:

@@ -111,7 +111,7 @@ def exec(  # noqa: A001
         return INPUT
     writer = open_writer(options, capture)
 
-    from tcptrace_py.live import Watch
+    from tcptrace_py.run.live import Watch
 
     with outputs.sink(needed=True) as sink:
         watch = Watch(

@@ -84,7 +84,7 @@ def _list(console: Console) -> None:
     from rich.text import Text
 
     from tcptrace_py.findings.finding import KINDS
-    from tcptrace_py.report.terminal_text import hang, heading
+    from tcptrace_py.report.people.terminal_text import hang, heading
 
     topics = _topics()
     indent = max(map(len, topics)) + 4
@@ -105,7 +105,7 @@ def _explain(word: str, console: Console) -> None:
     from tcptrace_py.findings.finding import KINDS
     from tcptrace_py.findings.reset_causes import RESET_CAUSES, cause_text
     from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, RESET_ABORT, TEXTS
-    from tcptrace_py.report.terminal_text import heading, line
+    from tcptrace_py.report.people.terminal_text import heading, line
 
     text = TEXTS[word] if word in KINDS else cause_text(word)
     heading(console, f"{word}: {text.title}")
@@ -134,7 +134,7 @@ def _paragraphs(text: FindingText, console: Console) -> None:
     from rich.text import Text
 
     from tcptrace_py.findings.texts import remedy
-    from tcptrace_py.report.terminal_text import hang
+    from tcptrace_py.report.people.terminal_text import hang
 
     console.print()
     hang(console, Text("  meaning", "dim"), text.meaning, 11)

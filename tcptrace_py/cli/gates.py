@@ -11,10 +11,10 @@ from click.core import ParameterSource
 from tcptrace_py.cli.outcome import FINE, GATE_FAILED, INPUT, complain
 
 if TYPE_CHECKING:
-    from tcptrace_py.report.gate import Verdict
-    from tcptrace_py.report.model import Report
-    from tcptrace_py.report.policy import Policy
-    from tcptrace_py.report.rule import Rule
+    from tcptrace_py.gates.gate import Verdict
+    from tcptrace_py.gates.policy import Policy
+    from tcptrace_py.gates.rule import Rule
+    from tcptrace_py.report.model.model import Report
     from tcptrace_py.settings import Settings
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -45,7 +45,7 @@ class Gates(NamedTuple):
         """The verdicts; each rule that failed is told in a line on standard error."""
         if not self:
             return []
-        from tcptrace_py.report.gate import judge
+        from tcptrace_py.gates.gate import judge
 
         verdicts = judge(report, self.rules, self.policy)
         for verdict in verdicts:
@@ -95,7 +95,7 @@ def sentence(error: Exception) -> str:
 def _rules(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> list[Rule]:
     if not texts:
         return []
-    from tcptrace_py.report.rule import parse_rules
+    from tcptrace_py.gates.rule import parse_rules
 
     try:
         return parse_rules(texts)
@@ -106,7 +106,7 @@ def _rules(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...])
 def _policy(_ctx: click.Context, _param: click.Parameter, path: str | None) -> Policy | None:
     if path is None:
         return None
-    from tcptrace_py.report.policy import PolicyError, read_policy
+    from tcptrace_py.gates.policy import PolicyError, read_policy
 
     try:
         return read_policy(path)

@@ -20,7 +20,7 @@ from tcptrace_py.cli.sniffing import Snapshots, capture_options, handled, open_c
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
 
 if TYPE_CHECKING:
-    from tcptrace_py.live import Move, Watch
+    from tcptrace_py.run.live import Move, Watch
 
 _FINDINGS_S = 0.5
 
@@ -31,14 +31,14 @@ class EventStream:
     period_s = _FINDINGS_S
 
     def __init__(self, watch_stops: bool) -> None:
-        from tcptrace_py.report.events import EventWriter
+        from tcptrace_py.report.formats.events import EventWriter
 
         self._writer = EventWriter(sys.stdout.buffer)
         self._stops = watch_stops
         self.closed = False
 
     def begin(self, watch: Watch) -> None:
-        from tcptrace_py.report.events import Start
+        from tcptrace_py.report.formats.events import Start
 
         link_type = next(iter(watch.capture.link_types))
         self._try(lambda: self._writer.write(Start(watch.began_ns, watch.capture.path, link_type)))
@@ -54,7 +54,7 @@ class EventStream:
             watch.stop()
 
     def end(self, report: Any) -> None:
-        from tcptrace_py.report.events import End
+        from tcptrace_py.report.formats.events import End
 
         capture = report.capture
         self._try(lambda: self._writer.found(report.findings, time.time_ns()))
@@ -140,7 +140,7 @@ def live(
         return INPUT
     writer = open_writer(options, capture)
 
-    from tcptrace_py.live import Observer, Watch
+    from tcptrace_py.run.live import Observer, Watch
 
     stream = EventStream(watch_stops=not outputs.targets) if streams else None
     observers: list[Observer] = [stream] if stream is not None else []

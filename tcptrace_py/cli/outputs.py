@@ -16,8 +16,8 @@ from tcptrace_py.cli.inputs import STDIN
 from tcptrace_py.cli.outcome import OutputError, output_to, silence_stdout
 
 if TYPE_CHECKING:
-    from tcptrace_py.report.gate import Verdict
-    from tcptrace_py.report.model import Connection, Report
+    from tcptrace_py.gates.gate import Verdict
+    from tcptrace_py.report.model.model import Connection, Report
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _Sink = Callable[["Connection"], None]
@@ -36,24 +36,24 @@ class Format(NamedTuple):
 #: For each format the option of the same name.
 FORMATS = {
     "json": Format(
-        "tcptrace_py.report.json",
+        "tcptrace_py.report.formats.json",
         False,
         "Write the report as JSON to FILE (- is standard output) instead of showing it.",
     ),
-    "ndjson": Format("tcptrace_py.report.ndjson", True, "Write a line of JSON for each connection."),
+    "ndjson": Format("tcptrace_py.report.formats.ndjson", True, "Write a line of JSON for each connection."),
     "csv": Format(
-        "tcptrace_py.report.csv", True, "Write a line of comma-separated values for each connection."
+        "tcptrace_py.report.formats.csv", True, "Write a line of comma-separated values for each connection."
     ),
     "parquet": Format(
-        "tcptrace_py.report.parquet", True, "Write the connections as an Apache Parquet table."
+        "tcptrace_py.report.formats.parquet", True, "Write the connections as an Apache Parquet table."
     ),
     "zeek": Format(
-        "tcptrace_py.report.conn_log",
+        "tcptrace_py.report.formats.conn_log",
         True,
         "Write Zeek's conn.log: tab-separated, or JSON lines where FILE ends in .json.",
     ),
-    "junit": Format("tcptrace_py.report.junit", False, "Write a JUnit test case for each rule."),
-    "markdown": Format("tcptrace_py.report.markdown", False, "Write the report in Markdown."),
+    "junit": Format("tcptrace_py.report.formats.junit", False, "Write a JUnit test case for each rule."),
+    "markdown": Format("tcptrace_py.report.formats.markdown", False, "Write the report in Markdown."),
 }
 
 
@@ -109,7 +109,7 @@ class Outputs:
                 else:
                     writer.write(report, verdicts, target)
         if self.github:
-            from tcptrace_py.report import github
+            from tcptrace_py.report.formats import github
 
             with output_to(STDOUT):
                 github.write(report, verdicts, STDOUT)
@@ -126,13 +126,13 @@ class Outputs:
         if not self.shown:
             return
         from tcptrace_py.cli.screen import report_console
-        from tcptrace_py.report.terminal import render
+        from tcptrace_py.report.people.terminal import render
 
         with output_to("standard error" if self.uses_stdout else STDOUT):
             console = report_console(sys.stderr if self.uses_stdout else sys.stdout)
             render(report, console, top=top, connections=connections)
             if long:
-                from tcptrace_py.report.terminal_long import print_long
+                from tcptrace_py.report.people.terminal_long import print_long
 
                 print_long(report, console, top)
 
@@ -242,7 +242,7 @@ def _is_file(path: str) -> bool:
 
 @contextmanager
 def _streamed(module: str, target: str, alone: bool) -> Iterator[_Sink]:
-    from tcptrace_py.report.target import WriteError
+    from tcptrace_py.report.formats.target import WriteError
 
     left = False
     try:

@@ -18,10 +18,10 @@ def schema(document: str) -> int:
     """
     import msgspec
 
-    from tcptrace_py.report import json
-    from tcptrace_py.report.diff import Diff
-    from tcptrace_py.report.model import Connection, Report
-    from tcptrace_py.report.target import write_whole
+    from tcptrace_py.gates.diff import Diff
+    from tcptrace_py.report.formats import json
+    from tcptrace_py.report.formats.target import write_whole
+    from tcptrace_py.report.model.model import Connection, Report
 
     models: dict[str, type[msgspec.Struct]] = {"report": Report, "connection": Connection, "diff": Diff}
     text = msgspec.json.format(msgspec.json.encode(json.schema(models[document])), indent=2)

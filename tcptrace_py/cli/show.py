@@ -52,7 +52,7 @@ def show(
     ADDRESS:PORT-ADDRESS:PORT (IPv6: [::1]:80). Several files are one capture, as in analyze; - is
     standard input.
     """
-    from tcptrace_py.report.wanted import parse_wanted
+    from tcptrace_py.report.people.wanted import parse_wanted
 
     try:
         wanted = parse_wanted(connection)
@@ -65,8 +65,8 @@ def show(
     settings = settings_from(thresholds)
 
     from tcptrace_py.capture.error import CaptureError
-    from tcptrace_py.report.ladder import build_ladder
-    from tcptrace_py.single import NoSuchConnection, single
+    from tcptrace_py.report.people.ladder import build_ladder
+    from tcptrace_py.run.single import NoSuchConnection, single
 
     try:
         with ProgressBar() if shows_progress(sys.stderr) else nullcontext() as progress:
@@ -88,7 +88,7 @@ def show(
         complain(warning)
 
     if write_target is not None and found.frames is not None:
-        from tcptrace_py.report.target import write_whole
+        from tcptrace_py.report.formats.target import write_whole
 
         try:
             pieces = found.frames.pcap()
@@ -100,13 +100,13 @@ def show(
     if svg_target is not None or write_target is None:
         ladder = build_ladder(found.record, found.findings, found.passages, found.paths, full=full)
         if svg_target is not None:
-            from tcptrace_py.report.ladder_svg import write_svg
+            from tcptrace_py.report.pictures.ladder_svg import write_svg
 
             with output_to(svg_target):
                 write_svg(ladder, svg_target)
         else:
             from tcptrace_py.cli.screen import report_console
-            from tcptrace_py.report.ladder_terminal import render_ladder
+            from tcptrace_py.report.people.ladder_terminal import render_ladder
 
             with output_to(STDOUT):
                 render_ladder(ladder, report_console(sys.stdout))

@@ -20,7 +20,7 @@ from tcptrace_py.cli.outputs import STDOUT, Outputs, check_target
 if TYPE_CHECKING:
     from tcptrace_py.capture.live import LiveCapture
     from tcptrace_py.capture.pcap_writer import PcapWriter
-    from tcptrace_py.live import Watch
+    from tcptrace_py.run.live import Watch
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -259,7 +259,7 @@ class Snapshots:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
                 signal.signal(number, signal.SIG_IGN)
-            from tcptrace_py.report import json
+            from tcptrace_py.report.formats import json
 
             json.write(self._watch.snapshot(), self.target)
             status = 0

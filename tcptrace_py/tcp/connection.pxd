@@ -3,8 +3,8 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.flow cimport Flow, on_four_tuple
-from tcptrace_py.tcp.wireshark cimport Stream
-from tcptrace_py.tcp.zeek cimport Zeek
+from tcptrace_py.tcp.compat.wireshark cimport Stream
+from tcptrace_py.tcp.compat.zeek cimport Zeek
 from tcptrace_py.wire.segment cimport Segment
 
 

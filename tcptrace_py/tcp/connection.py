@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tcptrace_py.tcp.compat.wireshark import Stream
+from tcptrace_py.tcp.compat.zeek import Zeek
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.flow import Flow, on_four_tuple
-from tcptrace_py.tcp.wireshark import Stream
-from tcptrace_py.tcp.zeek import Zeek
 from tcptrace_py.wire.segment import Segment
 
 if TYPE_CHECKING:

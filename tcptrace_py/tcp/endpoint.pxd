@@ -2,7 +2,7 @@ cimport cython
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from tcptrace_py.tcp.serial cimport advance, distance
-from tcptrace_py.tcp.stats cimport Stats
+from tcptrace_py.tcp.compat.tcptrace cimport Stats
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int FIN, SYN

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tcptrace_py.tcp.compat.tcptrace import Stats
 from tcptrace_py.tcp.serial import advance, distance
-from tcptrace_py.tcp.stats import Stats
 from tcptrace_py.wire.segment import FIN, SYN, Segment
 
 # Holes remembered for one endpoint; beyond that the oldest is given up as never filled.

@@ -12,10 +12,10 @@ from tcptrace_py.tcp.flow_table cimport FlowTable
 from tcptrace_py.tcp.incarnations cimport direction, incarnation
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.machine cimport Machine
-from tcptrace_py.tcp.peers cimport Peers
+from tcptrace_py.tcp.compat.peers cimport Peers
 from tcptrace_py.tcp.roles cimport Roles
 from tcptrace_py.tcp.serial cimport advance, distance
-from tcptrace_py.tcp.stats cimport Stats
+from tcptrace_py.tcp.compat.tcptrace cimport Stats
 from tcptrace_py.tcp.time_wait cimport TimeWait
 from tcptrace_py.wire.segment cimport Segment
 

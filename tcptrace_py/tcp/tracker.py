@@ -11,13 +11,14 @@ from operator import attrgetter
 
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.attempt import Attempt, Attempts
+from tcptrace_py.tcp.compat.peers import Peers
+from tcptrace_py.tcp.compat.tcptrace import Stats
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.duplicates import Duplicates
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.flow_table import FlowTable
 from tcptrace_py.tcp.incarnations import direction, incarnation
 from tcptrace_py.tcp.machine import Machine
-from tcptrace_py.tcp.peers import Peers
 from tcptrace_py.tcp.roles import Roles
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import (
@@ -30,7 +31,6 @@ from tcptrace_py.tcp.state import (
     SYN_SENT,
     TIME_WAIT,
 )
-from tcptrace_py.tcp.stats import Stats
 from tcptrace_py.tcp.words import (
     BY_LISTENER,
     BY_SYN,

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from tcptrace_py import analysis
 from tcptrace_py.cli import main
+from tcptrace_py.run import analyze as analysis
 from tests.conftest import COMMAND, ROOT, RunCli, environment
 
 

@@ -20,7 +20,7 @@ _REPORTS = """
 import sys
 from tcptrace_py import CaptureError, analyze
 from tcptrace_py.engine import engine
-from tcptrace_py.report.json import encode
+from tcptrace_py.report.formats.json import encode
 
 out = sys.stdout.buffer
 for path in sys.argv[2:]:

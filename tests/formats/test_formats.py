@@ -17,8 +17,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tcptrace_py import Report, analyze
-from tcptrace_py.report import github, junit, markdown
-from tcptrace_py.report.gate import judge, parse_rules
+from tcptrace_py.gates.gate import judge, parse_rules
+from tcptrace_py.report.formats import github, junit, markdown
 from tests.conftest import ROOT, RunCli
 
 SAMPLES = ROOT / "sample_pcaps"
@@ -125,7 +125,7 @@ def test_parquet_to_standard_output_and_in_several_row_groups(
     run_cli: RunCli, tmp_path: Path, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
-    from tcptrace_py.report import parquet as ours
+    from tcptrace_py.report.formats import parquet as ours
 
     (tmp_path / "out.parquet").write_bytes(run_cli("analyze", SICK, "--parquet", "-").stdout)
     assert parquet.read_table(tmp_path / "out.parquet").num_rows == 66

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcptrace_py.report.diff import METRICS, parse_tolerance
-from tcptrace_py.report.gate import judge
-from tcptrace_py.report.policy import parse_policy, parse_service
-from tcptrace_py.report.rule import PATHS, parse_rule
-from tcptrace_py.report.saved import ReportError, decode_report
+from tcptrace_py.gates.diff import METRICS, parse_tolerance
+from tcptrace_py.gates.gate import judge
+from tcptrace_py.gates.policy import parse_policy, parse_service
+from tcptrace_py.gates.rule import PATHS, parse_rule
+from tcptrace_py.gates.saved import ReportError, decode_report
 from tests.gates.test_rules import report_of
 
 _WORDS = st.sampled_from(

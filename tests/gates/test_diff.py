@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from tcptrace_py.report.diff import Diff, RoundTrips, Side, compare, parse_tolerance
-from tcptrace_py.report.model import Report
+from tcptrace_py.gates.diff import Diff, RoundTrips, Side, compare, parse_tolerance
+from tcptrace_py.report.model.model import Report
 from tests.conftest import RunCli
 from tests.gates.test_rules import SAMPLES, TRIPS, report_of
 

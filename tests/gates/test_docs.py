@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tcptrace_py.report.policy import parse_policy
+from tcptrace_py.gates.policy import parse_policy
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "docs" / "ci.md").read_text()

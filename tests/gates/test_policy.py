@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tcptrace_py import Settings
-from tcptrace_py.report.gate import judge
-from tcptrace_py.report.policy import PolicyError, parse_policy, parse_service, read_policy
+from tcptrace_py.gates.gate import judge
+from tcptrace_py.gates.policy import PolicyError, parse_policy, parse_service, read_policy
 from tests.gates.test_rules import report_of
 
 TODAY = date(2026, 6, 1)

@@ -8,8 +8,8 @@ import pytest
 
 from tcptrace_py import analyze
 from tcptrace_py.findings.finding import KINDS
-from tcptrace_py.report.gate import judge, parse_rules
-from tcptrace_py.report.model import Report
+from tcptrace_py.gates.gate import judge, parse_rules
+from tcptrace_py.report.model.model import Report
 from tests.conftest import ROOT
 
 SAMPLES = ROOT / "sample_pcaps"

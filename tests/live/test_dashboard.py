@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tcptrace_py.report.dashboard import Holder, TimeWaitPile, View, lines, sparkline
+from tcptrace_py.report.people.dashboard import Holder, TimeWaitPile, View, lines, sparkline
 from tcptrace_py.tcp.state import STATES
 from tests.conftest import COMMAND, ROOT
 from tests.live.net import CLIENTS, LEAKING_SERVER, SERVER, Net, serving

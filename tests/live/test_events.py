@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from tcptrace_py.findings.finding import Finding, Severity, Subject
-from tcptrace_py.report.events import Dropped, EventWriter
+from tcptrace_py.report.formats.events import Dropped, EventWriter
 
 
 def _finding(count: int, port: int = 80, severity: Severity = "warning") -> Finding:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tcptrace_py.capture.source import open_source
-from tcptrace_py.replay import Replay
+from tcptrace_py.run.replay import Replay
 from tcptrace_py.settings import Settings
 from tests.conftest import ROOT
 

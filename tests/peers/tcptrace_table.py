@@ -15,7 +15,7 @@ from pathlib import Path
 from textwrap import wrap
 
 from tcptrace_py import analyze
-from tcptrace_py.report.model import Connection, Endpoint
+from tcptrace_py.report.model.model import Connection, Endpoint
 
 from .tcptrace_report import LongConnection, parse_long
 

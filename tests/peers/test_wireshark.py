@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tcptrace_py.tcp.wireshark import Stream
+from tcptrace_py.tcp.compat.wireshark import Stream
 from tcptrace_py.wire.segment import ACK, FIN, PSH, RST, SYN, Segment
 
 from . import wireshark

@@ -10,9 +10,9 @@ import pytest
 from tcptrace_py import Settings, analyze
 from tcptrace_py.capture.merge import merge
 from tcptrace_py.capture.source import open_source
-from tcptrace_py.report import conn_log
+from tcptrace_py.report.formats import conn_log
+from tcptrace_py.tcp.compat.zeek import HISTORY_LIMIT, Zeek
 from tcptrace_py.tcp.tracker import Tracker
-from tcptrace_py.tcp.zeek import HISTORY_LIMIT, Zeek
 from tcptrace_py.wire.decoder import Decoder
 from tcptrace_py.wire.result import TCP
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment

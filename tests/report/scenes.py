@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from tcptrace_py.findings.finding import Evidence, Finding, Subject
-from tcptrace_py.report.builder import ReportBuilder
-from tcptrace_py.report.model import Capture, Report, Skipped, Source
+from tcptrace_py.report.model.builder import ReportBuilder
+from tcptrace_py.report.model.model import Capture, Report, Skipped, Source
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.compat.zeek import Zeek
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
@@ -26,7 +27,6 @@ from tcptrace_py.tcp.state import (
     TIMER,
 )
 from tcptrace_py.tcp.words import REFUSED
-from tcptrace_py.tcp.zeek import Zeek
 
 #: 2024-05-01 12:00:00 UTC
 BEGIN_NS = 1_714_564_800_000_000_000

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from tcptrace_py.findings.finding import Subject
-from tcptrace_py.report import json as report_json
-from tcptrace_py.report.builder import ReportBuilder
-from tcptrace_py.report.model import Report
+from tcptrace_py.report.formats import json as report_json
+from tcptrace_py.report.model.builder import ReportBuilder
+from tcptrace_py.report.model.model import Report
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.state import ESTABLISHED, FIN_WAIT_1, SENT, TIME_WAIT
 from tcptrace_py.tcp.words import AFTER_CLOSE

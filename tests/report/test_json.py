@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tcptrace_py.report import json as report_json
-from tcptrace_py.report.model import Report
-from tcptrace_py.report.target import WriteError, write_whole
+from tcptrace_py.report.formats import json as report_json
+from tcptrace_py.report.formats.target import WriteError, write_whole
+from tcptrace_py.report.model.model import Report
 from tests.report.scenes import Scene, capture, finding, finish, healthy_report, sick_report, sick_scene
 
 

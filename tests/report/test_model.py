@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 import tcptrace_py
-from tcptrace_py.report import json as report_json
-from tcptrace_py.report import model
-from tcptrace_py.report.columns import STRAY_RESETS, WIDTH
+from tcptrace_py.report.formats import json as report_json
+from tcptrace_py.report.model import model
+from tcptrace_py.report.model.columns import STRAY_RESETS, WIDTH
 from tcptrace_py.tcp import state, words
 from tests.report.scenes import healthy_report, sick_report
 

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from tcptrace_py import analyze
-from tcptrace_py.report import json as report_json
-from tcptrace_py.report.model import Connection, Report
+from tcptrace_py.report.formats import json as report_json
+from tcptrace_py.report.model.model import Connection, Report
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_pcaps"
 NAMES = sorted(path.name for path in SAMPLES.glob("*.pcap*"))

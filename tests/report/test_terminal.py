@@ -9,9 +9,9 @@ from rich.console import Console
 
 from tcptrace_py.findings.finding import Evidence, Subject
 from tcptrace_py.findings.texts import TEXTS
-from tcptrace_py.report.model import Report, Skipped, Source
-from tcptrace_py.report.terminal import render
-from tcptrace_py.report.terminal_text import amount, latency
+from tcptrace_py.report.model.model import Report, Skipped, Source
+from tcptrace_py.report.people.terminal import render
+from tcptrace_py.report.people.terminal_text import amount, latency
 from tests.report.scenes import (
     BEGIN_NS,
     Scene,

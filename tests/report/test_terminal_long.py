@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 
 from tcptrace_py import analyze
-from tcptrace_py.report.json import encode, schema
-from tcptrace_py.report.terminal_long import print_long
+from tcptrace_py.report.formats.json import encode, schema
+from tcptrace_py.report.people.terminal_long import print_long
 
 SAMPLES = Path(__file__).parents[2] / "sample_pcaps"
 ZERO_WINDOW = SAMPLES / "zero_window.pcap"

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from tcptrace_py import analyze
-from tcptrace_py.report.model import Report
+from tcptrace_py.report.model.model import Report
 
 from .catalogue import SAMPLE_DIR
 

@@ -13,7 +13,7 @@ import pytest
 from tcptrace_py.findings.finding import KINDS
 from tcptrace_py.findings.reset_causes import RESET_CAUSES, cause_text
 from tcptrace_py.findings.texts import HALF_OPEN, RESET_ABORT, TEXTS, remedy
-from tcptrace_py.report.model import ResetCause
+from tcptrace_py.report.model.model import ResetCause
 from tests.conftest import ROOT, RunCli, environment
 
 

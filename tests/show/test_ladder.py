@@ -10,12 +10,12 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from tcptrace_py.report.ladder import Ladder, build_ladder
-from tcptrace_py.report.ladder_svg import svg
-from tcptrace_py.report.ladder_terminal import render_ladder
-from tcptrace_py.report.passage import Passage
-from tcptrace_py.report.wanted import parse_wanted
-from tcptrace_py.single import SingleConnection, single
+from tcptrace_py.report.model.passage import Passage
+from tcptrace_py.report.people.ladder import Ladder, build_ladder
+from tcptrace_py.report.people.ladder_terminal import render_ladder
+from tcptrace_py.report.people.wanted import parse_wanted
+from tcptrace_py.report.pictures.ladder_svg import svg
+from tcptrace_py.run.single import SingleConnection, single
 from tests.conftest import ROOT
 
 SAMPLES = ROOT / "sample_pcaps"

@@ -13,9 +13,9 @@ import pytest
 from tcptrace_py import analyze
 from tcptrace_py.capture.cut import KeptFrames
 from tcptrace_py.capture.error import CaptureError
-from tcptrace_py.report.model import Connection
-from tcptrace_py.report.wanted import parse_wanted
-from tcptrace_py.single import single
+from tcptrace_py.report.model.model import Connection
+from tcptrace_py.report.people.wanted import parse_wanted
+from tcptrace_py.run.single import single
 from tests.conftest import ROOT, RunCli
 
 SAMPLES = ROOT / "sample_pcaps"

@@ -10,10 +10,10 @@ import pytest
 
 from tcptrace_py.capture.source import open_source
 from tcptrace_py.findings.diagnosis import Diagnosis
-from tcptrace_py.finished import report_finished
-from tcptrace_py.replay import Replay
-from tcptrace_py.report.builder import ReportBuilder
-from tcptrace_py.report.model import Capture, Skipped
+from tcptrace_py.report.model.builder import ReportBuilder
+from tcptrace_py.report.model.model import Capture, Skipped
+from tcptrace_py.run.finished import report_finished
+from tcptrace_py.run.replay import Replay
 from tcptrace_py.settings import Settings
 from tcptrace_py.wire.segment import Segment
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tcptrace_py.tcp.stats import Stats
+from tcptrace_py.tcp.compat.tcptrace import Stats
 from tcptrace_py.wire.segment import ACK, FIN, PSH, RST, SYN, Segment
 
 MS = 1_000_000

@@ -1,0 +1,152 @@
+"""The report in Markdown (GitHub's dialect), for step summaries, merge requests and issues."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+
+from tcptrace_py.findings.finding import SEVERITIES
+from tcptrace_py.findings.wording import duration, moment, times
+from tcptrace_py.gates.gate import Verdict
+from tcptrace_py.report.formats.target import write_whole
+from tcptrace_py.report.model.model import Report, Service
+from tcptrace_py.report.people.proof import EVIDENCE, evidence_text, headline, how_many
+
+#: Findings told in full, and services listed; the rest is counted.
+FINDINGS = 20
+SERVICES = 20
+
+# What Markdown or HTML would take as its own, also at the start of a line.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~&!@])")
+
+
+def encode(report: Report, verdicts: Sequence[Verdict] = ()) -> bytes:
+    """The report as UTF-8 Markdown; ``verdicts`` of gates, if there were any, come first."""
+    return "".join(f"{line}\n" for line in _lines(report, verdicts)).encode()
+
+
+def write(report: Report, verdicts: Sequence[Verdict], target: str | os.PathLike[str]) -> None:
+    """Write to a file, whole or not at all, or to ``-``; raises `WriteError`."""
+    write_whole([encode(report, verdicts)], target)
+
+
+def cell(text: str) -> str:
+    """Text that others wrote, as a table's cell shows it: no markup, one line."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return _SPECIAL.sub(r"\\\1", shown)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: int) -> Iterator[str]:
+    """A table whose last ``numbers`` columns stand to the right; the cells are Markdown already."""
+    yield f"| {' | '.join(head)} |"
+    words = len(head) - numbers
+    yield f"|{'|'.join([' --- '] * words + [' ---: '] * numbers)}|"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _lines(report: Report, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    yield f"## tcptrace-py: {_verdict(report)}"
+    yield ""
+    yield _scope(report)
+    for warning in report.capture.warnings:
+        yield f"- {cell(warning)}"
+    if verdicts:
+        yield ""
+        failed = sum(verdict.failed for verdict in verdicts)
+        yield f"### Gates: {failed:,} of {len(verdicts):,} failed"
+        yield ""
+        rows = [
+            ("**failed**" if v.failed else "passed", cell(v.rule.text), cell(v.actual), cell(v.wanted))
+            for v in sorted(verdicts, key=_failed_first)
+        ]
+        yield from table(("", "rule", "actual", "wanted"), rows, 0)
+    yield from _findings(report)
+    yield from _services(report)
+
+
+def _failed_first(verdict: Verdict) -> bool:
+    return not verdict.failed
+
+
+def _verdict(report: Report) -> str:
+    counts = [(sum(f.severity == severity for f in report.findings), severity) for severity in SEVERITIES]
+    found = ", ".join(f"{count:,} {severity}" for count, severity in counts if count)
+    return found or ("no findings" if report.capture.tcp_segments else "no TCP")
+
+
+def _scope(report: Report) -> str:
+    capture = report.capture
+    names = ", ".join(cell(source.path) for source in capture.sources[:5])
+    if len(capture.sources) > 5:
+        names += f" and {times(len(capture.sources) - 5, 'more file')}"
+    parts = [times(report.summary.connections, "connection"), times(capture.packets, "packet")]
+    if capture.first_ns is not None and capture.last_ns is not None:
+        parts += [f"{duration(capture.last_ns - capture.first_ns)} from {moment(capture.first_ns)} on"]
+    text = f"{names}: {', '.join(parts)}." if names else f"{', '.join(parts)}."
+    return text if capture.complete else f"{text} **The input could be read only in part.**"
+
+
+def _findings(report: Report) -> Iterator[str]:
+    if not report.findings:
+        return
+    yield ""
+    yield "### Findings"
+    yield ""
+    rows = [
+        (f.severity, f"`{f.kind}`", cell(f.subject.label()), how_many(f)) for f in report.findings[:FINDINGS]
+    ]
+    yield from table(("severity", "kind", "whose", "how many"), rows, 1)
+    left = len(report.findings) - FINDINGS
+    if left > 0:
+        yield ""
+        yield f"and {times(left, 'more finding')} in the JSON report"
+    for finding in report.findings[:FINDINGS]:
+        yield ""
+        yield f"<details><summary>{cell(headline(finding))}</summary>"
+        yield ""
+        yield cell(finding.explanation)
+        yield ""
+        for evidence in finding.evidence[:EVIDENCE]:
+            yield f"- {cell(evidence_text(report, evidence))}"
+        more = len(finding.evidence) - EVIDENCE
+        if more > 0:
+            yield f"- and {more:,} more in the JSON report"
+        if finding.remedy:
+            yield ""
+            yield f"**What to do:** {cell(finding.remedy)}"
+        yield ""
+        yield "</details>"
+
+
+def _services(report: Report) -> Iterator[str]:
+    if not report.services:
+        return
+    yield ""
+    yield "### Services"
+    yield ""
+    busiest = sorted(report.services, key=_by_trouble)
+    rows = [_service(service) for service in busiest[:SERVICES]]
+    yield from table(("server", "connections", "failed to open", "reset", "stuck in CLOSE\\_WAIT"), rows, 4)
+    left = len(busiest) - SERVICES
+    if left > 0:
+        yield ""
+        yield f"and {times(left, 'more service')} in the JSON report"
+
+
+def _by_trouble(service: Service) -> tuple[int, int]:
+    return (-service.close_wait.stuck, -service.connections)
+
+
+def _service(service: Service) -> tuple[str, ...]:
+    h = service.handshakes
+    failed = h.refused + h.unanswered + h.unreachable + h.half_open + h.aborted
+    host = f"[{service.address}]" if ":" in service.address else service.address
+    return (
+        cell(f"{host}:{service.port}"),
+        f"{service.connections:,}",
+        f"{failed:,}",
+        f"{service.closes.reset:,}",
+        f"{service.close_wait.stuck:,}",
+    )

@@ -1,0 +1,223 @@
+"""Makes the report from finished connections, one at a time, in bounded memory.
+
+Compiled (see ``builder.pxd``): every connection is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from tcptrace_py.findings.finding import SEVERITIES, Finding
+from tcptrace_py.report.model import columns
+from tcptrace_py.report.model.model import (
+    SCHEMA_VERSION,
+    Capture,
+    Closes,
+    CloseWait,
+    Handshakes,
+    HandshakeTime,
+    Report,
+    ResetCauses,
+    Resets,
+    Service,
+    States,
+    StatesAtEnd,
+    Summary,
+    TimeWait,
+    Tool,
+)
+from tcptrace_py.report.model.model import Connection as ConnectionRecord
+from tcptrace_py.report.model.record import History, connection_record
+from tcptrace_py.report.model.tally import Key, Tally
+from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.state import STATES
+from tcptrace_py.tcp.words import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES
+from tcptrace_py.version import __version__
+from tcptrace_py.wire.address import address_text, parse_address
+
+NAME = "tcptrace-py"
+
+#: Services that a report lists at most.
+SERVICES = 10_000
+
+#: Takes connections as they finish.
+Sink = Callable[[ConnectionRecord], None]
+
+_STUCK = "stuck-close-wait"
+
+
+class TimeWaitCounts(Protocol):
+    """What the report wants of the tracker's TIME_WAIT counts."""
+
+    entered: int
+    peak: int
+    peak_at_ns: int
+
+
+class ReportBuilder:
+    """``add`` every connection that is finished, in any order; then ``finish``.
+
+    ``history`` gives an endpoint's entries ``(state, ts_ns, frame_id, basis)``, oldest first; it
+    is asked only for connections that are kept or passed on, and only within ``add``. ``sink`` is
+    called with each connection as it is added.
+    """
+
+    def __init__(self, history: History, services: int = SERVICES, sink: Sink | None = None) -> None:
+        self._history = history
+        self._services = services
+        self._sink = sink
+        self._tally = Tally(services)
+        self._connections: list[ConnectionRecord] = []
+
+    def add(self, connection: Connection, kinds: Sequence[str], keep: bool) -> None:
+        """Count a connection; ``kinds``: the findings it is part of; ``keep``: list it as well."""
+        self._tally.count(connection, _STUCK in kinds)
+        if not keep and self._sink is None:
+            return
+        record = connection_record(connection, kinds, self._history)
+        if keep:
+            self._connections.append(record)
+        if self._sink is not None:
+            self._sink(record)
+
+    def finish(
+        self,
+        capture: Capture,
+        findings: Sequence[Finding],
+        time_wait: TimeWaitCounts,
+        settings: Settings,
+        keep: bool = True,
+    ) -> Report:
+        """The report. Without ``keep``, or where none of many was kept, it lists no connections."""
+        for source in capture.sources:
+            source.path = encodable(source.path)
+        capture.warnings = [encodable(warning) for warning in capture.warnings]
+        end_ns = capture.last_ns or 0
+        tally = self._tally
+        tally.prune()
+        whole = tally.row(0)
+        listed = keep and (bool(self._connections) or whole[columns.CONNECTIONS] == 0)
+        summary = Summary(
+            connections=whole[columns.CONNECTIONS],
+            handshakes=_handshakes(whole),
+            closes=_closes(whole),
+            states_at_end=_states_at_end(whole),
+            close_wait=_close_wait(whole, end_ns),
+            time_wait=TimeWait(
+                entered=time_wait.entered,
+                peak=time_wait.peak,
+                peak_at_ns=time_wait.peak_at_ns if time_wait.peak else None,
+            ),
+            resets=_resets(whole),
+        )
+        return Report(
+            schema_version=SCHEMA_VERSION,
+            tool=Tool(NAME, __version__),
+            capture=capture,
+            settings=settings,
+            summary=summary,
+            findings=sorted(findings, key=severity_order),
+            services=[_service(key, tally.row(row), end_ns) for key, row in tally.services()],
+            unlisted_connections=tally.unlisted,
+            connections=sorted(self._connections, key=_id) if listed else None,
+        )
+
+
+def severity_order(finding: Finding) -> tuple[object, ...]:
+    """Sorts findings: worst first, then the most numerous, then by kind and subject."""
+    subject = finding.subject
+    return (
+        SEVERITIES.index(finding.severity),
+        -finding.count,
+        finding.kind,
+        _address_order(subject.address),
+        subject.port or 0,
+        subject.role,
+        subject.toward or "",
+        finding.first_ns,
+    )
+
+
+def encodable(text: str) -> str:
+    """Text that JSON can hold: bytes of a file's name that are no UTF-8 become ``\\xff``."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _address_order(address: str | None) -> tuple[int, int, int]:
+    if address is None:
+        return (0, 0, 0)
+    hi, lo, version = parse_address(address)
+    return (version, hi, lo)
+
+
+def _id(connection: ConnectionRecord) -> int:
+    return connection.id
+
+
+def _handshakes(row: list[int]) -> Handshakes:
+    outcomes = row[columns.HANDSHAKES : columns.HANDSHAKES + len(HANDSHAKE_OUTCOMES)]
+    return Handshakes(*outcomes, *row[columns.SIMULTANEOUS : columns.FAST_OPEN + 1])
+
+
+def _handshake_time(row: list[int]) -> HandshakeTime | None:
+    measured = row[columns.MEASURED]
+    if not measured:
+        return None
+    return HandshakeTime(
+        measured=measured,
+        least_s=row[columns.MEASURED_LEAST_NS] / 1e9,
+        mean_s=row[columns.MEASURED_NS] // measured / 1e9,
+        most_s=row[columns.MEASURED_MOST_NS] / 1e9,
+    )
+
+
+def _closes(row: list[int]) -> Closes:
+    return Closes(*row[columns.CLOSES : columns.CLOSES + len(CLOSE_KINDS)])
+
+
+def _states_at_end(row: list[int]) -> StatesAtEnd:
+    return StatesAtEnd(
+        client=States(*row[columns.CLIENT_STATES : columns.CLIENT_STATES + STATES]),
+        server=States(*row[columns.SERVER_STATES : columns.SERVER_STATES + STATES]),
+    )
+
+
+def _close_wait(row: list[int], end_ns: int) -> CloseWait:
+    longest_ns = row[columns.WAIT_LONGEST_NS]
+    if row[columns.WAIT_OPEN]:
+        longest_ns = max(longest_ns, end_ns - row[columns.WAIT_OLDEST_NS], 0)
+    return CloseWait(
+        stuck=row[columns.WAIT_STUCK],
+        open_at_end=row[columns.WAIT_OPEN],
+        longest_s=longest_ns / 1e9 if longest_ns >= 0 else None,
+    )
+
+
+def _resets(row: list[int]) -> Resets:
+    # The first cause is "no reset".
+    by_cause = row[columns.RESETS + 1 : columns.RESETS + len(RESET_CAUSES)]
+    return Resets(total=sum(by_cause), by_cause=ResetCauses(*by_cause))
+
+
+def _service(key: Key, row: list[int], end_ns: int) -> Service:
+    version, hi, lo, port = key
+    return Service(
+        address=address_text(hi, lo, version),
+        port=port,
+        connections=row[columns.CONNECTIONS],
+        listening=row[columns.LISTENING] > 0,
+        first_ns=row[columns.FIRST_NS],
+        last_ns=row[columns.LAST_NS],
+        handshakes=_handshakes(row),
+        handshake_time=_handshake_time(row),
+        closes=_closes(row),
+        states_at_end=_states_at_end(row),
+        close_wait=_close_wait(row, end_ns),
+        resets=_resets(row),
+        packets=row[columns.PACKETS],
+        bytes_to_server=row[columns.BYTES_TO_SERVER],
+        bytes_to_client=row[columns.BYTES_TO_CLIENT],
+        retransmits=row[columns.RETRANSMITS],
+    )

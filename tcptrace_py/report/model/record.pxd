@@ -1,0 +1,27 @@
+cimport cython
+from libc.stdint cimport int64_t
+
+from tcptrace_py.tcp.connection cimport Connection
+from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.compat.zeek cimport Side as ZeekSide, Zeek as ZeekView
+from tcptrace_py.tcp.outcome cimport close_complete, close_initiator, close_kind, handshake_outcome
+
+cdef int64_t _FRAME_MASK, _SOURCE_SHIFT
+
+
+@cython.locals(client=Endpoint, server=Endpoint, version=int64_t, lasted_ns=int64_t)
+cpdef object connection_record(Connection connection, object kinds, object history)
+
+@cython.locals(state=int64_t, frame_id=int64_t, basis_index=int64_t)
+cdef object _endpoint_record(Endpoint endpoint, int64_t version, object history, int64_t lasted_ns)
+
+@cython.locals(round_trip_ns=int64_t)
+cdef object _handshake(Connection connection, Endpoint client, Endpoint server)
+
+@cython.locals(initiator=int64_t)
+cdef object _close(Connection connection)
+
+@cython.locals(originator=ZeekSide, responder=ZeekSide, zeek=ZeekView)
+cdef object _zeek(Connection connection)
+
+cdef object _side(Connection connection, int64_t number)

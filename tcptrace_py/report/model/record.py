@@ -1,0 +1,184 @@
+"""A finished connection as the report shows it.
+
+Compiled (see ``record.pxd``): a report that lists its connections makes one record each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, cast
+
+from tcptrace_py.report.model.model import (
+    Basis,
+    Close,
+    CloseKind,
+    ConnState,
+    Handshake,
+    HandshakeOutcome,
+    Move,
+    Reset,
+    ResetCause,
+    RolesBasis,
+    Side,
+    State,
+    Zeek,
+)
+from tcptrace_py.report.model.model import Connection as ConnectionRecord
+from tcptrace_py.report.model.model import Endpoint as EndpointRecord
+from tcptrace_py.report.model.model import Tunnel as TunnelRecord
+from tcptrace_py.report.model.stats import endpoint_stats
+from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.outcome import close_complete, close_initiator, close_kind, handshake_outcome
+from tcptrace_py.tcp.state import ASSUMED, BASIS_NAMES, STATE_NAMES
+from tcptrace_py.tcp.words import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES, ROLES_BASIS_NAMES
+from tcptrace_py.wire.address import address_text
+from tcptrace_py.wire.tunnels import Tunnel
+
+#: ``history(endpoint)``: ``(state, ts_ns, frame_id, basis)``, oldest first, frame_id 0 for a clock's.
+History = Callable[[Endpoint], list[tuple[int, int, int, int]]]
+
+# A frame id is ``source << 40 | frame``.
+_SOURCE_SHIFT = 40
+_FRAME_MASK = (1 << 40) - 1
+
+# The same words, as the model spells their types.
+_STATES = cast("tuple[State, ...]", STATE_NAMES)
+_BASES = cast("tuple[Basis, ...]", BASIS_NAMES)
+_ROLES_BASES = cast("tuple[RolesBasis, ...]", ROLES_BASIS_NAMES)
+_OUTCOMES = cast("tuple[HandshakeOutcome, ...]", HANDSHAKE_OUTCOMES)
+_CLOSE_KINDS = cast("tuple[CloseKind, ...]", CLOSE_KINDS)
+_CAUSES = cast("tuple[ResetCause, ...]", RESET_CAUSES)
+_INITIATORS: tuple[Literal["client", "server", "both"] | None, ...] = (None, "client", "server", "both")
+
+
+def connection_record(connection: Connection, kinds: Sequence[str], history: History) -> ConnectionRecord:
+    """Copy what the report tells of a connection; ``kinds``: the findings that it is part of."""
+    client = connection.client()
+    server = connection.server()
+    version = connection.ip_version
+    lasted_ns = connection.last_ns - connection.first_ns
+    return ConnectionRecord(
+        id=connection.id,
+        first_ns=connection.first_ns,
+        last_ns=connection.last_ns,
+        client=_endpoint_record(client, version, history, lasted_ns),
+        server=_endpoint_record(server, version, history, lasted_ns),
+        roles_basis=_ROLES_BASES[connection.roles_basis],
+        handshake=_handshake(connection, client, server),
+        close=_close(connection),
+        findings=list(kinds),
+        reuse_of=connection.reuse_of if connection.reuse_of >= 0 else None,
+        reused_by=connection.reused_by if connection.reused_by >= 0 else None,
+        stray_resets=connection.stray_resets,
+        stream=connection.stream.number if connection.stream is not None else connection.id,
+        completeness=connection.stream.completeness if connection.stream is not None else 0,
+        zeek=_zeek(connection),
+        tunnel=None if connection.tunnel is None else _tunnel(connection.tunnel, connection.client_is_a),
+    )
+
+
+def _endpoint_record(endpoint: Endpoint, version: int, history: History, lasted_ns: int) -> EndpointRecord:
+    moves = []
+    basis = _BASES[ASSUMED]
+    for state, ts_ns, frame_id, basis_index in history(endpoint):
+        basis = _BASES[basis_index]
+        frame = frame_id & _FRAME_MASK if frame_id else None
+        moves.append(Move(_STATES[state], ts_ns, frame, basis, frame_id >> _SOURCE_SHIFT))
+    return EndpointRecord(
+        address=address_text(endpoint.address_hi, endpoint.address_lo, version),
+        port=endpoint.port,
+        state=_STATES[endpoint.state],
+        basis=basis,
+        history=moves,
+        packets=endpoint.packets,
+        bytes=endpoint.bytes,
+        retransmits=endpoint.retransmits,
+        duplicates=endpoint.duplicates,
+        keep_alives=endpoint.keep_alives,
+        resets=endpoint.rsts,
+        half_close_bytes=endpoint.half_close_bytes,
+        time_wait_restarts=endpoint.time_wait_restarts,
+        gaps=endpoint.gaps,
+        stats=None if endpoint.stats is None else endpoint_stats(endpoint.stats, lasted_ns),
+    )
+
+
+def _tunnel(tunnel: Tunnel, as_sent: bool) -> TunnelRecord:
+    ends = [
+        address_text(tunnel.src_hi, tunnel.src_lo, tunnel.ip_version),
+        address_text(tunnel.dst_hi, tunnel.dst_lo, tunnel.ip_version),
+    ]
+    if not as_sent:
+        ends.reverse()
+    return TunnelRecord(kind=tunnel.kind, src=ends[0], dst=ends[1], identifier=tunnel.identifier)
+
+
+def _handshake(connection: Connection, client: Endpoint, server: Endpoint) -> Handshake:
+    rtt_to_server_s = None
+    rtt_to_client_s = None
+    # In a simultaneous open neither SYN is the answer to the other.
+    if connection.syn_ack_frame and not connection.simultaneous_open:
+        round_trip_ns = connection.syn_ack_ns - connection.syn_ns
+        if connection.syn_frame and client.syns == 1 and round_trip_ns >= 0:
+            rtt_to_server_s = round_trip_ns / 1e9
+        round_trip_ns = connection.ack_ns - connection.syn_ack_ns
+        if connection.ack_frame and server.syn_acks == 1 and round_trip_ns >= 0:
+            rtt_to_client_s = round_trip_ns / 1e9
+    return Handshake(
+        outcome=_OUTCOMES[handshake_outcome(connection)],
+        simultaneous=bool(connection.simultaneous_open),
+        fast_open=bool(connection.fast_open),
+        syn_ns=connection.syn_ns if connection.syn_frame else None,
+        synack_ns=connection.syn_ack_ns if connection.syn_ack_frame else None,
+        ack_ns=connection.ack_ns if connection.ack_frame else None,
+        syn_retransmits=client.syns - 1 if client.syns > 1 else 0,
+        synack_retransmits=server.syn_acks - 1 if server.syn_acks > 1 else 0,
+        rtt_to_server_s=rtt_to_server_s,
+        rtt_to_client_s=rtt_to_client_s,
+    )
+
+
+def _close(connection: Connection) -> Close:
+    reset = None
+    if connection.reset_frame:
+        reset = Reset(
+            by=_side(connection, connection.reset_by),
+            cause=_CAUSES[connection.reset_cause],
+            frame=connection.reset_frame & _FRAME_MASK,
+            ts_ns=connection.reset_ns,
+            source=connection.reset_frame >> _SOURCE_SHIFT,
+        )
+    initiator = close_initiator(connection)
+    if not connection.client_is_a and 0 < initiator < 3:
+        # 1 is `a`, 2 is `b`, which here are the server and the client.
+        initiator = 3 - initiator
+    return Close(
+        kind=_CLOSE_KINDS[close_kind(connection)],
+        initiator=_INITIATORS[initiator],
+        complete=bool(close_complete(connection)),
+        reset=reset,
+    )
+
+
+def _zeek(connection: Connection) -> Zeek:
+    zeek = connection.zeek
+    # Who lists connections has the tracker follow them in the peers' words.
+    assert zeek is not None
+    if connection.plain:
+        zeek.catch_up(connection.a, connection.b)
+    originator = zeek.a if zeek.orig_is_a else zeek.b
+    responder = zeek.b if zeek.orig_is_a else zeek.a
+    return Zeek(
+        conn_state=cast("ConnState", zeek.conn_state()),
+        history=zeek.history(),
+        originator=_side(connection, 1 if zeek.orig_is_a else 2),
+        orig_bytes=zeek.size(originator, responder),
+        resp_bytes=zeek.size(responder, originator),
+        missed_bytes=zeek.missed_bytes,
+    )
+
+
+def _side(connection: Connection, number: int) -> Side:
+    """Who that is: 1 is ``a``, 2 is ``b``."""
+    return "client" if (number == 1) == bool(connection.client_is_a) else "server"

@@ -1,0 +1,276 @@
+"""Counts every finished connection: for the whole capture, and for its service.
+
+Compiled (see ``tally.pxd``): a capture may hold half a million connections, so a
+connection costs some additions in one array of numbers and one look-up. Each row of
+the array has the columns below; row 0 is the whole capture, each other row a service.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from tcptrace_py.report.model.columns import (
+    BYTES_TO_CLIENT,
+    BYTES_TO_SERVER,
+    CLIENT_STATES,
+    CLOSES,
+    CONNECTIONS,
+    FAST_OPEN,
+    FIRST_NS,
+    HANDSHAKES,
+    LAST_NS,
+    LISTENING,
+    MEASURED,
+    MEASURED_LEAST_NS,
+    MEASURED_MOST_NS,
+    MEASURED_NS,
+    PACKETS,
+    RESETS,
+    RETRANSMITS,
+    SERVER_STATES,
+    SIMULTANEOUS,
+    STRAY_RESETS,
+    WAIT_LONGEST_NS,
+    WAIT_OLDEST_NS,
+    WAIT_OPEN,
+    WAIT_STUCK,
+    WIDTH,
+)
+from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.outcome import close_kind, handshake_outcome
+from tcptrace_py.tcp.state import CLOSE_WAIT
+from tcptrace_py.tcp.words import COMPLETE
+
+# Services seen lately, each in the one place that its address and port give it: a dict's key of
+# four numbers costs more than all additions.
+_PLACES = 256
+_FIELDS = 4
+# What `Tally._close_wait` says of an endpoint that is there still, or never was.
+_THERE_STILL = -2
+_NEVER = -1
+
+#: A service: IP version, the address's upper and lower 64 bits, port. Sorts IPv4 first.
+Key = tuple[int, int, int, int]
+
+
+class Tally:
+    """Sums over connections; at most ``2 * services`` rows at any time."""
+
+    def __init__(self, services: int) -> None:
+        self._services = services
+        self._rows: dict[Key, int] = {}
+        self._room = 16
+        self._used = 0
+        self._numbers = array("q", bytes(8 * WIDTH * 16))
+        # Upper and lower half of the address, version and port, row.
+        self._recent = array("Q", bytes(8 * _FIELDS * _PLACES))
+        #: Connections to services whose rows were given up.
+        self.unlisted = 0
+        self._new_row()
+
+    def count(self, connection: Connection, stuck: bool) -> None:
+        """Add one connection; ``stuck``: an endpoint of it is part of a stuck-close-wait finding."""
+        client = connection.client()
+        server = connection.server()
+        row = self._row(connection.ip_version, server)
+        outcome = handshake_outcome(connection)
+        close = close_kind(connection)
+        # At most one side can be in CLOSE_WAIT: the other one's FIN is what put it there.
+        closer = server
+        waited_ns = self._close_wait(connection, client, server)
+        if waited_ns == _NEVER:
+            closer = client
+            waited_ns = self._close_wait(connection, server, client)
+        took_ns = -1
+        if outcome == COMPLETE and client.syns == 1 and server.syn_acks == 1 and connection.ack_frame:
+            if connection.syn_frame and not connection.simultaneous_open:
+                took_ns = connection.ack_ns - connection.syn_ns
+        self._add(0, connection, client, server, outcome, close, took_ns)
+        self._add(row * WIDTH, connection, client, server, outcome, close, took_ns)
+        if waited_ns != _NEVER:
+            self._add_close_wait(0, waited_ns, closer.fin_acked_ns)
+            self._add_close_wait(row * WIDTH, waited_ns, closer.fin_acked_ns)
+        if stuck:
+            self._numbers[WAIT_STUCK] += 1
+            self._numbers[row * WIDTH + WAIT_STUCK] += 1
+
+    def _row(self, version: int, server: Endpoint) -> int:
+        """The row of a service, begun here if need be."""
+        recent = self._recent
+        at = ((server.address_lo ^ server.port) & (_PLACES - 1)) * _FIELDS
+        version_and_port = version << 16 | server.port
+        if (
+            recent[at + 2] == version_and_port
+            and recent[at + 1] == server.address_lo
+            and recent[at] == server.address_hi
+        ):
+            return recent[at + 3]
+        key = (version, server.address_hi, server.address_lo, server.port)
+        found = self._rows.get(key)
+        if found is None:
+            if len(self._rows) >= 2 * self._services:
+                self.prune()
+            row = self._new_row()
+            self._rows[key] = row
+        else:
+            row = found
+        recent[at] = server.address_hi
+        recent[at + 1] = server.address_lo
+        recent[at + 2] = version_and_port
+        recent[at + 3] = row
+        return row
+
+    def _close_wait(self, connection: Connection, waiter: Endpoint, closer: Endpoint) -> int:
+        """How long ``waiter`` was in CLOSE_WAIT after the other's FIN, in ns.
+
+        ``_THERE_STILL`` if it did not leave; ``_NEVER`` if it never was there.
+        """
+        if closer.fin_acked_frame == 0 or connection.simultaneous_close:
+            return _NEVER
+        since_ns = closer.fin_acked_ns
+        if connection.reset_frame:
+            # Nobody enters CLOSE_WAIT with the RST, or after it.
+            if connection.reset_ns < since_ns or connection.reset_frame == closer.fin_acked_frame:
+                return _NEVER
+        if waiter.fin_sent:
+            if waiter.fin_ns < since_ns:
+                return _NEVER
+            if waiter.fin_ns == since_ns and waiter.fin_frame < closer.fin_acked_frame:
+                return _NEVER
+            left_ns = waiter.fin_ns
+            if connection.reset_frame and connection.reset_ns < left_ns:
+                left_ns = connection.reset_ns
+        elif waiter.state == CLOSE_WAIT:
+            return _THERE_STILL
+        elif connection.reset_frame:
+            left_ns = connection.reset_ns
+        elif connection.reused_frame:
+            left_ns = connection.reused_ns
+        else:
+            left_ns = connection.last_ns
+        return left_ns - since_ns if left_ns > since_ns else 0
+
+    def _add(
+        self,
+        at: int,
+        connection: Connection,
+        client: Endpoint,
+        server: Endpoint,
+        outcome: int,
+        close: int,
+        took_ns: int,
+    ) -> None:
+        numbers = self._numbers
+        if numbers[at + CONNECTIONS] == 0 or connection.first_ns < numbers[at + FIRST_NS]:
+            numbers[at + FIRST_NS] = connection.first_ns
+        if numbers[at + CONNECTIONS] == 0 or connection.last_ns > numbers[at + LAST_NS]:
+            numbers[at + LAST_NS] = connection.last_ns
+        numbers[at + CONNECTIONS] += 1
+        numbers[at + HANDSHAKES + outcome] += 1
+        numbers[at + CLOSES + close] += 1
+        numbers[at + CLIENT_STATES + client.state] += 1
+        numbers[at + SERVER_STATES + server.state] += 1
+        numbers[at + PACKETS] += client.packets + server.packets
+        numbers[at + BYTES_TO_SERVER] += client.bytes
+        numbers[at + BYTES_TO_CLIENT] += server.bytes
+        numbers[at + RETRANSMITS] += client.retransmits + server.retransmits
+        if connection.simultaneous_open:
+            numbers[at + SIMULTANEOUS] += 1
+        if connection.fast_open:
+            numbers[at + FAST_OPEN] += 1
+        if server.passive:
+            numbers[at + LISTENING] += 1
+        if connection.reset_frame:
+            numbers[at + RESETS + connection.reset_cause] += 1
+        if connection.stray_resets:
+            numbers[at + STRAY_RESETS] += 1
+        if took_ns >= 0:
+            if numbers[at + MEASURED] == 0 or took_ns < numbers[at + MEASURED_LEAST_NS]:
+                numbers[at + MEASURED_LEAST_NS] = took_ns
+            if took_ns > numbers[at + MEASURED_MOST_NS]:
+                numbers[at + MEASURED_MOST_NS] = took_ns
+            numbers[at + MEASURED] += 1
+            numbers[at + MEASURED_NS] += took_ns
+
+    def _add_close_wait(self, at: int, waited_ns: int, since_ns: int) -> None:
+        numbers = self._numbers
+        if waited_ns == _THERE_STILL:
+            if numbers[at + WAIT_OPEN] == 0 or since_ns < numbers[at + WAIT_OLDEST_NS]:
+                numbers[at + WAIT_OLDEST_NS] = since_ns
+            numbers[at + WAIT_OPEN] += 1
+        elif waited_ns > numbers[at + WAIT_LONGEST_NS]:
+            numbers[at + WAIT_LONGEST_NS] = waited_ns
+
+    def _new_row(self) -> int:
+        if self._used == self._room:
+            larger = array("q", bytes(16 * WIDTH * self._room))
+            numbers = memoryview(larger)
+            numbers[: WIDTH * self._room] = memoryview(self._numbers)
+            self._numbers = larger
+            self._room *= 2
+        row = self._used
+        self._used += 1
+        at = row * WIDTH
+        for column in range(WIDTH):
+            self._numbers[at + column] = 0
+        self._numbers[at + WAIT_LONGEST_NS] = -1
+        return row
+
+    def row(self, row: int) -> list[int]:
+        """The numbers of a row, by column."""
+        at = row * WIDTH
+        return [self._numbers[at + column] for column in range(WIDTH)]
+
+    def services(self) -> list[tuple[Key, int]]:
+        """The services and their rows, by address and port."""
+        return sorted(self._rows.items())
+
+    def prune(self) -> None:
+        """Keep ``services`` rows: those seen to accept, the sick, the busiest; sum up the rest.
+
+        A port scan has more services than anyone can read. A service that was given up and is
+        seen again starts from nothing.
+        """
+        scores = [0] * (self._used - 1)
+        for row in range(1, self._used):
+            scores[row - 1] = self._score(row)
+        if len(scores) > self._services:
+            scores.sort(reverse=True)
+            least = scores[self._services - 1]
+            # Of those that are just good enough, the first seen stay.
+            ties = scores[: self._services].count(least)
+        else:
+            least = 0
+            ties = 0
+        kept: dict[Key, int] = {}
+        used = 1
+        # Rows are in the order of the dict and move down only: none is overwritten before it moved.
+        for key, row in self._rows.items():
+            score = self._score(row)
+            if score == least and ties > 0:
+                ties -= 1
+            elif score <= least:
+                self.unlisted += self._numbers[row * WIDTH + CONNECTIONS]
+                continue
+            self._move(row, used)
+            kept[key] = used
+            used += 1
+        self._used = used
+        self._rows = kept
+        for place in range(_PLACES):
+            self._recent[place * _FIELDS + 2] = 0
+
+    def _score(self, row: int) -> int:
+        """What speaks for keeping a row; at least 1."""
+        at = row * WIDTH
+        score = self._numbers[at + CONNECTIONS]
+        if self._numbers[at + WAIT_STUCK]:
+            score += 1 << 40
+        if self._numbers[at + LISTENING]:
+            score += 1 << 41
+        return score
+
+    def _move(self, row: int, to: int) -> None:
+        for column in range(WIDTH):
+            self._numbers[to * WIDTH + column] = self._numbers[row * WIDTH + column]

@@ -1,0 +1,331 @@
+"""Follows an interface: wires capture, tracker, findings and report while time goes on.
+
+>>> from tcptrace_py.run.live import Watch
+>>> from tcptrace_py.capture.live import LiveCapture
+>>> watch = Watch(LiveCapture("lo"))
+>>> watch.run(duration_s=30)
+>>> report = watch.report()
+"""
+
+from __future__ import annotations
+
+import gc
+import select
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from tcptrace_py.capture.batch import BATCH_FRAMES
+from tcptrace_py.capture.live import DELIVERY_MS, LiveCapture
+from tcptrace_py.capture.pcap_writer import PcapWriter
+from tcptrace_py.findings.census import Census
+from tcptrace_py.findings.diagnosis import Diagnosis
+from tcptrace_py.findings.finding import SEVERITIES, Finding
+from tcptrace_py.findings.suspicion import Suspicion
+from tcptrace_py.findings.wording import times
+from tcptrace_py.report.model.builder import ReportBuilder, Sink, severity_order
+from tcptrace_py.report.model.model import Capture, Connection, Report, Skipped, Source
+from tcptrace_py.run.analyze import unknown_links
+from tcptrace_py.run.finished import report_finished
+from tcptrace_py.run.replay import Replay
+from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.time_wait import TimeWait
+
+Move = tuple[Endpoint, int, int, int, int, int]
+
+# Without packets the capture's time follows the clock, this much behind: what was stamped
+# before has been delivered by then, with room for a kernel that is late.
+_BEHIND_NS = (DELIVERY_MS + 90) * 1_000_000
+_TICK_S = 0.25
+# Looking at all connections takes this part of the time at most.
+_LOOKING_SHARE = 0.05
+_LOOK_S = 1.0
+_COLLECT_S = 60.0
+# At the end, what waits in the kernel is read for no longer than this.
+_CATCH_UP_S = 30.0
+
+
+class Observer(Protocol):
+    """Who wants to be told while the capture runs."""
+
+    #: ``look`` is called this often, in seconds.
+    period_s: float
+
+    def moved(self, moves: Sequence[Move]) -> None:
+        """Arrows taken since the last call."""
+
+    def look(self, watch: Watch) -> None:
+        """Time to look at the whole."""
+
+
+class Watch:
+    """One live capture, from its opening to its report.
+
+    ``connections``: the report lists them (memory then follows their number; without, it
+    follows those alive at once). ``most_connections``: so many are known at most; see
+    `tcptrace_py.tcp.tracker.Tracker.evict`.
+    """
+
+    def __init__(
+        self,
+        capture: LiveCapture,
+        settings: Settings | None = None,
+        *,
+        connections: bool = False,
+        most_connections: int | None = None,
+        writer: PcapWriter | None = None,
+        observers: Sequence[Observer] = (),
+        sink: Sink | None = None,
+    ) -> None:
+        self.capture = capture
+        self.settings = settings or Settings()
+        self.replay = Replay(self.settings)
+        self.tracker = self.replay.tracker
+        self.warnings: list[str] = []
+        #: Why nothing more is written to the capture file, or None.
+        self.write_problem: OSError | None = None
+        self.began_ns = time.time_ns()
+        self._builder = ReportBuilder(self.tracker.history, sink=None if sink is None else self._pass_on)
+        self._sink = sink
+        self._diagnosis = Diagnosis(self.settings, self.tracker.history)
+        self._suspicion = Suspicion(self.settings)
+        self._connections = connections
+        self._most_connections = most_connections
+        self._writer = writer
+        self._observers = list(observers)
+        self._stopped = False
+        self._hurry = False
+        self._census = Census()
+        self._findings: list[Finding] = []
+        self._look_again_s = 0.0
+        self._poll = select.poll()
+        self._poll.register(capture.descriptor, select.POLLIN)
+        self._callbacks: dict[int, Callable[[], None]] = {}
+        if observers:
+            self.tracker.arrows.moves = []
+
+    def _pass_on(self, connection: Connection) -> None:
+        if self._sink is not None:
+            self._sink(connection)
+
+    # --- running -----------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """End ``run`` soon, and if called again at once; may be called from a signal handler."""
+        self._hurry = self._stopped
+        self._stopped = True
+
+    def resume(self) -> None:
+        """Let ``run`` be called again after ``stop``."""
+        self._stopped = False
+        self._hurry = False
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped
+
+    def attach(self, descriptor: int, callback: Callable[[], None]) -> None:
+        """Call ``callback`` whenever ``descriptor`` can be read, while ``run`` waits."""
+        self._callbacks[descriptor] = callback
+        self._poll.register(descriptor, select.POLLIN)
+
+    def detach(self, descriptor: int) -> None:
+        if self._callbacks.pop(descriptor, None) is not None:
+            self._poll.unregister(descriptor)
+
+    def run(self, *, duration_s: float | None = None, packets: int | None = None) -> None:
+        """Capture until ``stop``, or for so long, or so many packets, or until the interface fails."""
+        until_s = None if duration_s is None else time.monotonic() + duration_s
+        due_s = [0.0] * len(self._observers)
+        collect_s = time.monotonic() + _COLLECT_S
+        was_enabled = gc.isenabled()
+        # The tracker cuts its own cycles; those of others are collected now and then.
+        gc.disable()
+        try:
+            while not self._stopped and self.capture.problem is None:
+                now_s = time.monotonic()
+                if until_s is not None and now_s >= until_s:
+                    break
+                for i, observer in enumerate(self._observers):
+                    if now_s >= due_s[i]:
+                        due_s[i] = now_s + observer.period_s
+                        observer.look(self)
+                if now_s >= collect_s:
+                    collect_s = now_s + _COLLECT_S
+                    gc.collect()
+                wake_s = min([now_s + _TICK_S, *due_s] + ([] if until_s is None else [until_s]))
+                self._wait(max(0.0, wake_s - time.monotonic()))
+                self.pump(BATCH_FRAMES if packets is None else packets - self.capture.packets)
+                if packets is not None and self.capture.packets >= packets:
+                    break
+            if packets is None:
+                self._catch_up()
+        finally:
+            if was_enabled:
+                gc.enable()
+
+    def _wait(self, timeout_s: float) -> None:
+        for descriptor, _events in self._poll.poll(timeout_s * 1000):
+            callback = self._callbacks.get(descriptor)
+            if callback is not None:
+                callback()
+
+    def pump(self, most: int = BATCH_FRAMES) -> int:
+        """Take what the kernel has ready, at most ``most`` frames, without waiting; how many."""
+        before_ns = time.time_ns()
+        count = self.capture.next_batch(most)
+        if count:
+            self._write(count)
+            self.replay.run(self.capture.batch, 0, 0, count)
+        else:
+            self.tracker.tick(before_ns - _BEHIND_NS)
+        if self._most_connections is not None and self.tracker.table.count > self._most_connections:
+            self.tracker.evict(self._most_connections)
+        self._drain()
+        return count
+
+    def _catch_up(self) -> None:
+        """Take what passed before now and the kernel has not delivered yet."""
+        until_ns = time.time_ns()
+        patience_s = time.monotonic() + _CATCH_UP_S
+        poll = select.poll()
+        poll.register(self.capture.descriptor, select.POLLIN)
+        while self.capture.problem is None and not self._hurry and time.monotonic() < patience_s:
+            if not poll.poll(2 * DELIVERY_MS):
+                return
+            count = self.pump()
+            if count and self.capture.batch.ts_ns[count - 1] > until_ns:
+                return
+
+    def _write(self, count: int) -> None:
+        if self._writer is None or self.write_problem is not None:
+            return
+        try:
+            self._writer.write(self.capture.batch, count)
+        except OSError as error:
+            self.write_problem = error
+            self._writer.close()
+
+    def _drain(self, at_end: bool = False) -> None:
+        moves = self.tracker.arrows.moves
+        if moves:
+            self.tracker.arrows.moves = []
+            for observer in self._observers:
+                observer.moved(moves)
+        if self.tracker.finished:
+            report_finished(self.tracker, self._diagnosis, self._builder, self._connections, at_end)
+
+    # --- looking -----------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Census and findings of now; not more often than is cheap."""
+        begin_s = time.monotonic()
+        if begin_s < self._look_again_s:
+            return
+        now_ns = self.tracker.last_ns
+        census = Census()
+        census.take(self.tracker.table.all(), self._suspicion, now_ns)
+        self._census = census
+        # Those over are diagnosed once and for all; those still there anew each time.
+        passing = Diagnosis(self.settings, self.tracker.history)
+        for connection in census.suspects:
+            passing.look(connection, True, now_ns)
+        self._findings = _together(
+            self._diagnosis.findings(self.tracker.time_wait, now_ns),
+            passing.findings(TimeWait(1), now_ns),
+        )
+        census.suspects = []
+        end_s = time.monotonic()
+        self._look_again_s = end_s + max(_LOOK_S * 0.95, (end_s - begin_s) / _LOOKING_SHARE)
+
+    def census(self) -> Census:
+        """States now, at most a second old where looking is cheap."""
+        self._look()
+        return self._census
+
+    def findings(self) -> list[Finding]:
+        """Findings now, those of open connections too, worst first."""
+        self._look()
+        return self._findings
+
+    # --- the report --------------------------------------------------------------------
+
+    def snapshot(self) -> Report:
+        """The report as of now, for a forked copy of this process: it ends the copy of the watch."""
+        self._observers = []
+        self._sink = None
+        return self.report()
+
+    def report(self) -> Report:
+        """The report; the watch is over then. The capture is closed."""
+        capture = self.capture
+        tracker = self.tracker
+        dropped = capture.dropped_by_kernel
+        capture.close()
+        if self._writer is not None:
+            self._writer.close()
+        # A stuck socket is stuck also if nothing passed any more.
+        end_ns = max(self.replay.last_ns, tracker.last_ns)
+        tracker.tick(end_ns)
+        self._drain()
+        tracker.end()
+        self._drain(at_end=True)
+        warnings = self._told(dropped)
+        seen = self.replay.packets > 0
+        info = Capture(
+            sources=[
+                Source(
+                    path=capture.path,
+                    format=capture.format,
+                    link_types=sorted(capture.link_types),
+                    packets=capture.packets,
+                    bytes=capture.consumed_bytes,
+                )
+            ],
+            first_ns=self.replay.first_ns if seen else None,
+            last_ns=end_ns if seen else None,
+            packets=capture.packets,
+            tcp_segments=self.replay.decoder.tcp_segments,
+            skipped=Skipped(**self.replay.decoder.skipped()),
+            dropped_by_kernel=dropped,
+            complete=capture.problem is None,
+            warnings=warnings,
+        )
+        findings = self._diagnosis.findings(tracker.time_wait, end_ns)
+        return self._builder.finish(info, findings, tracker.time_wait, self.settings, keep=self._connections)
+
+    def _told(self, dropped: int) -> list[str]:
+        warnings = list(self.warnings)
+        if self.capture.problem is not None:
+            warnings.append(self.capture.problem)
+        if dropped:
+            warnings.append(
+                "packets were dropped: states after a gap are less sure; a larger --buffer may help"
+            )
+        tracker = self.tracker
+        if tracker.evicted_over or tracker.evicted_open:
+            over = times(tracker.evicted_over, "connection")
+            warnings.append(
+                f"to stay within --max-connections, {over} that were over and"
+                f" {tracker.evicted_open:,} that were not were let go early"
+            )
+        warnings.extend(unknown_links(self.replay))
+        return warnings
+
+
+def _together(finished: list[Finding], passing: list[Finding]) -> list[Finding]:
+    """Findings of connections that are over and of those that are not: one each kind and subject."""
+    found = {(finding.kind, finding.subject.label()): finding for finding in finished}
+    for finding in passing:
+        key = (finding.kind, finding.subject.label())
+        other = found.get(key)
+        if other is not None:
+            finding.count += other.count
+            finding.connections = sorted({*finding.connections, *other.connections})[:1000]
+            finding.first_ns = min(finding.first_ns, other.first_ns)
+            finding.last_ns = max(finding.last_ns, other.last_ns)
+            if SEVERITIES.index(other.severity) < SEVERITIES.index(finding.severity):
+                finding.severity = other.severity
+        found[key] = finding
+    return sorted(found.values(), key=severity_order)

@@ -1,0 +1,109 @@
+"""What the dashboard shows of a `Watch`: numbers of now, and rates over the last minutes."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from tcptrace_py.findings.wording import socket_name
+from tcptrace_py.report.people.dashboard import Holder, TimeWaitPile, View
+from tcptrace_py.run.live import Watch
+from tcptrace_py.tcp.clocks import nanoseconds
+from tcptrace_py.tcp.time_wait import Pile
+from tcptrace_py.wire.address import address_text
+
+# Seconds of rates that are remembered.
+_HISTORY = 120
+# Piles that are named.
+_NAMED = 50
+
+
+class ViewSource:
+    """Call ``view`` several times a second: rates are taken once a second."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._opened: deque[int] = deque(maxlen=_HISTORY)
+        self._resets: deque[int] = deque(maxlen=_HISTORY)
+        self._began_s = time.monotonic()
+        self._sampled_s = self._began_s
+        self._before = (0, 0, 0)
+        self._packets_per_s = 0.0
+
+    def _sample(self) -> None:
+        now_s = time.monotonic()
+        past_s = now_s - self._sampled_s
+        if past_s < 1.0:
+            return
+        tracker = self._watch.tracker
+        now = (self._watch.capture.packets, tracker.connections, tracker.machine.resets.took_effect)
+        packets, opened, resets = (a - b for a, b in zip(now, self._before, strict=True))
+        # A look that came late stands for all the seconds that it covers.
+        for _ in range(min(int(past_s), _HISTORY)):
+            self._opened.append(round(opened / past_s))
+            self._resets.append(round(resets / past_s))
+        self._packets_per_s = packets / past_s
+        self._before = now
+        self._sampled_s = now_s
+
+    def view(self) -> View:
+        self._sample()
+        watch = self._watch
+        tracker = watch.tracker
+        census = watch.census()
+        now_ns = tracker.last_ns
+        holders = [
+            Holder(_holder_name(key), count, max(0, now_ns - since_ns))
+            for key, (count, since_ns) in census.close_waits.items()
+        ]
+        holders.sort(key=lambda holder: (-holder.count, -holder.oldest_ns, holder.name))
+        notes = []
+        if watch.write_problem is not None:
+            notes.append(f"nothing more is written: {watch.write_problem.strerror}")
+        return View(
+            interface=watch.capture.path,
+            elapsed_ns=round((time.monotonic() - self._began_s) * 1e9),
+            packets=watch.capture.packets,
+            packets_per_s=self._packets_per_s,
+            tcp_segments=watch.replay.decoder.tcp_segments,
+            dropped_by_kernel=watch.capture.dropped_by_kernel,
+            connections=tracker.connections,
+            alive=census.alive,
+            let_go=tracker.evicted_over + tracker.evicted_open,
+            clients=census.clients,
+            servers=census.servers,
+            opened=tuple(self._opened),
+            resets=tuple(self._resets),
+            close_waits=holders,
+            close_wait_after_ns=nanoseconds(watch.settings.close_wait_after_s),
+            time_waits=self._time_waits(),
+            findings=watch.findings(),
+            notes=notes,
+        )
+
+    def _time_waits(self) -> list[TimeWaitPile]:
+        """The largest piles of now, each with the destination that has taken most of its ports."""
+        time_wait = self._watch.tracker.time_wait
+        nearest: dict[tuple[int, int, int], Pile] = {}
+        for there in time_wait.destinations():
+            key = (there.ip_version, there.address_hi, there.address_lo)
+            if there.now > 0 and (key not in nearest or there.now > nearest[key].now):
+                nearest[key] = there
+        piles = [pile for pile in time_wait.addresses() if pile.now > 0]
+        piles.sort(key=lambda pile: (-pile.now, pile.ip_version, pile.address_hi, pile.address_lo))
+        found = []
+        for pile in piles[:_NAMED]:
+            shown = TimeWaitPile(address_text(pile.address_hi, pile.address_lo, pile.ip_version), pile.now)
+            toward = nearest.get((pile.ip_version, pile.address_hi, pile.address_lo))
+            if toward is not None:
+                shown.toward = socket_name(toward.ip_version, toward.to_hi, toward.to_lo, toward.to_port)
+                shown.share = toward.now / self._watch.settings.ephemeral_ports
+            found.append(shown)
+        return found
+
+
+def _holder_name(key: tuple[int, int, int, int]) -> str:
+    version, hi, lo, port = key
+    if port < 0:
+        return f"client {address_text(hi, lo, version)}"
+    return f"server {socket_name(version, hi, lo, port)}"

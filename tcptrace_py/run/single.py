@@ -1,0 +1,323 @@
+"""From captures to one connection of theirs, segment by segment: wires the rooms together.
+
+The tracker that `tcptrace_py.run.analyze` uses follows every connection here too, so ids,
+incarnations of a reused four-tuple and states are those of the report. The captures are read
+once, and no further than the wanted connection goes, so they may come through a pipe.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tcptrace_py.capture.batch import FrameBatch
+from tcptrace_py.capture.cut import KeptFrames
+from tcptrace_py.capture.error import CaptureError
+from tcptrace_py.capture.merge import merge
+from tcptrace_py.capture.source import open_sources
+from tcptrace_py.findings.diagnosis import Diagnosis
+from tcptrace_py.findings.finding import Finding
+from tcptrace_py.report.model.model import Connection as ConnectionRecord
+from tcptrace_py.report.model.passage import DUPLICATE, KEEP_ALIVE, RETRANSMITTED, Passage
+from tcptrace_py.report.model.record import connection_record
+from tcptrace_py.report.people.wanted import Wanted
+from tcptrace_py.run.analyze import Progress, no_cycle_collection, told
+from tcptrace_py.run.replay import Replay
+from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.wire.address import address_text
+from tcptrace_py.wire.icmp import IcmpError
+from tcptrace_py.wire.segment import ACK, SYN, Segment
+
+# SYNs that may yet turn out to have begun a connection of their own: four-tuples remembered,
+# and copies of the SYN for each.
+_MAX_OPEN_SYNS = 1024
+_MAX_COPIES = 64
+# Matches that are named where a name fits several connections.
+_NAMED = 8
+
+
+class NoSuchConnection(LookupError):
+    """No connection of the captures is meant, or it can not be told which; the text is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class SingleConnection:
+    """One connection: its record in the report, its findings, and what passed on it in order.
+
+    ``findings`` are about this connection alone, evidence complete. ``frames``: its frames, to be
+    cut out; None where they were not asked for. ``paths``: the captures that were read, by the
+    ``source`` of a passage. ``complete`` and ``warnings`` mean what they mean in a report, for
+    what was read.
+    """
+
+    record: ConnectionRecord
+    findings: list[Finding]
+    passages: list[Passage]
+    frames: KeptFrames | None
+    paths: list[str]
+    complete: bool
+    warnings: list[str]
+
+
+def single(
+    *captures: str | os.PathLike[str],
+    wanted: Wanted,
+    settings: Settings | None = None,
+    bpf: str | None = None,
+    keep_frames: bool = False,
+    progress: Progress | None = None,
+) -> SingleConnection:
+    """Read captures as `analyze` does and follow the connection that ``wanted`` means.
+
+    Raises ``CaptureError`` as `analyze` does, and if nothing could be read to its end and the
+    connection is not in what was read; ``NoSuchConnection`` if none, or more than one, is meant.
+    """
+    settings = settings or Settings()
+    keep = None
+    if bpf is not None:
+        from tcptrace_py.capture.bpf import BpfFilter
+
+        keep = BpfFilter(bpf)
+    readers, warnings = open_sources(captures)
+    unopened = len(warnings)
+    follower = _Follower(settings, wanted, KeptFrames() if keep_frames else None)
+    with no_cycle_collection():
+        try:
+            for source, batch, lo, hi in told(merge(readers), readers, progress):
+                for begin, end in ((lo, hi),) if keep is None else keep.runs(batch, lo, hi):
+                    follower.run(batch, source, begin, end)
+                if follower.found is not None and wanted.id is not None:
+                    break
+            else:
+                follower.end()
+        finally:
+            for reader in readers:
+                reader.close()
+    over = follower.found is not None and wanted.id is not None and not follower.at_end
+    complete = unopened == 0
+    for reader in readers:
+        warnings.extend(reader.warnings)
+        # What is wrong behind the connection's end, where nobody looks, is no matter.
+        if reader.problem is not None and not over:
+            warnings.append(reader.problem)
+            complete = False
+    if follower.found is None or follower.matches > 1:
+        missing = follower.missing([os.fspath(reader.path) for reader in readers])
+        if not complete and follower.matches < 2:
+            raise CaptureError("\n".join([*warnings, missing]))
+        raise NoSuchConnection(missing)
+    record, findings, passages = follower.found
+    if follower.frames is not None:
+        follower.frames.keep_only([passage.frame_id for passage in passages])
+    return SingleConnection(
+        record=record,
+        findings=findings,
+        passages=passages,
+        frames=follower.frames,
+        paths=[os.fspath(reader.path) for reader in readers],
+        complete=complete,
+        warnings=warnings,
+    )
+
+
+class _Follower:
+    """Replays frames one by one and keeps what the tracker gives to the wanted connection."""
+
+    def __init__(self, settings: Settings, wanted: Wanted, frames: KeptFrames | None) -> None:
+        self.frames = frames
+        self.matches = 0
+        self.at_end = False
+        #: The wanted connection, once the tracker is done with it.
+        self.found: tuple[ConnectionRecord, list[Finding], list[Passage]] | None = None
+        self._settings = settings
+        self._wanted = wanted
+        self._replay = Replay(settings)
+        self._tracker = self._replay.tracker
+        self._with_older = Diagnosis(settings, self._tracker.history)
+        self._ids: list[int] = []
+        self._target: Connection | None = None
+        self._newest = -1
+        self._segments = 0
+        self._duplicates = 0
+        self._icmp_error: object = None
+        self._passages: list[tuple[bool, Passage]] = []
+        self._open_syns: dict[int, list[tuple[bool, Passage]]] = {}
+        self._counts = (0, 0)
+
+    def run(self, batch: FrameBatch, source: int, lo: int, hi: int) -> None:
+        """Frames ``lo <= i < hi``. Stops where the wanted connection is over, if only one can be meant."""
+        replay, tracker = self._replay, self._tracker
+        segment = replay.decoder.segment
+        for i in range(lo, hi):
+            replay.run(batch, source, i, i + 1)
+            if tracker.segments != self._segments:
+                self._segments = tracker.segments
+                connection = tracker.recent
+                assert connection is not None  # a segment was just given to it
+                if connection.id > self._newest:
+                    self._newest = connection.id
+                    self._begun(connection, segment, batch, i)
+                if connection is self._target:
+                    self._pass(connection, segment, batch, i)
+                elif connection.pending_syn_by and segment.flags & (SYN | ACK) == SYN:
+                    self._remember_syn(connection, segment, batch, i)
+                self._duplicates = tracker.duplicates
+            elif replay.decoder.icmp_error is not self._icmp_error:
+                self._icmp_error = replay.decoder.icmp_error
+                self._icmp(batch, i)
+            if tracker.finished:
+                self._drain(at_end=False)
+                if self.found is not None and self._wanted.id is not None:
+                    return
+
+    def end(self) -> None:
+        """The captures are read to their end."""
+        self.at_end = True
+        self._tracker.tick(self._replay.last_ns)
+        self._drain(at_end=False)
+        self._tracker.end()
+        self._drain(at_end=True)
+
+    def missing(self, paths: Sequence[str]) -> str:
+        """Why there is no connection to show, in one line."""
+        count = self._tracker.connections
+        where = "the captures" if len(paths) > 1 else "standard input" if paths[0] == "-" else paths[0]
+        if self.matches > 1:
+            ids = ", ".join(map(str, self._ids)) + (", ..." if self.matches > len(self._ids) else "")
+            return f"{self.matches:,} connections match {self._wanted.text}: give one's id ({ids})"
+        if not count:
+            return f"{where}: no TCP connection in it"
+        if self._wanted.id is None:
+            return f"{where}: no connection has {self._wanted.text}"
+        held = "1 connection: 0" if count == 1 else f"{count:,} connections: 0 to {count - 1}"
+        return f"{where}: no connection {self._wanted.id} ({held})"
+
+    def _begun(self, connection: Connection, segment: Segment, batch: FrameBatch, i: int) -> None:
+        """A connection that was not there before; is it the wanted one?"""
+        late = connection.first_frame != segment.frame
+        target = self._target
+        if late and target is not None and connection.reuse_of == target.id:
+            # Its SYN, which had seemed a stale one of the older connection, was not.
+            self._passages = [
+                each
+                for each in self._passages
+                if not (each[1].flags & (SYN | ACK) == SYN and each[1].seq == connection.a.isn)
+            ]
+        if not self._wanted.means(connection):
+            return
+        self.matches += 1
+        if len(self._ids) < _NAMED:
+            self._ids.append(connection.id)
+        if self.matches == 1:
+            self._target = connection
+            if late:
+                self._passages = self._open_syns.pop(connection.reuse_of, [])
+        else:
+            # It can not be told which is meant: only their ids are wanted from now on.
+            self._target = None
+            self._passages = []
+
+    def _pass(self, connection: Connection, segment: Segment, batch: FrameBatch, i: int) -> None:
+        counts = (
+            connection.a.retransmits + connection.b.retransmits,
+            connection.a.keep_alives + connection.b.keep_alives,
+        )
+        note = ""
+        if self._tracker.duplicates != self._duplicates:
+            note = DUPLICATE
+        elif counts[1] != self._counts[1]:
+            note = KEEP_ALIVE
+        elif counts[0] != self._counts[0]:
+            note = RETRANSMITTED
+        self._counts = counts
+        self._passages.append((_from_a(connection, segment), _passage(segment, note)))
+        self._keep(segment.frame, batch, i)
+
+    def _remember_syn(self, connection: Connection, segment: Segment, batch: FrameBatch, i: int) -> None:
+        """A SYN on a living connection's four-tuple: stale, or it begins the one that is wanted."""
+        syns = self._open_syns.setdefault(connection.id, [])
+        if syns and syns[0][1].seq != segment.seq:
+            syns.clear()
+        if len(syns) < _MAX_COPIES:
+            # Its sender is `a` of the connection that it may begin.
+            syns.append((True, _passage(segment, RETRANSMITTED if syns else "")))
+            self._keep(segment.frame, batch, i)
+        if len(self._open_syns) > _MAX_OPEN_SYNS:
+            del self._open_syns[next(iter(self._open_syns))]
+
+    def _icmp(self, batch: FrameBatch, i: int) -> None:
+        target = self._target
+        frame_id = self._replay.decoder.segment.frame
+        if target is None or target.unreachable_frame != frame_id:
+            return
+        error = target.unreachable
+        if isinstance(error, IcmpError):
+            reporter = address_text(error.reporter_hi, error.reporter_lo, error.ip_version)
+            text = f"ICMP from {reporter}: {error.reason}"
+            ts_ns = target.unreachable_ns
+            self._passages.append((False, Passage(frame_id, ts_ns, False, 0, 0, 0, 0, 0, text, icmp=True)))
+            self._keep(frame_id, batch, i)
+
+    def _keep(self, frame_id: int, batch: FrameBatch, i: int) -> None:
+        if self.frames is not None:
+            self.frames.add(
+                frame_id,
+                batch.ts_ns[i],
+                batch.link_type[i],
+                batch.original[i],
+                bytes(batch.data[batch.offset[i] : batch.offset[i] + batch.captured[i]]),
+            )
+
+    def _drain(self, *, at_end: bool) -> None:
+        tracker = self._tracker
+        finished = tracker.finished
+        tracker.finished = []
+        for connection in finished:
+            if connection is self._target:
+                kinds, findings = self._diagnose(connection, at_end)
+                record = connection_record(connection, kinds, tracker.history)
+                client_is_a = bool(connection.client_is_a)
+                passages = [
+                    passage._replace(from_client=from_a == client_is_a) for from_a, passage in self._passages
+                ]
+                self.found = (record, findings, passages)
+                self._passages = []
+            elif connection.reused_by >= 0 and connection.reused_by == self._wanted.id:
+                self._with_older.look(connection, at_end, tracker.last_ns)
+            tracker.release(connection)
+
+    def _diagnose(self, connection: Connection, at_end: bool) -> tuple[list[str], list[Finding]]:
+        """What is wrong with the wanted connection; what it shares with the older one on its ports too."""
+        tracker = self._tracker
+        alone = Diagnosis(self._settings, tracker.history)
+        kinds = alone.look(connection, at_end, tracker.last_ns)
+        both = self._with_older.look(connection, at_end, tracker.last_ns)
+        found = [each for each in alone.findings(tracker.time_wait, tracker.last_ns) if each.kind in kinds]
+        shared = [kind for kind in both if kind not in kinds]
+        if shared:
+            together = self._with_older.findings(tracker.time_wait, tracker.last_ns)
+            found += [each for each in together if each.kind in shared]
+        return list(both), found
+
+
+def _from_a(connection: Connection, segment: Segment) -> bool:
+    a = connection.a
+    return bool(
+        a.port == segment.src_port and a.address_lo == segment.src_lo and a.address_hi == segment.src_hi
+    )
+
+
+def _passage(segment: Segment, note: str) -> Passage:
+    return Passage(
+        segment.frame,
+        segment.ts_ns,
+        False,
+        segment.flags,
+        segment.seq,
+        segment.ack,
+        segment.payload_bytes,
+        segment.window,
+        note,
+    )
