@@ -97,7 +97,10 @@ def test_importing_the_package_loads_neither_libraries_nor_engine() -> None:
         check=True,
         env=environment(PYTHONPATH=str(ROOT)),
     )
-    assert done.stdout.splitlines() == ["['tcptrace_py', 'tcptrace_py.engine']", "[]"]
+    assert done.stdout.splitlines() == [
+        "['tcptrace_py', 'tcptrace_py.engine', 'tcptrace_py.version']",
+        "[]",
+    ]
 
 
 def test_every_setting_has_an_option_and_its_default_is_shown(run_cli: RunCli) -> None:
