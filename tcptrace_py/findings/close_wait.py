@@ -9,7 +9,7 @@ from tcptrace_py.findings.crowd import Crowd
 from tcptrace_py.findings.finding import CERTAIN, POSSIBLE, Evidence, Finding
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.texts import TEXTS, remedy
-from tcptrace_py.findings.wording import duration, moment, part, span
+from tcptrace_py.findings.wording import duration, part, span
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.clocks import nanoseconds
 from tcptrace_py.tcp.serial import distance
@@ -167,8 +167,7 @@ class CloseWaits:
         at_once = f", up to {peak:,} sockets at once" if peak > 1 else ""
         sentences = [
             f"{group.who()} got FIN from {group.they()} on {group.connections()} and did not close its own"
-            f" side: stuck in CLOSE_WAIT for {span(group.least_ns, group.most_ns)}{at_once},"
-            f" since {moment(group.first_ns)}."
+            f" side: stuck in CLOSE_WAIT for {span(group.least_ns, group.most_ns)}{at_once}."
         ]
         if still:
             sentences.append(f"{part(still, group.count)} stayed so to the end: a leak.")
@@ -189,6 +188,7 @@ class CloseWaits:
             "critical" if critical else "warning",
             " ".join(sentences),
             remedy(TEXTS[KIND], group.socket_filter()),
+            group.trend(end_ns),
         )
 
 

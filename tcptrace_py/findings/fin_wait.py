@@ -8,7 +8,7 @@ from tcptrace_py.findings.crowd import Crowd
 from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.texts import TEXTS, remedy
-from tcptrace_py.findings.wording import duration, moment, part, span
+from tcptrace_py.findings.wording import duration, part, span
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.clocks import nanoseconds
 from tcptrace_py.tcp.state import ASSUMED, CLOSED, FIN_WAIT_2, TIME_WAIT
@@ -87,16 +87,15 @@ class FinWaits:
         return lines
 
     def findings(self, end_ns: int) -> list[Finding]:
-        return [self._finding(group) for group in self._groups.turned()]
+        return [self._finding(group, end_ns) for group in self._groups.turned()]
 
-    def _finding(self, group: Group) -> Finding:
+    def _finding(self, group: Group, end_ns: int) -> Finding:
         peak = group.crowd.peak()[0] if group.crowd is not None else 0
         at_once = f", up to {peak:,} sockets at once" if peak > 1 else ""
         open_, timer = group.tally["open"], group.tally["timer"]
         sentences = [
             f"{group.who()} closed {group.connections()}, and {group.they()} acknowledged that but did not"
-            f" close: FIN_WAIT_2 for {span(group.least_ns, group.most_ns)}{at_once}, since"
-            f" {moment(group.first_ns)}."
+            f" close: FIN_WAIT_2 for {span(group.least_ns, group.most_ns)}{at_once}."
         ]
         if open_:
             sentences.append(f"{part(open_, group.count)} waited to the end of the capture.")
@@ -111,4 +110,5 @@ class FinWaits:
             "info" if mirrored else "warning",
             " ".join(sentences),
             remedy(TEXTS[KIND], group.socket_filter()),
+            group.trend(end_ns),
         )

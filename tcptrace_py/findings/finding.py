@@ -96,7 +96,9 @@ class Finding(Struct, gc=False):
     ``count`` is exact (for ``time-wait-pile``: sockets at once at the peak; else
     connections); ``connections`` holds at most the 1,000 lowest ids. ``first_ns`` and
     ``last_ns``: when it first and last showed, ns since the epoch. ``explanation`` begins
-    with what is wrong and who does it.
+    with what is wrong and who does it. ``trend``, for kinds about sockets that stay in a state:
+    how many there were at once, at even instants from ``first_ns`` to the end of the capture;
+    empty for other kinds.
     """
 
     kind: str
@@ -110,3 +112,4 @@ class Finding(Struct, gc=False):
     explanation: str
     remedy: str
     confidence: Confidence
+    trend: list[int] = []

@@ -6,7 +6,7 @@ Compiled (see ``group.pxd``).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from heapq import heappush, heappushpop
 
 from tcptrace_py.findings.case import Case, other
@@ -25,6 +25,8 @@ from tcptrace_py.findings.finding import (
 from tcptrace_py.findings.wording import socket_name, times
 from tcptrace_py.wire.address import address_text
 
+#: Instants at which a trend counts.
+_TREND = 12
 #: Culprits listed for one kind; those beyond are counted together as "others".
 GROUPS = 10_000
 #: Ids listed for one finding, the lowest.
@@ -208,7 +210,15 @@ class Group:
                 return confidence
         return CONFIDENCES[POSSIBLE]
 
-    def finding(self, kind: str, severity: Severity, explanation: str, remedy: str) -> Finding:
+    def trend(self, end_ns: int) -> list[int]:
+        """Sockets of the crowd at once, at even instants from the first to ``end_ns``."""
+        if self.crowd is None or end_ns <= self.first_ns:
+            return []
+        return [n for _, n in self.crowd.samples(self.first_ns, end_ns, _TREND)]
+
+    def finding(
+        self, kind: str, severity: Severity, explanation: str, remedy: str, trend: Sequence[int] = ()
+    ) -> Finding:
         return Finding(
             kind=kind,
             severity=severity,
@@ -222,6 +232,7 @@ class Group:
             explanation=explanation,
             remedy=remedy,
             confidence=self.confidence(),
+            trend=list(trend),
         )
 
 

@@ -6,7 +6,7 @@ from tcptrace_py.findings.case import ENDPOINTS, Case, other
 from tcptrace_py.findings.finding import LIKELY, Evidence, Finding
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.texts import TEXTS, remedy
-from tcptrace_py.findings.wording import duration, moment, part, span, times
+from tcptrace_py.findings.wording import duration, part, span, times
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.words import TIMEOUT
 
@@ -86,7 +86,7 @@ class DeadPeers:
         tries = _tries(group.tally["retransmissions"], group.tally["probes"])
         sentences = [
             f"{group.who()} fell silent on {group.connections()} with {group.they()}: no answer to {tries},"
-            f" for {span(group.least_ns, group.most_ns)}, since {moment(group.first_ns)}."
+            f" for {span(group.least_ns, group.most_ns)}."
         ]
         if group.tally["reset"]:
             ended = part(group.tally["reset"], group.count)

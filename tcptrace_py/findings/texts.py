@@ -4,7 +4,9 @@ One table: reports print from it, and so does whatever explains a kind by itself
 texts are general; the sentence that names the culprit and the numbers comes before them.
 Where they tell what a system does, they tell what Linux does, unless they name another.
 
-In a remedy, ``{filter}`` stands for the ``ss`` filter of the sockets in question.
+A remedy's first sentence is the one thing to do: reports that have room for one line show it alone.
+Commands stand in backticks, and every report prints them whole, to be copied. In a command ``{filter}``
+stands for the ``ss`` filter of the sockets in question.
 """
 
 from __future__ import annotations
@@ -33,11 +35,11 @@ TEXTS: dict[str, Text] = {
         " only the local application's close() can go on from here. So this is that process's doing, not a"
         " network or kernel fault: each one holds a file descriptor, and no kernel time-out ends CLOSE_WAIT"
         " (only keep-alive, once the peer is gone altogether, or a RST).",
-        "Mend the application: when read() or recv() returns 0, it must close() the socket, on error paths"
-        " too. Usual causes: a worker blocked or deadlocked before it reads the end of file; a connection"
+        "Make the application close() the socket when read() or recv() returns 0, on error paths too."
+        " Usual causes: a worker blocked or deadlocked before it reads the end of file; a connection"
         " pool that never checks idle connections; a response body or stream that is not closed; a file"
         " descriptor also held by a child process (set O_CLOEXEC). Find the process on that host:"
-        " ss -tnp state close-wait '{filter}', and what its threads wait for. Restarting it frees the"
+        " `ss -tnp state close-wait '{filter}'`, and what its threads wait for. Restarting it frees the"
         " sockets for now. Lowering tcp_fin_timeout or the keep-alive times does not.",
         f"RFC 9293 sections 3.3.2, 3.6 and 3.10.4; {_SYSCTLS} (tcp_fin_timeout: only FIN_WAIT_2)",
     ),
@@ -46,11 +48,11 @@ TEXTS: dict[str, Text] = {
         "FIN_WAIT_2 means: this side has closed and the peer acknowledged that, but the peer's own FIN does"
         " not come. The cause is on the peer's side: its application has not closed (it sits in"
         " CLOSE_WAIT), or it is gone.",
-        "Mend the peer's application: it must close() after reading the end of file (see"
-        " stuck-close-wait). On this side: if the application has called close(), Linux drops the socket"
+        "Make the peer's application close() after it reads the end of file (see stuck-close-wait)."
+        " On this side: if the application has called close(), Linux drops the socket"
         " after net.ipv4.tcp_fin_timeout (60 s) by itself; if it called shutdown(SHUT_WR) and kept the"
         " socket, nothing does, so it needs a read time-out of its own and then close(). Look at:"
-        " ss -tnop state fin-wait-2 '{filter}' (no process shown: already orphaned).",
+        " `ss -tnop state fin-wait-2 '{filter}'` (no process shown: already orphaned).",
         "RFC 9293 sections 3.3.2 and 3.6; the time-out is not in the RFC but in"
         f" {_SYSCTLS} (tcp_fin_timeout)",
     ),
@@ -60,9 +62,10 @@ TEXTS: dict[str, Text] = {
         " firewall or NAT between them has forgotten the connection and drops what belongs to it. An"
         " endpoint that closed first waits in FIN_WAIT_1 (or CLOSING), one that closed second in LAST_ACK;"
         " data that was still unsent or unacknowledged is lost.",
-        "Find out why the peer is silent: is the host up, was its address moved, does a stateful firewall,"
-        " NAT or load balancer on the way time out idle connections before the endpoints do? Keep-alive"
-        " probes more frequent than that time-out keep its state alive. Linux gives up an orphaned socket"
+        "Find out why the peer is silent: is its host up, did its address move, did a firewall or NAT forget"
+        " the connection? A stateful firewall, NAT or load balancer on the way may time out idle"
+        " connections before the endpoints do: keep-alive probes more frequent than its time-out keep its"
+        " state alive. Linux gives up an orphaned socket"
         " after tcp_orphan_retries (8 by default, often around 100 s) and frees it; lowering that only"
         " shortens the wait.",
         f"RFC 9293 section 3.8.3; RFC 1122 section 4.2.3.5; {_SYSCTLS} (tcp_orphan_retries)",
@@ -80,7 +83,7 @@ TEXTS: dict[str, Text] = {
     "time-wait-pile": Text(
         "a pile of sockets in TIME_WAIT",
         "TIME_WAIT is healthy: the side that closes first keeps the four-tuple for 2MSL, so that late"
-        " segments can not harm the next connection. A pile means many short connections closed by this"
+        " segments cannot harm the next connection. A pile means many short connections closed by this"
         " side. It costs little memory, but a client runs out of local ports toward that destination:"
         " connect() then fails with EADDRNOTAVAIL.",
         "Open fewer connections: keep-alive and pooling on the client, HTTP keep-alive on the server. A"
@@ -89,7 +92,7 @@ TEXTS: dict[str, Text] = {
         " over more destination or source addresses. On Linux TIME_WAIT is a constant 60 s:"
         " net.ipv4.tcp_fin_timeout does not change it (it bounds orphaned FIN_WAIT_2). tcp_tw_recycle broke"
         " clients behind NAT and is gone since Linux 4.12. Do not reset connections (SO_LINGER 0) to avoid"
-        " TIME_WAIT: that can lose data. Count them with: ss -tan state time-wait '{filter}'.",
+        " TIME_WAIT: that can lose data. Count them: `ss -tan state time-wait '{filter}'`.",
         "RFC 9293 sections 3.4.2, 3.6 and 3.6.1; RFC 6191; Linux include/net/tcp.h (TCP_TIMEWAIT_LEN);"
         f" {_SYSCTLS} (tcp_tw_reuse, tcp_fin_timeout, ip_local_port_range)",
     ),
@@ -99,8 +102,8 @@ TEXTS: dict[str, Text] = {
         " if the new SYN is provably newer (a higher sequence number or timestamp); otherwise the other side"
         " answers with an ACK of the old connection, or not at all, and connecting takes a second or more"
         " longer, or fails. It happens when the client goes through its local ports in less than 2MSL.",
-        "Nothing, while all are accepted. If they are not: reuse connections instead of opening new ones,"
-        " widen net.ipv4.ip_local_port_range on the client, keep TCP timestamps on at both ends"
+        "Reuse connections instead of opening new ones; while all are accepted, nothing has to change. If"
+        " they are not: widen net.ipv4.ip_local_port_range on the client, keep TCP timestamps on at both ends"
         " (net.ipv4.tcp_timestamps=1), and do not bind clients to a fixed local port.",
         "RFC 9293 sections 3.6.1 and 3.10.7.4; RFC 6191; RFC 1122 section 4.2.2.13;"
         f" {_SYSCTLS} (tcp_timestamps, ip_local_port_range)",
@@ -111,9 +114,8 @@ TEXTS: dict[str, Text] = {
         " are no longer kept from the next one on the same ports. Typical: an old duplicate reaches"
         " TIME_WAIT, its ACK reaches the side that has already forgotten the connection, and that side"
         " answers with RST; or a peer that closes and then resets. Seldom harmful by itself.",
-        "On the host that holds TIME_WAIT, net.ipv4.tcp_rfc1337=1 makes Linux ignore such RSTs. If the peer"
-        " resets every connection after its close, look there: it closes with unread data, or with"
-        " SO_LINGER 0.",
+        "If the peer resets every connection after its close, look there: it closes with unread data, or"
+        " with SO_LINGER 0. Now and then, it is harmless.",
         "RFC 1337; RFC 9293 section 3.10.7.4; Linux net/ipv4/tcp_minisocks.c (tcp_rfc1337, which"
         " ip-sysctl.rst describes the wrong way round)",
     ),
@@ -121,34 +123,35 @@ TEXTS: dict[str, Text] = {
         "connections refused",
         "The SYN was answered with RST: the host is up and reachable, but nothing listens on that port and"
         " address, or a firewall rejects with a RST. connect() failed at once with ECONNREFUSED.",
-        "Is the service running, and does it listen on this address and not on 127.0.0.1 only?"
-        " ss -tlnp '{filter}' on the server. If it listens: a firewall's REJECT with tcp-reset, or a load"
+        "On the server, check that the service runs and listens on this address, not only on 127.0.0.1:"
+        " `ss -tlnp '{filter}'`. If it listens: a firewall's REJECT with tcp-reset, or a load"
         " balancer without a healthy backend. During a restart, retry with back-off, or let the new process"
         " inherit the listening socket.",
         "RFC 9293 sections 3.5.2 and 3.10.7.1",
     ),
     "connection-timeout": Text(
-        "connection attempts without an answer",
+        "connection attempts that nobody answered",
         "The SYN was sent and nothing came back: the host is down, the address is wrong, a firewall drops"
         " the packets, or the way back does not work. A server whose accept queue is full drops SYNs too."
         " Left alone, Linux gives up with ETIMEDOUT 127 s after the first SYN (tcp_syn_retries=6; 131 s from"
         " Linux 6.5 on, which retries more often at first); most applications have a shorter connect"
         " time-out of their own.",
-        "Capture on the server as well. The SYN does not arrive: routing or a firewall before it. It arrives"
-        " and is not answered: a local firewall (nft list ruleset), or a full queue (nstat -az"
-        " TcpExtListenOverflows TcpExtListenDrops; ss -tln shows Recv-Q against Send-Q). It is answered:"
-        " the answer is lost on the way back. Only some attempts of a busy client behind NAT fail: ports or"
+        "Capture on the server as well: does the SYN arrive, and is it answered? If it does not arrive:"
+        " routing, or a firewall on the way. If it arrives and is not answered: a local firewall"
+        " (`nft list ruleset`), or a full queue (`nstat -az TcpExtListenOverflows TcpExtListenDrops`; and"
+        " `ss -tln`, where Recv-Q is more than Send-Q). If it is answered: the answer is lost on the way"
+        " back. If only some attempts of a busy client behind NAT fail: ports or"
         " conntrack entries are exhausted.",
         "RFC 9293 section 3.8.3; RFC 1122 section 4.2.3.5;"
         f" {_SYSCTLS} (tcp_syn_retries, tcp_syn_linear_timeouts)",
     ),
     "connection-unreachable": Text(
         "connection attempts answered with ICMP unreachable",
-        "A router, a firewall or the host itself said by ICMP that it can not or will not deliver the SYN."
+        "A router, a firewall or the host itself said by ICMP that it cannot or will not deliver the SYN."
         " Linux fails connect() at once on this.",
-        "Go to the host that sent the ICMP error: no route or no such neighbour (is the target up, is its"
-        " address right, does the prefix have a route?), or a rule that rejects (prohibited; iptables REJECT"
-        " says port unreachable by default).",
+        "Ask the host that sent the ICMP error why: no route, no such neighbor, or a rule that rejects. Is"
+        " the target up, is its address right, does the prefix have a route? iptables REJECT says port"
+        " unreachable by default.",
         "RFC 1122 sections 3.2.2.1 and 4.2.3.9; RFC 4443 section 3.1; RFC 5461",
     ),
     "half-open-handshake": Text(
@@ -207,18 +210,19 @@ TEXTS: dict[str, Text] = {
         " path who guesses numbers, or a device that injects RSTs too late.",
         "Nothing, if it is rare. If it is not: compare TTL and IP identification of these RSTs with the"
         " endpoint's other segments; if they differ, a device on the way (intrusion prevention, a censor, a"
-        " firewall) or an attacker sends them. Linux counts challenge ACKs: nstat -az TcpExtTCPChallengeACK.",
+        " firewall) or an attacker sends them. Linux counts challenge ACKs:"
+        " `nstat -az TcpExtTCPChallengeACK`.",
         "RFC 5961 section 3; RFC 9293 section 3.5.3",
     ),
     "dead-peer": Text(
-        "peers that died without a word",
+        "peers that stopped responding",
         "Data or keep-alive probes were sent again and again and no answer passed, though the connection was"
         " established: no FIN, no RST. The peer lost power or network, its address moved, or a device on"
         " the way drops the connection silently. The sending application learns of it late: Linux retries"
         " data about 15 min (tcp_retries2=15) before ETIMEDOUT, and an application that only reads never"
         " learns of it without keep-alive.",
-        "Check the peer and the path at that time (host down, fail-over, firewall or NAT state expired,"
-        " an MTU black hole if only full-sized segments go unanswered). Make the application notice sooner:"
+        "Check the peer and the path at that time: host down, fail-over, firewall or NAT state expired. If"
+        " only full-sized segments go unanswered: an MTU black hole. Make the application notice sooner:"
         " TCP_USER_TIMEOUT for data, SO_KEEPALIVE with TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT for idle"
         " connections (the default first probe is after 2 h), or time-outs in its own protocol.",
         "RFC 9293 sections 3.8.3 and 3.8.4; RFC 5482; RFC 1122 section 4.2.3.5;"
@@ -234,7 +238,7 @@ RESET_ABORT: dict[str, Text] = {
         " process is killed: the kernel then sends RST instead of FIN), SO_LINGER with time 0, a proxy or"
         " load balancer whose idle time-out ran out, or a device on the way that resets in the name of an"
         " endpoint.",
-        "On the sender's host: look in its log at these times, for crashes and time-outs. Let it read to"
+        "Look in the sender's log at these times, for crashes and time-outs. Let it read to"
         " the end of file before it closes, and take SO_LINGER 0 out. If the connections had been silent"
         " for a constant time, raise that idle time-out or use keep-alive below it. If the endpoint itself"
         " did not send the RST (capture there), a device on the way did.",
@@ -265,10 +269,9 @@ HALF_OPEN: dict[str, Text] = {
         "the client never acknowledges",
         "The client's last ACK did not come: it vanished, the SYN's source address was forged, or the"
         " SYN+ACK does not reach it (asymmetric routing, a firewall that knows only one direction).",
-        "From many addresses with one attempt each: a SYN flood with forged sources;"
-        " net.ipv4.tcp_syncookies=1 (the default) keeps the service reachable, and filtering belongs"
-        " upstream. From few addresses: capture at the client whether the SYN+ACK arrives, and check the way"
-        " back.",
+        "Capture at the client: does the SYN+ACK arrive? If it does not: check the way back. From many"
+        " addresses with one attempt each it is a SYN flood with forged sources: net.ipv4.tcp_syncookies=1"
+        " (the default) keeps the service reachable, and filtering belongs upstream.",
         "RFC 4987; RFC 9293 section 3.5",
     ),
     "accept_queue": Text(
@@ -276,9 +279,9 @@ HALF_OPEN: dict[str, Text] = {
         "The client did acknowledge and believes the connection open, but the server goes on sending its"
         " SYN+ACK: typically its accept queue is full, so Linux drops the last ACK (or the ACK is"
         " lost between here and the server).",
-        "The application does not accept() fast enough: ss -ltn '{filter}' (Recv-Q above Send-Q), nstat -az"
-        " TcpExtListenOverflows. Find what blocks its accept loop; raise the backlog in listen() and"
-        " net.core.somaxconn (the smaller one counts) for bursts only.",
+        "Find what keeps the application from calling accept() fast enough. Where Recv-Q is more than Send-Q"
+        " the queue is full: `ss -ltn '{filter}'`; how often it was: `nstat -az TcpExtListenOverflows`. Raise"
+        " the backlog in listen() and net.core.somaxconn (the smaller one counts) for bursts only.",
         "RFC 9293 section 3.10.7.4",
     ),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -11,8 +13,9 @@ from tcptrace_py.findings.crowd import Crowd
 from tcptrace_py.findings.distinct import Distinct
 from tcptrace_py.findings.finding import CONFIDENCE_MEANINGS, CONFIDENCES, KINDS, Evidence, Subject
 from tcptrace_py.findings.group import Group, Groups
-from tcptrace_py.findings.texts import HALF_OPEN, RESET_ABORT, TEXTS, remedy
+from tcptrace_py.findings.texts import HALF_OPEN, RESET_ABORT, TEXTS, Text, remedy
 from tcptrace_py.findings.wording import duration, moment, part, socket_name, span, times
+from tcptrace_py.report.people.remedy import action, pieces
 
 from .stage import Stage, one
 
@@ -162,6 +165,16 @@ def test_every_kind_is_explained() -> None:
         assert "{filter}" not in remedy(text, "sport = :80")
         assert "{" not in remedy(text, "")
     assert set(CONFIDENCE_MEANINGS) == set(CONFIDENCES)
+
+
+@pytest.mark.parametrize(
+    "text", [*TEXTS.values(), *RESET_ABORT.values(), *HALF_OPEN.values()], ids=lambda text: text.title
+)
+def test_a_remedy_begins_with_the_one_thing_to_do(text: Text) -> None:
+    assert 10 < len(action(text.remedy)) <= 130
+    # What can be copied is marked as a command, for a report must not break it.
+    said = " ".join(piece for piece, command in pieces(text.remedy) if not command)
+    assert not re.search(r"\b(ss -|nstat -|sysctl -|ip |nft list|tcpdump -|conntrack -)", said)
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,9 @@ def test_stuck_close_wait() -> None:
     ]
     assert stuck.explanation.startswith(
         "Server 10.0.0.20:8080 got FIN from client 10.0.0.9 on 1 connection and did not close its own side:"
-        " stuck in CLOSE_WAIT for 41.2 s, since 2024-05-01 12:00:00.009 UTC."
+        " stuck in CLOSE_WAIT for 41.2 s."
     )
+    assert stuck.trend == [1] * 12
     assert "ss -tnp state close-wait 'sport = :8080'" in stuck.remedy
     assert stage.kinds == {0: ("stuck-close-wait", "stuck-fin-wait-2")}
 

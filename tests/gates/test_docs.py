@@ -1,12 +1,8 @@
-"""``docs/ci.md``: what it shows is what happens."""
+"""``docs/ci.md``: its policy and its workflow do what the page says."""
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -14,54 +10,16 @@ import pytest
 
 from tcptrace_py.gates.policy import parse_policy
 from tests.conftest import ROOT
+from tests.pages import prepare, shell
 
 TEXT = (ROOT / "docs" / "ci.md").read_text()
-#: Each command and what it printed.
-COMMANDS = [
-    (command, output)
-    for block in re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
-    for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
-]
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A folder with the samples and the policy of the page."""
-    (tmp_path / "sample_pcaps").symlink_to(ROOT / "sample_pcaps")
-    (policy,) = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
-    (tmp_path / "tcptrace.toml").write_text(policy)
+    prepare(tmp_path, "docs/ci.md")
     return tmp_path
-
-
-def shell(folder: Path, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Runs a script as GitHub does (stops at the first failure), with ``tcptrace-py`` on the path."""
-    (folder / "bin").mkdir(exist_ok=True)
-    program = folder / "bin" / "tcptrace-py"
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m tcptrace_py "$@"\n')
-    program.chmod(0o755)
-    environment = {name: value for name, value in os.environ.items() if name != "GITHUB_STEP_SUMMARY"}
-    environment |= {
-        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-        "COLUMNS": "100",
-    }
-    return subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", script],
-        cwd=folder,
-        env=environment | variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def test_the_commands_print_what_the_page_shows(clone: Path) -> None:
-    assert len(COMMANDS) >= 7
-    for command, shown in COMMANDS:
-        assert shell(clone, f"set +e +o pipefail\n{command}").stdout == shown, command
 
 
 def test_the_workflow_runs_as_written(clone: Path) -> None:
