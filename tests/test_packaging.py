@@ -22,7 +22,7 @@ def copied_tree(target: Path) -> Path:
     """A fresh copy of what a clone holds, without anything built."""
     skipped = shutil.ignore_patterns("*.so", "*.c", "*.egg-info", "__pycache__", ".*", "build", "dist")
     shutil.copytree(PACKAGE, target / "tcptrace_py", ignore=skipped)
-    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "CHANGELOG.md"):
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "NOTICE"):
         if (ROOT / name).exists():
             shutil.copy(ROOT / name, target / name)
     return target

@@ -9,6 +9,7 @@ from typing import Any
 
 from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.capture.error import CaptureError
+from tcptrace_py.capture.libpcap import libpcap
 from tcptrace_py.capture.linktype import link_type_name
 
 SNAP_BYTES = 262_144
@@ -39,11 +40,10 @@ class BpfFilter:
     """
 
     def __init__(self, expression: str) -> None:
-        import pcapy
-
+        pcapy = libpcap("a filter")
         self.expression = expression
         self.warnings: list[str] = []
-        self._pcapy: Any = pcapy
+        self._pcapy = pcapy
         # Link type: the program, or None where libpcap cannot filter.
         self._programs: dict[int, Any] = {}
         self._told_length = False

@@ -1,4 +1,4 @@
-"""The one exception of this room."""
+"""What goes wrong with captures."""
 
 from __future__ import annotations
 
@@ -9,3 +9,7 @@ class CaptureError(ValueError):
     ``str(error)`` is one line meant for people, which names the input first:
     ``x.pcap: not a capture file (unknown magic 0x7f454c46)``.
     """
+
+
+class UnavailableError(CaptureError):
+    """This system lacks what was asked for: a library, or a kernel that can capture."""

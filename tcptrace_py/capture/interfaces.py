@@ -6,6 +6,8 @@ import socket
 import struct
 from typing import NamedTuple
 
+from tcptrace_py.capture.libpcap import require_linux
+
 _SIOCGIFFLAGS = 0x8913
 _SIOCGIFADDR = 0x8915
 _IFF_UP = 0x1
@@ -21,7 +23,8 @@ class Interface(NamedTuple):
 
 
 def list_interfaces() -> list[Interface]:
-    """All interfaces by index, then ``any``."""
+    """All interfaces by index, then ``any``. Raises `UnavailableError` where this is not Linux."""
+    require_linux("listing interfaces")
     import fcntl
 
     found = []

@@ -14,6 +14,7 @@ from typing import Any
 
 from tcptrace_py.capture.batch import BATCH_FRAMES, FrameBatch
 from tcptrace_py.capture.error import CaptureError
+from tcptrace_py.capture.libpcap import libpcap, require_linux
 from tcptrace_py.capture.linktype import canonical_link_type, link_type_name
 from tcptrace_py.capture.live_frames import fill
 
@@ -87,8 +88,8 @@ class LiveCapture:
         buffer_bytes: int = BUFFER_BYTES,
         promiscuous: bool = True,
     ) -> None:
-        import pcapy
-
+        require_linux("live capture")
+        pcapy = libpcap("live capture")
         self._error: type[Exception] = pcapy.PcapError
         self.path = interface
         self.batch = FrameBatch()

@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from tcptrace_py.cli.outcome import INPUT, complain
+
 STDIN = "-"
 
 
@@ -21,14 +23,17 @@ def check_captures(_ctx: click.Context, _param: click.Parameter, paths: tuple[st
     return paths
 
 
-def check_filter(_ctx: click.Context, _param: click.Parameter, expression: str | None) -> str | None:
+def check_filter(ctx: click.Context, _param: click.Parameter, expression: str | None) -> str | None:
     """A click callback: refuses what libpcap does not understand as wrong usage, not unreadable input."""
     if expression is not None:
         from tcptrace_py.capture.bpf import BpfFilter
-        from tcptrace_py.capture.error import CaptureError
+        from tcptrace_py.capture.error import CaptureError, UnavailableError
 
         try:
             BpfFilter(expression)
+        except UnavailableError as error:
+            complain(str(error))
+            ctx.exit(INPUT)
         except CaptureError as error:
             raise click.BadParameter(str(error)) from error
     return expression

@@ -13,16 +13,26 @@ def interfaces() -> int:
 
     Says as well what is missing to do so; then the exit status is 3.
     """
+    from tcptrace_py.capture.error import UnavailableError
     from tcptrace_py.capture.interfaces import list_interfaces
+    from tcptrace_py.capture.libpcap import libpcap
     from tcptrace_py.capture.live import missing_permission
 
-    found = list_interfaces()
+    try:
+        found = list_interfaces()
+    except UnavailableError as error:
+        complain(str(error))
+        return INPUT
     width = max(len(each.name) for each in found)
     with output_to("-"):
         for each in found:
             said = [each.state, *each.addresses]
             click.echo(f"{each.name:<{width}}  {'  '.join(said)}")
-    missing = missing_permission()
+    try:
+        libpcap("capturing")
+        missing = missing_permission()
+    except UnavailableError as error:
+        missing = str(error)
     if missing:
         complain(missing)
         return INPUT

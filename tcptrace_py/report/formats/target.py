@@ -122,16 +122,15 @@ class _Replacement:
         directory, name = os.path.split(path)
         # Cut, so that a name of the greatest length still has room for the rest.
         temporary = os.path.join(directory, f".{name[:50]}.{os.urandom(8).hex()}.tmp")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self.stream = open(os.open(temporary, flags, 0o666), "wb")
+        self.stream = open(temporary, "xb")
         self._temporary = temporary
 
     def commit(self) -> None:
         self.stream.flush()
-        if self._mode is not None:
-            os.fchmod(self.stream.fileno(), self._mode)
         self.stream.close()
         if self._temporary is not None:
+            if self._mode is not None:
+                os.chmod(self._temporary, self._mode)
             os.replace(self._temporary, self._path)
 
     def discard(self) -> None:
