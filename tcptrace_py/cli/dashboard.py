@@ -12,8 +12,9 @@ from rich.text import Text
 
 from tcptrace_py.cli.screen import report_console
 from tcptrace_py.report.people.dashboard import lines
-from tcptrace_py.run.live import Move, Watch
+from tcptrace_py.run.live import Watch
 from tcptrace_py.run.live_view import ViewSource
+from tcptrace_py.run.session import Move
 
 _PERIOD_S = 0.25
 _KEYS = b"qQ\x1b\x03\x04"

@@ -20,7 +20,8 @@ from tcptrace_py.cli.sniffing import Snapshots, capture_options, handled, open_c
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
 
 if TYPE_CHECKING:
-    from tcptrace_py.run.live import Move, Watch
+    from tcptrace_py.run.live import Watch
+    from tcptrace_py.run.session import Move
 
 _FINDINGS_S = 0.5
 

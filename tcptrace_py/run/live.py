@@ -23,16 +23,11 @@ from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.findings.finding import SEVERITIES, Finding
 from tcptrace_py.findings.suspicion import Suspicion
 from tcptrace_py.findings.wording import times
-from tcptrace_py.report.model.builder import ReportBuilder, Sink, severity_order
-from tcptrace_py.report.model.model import Capture, Connection, Report, Skipped, Source
-from tcptrace_py.run.analyze import unknown_links
-from tcptrace_py.run.finished import report_finished
-from tcptrace_py.run.replay import Replay
+from tcptrace_py.report.model.builder import Sink, severity_order
+from tcptrace_py.report.model.model import Connection, Report
+from tcptrace_py.run.session import Move, Session
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.time_wait import TimeWait
-
-Move = tuple[Endpoint, int, int, int, int, int]
 
 # Without packets the capture's time follows the clock, this much behind: what was stamped
 # before has been delivered by then, with room for a kernel that is late.
@@ -80,17 +75,19 @@ class Watch:
     ) -> None:
         self.capture = capture
         self.settings = settings or Settings()
-        self.replay = Replay(self.settings)
-        self.tracker = self.replay.tracker
+        self.session = Session(
+            self.settings,
+            connections=connections,
+            sink=None if sink is None else self._pass_on,
+            moved=self._tell if observers else None,
+        )
+        self.tracker = self.session.tracker
         self.warnings: list[str] = []
         #: Why nothing more is written to the capture file, or None.
         self.write_problem: OSError | None = None
         self.began_ns = time.time_ns()
-        self._builder = ReportBuilder(self.tracker.history, sink=None if sink is None else self._pass_on)
         self._sink = sink
-        self._diagnosis = Diagnosis(self.settings, self.tracker.history)
         self._suspicion = Suspicion(self.settings)
-        self._connections = connections
         self._most_connections = most_connections
         self._writer = writer
         self._observers = list(observers)
@@ -102,8 +99,6 @@ class Watch:
         self._poll = select.poll()
         self._poll.register(capture.descriptor, select.POLLIN)
         self._callbacks: dict[int, Callable[[], None]] = {}
-        if observers:
-            self.tracker.arrows.moves = []
 
     def _pass_on(self, connection: Connection) -> None:
         if self._sink is not None:
@@ -177,12 +172,12 @@ class Watch:
         count = self.capture.next_batch(most)
         if count:
             self._write(count)
-            self.replay.run(self.capture.batch, 0, 0, count)
+            self.session.replay.run(self.capture.batch, 0, 0, count)
         else:
             self.tracker.tick(before_ns - _BEHIND_NS)
         if self._most_connections is not None and self.tracker.table.count > self._most_connections:
             self.tracker.evict(self._most_connections)
-        self._drain()
+        self.session.drain()
         return count
 
     def _catch_up(self) -> None:
@@ -207,14 +202,9 @@ class Watch:
             self.write_problem = error
             self._writer.close()
 
-    def _drain(self, at_end: bool = False) -> None:
-        moves = self.tracker.arrows.moves
-        if moves:
-            self.tracker.arrows.moves = []
-            for observer in self._observers:
-                observer.moved(moves)
-        if self.tracker.finished:
-            report_finished(self.tracker, self._diagnosis, self._builder, self._connections, at_end)
+    def _tell(self, moves: Sequence[Move]) -> None:
+        for observer in self._observers:
+            observer.moved(moves)
 
     # --- looking -----------------------------------------------------------------------
 
@@ -232,7 +222,7 @@ class Watch:
         for connection in census.suspects:
             passing.look(connection, True, now_ns)
         self._findings = _together(
-            self._diagnosis.findings(self.tracker.time_wait, now_ns),
+            self.session.diagnosis.findings(self.tracker.time_wait, now_ns),
             passing.findings(TimeWait(1), now_ns),
         )
         census.suspects = []
@@ -260,40 +250,14 @@ class Watch:
     def report(self) -> Report:
         """The report; the watch is over then. The capture is closed."""
         capture = self.capture
-        tracker = self.tracker
         dropped = capture.dropped_by_kernel
         capture.close()
         if self._writer is not None:
             self._writer.close()
-        # A stuck socket is stuck also if nothing passed any more.
-        end_ns = max(self.replay.last_ns, tracker.last_ns)
-        tracker.tick(end_ns)
-        self._drain()
-        tracker.end()
-        self._drain(at_end=True)
-        warnings = self._told(dropped)
-        seen = self.replay.packets > 0
-        info = Capture(
-            sources=[
-                Source(
-                    path=capture.path,
-                    format=capture.format,
-                    link_types=sorted(capture.link_types),
-                    packets=capture.packets,
-                    bytes=capture.consumed_bytes,
-                )
-            ],
-            first_ns=self.replay.first_ns if seen else None,
-            last_ns=end_ns if seen else None,
-            packets=capture.packets,
-            tcp_segments=self.replay.decoder.tcp_segments,
-            skipped=Skipped(**self.replay.decoder.skipped()),
-            dropped_by_kernel=dropped,
-            complete=capture.problem is None,
-            warnings=warnings,
+        self.session.end()
+        return self.session.report(
+            [capture], dropped=dropped, complete=capture.problem is None, warnings=self._told(dropped)
         )
-        findings = self._diagnosis.findings(tracker.time_wait, end_ns)
-        return self._builder.finish(info, findings, tracker.time_wait, self.settings, keep=self._connections)
 
     def _told(self, dropped: int) -> list[str]:
         warnings = list(self.warnings)
@@ -310,7 +274,6 @@ class Watch:
                 f"to stay within --max-connections, {over} that were over and"
                 f" {tracker.evicted_open:,} that were not were let go early"
             )
-        warnings.extend(unknown_links(self.replay))
         return warnings
 
 

@@ -65,7 +65,7 @@ class ViewSource:
             elapsed_ns=round((time.monotonic() - self._began_s) * 1e9),
             packets=watch.capture.packets,
             packets_per_s=self._packets_per_s,
-            tcp_segments=watch.replay.decoder.tcp_segments,
+            tcp_segments=watch.session.replay.decoder.tcp_segments,
             dropped_by_kernel=watch.capture.dropped_by_kernel,
             connections=tracker.connections,
             alive=census.alive,

@@ -14,16 +14,15 @@ from dataclasses import dataclass
 from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.capture.cut import KeptFrames
 from tcptrace_py.capture.error import CaptureError
-from tcptrace_py.capture.merge import merge
-from tcptrace_py.capture.source import open_sources
 from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.findings.finding import Finding
 from tcptrace_py.report.model.model import Connection as ConnectionRecord
 from tcptrace_py.report.model.passage import DUPLICATE, KEEP_ALIVE, RETRANSMITTED, Passage
 from tcptrace_py.report.model.record import connection_record
 from tcptrace_py.report.people.wanted import Wanted
-from tcptrace_py.run.analyze import Progress, no_cycle_collection, told
+from tcptrace_py.run.captures import Captures, Progress
 from tcptrace_py.run.replay import Replay
+from tcptrace_py.run.session import no_cycle_collection
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.wire.address import address_text
@@ -74,37 +73,23 @@ def single(
     Raises ``CaptureError`` as `analyze` does, and if nothing could be read to its end and the
     connection is not in what was read; ``NoSuchConnection`` if none, or more than one, is meant.
     """
-    settings = settings or Settings()
-    keep = None
-    if bpf is not None:
-        from tcptrace_py.capture.bpf import BpfFilter
-
-        keep = BpfFilter(bpf)
-    readers, warnings = open_sources(captures)
-    unopened = len(warnings)
-    follower = _Follower(settings, wanted, KeptFrames() if keep_frames else None)
-    with no_cycle_collection():
-        try:
-            for source, batch, lo, hi in told(merge(readers), readers, progress):
-                for begin, end in ((lo, hi),) if keep is None else keep.runs(batch, lo, hi):
-                    follower.run(batch, source, begin, end)
+    with Captures(captures, bpf) as opened:
+        follower = _Follower(settings or Settings(), wanted, KeptFrames() if keep_frames else None)
+        with no_cycle_collection():
+            for source, batch, lo, hi in opened.runs(progress):
+                follower.run(batch, source, lo, hi)
                 if follower.found is not None and wanted.id is not None:
                     break
             else:
                 follower.end()
-        finally:
-            for reader in readers:
-                reader.close()
-    over = follower.found is not None and wanted.id is not None and not follower.at_end
-    complete = unopened == 0
-    for reader in readers:
-        warnings.extend(reader.warnings)
+    complete, warnings = opened.complete, opened.warnings
+    if follower.found is not None and wanted.id is not None and not follower.at_end:
         # What is wrong behind the connection's end, where nobody looks, is no matter.
-        if reader.problem is not None and not over:
-            warnings.append(reader.problem)
-            complete = False
+        problems = [reader.problem for reader in opened.readers]
+        warnings = [line for line in warnings if line not in problems]
+        complete = not opened.unopened
     if follower.found is None or follower.matches > 1:
-        missing = follower.missing([os.fspath(reader.path) for reader in readers])
+        missing = follower.missing(opened.paths)
         if not complete and follower.matches < 2:
             raise CaptureError("\n".join([*warnings, missing]))
         raise NoSuchConnection(missing)
@@ -116,7 +101,7 @@ def single(
         findings=findings,
         passages=passages,
         frames=follower.frames,
-        paths=[os.fspath(reader.path) for reader in readers],
+        paths=opened.paths,
         complete=complete,
         warnings=warnings,
     )
