@@ -2,8 +2,7 @@ from libc.stdint cimport int64_t
 
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
-
-cdef int64_t _FRAME_MASK, _SOURCE_SHIFT
+from tcptrace_py.wire.frame_id cimport frame_number, frame_source
 
 
 cdef class Case:

@@ -12,13 +12,10 @@ from tcptrace_py.findings.wording import socket_name
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.wire.address import address_text
+from tcptrace_py.wire.frame_id import frame_number, frame_source
 
 #: ``(state, ts_ns, frame_id, basis)``, oldest first; ``frame_id`` is 0 for a clock's entry.
 History = list[tuple[int, int, int, int]]
-
-# A frame id is the index of its source above 40 bits of frame number.
-_SOURCE_SHIFT = 40
-_FRAME_MASK = (1 << 40) - 1
 
 #: Endpoints by number, as ``Connection`` has them: 1 is ``a``, 2 is ``b``.
 ENDPOINTS = (1, 2)
@@ -72,10 +69,10 @@ class Case:
         """``frame_id`` 0 for what is no segment."""
         return Evidence(
             connection=self.connection.id,
-            frame=frame_id & _FRAME_MASK or None,
+            frame=frame_number(frame_id) or None,
             ts_ns=ts_ns,
             text=text,
-            source=frame_id >> _SOURCE_SHIFT,
+            source=frame_source(frame_id),
         )
 
     def last_segment(self) -> tuple[int, int]:

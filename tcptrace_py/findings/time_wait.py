@@ -13,6 +13,7 @@ from tcptrace_py.tcp.state import ASSUMED, TIME_WAIT
 from tcptrace_py.tcp.time_wait import Pile, TimeWait
 from tcptrace_py.tcp.words import COMPLETE, REFUSED_HANDSHAKE
 from tcptrace_py.wire.address import address_text
+from tcptrace_py.wire.frame_id import frame_number, frame_source
 
 PILE_KIND = "time-wait-pile"
 REUSE_KIND = "time-wait-reuse"
@@ -163,7 +164,7 @@ def _pile_finding(pile: Pile, destinations: list[Pile], crowded: list[Pile], set
     sentences.append(text.meaning)
     critical = any(there.peak >= _CRITICAL_SHARE * settings.ephemeral_ports for there in crowded)
     example = pile.connections[0] if pile.connections else 0
-    frame, source = pile.first_frame & ((1 << 40) - 1), pile.first_frame >> 40
+    frame, source = frame_number(pile.first_frame), frame_source(pile.first_frame)
     return Finding(
         kind=PILE_KIND,
         severity="critical" if critical else "warning",

@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t
 
 from tcptrace_py.capture.batch cimport FrameBatch
 from tcptrace_py.wire.fast cimport FastPath
+from tcptrace_py.wire.frame_id cimport frame_id
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int ICMP_ERROR, OTHER, TCP, UNKNOWN_LINK

@@ -9,6 +9,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 from tcptrace_py.wire.fast import FastPath
+from tcptrace_py.wire.frame_id import frame_id
 from tcptrace_py.wire.result import CODES, ICMP_ERROR, OTHER, SKIPPED_NAMES, TCP, UNKNOWN_LINK
 from tcptrace_py.wire.segment import Segment
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from tcptrace_py.capture.batch import FrameBatch
     from tcptrace_py.wire.by_dpkt import DpktDecoder
     from tcptrace_py.wire.icmp import IcmpError
-
-# A frame's number takes the lower bits of Segment.frame, its source the upper.
-SOURCE_SHIFT = 40
 
 # Different unknown link types that are remembered for a warning.
 MAX_UNKNOWN_LINK_TYPES = 64
@@ -54,7 +52,7 @@ class Decoder:
         self.end()
         self.view = memoryview(batch.data)
         self.fast.open(batch.data)
-        self.frame_base = (source << SOURCE_SHIFT) + batch.first_number
+        self.frame_base = frame_id(source, batch.first_number)
 
     def end(self) -> None:
         """Lets go of the batch's buffer. Harmless where no batch is open."""

@@ -30,7 +30,7 @@ class Segment:
 
     def __init__(self) -> None:
         self.ts_ns = 0
-        #: Number of the frame in its source, and the source: ``source << 40 | number``.
+        #: Which frame it came in, and of which source: see ``frame_id.py``.
         self.frame = 0
         self.ip_version = 0
         self.src_hi = 0

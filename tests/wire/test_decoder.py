@@ -11,8 +11,9 @@ import pytest
 import tcptrace_py.wire
 from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.wire import result
-from tcptrace_py.wire.decoder import MAX_UNKNOWN_LINK_TYPES, SOURCE_SHIFT, Decoder
+from tcptrace_py.wire.decoder import MAX_UNKNOWN_LINK_TYPES, Decoder
 from tcptrace_py.wire.fast import FastPath
+from tcptrace_py.wire.frame_id import frame_number, frame_source
 
 from .frames import ETHERNET, ICMP, RAW, UDP, ethernet, fields, ipv4, tcp
 
@@ -103,7 +104,8 @@ def test_time_number_and_source() -> None:
     for i in range(3):
         decoder.decode(batch, i)
         assert decoder.segment.ts_ns == 1_700_000_000_000_000_000 + i
-        assert decoder.segment.frame == 3 << SOURCE_SHIFT | 4097 + i
+        assert frame_source(decoder.segment.frame) == 3
+        assert frame_number(decoder.segment.frame) == 4097 + i
     decoder.end()
 
 

@@ -18,12 +18,11 @@ from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.state import BASIS_NAMES, STATE_NAMES
 from tcptrace_py.wire.address import address_text
+from tcptrace_py.wire.frame_id import frame_number
 
 #: ``(endpoint, from_state, to_state, basis, ts_ns, frame)``, as ``Arrows.moves`` holds them.
 Move = tuple[Endpoint, int, int, int, int, int]
 
-# A frame id is ``source << 40 | frame``.
-_FRAME_MASK = (1 << 40) - 1
 _STATES = cast("tuple[State, ...]", STATE_NAMES)
 _BASES = cast("tuple[Basis, ...]", BASIS_NAMES)
 
@@ -185,5 +184,5 @@ def _transition(endpoint: Endpoint, from_state: int, state: int, basis: int, ts_
         )  # fmt: skip
     return Transition(
         ts_ns, connection.id, role, address, endpoint.port, peer_address, peer.port,
-        _STATES[from_state], _STATES[state], _BASES[basis], frame & _FRAME_MASK or None,
+        _STATES[from_state], _STATES[state], _BASES[basis], frame_number(frame) or None,
     )  # fmt: skip

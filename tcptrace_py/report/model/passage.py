@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tcptrace_py.wire.frame_id import frame_number, frame_source
+
 # Notes on a segment, as people read them.
 RETRANSMITTED = "again"
 DUPLICATE = "duplicate frame"
 KEEP_ALIVE = "keep-alive"
-
-_SOURCE_SHIFT = 40
-_FRAME_MASK = (1 << _SOURCE_SHIFT) - 1
 
 
 class Passage(NamedTuple):
@@ -34,8 +33,8 @@ class Passage(NamedTuple):
     @property
     def frame(self) -> int:
         """Counts from 1 in its file."""
-        return self.frame_id & _FRAME_MASK
+        return frame_number(self.frame_id)
 
     @property
     def source(self) -> int:
-        return self.frame_id >> _SOURCE_SHIFT
+        return frame_source(self.frame_id)

@@ -5,8 +5,7 @@ from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.compat.zeek cimport Side as ZeekSide, Zeek as ZeekView
 from tcptrace_py.tcp.outcome cimport close_complete, close_initiator, close_kind, handshake_outcome
-
-cdef int64_t _FRAME_MASK, _SOURCE_SHIFT
+from tcptrace_py.wire.frame_id cimport frame_number, frame_source
 
 
 @cython.locals(client=Endpoint, server=Endpoint, version=int64_t, lasted_ns=int64_t)

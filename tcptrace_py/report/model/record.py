@@ -33,14 +33,11 @@ from tcptrace_py.tcp.outcome import close_complete, close_initiator, close_kind,
 from tcptrace_py.tcp.state import ASSUMED, BASIS_NAMES, STATE_NAMES
 from tcptrace_py.tcp.words import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES, ROLES_BASIS_NAMES
 from tcptrace_py.wire.address import address_text
+from tcptrace_py.wire.frame_id import frame_number, frame_source
 from tcptrace_py.wire.tunnels import Tunnel
 
 #: ``history(endpoint)``: ``(state, ts_ns, frame_id, basis)``, oldest first, frame_id 0 for a clock's.
 History = Callable[[Endpoint], list[tuple[int, int, int, int]]]
-
-# A frame id is ``source << 40 | frame``.
-_SOURCE_SHIFT = 40
-_FRAME_MASK = (1 << 40) - 1
 
 # The same words, as the model spells their types.
 _STATES = cast("tuple[State, ...]", STATE_NAMES)
@@ -83,8 +80,8 @@ def _endpoint_record(endpoint: Endpoint, version: int, history: History, lasted_
     basis = _BASES[ASSUMED]
     for state, ts_ns, frame_id, basis_index in history(endpoint):
         basis = _BASES[basis_index]
-        frame = frame_id & _FRAME_MASK if frame_id else None
-        moves.append(Move(_STATES[state], ts_ns, frame, basis, frame_id >> _SOURCE_SHIFT))
+        frame = frame_number(frame_id) if frame_id else None
+        moves.append(Move(_STATES[state], ts_ns, frame, basis, frame_source(frame_id)))
     return EndpointRecord(
         address=address_text(endpoint.address_hi, endpoint.address_lo, version),
         port=endpoint.port,
@@ -145,9 +142,9 @@ def _close(connection: Connection) -> Close:
         reset = Reset(
             by=_side(connection, connection.reset_by),
             cause=_CAUSES[connection.reset_cause],
-            frame=connection.reset_frame & _FRAME_MASK,
+            frame=frame_number(connection.reset_frame),
             ts_ns=connection.reset_ns,
-            source=connection.reset_frame >> _SOURCE_SHIFT,
+            source=frame_source(connection.reset_frame),
         )
     initiator = close_initiator(connection)
     if not connection.client_is_a and 0 < initiator < 3:
