@@ -217,7 +217,7 @@ class _Follower:
         elif counts[0] != self._counts[0]:
             note = RETRANSMITTED
         self._counts = counts
-        self._passages.append((_from_a(connection, segment), _passage(segment, note)))
+        self._passages.append((bool(connection.sent_by_a(segment)), _passage(segment, note)))
         self._keep(segment.frame, batch, i)
 
     def _remember_syn(self, connection: Connection, segment: Segment, batch: FrameBatch, i: int) -> None:
@@ -285,13 +285,6 @@ class _Follower:
             together = self._with_older.findings(tracker.time_wait, tracker.last_ns)
             found += [each for each in together if each.kind in shared]
         return list(both), found
-
-
-def _from_a(connection: Connection, segment: Segment) -> bool:
-    a = connection.a
-    return bool(
-        a.port == segment.src_port and a.address_lo == segment.src_lo and a.address_hi == segment.src_hi
-    )
 
 
 def _passage(segment: Segment, note: str) -> Passage:

@@ -84,6 +84,8 @@ cdef class Connection(Flow):
 
     @cython.locals(a=Endpoint, b=Endpoint)
     cdef bint joins(self, Segment segment) except *
+    @cython.locals(a=Endpoint)
+    cpdef bint sent_by_a(self, Segment segment) except *
     cdef int64_t touch(self) except -1
     cpdef Endpoint client(self)
     cpdef Endpoint server(self)

@@ -135,6 +135,13 @@ class Connection(Flow):
         b = self.b
         return on_four_tuple(segment, a.address_hi, a.address_lo, a.port, b.address_hi, b.address_lo, b.port)
 
+    def sent_by_a(self, segment: Segment) -> bool:
+        """Did ``a`` send this segment, which is on the connection's four-tuple?"""
+        a = self.a
+        return (
+            a.port == segment.src_port and a.address_lo == segment.src_lo and a.address_hi == segment.src_hi
+        )
+
     def touch(self) -> int:
         return self.a.port + self.b.port
 

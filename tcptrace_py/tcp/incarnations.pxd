@@ -13,7 +13,6 @@ cdef int64_t _NEAR_BYTES
 
 @cython.locals(connection=Connection)
 cpdef Connection incarnation(FlowTable table, Connection newest, Segment segment)
-@cython.locals(a=Endpoint)
 cpdef tuple direction(Connection connection, Segment segment)
 @cython.locals(sender=Endpoint)
 cdef bint _goes_on(Connection connection, Segment segment) except *

@@ -30,10 +30,9 @@ def incarnation(table: FlowTable, newest: Connection, segment: Segment) -> Conne
 
 def direction(connection: Connection, segment: Segment) -> tuple[Endpoint, Endpoint]:
     """Sender and receiver of a segment that passes on the connection's four-tuple."""
-    a = connection.a
-    if a.port == segment.src_port and a.address_lo == segment.src_lo and a.address_hi == segment.src_hi:
-        return a, connection.b
-    return connection.b, a
+    if connection.sent_by_a(segment):
+        return connection.a, connection.b
+    return connection.b, connection.a
 
 
 def _goes_on(connection: Connection, segment: Segment) -> bool:

@@ -73,7 +73,7 @@ cdef class Tracker:
     cpdef object release(self, Connection connection)
     @cython.locals(journal=Journal, index=int64_t)
     cpdef list history(self, Endpoint endpoint)
-    @cython.locals(connection=Connection, a=Endpoint, endpoint=Endpoint, from_a=bint)
+    @cython.locals(connection=Connection, endpoint=Endpoint)
     cpdef object unreachable(self, object error, Segment segment)
     @cython.locals(flow=Flow)
     cdef Connection _find(self, Segment segment, uint64_t flow_hash)

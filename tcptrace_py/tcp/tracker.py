@@ -144,7 +144,7 @@ class Tracker:
         self.recent = connection
 
         a = connection.a
-        if a.port == segment.src_port and a.address_lo == segment.src_lo and a.address_hi == segment.src_hi:
+        if connection.sent_by_a(segment):
             sender = a
             receiver = connection.b
         else:
@@ -320,9 +320,7 @@ class Tracker:
         connection = self._find(segment, self.table.hash(segment))
         if connection is None:
             return
-        a = connection.a
-        from_a = a.port == segment.src_port and a.address_lo == segment.src_lo
-        endpoint = a if from_a and a.address_hi == segment.src_hi else connection.b
+        endpoint = connection.a if connection.sent_by_a(segment) else connection.b
         if endpoint.state == SYN_SENT and endpoint.has_isn and endpoint.isn == segment.seq:
             connection.unreachable_frame = segment.frame
             connection.unreachable_ns = segment.ts_ns
