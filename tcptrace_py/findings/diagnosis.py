@@ -21,7 +21,7 @@ from tcptrace_py.findings.families import (
     WAITS,
 )
 from tcptrace_py.findings.fin_wait import FinWaits
-from tcptrace_py.findings.finding import KINDS, SEVERITIES, Finding
+from tcptrace_py.findings.finding import KINDS, Finding, worst_first
 from tcptrace_py.findings.half_close import HalfCloses
 from tcptrace_py.findings.handshake import Handshakes
 from tcptrace_py.findings.resets import Resets
@@ -84,7 +84,7 @@ class Diagnosis:
         return tuple(sorted(set(kinds), key=KINDS.index)) if len(kinds) > 1 else tuple(kinds)
 
     def findings(self, time_wait: TimeWait, end_ns: int) -> list[Finding]:
-        """All findings, worst first: by severity, count, kind and subject. ``end_ns``: end of the capture."""
+        """All findings, worst first. ``end_ns``: end of the capture."""
         found = self._close_waits.findings(end_ns)
         found += self._fin_waits.findings(end_ns)
         found += self._unacknowledged_fins.findings(end_ns)
@@ -94,15 +94,5 @@ class Diagnosis:
         found += self._handshakes.findings(end_ns)
         found += self._resets.findings(end_ns)
         found += self._dead_peers.findings(end_ns)
-        found.sort(key=_worst_first)
+        found.sort(key=worst_first)
         return found
-
-
-def _worst_first(finding: Finding) -> tuple[int, int, int, str, int]:
-    return (
-        SEVERITIES.index(finding.severity),
-        -finding.count,
-        KINDS.index(finding.kind),
-        finding.subject.label(),
-        finding.connections[0] if finding.connections else -1,
-    )

@@ -9,6 +9,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from tcptrace_py.wire.address import parse_address
+
 Severity = Literal["info", "warning", "critical"]
 Confidence = Literal["certain", "likely", "possible"]
 Role = Literal["client", "server", "host", "others"]
@@ -113,3 +115,25 @@ class Finding(Struct, gc=False):
     remedy: str
     confidence: Confidence
     trend: list[int] = []
+
+
+def worst_first(finding: Finding) -> tuple[object, ...]:
+    """Sorts findings: worst first, then the most numerous, then by kind and subject."""
+    subject = finding.subject
+    return (
+        SEVERITIES.index(finding.severity),
+        -finding.count,
+        finding.kind,
+        _address_order(subject.address),
+        subject.port or 0,
+        subject.role,
+        subject.toward or "",
+        finding.first_ns,
+    )
+
+
+def _address_order(address: str | None) -> tuple[int, int, int]:
+    if address is None:
+        return (0, 0, 0)
+    hi, lo, version = parse_address(address)
+    return (version, hi, lo)

@@ -20,10 +20,10 @@ from tcptrace_py.capture.live import DELIVERY_MS, LiveCapture
 from tcptrace_py.capture.pcap_writer import PcapWriter
 from tcptrace_py.findings.census import Census
 from tcptrace_py.findings.diagnosis import Diagnosis
-from tcptrace_py.findings.finding import SEVERITIES, Finding
+from tcptrace_py.findings.finding import SEVERITIES, Finding, worst_first
 from tcptrace_py.findings.suspicion import Suspicion
 from tcptrace_py.findings.wording import times
-from tcptrace_py.report.model.builder import Sink, severity_order
+from tcptrace_py.report.model.builder import Sink
 from tcptrace_py.report.model.model import Connection, Report
 from tcptrace_py.run.session import Move, Session
 from tcptrace_py.settings import Settings
@@ -291,4 +291,4 @@ def _together(finished: list[Finding], passing: list[Finding]) -> list[Finding]:
             if SEVERITIES.index(other.severity) < SEVERITIES.index(finding.severity):
                 finding.severity = other.severity
         found[key] = finding
-    return sorted(found.values(), key=severity_order)
+    return sorted(found.values(), key=worst_first)

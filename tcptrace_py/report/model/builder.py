@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from tcptrace_py.findings.finding import SEVERITIES, Finding
+from tcptrace_py.findings.finding import Finding, worst_first
 from tcptrace_py.report.model import columns
 from tcptrace_py.report.model.model import (
     SCHEMA_VERSION,
@@ -35,7 +35,7 @@ from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.state import STATES
 from tcptrace_py.tcp.words import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES
 from tcptrace_py.version import __version__
-from tcptrace_py.wire.address import address_text, parse_address
+from tcptrace_py.wire.address import address_text
 
 NAME = "tcptrace-py"
 
@@ -118,38 +118,16 @@ class ReportBuilder:
             capture=capture,
             settings=settings,
             summary=summary,
-            findings=sorted(findings, key=severity_order),
+            findings=sorted(findings, key=worst_first),
             services=[_service(key, tally.row(row), end_ns) for key, row in tally.services()],
             unlisted_connections=tally.unlisted,
             connections=sorted(self._connections, key=_id) if listed else None,
         )
 
 
-def severity_order(finding: Finding) -> tuple[object, ...]:
-    """Sorts findings: worst first, then the most numerous, then by kind and subject."""
-    subject = finding.subject
-    return (
-        SEVERITIES.index(finding.severity),
-        -finding.count,
-        finding.kind,
-        _address_order(subject.address),
-        subject.port or 0,
-        subject.role,
-        subject.toward or "",
-        finding.first_ns,
-    )
-
-
 def encodable(text: str) -> str:
     """Text that JSON can hold: bytes of a file's name that are no UTF-8 become ``\\xff``."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def _address_order(address: str | None) -> tuple[int, int, int]:
-    if address is None:
-        return (0, 0, 0)
-    hi, lo, version = parse_address(address)
-    return (version, hi, lo)
 
 
 def _id(connection: ConnectionRecord) -> int:
