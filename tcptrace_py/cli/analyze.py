@@ -25,7 +25,7 @@ from tcptrace_py.cli.thresholds import settings_from, threshold_options
     type=click.Path(allow_dash=True, readable=False),
     callback=check_captures,
 )
-@output_options("json", "ndjson", "csv", "parquet", "zeek", "junit", "markdown")
+@output_options("analyze")
 @gate_options
 @click.option(
     "--connections/--no-connections",

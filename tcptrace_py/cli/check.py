@@ -11,7 +11,7 @@ from tcptrace_py.cli.outputs import STDOUT, output_options, outputs_from
 
 @click.command()
 @click.argument("report", metavar="REPORT", type=click.Path(allow_dash=True, readable=False))
-@output_options("junit", "markdown")
+@output_options("check")
 @gate_options
 def check(report: str, **options: object) -> int:
     """Judge a saved REPORT (the JSON of analyze --json; - is standard input) by rules.

@@ -72,7 +72,7 @@ def _in_foreground() -> bool:
     default=None,
     help="List the connections in the shown report / leave their list out of the JSON.",
 )
-@output_options("json", "ndjson", "csv", "parquet", "junit", "markdown")
+@output_options("exec")
 @gate_options
 @threshold_options
 @click.argument("command", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)

@@ -99,7 +99,7 @@ class EventStream:
     show_default=True,
     help="List the connections in the report; memory then grows with their number.",
 )
-@output_options("json", "ndjson", "csv", "parquet", "junit", "markdown")
+@output_options("live")
 @gate_options
 @threshold_options
 @click.pass_context

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from tcptrace_py.cli.inputs import STDIN
 from tcptrace_py.cli.outcome import OutputError, output_to, silence_stdout
+from tcptrace_py.report.formats.catalogue import FORMATS, formats_of
 
 if TYPE_CHECKING:
     from tcptrace_py.gates.gate import Verdict
@@ -23,38 +24,6 @@ _Command = TypeVar("_Command", bound=Callable[..., object])
 _Sink = Callable[["Connection"], None]
 
 STDOUT = "-"
-
-
-class Format(NamedTuple):
-    """``module`` writes it: a whole report with ``write``, or connections as they finish with ``writer``."""
-
-    module: str
-    streams: bool
-    help: str
-
-
-#: For each format the option of the same name.
-FORMATS = {
-    "json": Format(
-        "tcptrace_py.report.formats.json",
-        False,
-        "Write the report as JSON to FILE (- is standard output) instead of showing it.",
-    ),
-    "ndjson": Format("tcptrace_py.report.formats.ndjson", True, "Write a line of JSON for each connection."),
-    "csv": Format(
-        "tcptrace_py.report.formats.csv", True, "Write a line of comma-separated values for each connection."
-    ),
-    "parquet": Format(
-        "tcptrace_py.report.formats.parquet", True, "Write the connections as an Apache Parquet table."
-    ),
-    "zeek": Format(
-        "tcptrace_py.report.formats.conn_log",
-        True,
-        "Write Zeek's conn.log: tab-separated, or JSON lines where FILE ends in .json.",
-    ),
-    "junit": Format("tcptrace_py.report.formats.junit", False, "Write a JUnit test case for each rule."),
-    "markdown": Format("tcptrace_py.report.formats.markdown", False, "Write the report in Markdown."),
-}
 
 
 class Outputs:
@@ -70,7 +39,7 @@ class Outputs:
 
     def wants_connections(self) -> bool:
         """Whether the report itself has to list its connections."""
-        return "json" in self.targets
+        return any(FORMATS[name].connections for name in self.targets)
 
     @contextmanager
     def sink(self, needed: bool) -> Iterator[_Sink | None]:
@@ -100,14 +69,15 @@ class Outputs:
     def write(self, report: Report, verdicts: Sequence[Verdict]) -> None:
         """Write all that is not streamed and not shown. Raises `OutputError`."""
         for name, target in self.targets.items():
-            if FORMATS[name].streams:
+            wanted = FORMATS[name]
+            if wanted.streams:
                 continue
-            writer = import_module(FORMATS[name].module)
+            writer = import_module(wanted.module)
             with output_to(target):
-                if name == "json":
-                    writer.write(report, target)
-                else:
+                if wanted.verdicts:
                     writer.write(report, verdicts, target)
+                else:
+                    writer.write(report, target)
         if self.github:
             from tcptrace_py.report.formats import github
 
@@ -137,8 +107,8 @@ class Outputs:
                 print_long(report, console, top)
 
 
-def output_options(*formats: str) -> Callable[[_Command], _Command]:
-    """Decorates a click command with an option for each of ``formats``, ``--github`` and ``--terminal``."""
+def output_options(name: str) -> Callable[[_Command], _Command]:
+    """Decorates the click command of this name with an option for each of its formats, and for people."""
 
     def decorate(command: _Command) -> _Command:
         command = click.option(
@@ -153,8 +123,8 @@ def output_options(*formats: str) -> Callable[[_Command], _Command]:
             help="Print GitHub workflow annotations, and append to the step's summary"
             " ($GITHUB_STEP_SUMMARY).",
         )(command)
-        for name in reversed(formats):
-            command = target_option(name, FORMATS[name].help)(command)
+        for wanted in reversed(formats_of(name)):
+            command = target_option(wanted, FORMATS[wanted].help)(command)
         return command
 
     return decorate
@@ -183,14 +153,18 @@ def outputs_from(options: Mapping[str, Any], inputs: Sequence[str], judged: bool
     for name, path in targets.items():
         refuse_overwriting(inputs, path, f"'--{name}'")
     refuse_sharing(targets, github)
-    if "junit" in targets and not judged:
-        raise click.UsageError("--junit writes a test case for each rule: add --fail-on or --policy.")
-    if "parquet" in targets:
-        try:
-            import_module("pyarrow")
-        except ImportError as error:
-            wanted = "pip install 'tcptrace-py[parquet]'"
-            raise click.UsageError(f"--parquet needs pyarrow, which is not installed: {wanted}.") from error
+    for name in targets:
+        wanted = FORMATS[name]
+        if wanted.rules and not judged:
+            raise click.UsageError(f"--{name} writes what became of each rule: add --fail-on or --policy.")
+        if wanted.needs is not None:
+            try:
+                import_module(wanted.needs)
+            except ImportError as error:
+                extra = f"pip install 'tcptrace-py[{name}]'"
+                raise click.UsageError(
+                    f"--{name} needs {wanted.needs}, which is not installed: {extra}."
+                ) from error
     return Outputs(targets, github, bool(options["terminal"]))
 
 

@@ -1,0 +1,82 @@
+"""The formats that a report is written in, each declared once: what writes it, and what that needs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Format(NamedTuple):
+    """``module`` writes it: connections as they finish with its ``writer`` where it ``streams``, else a whole
+    report with its ``write``.
+
+    ``connections``: the report has to list them. ``verdicts``: ``write`` takes the gates' verdicts too;
+    ``rules``: without any there is nothing to write. ``needs``: a library that an extra of the same name
+    as the format installs. ``commands``: those that have the option. ``help`` explains it.
+    """
+
+    module: str
+    help: str
+    commands: tuple[str, ...]
+    streams: bool = False
+    connections: bool = False
+    verdicts: bool = False
+    rules: bool = False
+    needs: str | None = None
+
+
+_READING = ("analyze",)
+_CAPTURING = (*_READING, "live", "exec")
+_JUDGING = (*_CAPTURING, "check")
+
+#: For each format the option of the same name, in the order of the options.
+FORMATS = {
+    "json": Format(
+        "tcptrace_py.report.formats.json",
+        "Write the report as JSON to FILE (- is standard output) instead of showing it.",
+        _CAPTURING,
+        connections=True,
+    ),
+    "ndjson": Format(
+        "tcptrace_py.report.formats.ndjson",
+        "Write a line of JSON for each connection.",
+        _CAPTURING,
+        streams=True,
+    ),
+    "csv": Format(
+        "tcptrace_py.report.formats.csv",
+        "Write a line of comma-separated values for each connection.",
+        _CAPTURING,
+        streams=True,
+    ),
+    "parquet": Format(
+        "tcptrace_py.report.formats.parquet",
+        "Write the connections as an Apache Parquet table.",
+        _CAPTURING,
+        streams=True,
+        needs="pyarrow",
+    ),
+    "zeek": Format(
+        "tcptrace_py.report.formats.conn_log",
+        "Write Zeek's conn.log: tab-separated, or JSON lines where FILE ends in .json.",
+        _READING,
+        streams=True,
+    ),
+    "junit": Format(
+        "tcptrace_py.report.formats.junit",
+        "Write a JUnit test case for each rule.",
+        _JUDGING,
+        verdicts=True,
+        rules=True,
+    ),
+    "markdown": Format(
+        "tcptrace_py.report.formats.markdown",
+        "Write the report in Markdown.",
+        _JUDGING,
+        verdicts=True,
+    ),
+}
+
+
+def formats_of(command: str) -> list[str]:
+    """The formats that a command can write."""
+    return [name for name, each in FORMATS.items() if command in each.commands]
