@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from tcptrace_py.findings.case import ENDPOINTS, Case, other
 from tcptrace_py.findings.crowd import Crowd
+from tcptrace_py.findings.families import WAITS
 from tcptrace_py.findings.finding import CERTAIN, POSSIBLE, Evidence, Finding
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.texts import TEXTS, remedy
@@ -86,11 +88,14 @@ class CloseWaits:
     warning. Where every case rests on a guess (``possible``) it is a warning at most.
     """
 
+    KINDS = (KIND,)
+    SUSPECT = WAITS
+
     def __init__(self, settings: Settings) -> None:
         self._after_ns = nanoseconds(settings.close_wait_after_s)
         self._groups = Groups()
 
-    def look(self, case: Case) -> list[str]:
+    def look(self, case: Case, known: Collection[str]) -> list[str]:
         kinds = []
         for by in ENDPOINTS:
             stay = stuck_stay(case, by, self._after_ns)
@@ -154,6 +159,9 @@ class CloseWaits:
             case.evidence(0, stay.end_ns, f"the capture ends: {name} still in CLOSE_WAIT after {stayed}")
         )
         return lines
+
+    def merge(self, other: CloseWaits) -> None:
+        self._groups.merge(other._groups)
 
     def findings(self, end_ns: int) -> list[Finding]:
         return [self._finding(group, end_ns) for group in self._groups]

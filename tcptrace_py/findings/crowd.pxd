@@ -10,6 +10,7 @@ cdef class Crowd:
 
     @cython.locals(change=list)
     cpdef object stay(self, int64_t begin_ns, object end_ns)
+    cpdef object merge(self, Crowd other)
     @cython.locals(change=list)
     cdef list _at(self, int64_t ts_ns)
     @cython.locals(change=list)

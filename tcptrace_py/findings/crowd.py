@@ -12,7 +12,9 @@ class Crowd:
     """Counts holders of a state from their stays, ``[begin_ns, end_ns)``.
 
     Exact up to 4,096 points in time; beyond that the time line is made coarser, step by
-    step, which may count stays that only nearly overlap as overlapping.
+    step, which may count stays that only nearly overlap as overlapping. The grain is the least
+    power of two that leaves no more points than that, so it, and the result of ``merge``, do not
+    depend on the order in which stays came.
     """
 
     def __init__(self) -> None:
@@ -25,10 +27,12 @@ class Crowd:
         self._at(begin_ns)[0] += 1
         if end_ns is not None:
             self._at(end_ns)[1] += 1
-        if len(self._changes) > _POINTS:
+        while len(self._changes) > _POINTS:
             self._coarsen()
 
     def merge(self, other: Crowd) -> None:
+        while self._grain_ns < other._grain_ns:
+            self._coarsen()
         for ts_ns, (arrivals, departures) in other._changes.items():
             change = self._at(ts_ns)
             change[0] += arrivals
@@ -45,8 +49,7 @@ class Crowd:
 
     def _coarsen(self) -> None:
         old = self._changes
-        first, last = min(old), max(old)
-        self._grain_ns = max(self._grain_ns * 2, (last - first) // (_POINTS // 2) + 1)
+        self._grain_ns *= 2
         self._changes = {}
         for ts_ns, (arrivals, departures) in old.items():
             change = self._at(ts_ns)

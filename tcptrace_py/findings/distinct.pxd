@@ -5,7 +5,7 @@ cdef Py_ssize_t _EXACT
 cdef uint64_t _GOLDEN, _FIRST, _SECOND, _THIRD, _MASK
 
 @cython.locals(x=uint64_t)
-cdef uint64_t _mix(uint64_t a, uint64_t b) noexcept
+cpdef uint64_t mix(uint64_t a, uint64_t b) noexcept
 
 
 cdef class Distinct:

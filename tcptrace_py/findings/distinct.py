@@ -17,8 +17,8 @@ _SECOND = 0xBF58476D1CE4E5B9
 _THIRD = 0x94D049BB133111EB
 
 
-def _mix(a: int, b: int) -> int:
-    # Its finalizer over both halves: the same on every machine and in every run.
+def mix(a: int, b: int) -> int:
+    """A hash of two 64-bit numbers, the same on every machine and in every run."""
     x = (a * _GOLDEN + b + _FIRST) & _MASK
     x = ((x ^ (x >> 30)) * _SECOND) & _MASK
     x = ((x ^ (x >> 27)) * _THIRD) & _MASK
@@ -39,7 +39,7 @@ class Distinct:
         self._most = _MASK
 
     def add(self, hi: int, lo: int) -> None:
-        self._add(_mix(hi, lo))
+        self._add(mix(hi, lo))
 
     def _add(self, hashed: int) -> None:
         if hashed >= self._most:

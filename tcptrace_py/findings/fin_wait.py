@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from tcptrace_py.findings.case import ENDPOINTS, Case, other
 from tcptrace_py.findings.close_wait import Stay, held_up, stay_in, stuck_stay
 from tcptrace_py.findings.crowd import Crowd
+from tcptrace_py.findings.families import WAITS
 from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.texts import TEXTS, remedy
@@ -23,12 +26,15 @@ class FinWaits:
     which says the same and names the culprit; else a warning.
     """
 
+    KINDS = (KIND,)
+    SUSPECT = WAITS
+
     def __init__(self, settings: Settings) -> None:
         self._after_ns = nanoseconds(settings.fin_wait_2_after_s)
         self._close_wait_after_ns = nanoseconds(settings.close_wait_after_s)
         self._groups = Groups()
 
-    def look(self, case: Case) -> list[str]:
+    def look(self, case: Case, known: Collection[str]) -> list[str]:
         kinds = []
         for by in ENDPOINTS:
             # The peer's data shows that its application still uses the connection.
@@ -85,6 +91,9 @@ class FinWaits:
             text = f"{waited} later: a reset, or a new connection on the same ports, ends it"
         lines.append(case.evidence(stay.next_frame, stay.end_ns, text))
         return lines
+
+    def merge(self, other: FinWaits) -> None:
+        self._groups.merge(other._groups)
 
     def findings(self, end_ns: int) -> list[Finding]:
         return [self._finding(group, end_ns) for group in self._groups.turned()]

@@ -100,7 +100,8 @@ class Finding(Struct, gc=False):
     ``last_ns``: when it first and last showed, ns since the epoch. ``explanation`` begins
     with what is wrong and who does it. ``trend``, for kinds about sockets that stay in a state:
     how many there were at once, at even instants from ``first_ns`` to the end of the capture;
-    empty for other kinds.
+    empty for other kinds. ``share``: what part of its service's connections ``count`` is, null
+    where that is not known or makes no sense.
     """
 
     kind: str
@@ -115,25 +116,25 @@ class Finding(Struct, gc=False):
     remedy: str
     confidence: Confidence
     trend: list[int] = []
+    share: float | None = None
 
 
 def worst_first(finding: Finding) -> tuple[object, ...]:
-    """Sorts findings: worst first, then the most numerous, then by kind and subject."""
+    """Sorts findings: by severity, confidence, count and share; then by kind and subject."""
     subject = finding.subject
+    address = (0, 0, 0)
+    if subject.address is not None:
+        hi, lo, version = parse_address(subject.address)
+        address = (version, hi, lo)
     return (
         SEVERITIES.index(finding.severity),
+        CONFIDENCES.index(finding.confidence),
         -finding.count,
+        -(finding.share or 0.0),
         finding.kind,
-        _address_order(subject.address),
+        address,
         subject.port or 0,
         subject.role,
         subject.toward or "",
         finding.first_ns,
     )
-
-
-def _address_order(address: str | None) -> tuple[int, int, int]:
-    if address is None:
-        return (0, 0, 0)
-    hi, lo, version = parse_address(address)
-    return (version, hi, lo)

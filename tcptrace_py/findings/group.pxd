@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 from tcptrace_py.findings.case cimport Case, other
 from tcptrace_py.findings.crowd cimport Crowd
-from tcptrace_py.findings.distinct cimport Distinct
+from tcptrace_py.findings.distinct cimport Distinct, mix
 from tcptrace_py.tcp.endpoint cimport Endpoint
 
 cdef Py_ssize_t _EXAMPLES
@@ -39,6 +39,7 @@ cdef class Group:
     cpdef object add_id(self, int64_t connection)
     cpdef object measure(self, int64_t ns)
     cpdef object merge(self, Group group)
+    cpdef object absorb(self, Group group)
     @cython.locals(last=tuple)
     cpdef bint wants_example(self, int64_t connection) except *
 
@@ -47,9 +48,12 @@ cdef class Groups:
     cdef Py_ssize_t _limit
     cdef dict _groups
     cdef dict _others
+    cdef list _ranks
     cdef Group _latest
 
     @cython.locals(endpoint=Endpoint, role=str, port=int, version=int, hi=uint64_t, lo=uint64_t, group=Group)
     cpdef Group of(self, Case case, int by, str variant=*)
-    @cython.locals(group=Group)
-    cdef Group _other(self, str role, str variant, uint64_t hi, uint64_t lo, int port)
+    cpdef Group named(self, tuple key)
+    cdef Group _other(self, str side, str variant)
+    cpdef object merge(self, Groups groups)
+    cpdef object take(self, Group group)

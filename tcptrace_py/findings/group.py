@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from heapq import heappush, heappushpop
+from heapq import heapify, heappush, heappushpop, heapreplace
 
 from tcptrace_py.findings.case import Case, other
 from tcptrace_py.findings.crowd import Crowd
-from tcptrace_py.findings.distinct import Distinct
+from tcptrace_py.findings.distinct import Distinct, mix
 from tcptrace_py.findings.finding import (
     CONFIDENCES,
     POSSIBLE,
@@ -33,6 +33,8 @@ GROUPS = 10_000
 IDS = 1000
 #: Connections of a group that evidence is kept of, those with the lowest ids.
 _EXAMPLES = 3
+#: Role, side, variant, IP version, address (two halves), port of the service.
+Key = tuple[Role, Role, str, int, int, int, int]
 # Above all ids.
 _NO_ID = 1 << 62
 #: So many groups that each met the same one endpoint are a finding about that endpoint.
@@ -124,11 +126,22 @@ class Group:
         self._examples.sort(key=lambda example: example[0])
         del self._examples[_EXAMPLES:]
 
+    @property
+    def key(self) -> Key:
+        return (self.role, self.side, self.variant, self.version, self.hi, self.lo, self.service_port)
+
     def merge(self, group: Group) -> None:
-        """Take in another group, all but who was on its other side."""
+        """Take in another group, which stays as it is."""
+        self.absorb(group)
+        self.peers.merge(group.peers)
+        self.targets.merge(group.targets)
+
+    def absorb(self, group: Group) -> None:
+        """Take in another group, all but who was on its other side and whom it stands for."""
         if not self.count:
             self.first_ns = group.first_ns
             self.last_ns = group.last_ns
+            self.sole_peer = group.sole_peer
         self.first_ns = min(self.first_ns, group.first_ns)
         self.last_ns = max(self.last_ns, group.last_ns)
         self.count += group.count
@@ -240,13 +253,17 @@ class Groups:
     """The groups of one kind, by culprit and (where causes differ in their remedy) variant.
 
     A server is told by address and port; a client by its address and the port of the service
-    it talks to, since its own port changes with each connection.
+    it talks to, since its own port changes with each connection. Of more culprits than ``limit``
+    those with the least hashes are kept: the same ones in whatever order they came, so that
+    ``merge`` does not depend on who was shown what.
     """
 
     def __init__(self, limit: int = GROUPS) -> None:
         self._limit = limit
-        self._groups: dict[tuple[str, str, int, int, int, int], Group] = {}
+        self._groups: dict[Key, Group] = {}
         self._others: dict[tuple[str, str], Group] = {}
+        #: Once there are ``limit``: those kept, the largest hash first.
+        self._ranks: list[tuple[int, Key]] = []
         #: The one asked for last: in a flood it is the next one too.
         self._latest: Group | None = None
 
@@ -270,22 +287,52 @@ class Groups:
             and group.variant == variant
         ):
             return group
-        key = (role, variant, version, hi, lo, port)
-        group = self._groups.get(key)
-        if group is None:
-            if len(self._groups) >= self._limit:
-                return self._other(role, variant, hi, lo, port)
-            group = self._groups[key] = Group(role, role, version, hi, lo, port, variant)
-        self._latest = group
+        group = self.named((role, role, variant, version, hi, lo, port))
+        if group.role == "others":
+            first, second = _target(role, hi, lo, port)
+            group.targets.add(first, second)
+        else:
+            self._latest = group
         return group
 
-    def _other(self, role: Role, variant: str, hi: int, lo: int, port: int) -> Group:
-        group = self._others.get((role, variant))
-        if group is None:
-            group = self._others[role, variant] = Group("others", role, 4, 0, 0, -1, variant)
-        first, second = _target(role, hi, lo, port)
-        group.targets.add(first, second)
+    def named(self, key: Key) -> Group:
+        """The group of that key, made if need be; where it is not among those kept, that of the others."""
+        group = self._groups.get(key)
+        if group is not None:
+            return group
+        role, side, variant, version, hi, lo, port = key
+        if role == "others":
+            return self._other(side, variant)
+        if len(self._groups) < self._limit:
+            group = self._groups[key] = Group(role, side, version, hi, lo, port, variant)
+            return group
+        if not self._ranks:
+            self._ranks = [_rank(each) for each in self._groups]
+            heapify(self._ranks)
+        rank = _rank(key)
+        if rank <= self._ranks[0]:
+            return self._other(side, variant)
+        gone = self._groups.pop(heapreplace(self._ranks, rank)[1])
+        self._latest = None
+        self._other(gone.side, gone.variant).merge(_as_target(gone))
+        group = self._groups[key] = Group(role, side, version, hi, lo, port, variant)
         return group
+
+    def _other(self, side: Role, variant: str) -> Group:
+        group = self._others.get((side, variant))
+        if group is None:
+            group = self._others[side, variant] = Group("others", side, 4, 0, 0, -1, variant)
+        return group
+
+    def merge(self, groups: Groups) -> None:
+        """Take in the groups of another collection, which stays as it is."""
+        for group in groups:
+            self.take(group)
+
+    def take(self, group: Group) -> None:
+        """Take in one group, which stays as it is."""
+        into = self.named(group.key)
+        into.merge(_as_target(group) if into.role == "others" and group.role != "others" else group)
 
     def __iter__(self) -> Iterator[Group]:
         yield from self._groups.values()
@@ -310,18 +357,31 @@ class Groups:
             whole = Group(role, groups[0].side, version, hi, lo, port, variant)
             whole.turned = True
             for group in groups:
-                whole.merge(group)
-                if group.role == "others":
-                    whole.targets.merge(group.targets)
-                else:
-                    first, second = _target(group.side, group.hi, group.lo, group.service_port)
-                    whole.targets.add(first, second)
+                whole.absorb(group)
+                whole.targets.merge(_as_target(group).targets)
             yield whole
 
 
 def _target(side: str, hi: int, lo: int, port: int) -> tuple[int, int]:
     """Two numbers that differ for different services, or different clients' addresses."""
     return (hi ^ (port << 48), lo) if side == "server" else (hi, lo)
+
+
+def _as_target(group: Group) -> Group:
+    """A copy that counts its culprit among those whom it stands for."""
+    copy = Group("others", group.side, 4, 0, 0, -1, group.variant)
+    copy.merge(group)
+    if group.role != "others":
+        first, second = _target(group.side, group.hi, group.lo, group.service_port)
+        copy.targets.add(first, second)
+    return copy
+
+
+def _rank(key: Key) -> tuple[int, Key]:
+    """Sorts keys by their hashes, the largest first."""
+    _, side, _, _, hi, lo, port = key
+    first, second = _target(side, hi, lo, port)
+    return (-mix(first, second), key)
 
 
 def _met(group: Group) -> tuple[str, str, int, int, int, int]:

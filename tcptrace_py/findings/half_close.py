@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from tcptrace_py.findings.case import ENDPOINTS, Case, other
+from tcptrace_py.findings.families import HALF_CLOSE
 from tcptrace_py.findings.finding import CERTAIN, POSSIBLE, Evidence, Finding
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, span
+from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.state import ASSUMED, CLOSE_WAIT
 from tcptrace_py.tcp.words import AFTER_CLOSE
 
@@ -22,10 +26,13 @@ def _refused(case: Case, by: int) -> bool:
 class HalfCloses:
     """Collects half-closed connections by the side that went on sending. Information."""
 
-    def __init__(self) -> None:
+    KINDS = (KIND,)
+    SUSPECT = HALF_CLOSE
+
+    def __init__(self, settings: Settings) -> None:
         self._groups = Groups()
 
-    def look(self, case: Case) -> list[str]:
+    def look(self, case: Case, known: Collection[str]) -> list[str]:
         kinds = []
         for by in ENDPOINTS:
             if case.endpoint(by).half_close_bytes > 0 and not _refused(case, by):
@@ -62,6 +69,9 @@ class HalfCloses:
             )
         )
         return lines
+
+    def merge(self, other: HalfCloses) -> None:
+        self._groups.merge(other._groups)
 
     def findings(self, end_ns: int) -> list[Finding]:
         return [self._finding(group) for group in self._groups.turned()]

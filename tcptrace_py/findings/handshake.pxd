@@ -21,7 +21,8 @@ cdef class Handshakes:
     cdef object _stale
 
     @cython.locals(connection=Connection, outcome=int)
-    cpdef list look(self, Case case)
+    cpdef list look(self, Case case, object known)
+    cpdef object merge(self, Handshakes other)
     @cython.locals(connection=Connection, group=Group, by=int, refused_ns=int64_t)
     cdef list _take_refused(self, Case case)
     @cython.locals(

@@ -5,13 +5,16 @@ Compiled (see ``handshake.pxd``): in a flood every connection is one of them.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.crowd import Crowd
-from tcptrace_py.findings.families import LATE_NS
+from tcptrace_py.findings.families import HANDSHAKE, LATE_NS
 from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, TEXTS, remedy
 from tcptrace_py.findings.wording import duration, moment, part, span, times
+from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.outcome import handshake_outcome
 from tcptrace_py.tcp.state import CLOSED, ESTABLISHED, SYN_RCVD
 from tcptrace_py.tcp.words import ABORTED, REFUSED_HANDSHAKE, UNANSWERED, UNREACHABLE
@@ -37,14 +40,17 @@ class Handshakes:
     SYN is information. A handshake that its initiator reset is no finding by itself.
     """
 
-    def __init__(self) -> None:
+    KINDS = (REFUSED_KIND, TIMEOUT_KIND, UNREACHABLE_KIND, HALF_OPEN_KIND, STALE_KIND)
+    SUSPECT = HANDSHAKE
+
+    def __init__(self, settings: Settings) -> None:
         self._refused = Groups()
         self._timeouts = Groups()
         self._unreachable = Groups()
         self._half_open = Groups()
         self._stale = Groups()
 
-    def look(self, case: Case) -> list[str]:
+    def look(self, case: Case, known: Collection[str]) -> list[str]:
         connection = case.connection
         kinds = []
         outcome = handshake_outcome(connection)
@@ -230,6 +236,13 @@ class Handshakes:
         return [STALE_KIND]
 
     # --- what it amounts to ---
+
+    def merge(self, other: Handshakes) -> None:
+        self._refused.merge(other._refused)
+        self._timeouts.merge(other._timeouts)
+        self._unreachable.merge(other._unreachable)
+        self._half_open.merge(other._half_open)
+        self._stale.merge(other._stale)
 
     def findings(self, end_ns: int) -> list[Finding]:
         found = [self._refused_finding(group) for group in self._refused.turned()]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
-from tcptrace_py.findings.case import Case, other
+from tcptrace_py.findings import families
+from tcptrace_py.findings.case import Case
+from tcptrace_py.findings.case import other as peer_of
 from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.texts import GENERAL, RESET_ABORT, TEXTS, Text, remedy
 from tcptrace_py.findings.wording import duration, part, span, times
+from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.serial import distance
 from tcptrace_py.tcp.words import (
     ABORT,
@@ -61,12 +64,14 @@ class Resets:
     silence or a handshake which has a finding of its own is not told twice.
     """
 
-    def __init__(self) -> None:
+    KINDS = (ABORT_KIND, AFTER_CLOSE_KIND, NO_CONNECTION_KIND, ASSASSINATION_KIND, STRAY_KIND)
+    SUSPECT = families.RESETS
+
+    def __init__(self, settings: Settings) -> None:
         self._groups: dict[str, Groups] = {kind: Groups() for kind in _KINDS.values()}
         self._strays = Groups()
 
-    def look(self, case: Case, known: Sequence[str]) -> list[str]:
-        """``known``: the kinds that other families found for this connection."""
+    def look(self, case: Case, known: Collection[str]) -> list[str]:
         connection = case.connection
         kinds = []
         cause = connection.reset_cause
@@ -92,7 +97,7 @@ class Resets:
             group.measure(idle_ns)
             if idle_ns >= _IDLE_NS:
                 group.tally["idle"] += 1
-        sender, receiver = case.endpoint(by), case.endpoint(other(by))
+        sender, receiver = case.endpoint(by), case.endpoint(peer_of(by))
         if cause == ABORT:
             since_ns = connection.reset_ns - connection.ack_ns
             if by == case.server_by and connection.ack_ns and since_ns < _AT_ONCE_NS and sender.bytes == 0:
@@ -120,7 +125,7 @@ class Resets:
     def _idle_ns(self, case: Case) -> int:
         """How long before the RST its sender had last sent data, or the handshake was done; -1 unknown."""
         connection = case.connection
-        sender, receiver = case.endpoint(connection.reset_by), case.endpoint(other(connection.reset_by))
+        sender, receiver = case.endpoint(connection.reset_by), case.endpoint(peer_of(connection.reset_by))
         last_ns = max(sender.last_data_ns, connection.ack_ns)
         if connection.reset_cause != NO_CONNECTION:
             # There the peer's last data is what provoked the RST; here it is use of the connection.
@@ -131,7 +136,7 @@ class Resets:
         connection = case.connection
         by = connection.reset_by
         lines = []
-        for fin_by in (connection.first_fin_by, other(connection.first_fin_by)):
+        for fin_by in (connection.first_fin_by, peer_of(connection.first_fin_by)):
             if not connection.first_fin_by:
                 break
             endpoint = case.endpoint(fin_by)
@@ -163,6 +168,11 @@ class Resets:
             group.example(connection.id, [line])
 
     # --- what it amounts to ---
+
+    def merge(self, other: Resets) -> None:
+        for kind, groups in other._groups.items():
+            self._groups[kind].merge(groups)
+        self._strays.merge(other._strays)
 
     def findings(self, end_ns: int) -> list[Finding]:
         found = [self._abort_finding(group) for group in self._groups[ABORT_KIND].turned()]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from tcptrace_py.findings.case import ENDPOINTS, Case, other
+from tcptrace_py.findings.families import SILENCE
 from tcptrace_py.findings.finding import LIKELY, Evidence, Finding
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.texts import TEXTS, remedy
@@ -33,11 +36,14 @@ def unanswered(case: Case, by: int, probes: int) -> bool:
 class DeadPeers:
     """Collects silences, by the peer that is silent. A warning."""
 
+    KINDS = (KIND,)
+    SUSPECT = SILENCE
+
     def __init__(self, settings: Settings) -> None:
         self._probes = settings.dead_peer_probes
         self._groups = Groups()
 
-    def look(self, case: Case) -> list[str]:
+    def look(self, case: Case, known: Collection[str]) -> list[str]:
         kinds = []
         for by in ENDPOINTS:
             if unanswered(case, by, self._probes):
@@ -78,6 +84,9 @@ class DeadPeers:
             text = f"the last segment from {name}, {silent} into the silence"
             lines.append(case.evidence(endpoint.last_frame, endpoint.last_ns, text))
         return lines
+
+    def merge(self, other: DeadPeers) -> None:
+        self._groups.merge(other._groups)
 
     def findings(self, end_ns: int) -> list[Finding]:
         return [self._finding(group) for group in self._groups.turned()]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from tcptrace_py.findings.case import Case
+from tcptrace_py.findings.families import REUSE
 from tcptrace_py.findings.finding import CERTAIN, POSSIBLE, Evidence, Finding, Role, Severity, Subject
-from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.group import Group, Groups, Key
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, moment, socket_name, span
 from tcptrace_py.settings import Settings
@@ -35,21 +38,23 @@ class Reuses:
     count is of reuses; both the old and the new connection are listed.
     """
 
-    def __init__(self) -> None:
+    KINDS = (REUSE_KIND,)
+    SUSPECT = REUSE
+
+    def __init__(self, settings: Settings) -> None:
         self._groups = Groups()
-        #: By id of the new connection: the group, once the old connection was seen, or how it fared.
-        self._awaited: dict[int, Group] = {}
+        #: By id of the new connection: whose reuse it is, once the old connection was seen, or how it fared.
+        self._awaited: dict[int, Key] = {}
         self._early: dict[int, str] = {}
 
-    def look(self, case: Case) -> list[str]:
+    def look(self, case: Case, known: Collection[str]) -> list[str]:
         connection = case.connection
         kinds = []
         if connection.reuse_of >= 0:
             fate = self._fate(case)
-            group = self._awaited.pop(connection.id, None)
-            if group is not None:
-                group.tally[fate] += 1
-                group.add_id(connection.id)
+            key = self._awaited.pop(connection.id, None)
+            if key is not None:
+                self._meet(key, connection.id, fate)
                 kinds = [REUSE_KIND]
             elif len(self._early) < _AWAITED:
                 self._early[connection.id] = fate
@@ -57,6 +62,27 @@ class Reuses:
             self._take(case)
             kinds = [REUSE_KIND]
         return kinds
+
+    def _meet(self, key: Key, new: int, fate: str) -> None:
+        """Both connections of a reuse have been seen: ``new`` is the later one's id."""
+        group = self._groups.named(key)
+        group.tally[fate] += 1
+        group.add_id(new)
+
+    def merge(self, other: Reuses) -> None:
+        self._groups.merge(other._groups)
+        for new, key in other._awaited.items():
+            fate = self._early.pop(new, "")
+            if fate:
+                self._meet(key, new, fate)
+            else:
+                self._awaited[new] = key
+        for new, fate in other._early.items():
+            awaited = self._awaited.pop(new, None)
+            if awaited is not None:
+                self._meet(awaited, new, fate)
+            else:
+                self._early[new] = fate
 
     def _fate(self, case: Case) -> str:
         outcome = handshake_outcome(case.connection)
@@ -79,17 +105,16 @@ class Reuses:
             group.measure(max(connection.reused_ns - entered_ns, 0))
         early = self._early.pop(connection.reused_by, "")
         if early:
-            group.tally[early] += 1
-            group.add_id(connection.reused_by)
+            self._meet(group.key, connection.reused_by, early)
         elif len(self._awaited) < _AWAITED:
-            self._awaited[connection.reused_by] = group
+            self._awaited[connection.reused_by] = group.key
         if group.wants_example(connection.id):
             lines = []
             if entered_ns:
                 text = f"{case.name(by)} entered TIME_WAIT"
                 lines.append(case.evidence(entered_frame, entered_ns, text))
             after = f"{duration(connection.reused_ns - entered_ns)} later: " if entered_ns else ""
-            text = f"{after}a new SYN on the same ports (connection {connection.reused_by})"
+            text = f"{after}a new SYN on the same ports"
             lines.append(case.evidence(connection.reused_frame, connection.reused_ns, text))
             group.example(connection.id, lines)
 

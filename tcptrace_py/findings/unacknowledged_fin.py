@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from tcptrace_py.findings.case import ENDPOINTS, Case, other
+from tcptrace_py.findings.families import FIN_UNANSWERED
 from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, span, times
+from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.state import CLOSED, STATE_NAMES, TIMER
 
 KIND = "unacknowledged-fin"
@@ -35,10 +39,13 @@ class UnacknowledgedFins:
     A warning; only information where it is ``possible`` that the answer was not captured.
     """
 
-    def __init__(self) -> None:
+    KINDS = (KIND,)
+    SUSPECT = FIN_UNANSWERED
+
+    def __init__(self, settings: Settings) -> None:
         self._groups = Groups()
 
-    def look(self, case: Case) -> list[str]:
+    def look(self, case: Case, known: Collection[str]) -> list[str]:
         kinds = []
         for by in ENDPOINTS:
             if unanswered_fin(case, by):
@@ -83,6 +90,9 @@ class UnacknowledgedFins:
             gave_up_ns = case.history(by)[-1][1]
             lines.append(case.evidence(0, gave_up_ns, f"by now the kernel of {name} will have given up"))
         return lines
+
+    def merge(self, other: UnacknowledgedFins) -> None:
+        self._groups.merge(other._groups)
 
     def findings(self, end_ns: int) -> list[Finding]:
         return [self._finding(group) for group in self._groups.turned()]

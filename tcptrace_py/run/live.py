@@ -20,14 +20,13 @@ from tcptrace_py.capture.live import DELIVERY_MS, LiveCapture
 from tcptrace_py.capture.pcap_writer import PcapWriter
 from tcptrace_py.findings.census import Census
 from tcptrace_py.findings.diagnosis import Diagnosis
-from tcptrace_py.findings.finding import SEVERITIES, Finding, worst_first
+from tcptrace_py.findings.finding import Finding
 from tcptrace_py.findings.suspicion import Suspicion
 from tcptrace_py.findings.wording import times
 from tcptrace_py.report.model.builder import Sink
 from tcptrace_py.report.model.model import Connection, Report
 from tcptrace_py.run.session import Move, Session
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.time_wait import TimeWait
 
 # Without packets the capture's time follows the clock, this much behind: what was stamped
 # before has been delivered by then, with room for a kernel that is late.
@@ -221,10 +220,8 @@ class Watch:
         passing = Diagnosis(self.settings, self.tracker.history)
         for connection in census.suspects:
             passing.look(connection, True, now_ns)
-        self._findings = _together(
-            self.session.diagnosis.findings(self.tracker.time_wait, now_ns),
-            passing.findings(TimeWait(1), now_ns),
-        )
+        passing.merge(self.session.diagnosis)
+        self._findings = passing.findings(self.tracker.time_wait, now_ns)
         census.suspects = []
         end_s = time.monotonic()
         self._look_again_s = end_s + max(_LOOK_S * 0.95, (end_s - begin_s) / _LOOKING_SHARE)
@@ -275,20 +272,3 @@ class Watch:
                 f" {tracker.evicted_open:,} that were not were let go early"
             )
         return warnings
-
-
-def _together(finished: list[Finding], passing: list[Finding]) -> list[Finding]:
-    """Findings of connections that are over and of those that are not: one each kind and subject."""
-    found = {(finding.kind, finding.subject.label()): finding for finding in finished}
-    for finding in passing:
-        key = (finding.kind, finding.subject.label())
-        other = found.get(key)
-        if other is not None:
-            finding.count += other.count
-            finding.connections = sorted({*finding.connections, *other.connections})[:1000]
-            finding.first_ns = min(finding.first_ns, other.first_ns)
-            finding.last_ns = max(finding.last_ns, other.last_ns)
-            if SEVERITIES.index(other.severity) < SEVERITIES.index(finding.severity):
-                finding.severity = other.severity
-        found[key] = finding
-    return sorted(found.values(), key=worst_first)

@@ -1,0 +1,43 @@
+"""What a family of findings is: a value that is shown connections, merged, and asked in the end.
+
+Each family is declared once, in a file of its own: its kinds, which suspicion makes it look, how
+it looks, and what it says. `tcptrace_py.findings.diagnosis.FAMILIES` lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Protocol
+
+from tcptrace_py.findings.case import Case
+from tcptrace_py.findings.finding import Finding
+from tcptrace_py.settings import Settings
+
+
+class Family(Protocol):
+    """Made of settings it is the empty element; ``merge`` is associative and commutative.
+
+    ``findings`` leaves the family as it is, so it may be asked while connections are still coming,
+    and only it writes texts: from groups that are merged by then.
+    """
+
+    def __init__(self, settings: Settings) -> None: ...
+
+    # Both are attributes of the class.
+
+    @property
+    def KINDS(self) -> tuple[str, ...]:  # noqa: N802
+        """The kinds of finding that it may give."""
+
+    @property
+    def SUSPECT(self) -> int:  # noqa: N802
+        """The bits of ``suspicion`` that make it look."""
+
+    def look(self, case: Case, known: Collection[str]) -> list[str]:
+        """The kinds that a connection takes part in; ``known``: what families before this one said of it."""
+
+    def merge(self, other: Any) -> None:
+        """Take in what another one was shown; the other one stays as it is."""
+
+    def findings(self, end_ns: int) -> list[Finding]:
+        """What it amounts to. ``end_ns``: the capture's end, or its time now."""
