@@ -1,6 +1,8 @@
 # make run [PCAP=file]   sets up .venv, installs, analyzes a capture
 # make test              sets up .venv and runs all tests, with the compiled and with the uncompiled engine
 # make lint              ruff and mypy
+# make wheel             builds the sdist and the wheel for this machine, in dist/
+# make try-wheel         tries that wheel in a fresh environment
 # make format            rewrites the sources as `make lint` wants them
 
 PYTHON ?= python3
@@ -66,6 +68,21 @@ $(VENV)/python:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	    { echo "$(PYTHON) can not make environments: on Debian or Ubuntu, apt install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+.PHONY: wheel try-wheel
+
+# The sdist and, from it, the wheel for this machine, in dist/ (FRESH=1: with nothing compiled before).
+wheel: $(VENV)/built $(VENV)/release
+	@$(BIN)/python packaging/wheel.py $(if $(FRESH),--fresh)
+
+# Tries dist/*.whl in a fresh environment, without a compiler and without the sources (ROOMS="cli tcp": with tests).
+try-wheel: $(VENV)/python
+	@$(BIN)/python packaging/try_wheel.py $(if $(ROOMS),--tests $(ROOMS))
+
+$(VENV)/release: pyproject.toml $(VENV)/installed
+	@echo "installing the tools for releases into $(VENV)"
+	@$(PIP) install $$($(BIN)/python $(EXTRAS) build release)
 	@touch $@
 
 clean:

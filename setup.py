@@ -1,14 +1,19 @@
-"""Builds the compiled engine; everything else about the package is in ``pyproject.toml``.
+"""Builds the compiled engine and the manual pages; all else about the package is in ``pyproject.toml``.
 
 A module is compiled when a ``.pxd`` lies beside its ``.py``. The result is all
 or nothing: modules that share C types can not be mixed with uncompiled ones,
 so where one fails, all are left out and the same ``.py`` files run as they are.
 ``TCPTRACE_PY_PURE=1`` builds none of them, as it makes none of them run.
+
+The manual pages and completions are made from the command line (``packaging/manual.py``);
+where click is not at hand, the wheel goes without them and the build says so.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +21,9 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import BaseError, CCompilerError
+
+# setuptools has no name of its own for it; its own distutils stands behind this one.
+from distutils.command.install_data import install_data  # isort: skip
 
 ROOT = Path(__file__).resolve().parent
 PACKAGE = "tcptrace_py"
@@ -144,4 +152,26 @@ class BuildEngine(build_ext):
         return ROOT / Path(*name.split(".")).with_suffix(self.suffix())
 
 
-setup(ext_modules=compiled_modules(), cmdclass={"build_ext": BuildEngine})
+class InstallManual(install_data):
+    """Generates the data files (below ``share/``) when they are installed, which a wheel's build does."""
+
+    def run(self) -> None:
+        script = ROOT / "packaging" / "manual.py"
+        folder = Path("build", "manual")
+        if not script.exists() or importlib.util.find_spec("click") is None:
+            print("tcptrace-py: click is not here: no manual pages, no completions.", file=sys.stderr)
+            return
+        done = subprocess.run(
+            [sys.executable, str(script), str(folder)], stdout=subprocess.PIPE, text=True, check=True
+        )
+        written = map(Path, done.stdout.splitlines())
+        self.data_files = [(path.parent.as_posix(), [str(folder / path)]) for path in written]
+        super().run()
+
+
+setup(
+    ext_modules=compiled_modules(),
+    cmdclass={"build_ext": BuildEngine, "install_data": InstallManual},
+    # What it holds is told by InstallManual; that there is something makes setuptools ask.
+    data_files=[("share", [])],
+)
