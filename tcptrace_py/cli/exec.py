@@ -14,7 +14,7 @@ from tcptrace_py.cli.durations import Duration
 from tcptrace_py.cli.gates import gate_options, gates_from, status
 from tcptrace_py.cli.outcome import FINE, INPUT, USAGE, complain, reason
 from tcptrace_py.cli.outputs import output_options, outputs_from
-from tcptrace_py.cli.sniffing import capture_options, handled, open_capture, open_writer
+from tcptrace_py.cli.sniffing import capture_options, handled, host_view, open_capture, open_writer
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
 
 # As shells have it.
@@ -104,6 +104,8 @@ def exec(  # noqa: A001
 
     from tcptrace_py.capture.error import CaptureError
 
+    # Its child is forked while there are rights to see the processes of others.
+    host = ctx.with_resource(host_view(options))
     try:
         capture = open_capture(options, outputs)
     except CaptureError as error:
@@ -121,6 +123,7 @@ def exec(  # noqa: A001
             most_connections=max_connections,
             writer=writer,
             sink=sink,
+            host=host,
         )
         try:
             process = subprocess.Popen(command)

@@ -16,7 +16,14 @@ from tcptrace_py.cli.gates import gate_options, gates_from, status
 from tcptrace_py.cli.outcome import INPUT, USAGE, complain, reason, silence_stdout
 from tcptrace_py.cli.outputs import output_options, outputs_from
 from tcptrace_py.cli.progress import shows_progress
-from tcptrace_py.cli.sniffing import Snapshots, capture_options, handled, open_capture, open_writer
+from tcptrace_py.cli.sniffing import (
+    Snapshots,
+    capture_options,
+    handled,
+    host_view,
+    open_capture,
+    open_writer,
+)
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
 
 if TYPE_CHECKING:
@@ -134,6 +141,8 @@ def live(
 
     from tcptrace_py.capture.error import CaptureError
 
+    # Its child is forked while there are rights to see the processes of others.
+    host = ctx.with_resource(host_view(options))
     try:
         capture = open_capture(options, outputs)
     except CaptureError as error:
@@ -160,6 +169,7 @@ def live(
             writer=writer,
             observers=observers,
             sink=sink,
+            host=host,
         )
         snapshots = Snapshots(watch, outputs)
 

@@ -20,6 +20,7 @@ from tcptrace_py.cli.outputs import STDOUT, Outputs, check_target
 if TYPE_CHECKING:
     from tcptrace_py.capture.live import LiveCapture
     from tcptrace_py.capture.pcap_writer import PcapWriter
+    from tcptrace_py.run.host import HostView
     from tcptrace_py.run.live import Watch
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -154,6 +155,14 @@ def capture_options(command: _Command) -> _Command:
             help="With --rotate, keep the newest N files only.",
         ),
         click.option(
+            "--kernel/--no-kernel",
+            "kernel",
+            default=True,
+            show_default=True,
+            help="Ask this host's kernel for the states of its own sockets, and name the processes that hold"
+            " them.",
+        ),
+        click.option(
             "--max-connections",
             metavar="N",
             type=click.IntRange(min=1),
@@ -208,6 +217,27 @@ def open_capture(options: Mapping[str, Any], outputs: Outputs) -> LiveCapture:
         capture.close()
         raise
     return capture
+
+
+@contextmanager
+def host_view(options: Mapping[str, Any]) -> Iterator[HostView | None]:
+    """What asks the kernel of ``--kernel``. To be entered before root's rights are given up."""
+    if not options["kernel"]:
+        yield None
+        return
+    from tcptrace_py.kernel.reader import KernelReader
+    from tcptrace_py.run.host import HostView
+
+    try:
+        view = HostView(KernelReader())
+    except OSError as error:
+        complain(f"the kernel's own states are not shown: {error.strerror}")
+        yield None
+        return
+    try:
+        yield view
+    finally:
+        view.close()
 
 
 def open_writer(options: Mapping[str, Any], capture: LiveCapture) -> PcapWriter | None:

@@ -92,6 +92,21 @@ class Evidence(Struct, gc=False, omit_defaults=True):
     source: int = 0
 
 
+class Process(Struct, gc=False, omit_defaults=True):
+    """A process that holds sockets: its systemd unit and the short id of its container where it has them.
+
+    ``descriptors``: file descriptors of the sockets that this is about, the lowest hundred.
+    ``unread_bytes``: what these sockets had received and the process had not read.
+    """
+
+    pid: int
+    command: str
+    descriptors: list[int]
+    unread_bytes: int = 0
+    unit: str = ""
+    container: str = ""
+
+
 class Finding(Struct, gc=False):
     """One thing that is wrong (or worth knowing), grouped by culprit.
 
@@ -101,7 +116,8 @@ class Finding(Struct, gc=False):
     with what is wrong and who does it. ``trend``, for kinds about sockets that stay in a state:
     how many there were at once, at even instants from ``first_ns`` to the end of the capture;
     empty for other kinds. ``share``: what part of its service's connections ``count`` is, null
-    where that is not known or makes no sense.
+    where that is not known or makes no sense. ``processes``: live, those on this host that hold the
+    culprit's sockets.
     """
 
     kind: str
@@ -117,6 +133,7 @@ class Finding(Struct, gc=False):
     confidence: Confidence
     trend: list[int] = []
     share: float | None = None
+    processes: list[Process] = []
 
 
 def worst_first(finding: Finding) -> tuple[object, ...]:

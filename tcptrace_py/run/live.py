@@ -25,6 +25,7 @@ from tcptrace_py.findings.suspicion import Suspicion
 from tcptrace_py.findings.wording import times
 from tcptrace_py.report.model.builder import Sink
 from tcptrace_py.report.model.model import Connection, Report
+from tcptrace_py.run.host import HostView
 from tcptrace_py.run.session import Move, Session
 from tcptrace_py.settings import Settings
 
@@ -58,7 +59,7 @@ class Watch:
 
     ``connections``: the report lists them (memory then follows their number; without, it
     follows those alive at once). ``most_connections``: so many are known at most; see
-    `tcptrace_py.tcp.tracker.Tracker.evict`.
+    `tcptrace_py.tcp.tracker.Tracker.evict`. ``host``: sets the kernel's own word beside the reading.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Watch:
         writer: PcapWriter | None = None,
         observers: Sequence[Observer] = (),
         sink: Sink | None = None,
+        host: HostView | None = None,
     ) -> None:
         self.capture = capture
         self.settings = settings or Settings()
@@ -89,7 +91,8 @@ class Watch:
         self._suspicion = Suspicion(self.settings)
         self._most_connections = most_connections
         self._writer = writer
-        self._observers = list(observers)
+        self._observers = list(observers) if host is None else [*observers, host]
+        self._host = host
         self._stopped = False
         self._hurry = False
         self._census = Census()
@@ -100,6 +103,8 @@ class Watch:
         self._callbacks: dict[int, Callable[[], None]] = {}
 
     def _pass_on(self, connection: Connection) -> None:
+        if self._host is not None:
+            self._host.annotate(connection)
         if self._sink is not None:
             self._sink(connection)
 
@@ -155,6 +160,8 @@ class Watch:
                     break
             if packets is None:
                 self._catch_up()
+            if self._host is not None and not self._hurry:
+                self._host.last_look(self)
         finally:
             if was_enabled:
                 gc.enable()
@@ -252,9 +259,12 @@ class Watch:
         if self._writer is not None:
             self._writer.close()
         self.session.end()
-        return self.session.report(
+        report = self.session.report(
             [capture], dropped=dropped, complete=capture.problem is None, warnings=self._told(dropped)
         )
+        if self._host is not None:
+            self._host.complete(report)
+        return report
 
     def _told(self, dropped: int) -> list[str]:
         warnings = list(self.warnings)

@@ -19,6 +19,7 @@ from typing import Literal
 from msgspec import Struct
 
 from tcptrace_py.findings.finding import Evidence, Finding, Subject
+from tcptrace_py.report.model.host import Kernel, Listener, Socket
 from tcptrace_py.report.model.stats import EndpointStats
 from tcptrace_py.settings import Settings
 from tcptrace_py.wire.tunnels import Kind as TunnelKind
@@ -37,6 +38,8 @@ __all__ = [
     "Handshake",
     "HandshakeTime",
     "Handshakes",
+    "Kernel",
+    "Listener",
     "Move",
     "Report",
     "Reset",
@@ -44,6 +47,7 @@ __all__ = [
     "Resets",
     "Service",
     "Skipped",
+    "Socket",
     "Source",
     "States",
     "StatesAtEnd",
@@ -70,7 +74,7 @@ State = Literal[
     "LAST_ACK",
     "TIME_WAIT",
 ]
-Basis = Literal["sent", "acknowledged", "presumed", "timer", "assumed"]
+Basis = Literal["sent", "acknowledged", "presumed", "timer", "assumed", "kernel"]
 RolesBasis = Literal["syn", "syn_ack", "listener", "port", "first_speaker"]
 HandshakeOutcome = Literal[
     "complete", "refused", "unanswered", "unreachable", "half_open", "aborted", "unseen"
@@ -319,7 +323,7 @@ class Move(Struct, gc=False, omit_defaults=True):
     ``sent``: it sent what only this state sends; ``acknowledged``: its own later segment proves
     that it had received what moves it; ``presumed``: a segment that needs no answer passed by;
     ``timer``: a clock ran out in the capture's own time; ``assumed``: picked up mid-stream, or a
-    gap in the capture.
+    gap in the capture; ``kernel``: live, the kernel of this host says so itself.
     """
 
     state: State
@@ -340,6 +344,7 @@ class Endpoint(Struct, gc=False, omit_defaults=True):
     it had acknowledged the peer's FIN. ``time_wait_restarts``: how often a FIN that came again
     restarted its 2MSL clock. ``gaps``: holes in its sequence space, which the capture missed.
     ``stats``: the figures of tcptrace's long report; left out of the JSON if they were not asked for.
+    ``socket``: what the kernel of this host says of it; left out where it is on another, or in a file.
     """
 
     address: str
@@ -357,6 +362,7 @@ class Endpoint(Struct, gc=False, omit_defaults=True):
     time_wait_restarts: int
     gaps: int
     stats: EndpointStats | None = None
+    socket: Socket | None = None
 
 
 class Handshake(Struct, gc=False):
@@ -475,7 +481,8 @@ class Report(Struct, gc=False, omit_defaults=True):
     severity, then count, then kind and subject. ``services`` are sorted by address (IPv4 first,
     then as numbers) and port; at most 10,000 are kept, those that were seen to accept and the
     busiest; ``unlisted_connections`` counts the connections to the others. ``connections``
-    are sorted by id; null, and left out of the JSON, if they were not asked for.
+    are sorted by id; null, and left out of the JSON, if they were not asked for. ``kernel``: what
+    this host's kernel said meanwhile; left out where it was not asked.
     """
 
     schema_version: int
@@ -487,3 +494,4 @@ class Report(Struct, gc=False, omit_defaults=True):
     services: list[Service]
     unlisted_connections: int
     connections: list[Connection] | None = None
+    kernel: Kernel | None = None

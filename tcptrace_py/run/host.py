@@ -1,0 +1,322 @@
+"""Sets what this host's kernel says of its sockets beside what the tracker reads from segments (section 11).
+
+The kernel knows the states of its own sockets; the tracker knows what passed, and both ends. An endpoint is
+compared only when no segment of its connection was under way while the kernel was read.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
+
+from tcptrace_py.findings.finding import Finding, Process, Subject
+from tcptrace_py.kernel.owners import Owner
+from tcptrace_py.kernel.reader import KernelReader, Snapshot
+from tcptrace_py.kernel.sockets import KernelSocket, SocketKey
+from tcptrace_py.report.model.host import Kernel, Listener, Socket
+from tcptrace_py.report.model.model import Connection as ConnectionRecord
+from tcptrace_py.report.model.model import Report
+from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.state import CLOSED, LISTEN, STATE_NAMES
+from tcptrace_py.wire.address import address_text, parse_address
+
+if TYPE_CHECKING:
+    from tcptrace_py.run.live import Watch
+
+# A segment that passed so shortly before the kernel was read may have moved the one and not the other.
+_SETTLED_NS = 300_000_000
+# Endpoints whose last word is kept after the tracker is done with their connections.
+_REMEMBERED = 20_000
+# Sockets whose owners are asked for at once, and file descriptors that are listed.
+_OWNERS_AT_ONCE = 2_000
+_DESCRIPTORS = 100
+_LISTENERS = 1_000
+_PATIENCE_S = 2.0
+# States in which the peer's FIN is in the receive queue, where the kernel counts it as a byte.
+_FIN_RECEIVED = frozenset({"CLOSE_WAIT", "LAST_ACK", "CLOSING", "TIME_WAIT"})
+
+
+class _End(NamedTuple):
+    """One end of a connection: the connection's id, and the socket that it would be on this host."""
+
+    connection: int
+    key: SocketKey
+
+
+class HostView:
+    """An observer of a `Watch` (see `run.live.Observer`). ``reader`` is closed with ``close``."""
+
+    period_s = 1.0
+
+    def __init__(self, reader: KernelReader) -> None:
+        #: Why the kernel is not asked any more, or "".
+        self.problem = ""
+        self._reader = reader
+        self._answers = 0
+        self._attached = False
+        self._watch: Watch | None = None
+        #: Last words, most recent last, and which of these ends are servers.
+        self._sockets: OrderedDict[_End, Socket] = OrderedDict()
+        self._servers: set[_End] = set()
+        self._owners: OrderedDict[int, list[Owner]] = OrderedDict()
+        #: Endpoints that the kernel has had a socket for, and what it said when it last disagreed.
+        self._present: set[_End] = set()
+        self._doubted: dict[_End, tuple[str, int]] = {}
+        self._confirmed: set[_End] = set()
+        self._confirmed_before = 0
+        self._refuted = 0
+        self._refuted_ends: set[_End] = set()
+        self._listeners: dict[tuple[bytes, int], Listener] = {}
+        self._overflows_first: int | None = None
+        self._overflows: int | None = None
+        self._known = 0
+        self._wanted: set[int] = set()
+
+    # --- an observer --------------------------------------------------------------------
+
+    def moved(self, moves: Iterable[object]) -> None:
+        """Transitions do not matter here: the kernel is asked by the clock."""
+
+    def look(self, watch: Watch) -> None:
+        if self.problem:
+            return
+        if not self._attached:
+            self._watch = watch
+            self._attached = True
+            watch.attach(self._reader.fileno(), self._answered)
+        self._reader.ask(sorted(self._wanted)[:_OWNERS_AT_ONCE])
+
+    def last_look(self, watch: Watch) -> None:
+        """Once more, and wait for the answer, but no longer than ``_PATIENCE_S``."""
+        self.look(watch)
+        poll = select.poll()
+        poll.register(self._reader.fileno(), select.POLLIN)
+        until_s = time.monotonic() + _PATIENCE_S
+        answers = self._answers
+        while not self.problem and self._answers == answers and (left_s := until_s - time.monotonic()) > 0:
+            if poll.poll(left_s * 1000):
+                self._answered()
+
+    def _answered(self) -> None:
+        watch = self._watch
+        assert watch is not None
+        try:
+            snapshot = self._reader.take()
+        except (OSError, ValueError) as error:
+            self._give_up(watch, str(error))
+            return
+        if snapshot is None:
+            return
+        if snapshot.problem:
+            self._give_up(watch, snapshot.problem)
+            return
+        self._answers += 1
+        self.compare(snapshot, watch.tracker.table.all())
+
+    def _give_up(self, watch: Watch, why: str) -> None:
+        self.problem = f"the kernel's own states are not shown: {why}"
+        watch.warnings.append(self.problem)
+        watch.detach(self._reader.fileno())
+
+    def close(self) -> None:
+        if self._attached and self._watch is not None and not self.problem:
+            self._watch.detach(self._reader.fileno())
+        self._reader.close()
+
+    # --- comparing ----------------------------------------------------------------------
+
+    def compare(self, snapshot: Snapshot, connections: Iterable[Connection]) -> None:
+        """Hold every open connection of the tracker against the kernel's table of the same moment."""
+        by_key = {each.key: each for each in snapshot.sockets}
+        self._known = len(by_key)
+        self._overflows = snapshot.overflows
+        if self._overflows_first is None:
+            self._overflows_first = snapshot.overflows
+        for inode, found in snapshot.owners.items():
+            self._owners[inode] = found
+            self._owners.move_to_end(inode)
+        while len(self._owners) > _REMEMBERED:
+            self._owners.popitem(last=False)
+        for each in snapshot.sockets:
+            if each.state == "LISTEN":
+                self._listen(each)
+        self._wanted = set()
+        alive: set[_End] = set()
+        for connection in connections:
+            settled = connection.last_ns < snapshot.begin_ns - _SETTLED_NS
+            server = connection.server()
+            for endpoint, peer in ((connection.a, connection.b), (connection.b, connection.a)):
+                end = _End(connection.id, _key(endpoint, peer, connection.ip_version))
+                alive.add(end)
+                socket = by_key.get(end.key)
+                if socket is not None:
+                    if endpoint is server:
+                        self._servers.add(end)
+                    self._present.add(end)
+                    self._take(end, endpoint, socket, settled, snapshot)
+                elif end in self._present:
+                    self._gone(end, endpoint, settled, snapshot)
+        self._forget(alive)
+
+    def _take(
+        self, end: _End, endpoint: Endpoint, socket: KernelSocket, settled: bool, snapshot: Snapshot
+    ) -> None:
+        agrees = self._judge(end, endpoint, socket.state, settled)
+        unread = socket.receive_queue_bytes - (socket.state in _FIN_RECEIVED)
+        self._sockets[end] = Socket(
+            ts_ns=snapshot.end_ns,
+            state=socket.state,
+            agrees=agrees,
+            unread_bytes=max(0, unread),
+            unacked_bytes=socket.send_queue_bytes,
+            uid=socket.uid,
+            inode=socket.inode,
+            timer=socket.timer,
+            timer_s=socket.expires_ms / 1000,
+        )
+        self._sockets.move_to_end(end)
+        if socket.inode and socket.inode not in self._owners and socket.state != "ESTABLISHED":
+            self._wanted.add(socket.inode)
+
+    def _gone(self, end: _End, endpoint: Endpoint, settled: bool, snapshot: Snapshot) -> None:
+        """The kernel had a socket for this endpoint, and has none any more: it is CLOSED."""
+        before = self._sockets.get(end)
+        agrees = endpoint.state in (CLOSED, LISTEN) or self._judge(end, endpoint, "CLOSED", settled)
+        if before is not None:
+            # What it had not read, and who held it, stays worth knowing.
+            self._sockets[end] = replace(
+                before, ts_ns=snapshot.end_ns, state="CLOSED", agrees=agrees, timer="", timer_s=0.0
+            )
+
+    def _judge(self, end: _End, endpoint: Endpoint, state: str, settled: bool) -> bool:
+        """Whether reading and kernel agree; a difference counts when two looks at rest have found it."""
+        reading = STATE_NAMES[endpoint.state]
+        if reading == state:
+            self._confirmed.add(end)
+            self._doubted.pop(end, None)
+            return True
+        if not settled:
+            self._doubted.pop(end, None)
+            return False
+        if self._doubted.get(end) == (state, endpoint.packets):
+            if end not in self._refuted_ends:
+                self._refuted_ends.add(end)
+                self._refuted += 1
+        else:
+            self._doubted[end] = (state, endpoint.packets)
+        return False
+
+    def _listen(self, socket: KernelSocket) -> None:
+        key = (socket.key.address, socket.key.port)
+        known = self._listeners.get(key)
+        if known is None:
+            if len(self._listeners) >= _LISTENERS:
+                return
+            known = Listener(_text(socket.key.address), socket.key.port, 0, 0, 0)
+            self._listeners[key] = known
+        known.waiting = socket.receive_queue_bytes
+        known.waiting_most = max(known.waiting_most, known.waiting)
+        known.backlog = socket.send_queue_bytes
+
+    def _forget(self, alive: set[_End]) -> None:
+        """What is over keeps its last word for a while, and counts; all else about it goes."""
+        self._confirmed_before += len(self._confirmed - alive)
+        self._confirmed &= alive
+        self._present &= alive
+        self._refuted_ends &= alive
+        for end in self._doubted.keys() - alive:
+            del self._doubted[end]
+        excess = len(self._sockets) - len(alive) - _REMEMBERED
+        for end in list(self._sockets)[: max(0, excess)]:
+            if end not in alive:
+                del self._sockets[end]
+                self._servers.discard(end)
+
+    # --- telling ------------------------------------------------------------------------
+
+    def complete(self, report: Report) -> None:
+        """Put all that the kernel said into a report; nothing where it never answered."""
+        if not self._answers:
+            return
+        report.kernel = self._kernel()
+        self._name_processes(report.findings)
+        for record in report.connections or ():
+            self.annotate(record)
+
+    def _kernel(self) -> Kernel:
+        grown = None
+        if self._overflows is not None and self._overflows_first is not None:
+            grown = self._overflows - self._overflows_first
+        return Kernel(
+            sockets=self._known,
+            confirmed=self._confirmed_before + len(self._confirmed),
+            disagreements=self._refuted,
+            listen_overflows=grown,
+            listeners=sorted(self._listeners.values(), key=lambda each: (each.port, each.address)),
+        )
+
+    def annotate(self, record: ConnectionRecord) -> None:
+        """Put the kernel's last word beside both endpoints of a record; its basis is then ``kernel``."""
+        for endpoint, peer in ((record.client, record.server), (record.server, record.client)):
+            key = SocketKey(_packed(endpoint.address), endpoint.port, _packed(peer.address), peer.port)
+            socket = self._sockets.get(_End(record.id, key))
+            if socket is None:
+                continue
+            socket.processes = self._processes([socket])
+            endpoint.socket = socket
+            if socket.agrees and socket.state == endpoint.state:
+                endpoint.basis = "kernel"
+
+    def _name_processes(self, findings: Iterable[Finding]) -> None:
+        """Name the processes on this host that hold the sockets which each finding is about."""
+        of_connection: dict[int, list[_End]] = {}
+        for end in self._sockets:
+            of_connection.setdefault(end.connection, []).append(end)
+        for finding in findings:
+            ends = [end for each in finding.connections for end in of_connection.get(each, ())]
+            finding.processes = self._processes(
+                self._sockets[end] for end in ends if self._is_culprit(finding.subject, end)
+            )
+
+    def _is_culprit(self, subject: Subject, end: _End) -> bool:
+        if subject.address is not None and subject.address != _text(end.key.address):
+            return False
+        if subject.role == "server":
+            return end.key.port == subject.port
+        return subject.role == "host" or (subject.role == "client") == (end not in self._servers)
+
+    def _processes(self, sockets: Iterable[Socket]) -> list[Process]:
+        found: dict[int, Process] = {}
+        for socket in sockets:
+            for owner in self._owners.get(socket.inode, ()):
+                process = found.get(owner.pid)
+                if process is None:
+                    process = Process(owner.pid, owner.command, [], 0, owner.unit, owner.container)
+                    found[owner.pid] = process
+                process.unread_bytes += socket.unread_bytes
+                process.descriptors.append(owner.descriptor)
+        for process in found.values():
+            process.descriptors = sorted(process.descriptors)[:_DESCRIPTORS]
+        return sorted(found.values(), key=lambda each: (-len(each.descriptors), each.pid))
+
+
+def _key(endpoint: Endpoint, peer: Endpoint, version: int) -> SocketKey:
+    cut = 12 if version == 4 else 0
+    ends = [(each.address_hi << 64 | each.address_lo).to_bytes(16, "big")[cut:] for each in (endpoint, peer)]
+    return SocketKey(ends[0], endpoint.port, ends[1], peer.port)
+
+
+def _packed(text: str) -> bytes:
+    hi, lo, version = parse_address(text)
+    return (hi << 64 | lo).to_bytes(16, "big")[12 if version == 4 else 0 :]
+
+
+def _text(address: bytes) -> str:
+    number = int.from_bytes(address, "big")
+    return address_text(number >> 64, number & (1 << 64) - 1, 4 if len(address) == 4 else 6)

@@ -1,0 +1,151 @@
+"""What the kernel says beside the reading: traces held against made snapshots, and one real leak."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tcptrace_py.kernel.owners import Owner
+from tcptrace_py.kernel.reader import KernelReader, Snapshot
+from tcptrace_py.kernel.sockets import KernelSocket, SocketKey
+from tcptrace_py.run.host import HostView
+from tests.conftest import RunCli
+from tests.live.net import missing
+from tests.tcp.wire_words import ADDRESS, Trace
+
+LEAK = """
+c SYN 100
+s SYN+ACK 300 101
+c ACK 101 301
+c ACK 101 301 7
+s ACK 301 108
+c FIN+ACK 108 301
+s ACK 301 109
+"""
+SECOND_NS = 1_000_000_000
+
+
+def key(of: str, to: str) -> SocketKey:
+    return SocketKey(
+        ADDRESS[of][0].to_bytes(4, "big"), ADDRESS[of][1], ADDRESS[to][0].to_bytes(4, "big"), ADDRESS[to][1]
+    )
+
+
+def kernel_socket(end: SocketKey, state: str, unread_bytes: int = 0, inode: int = 7) -> KernelSocket:
+    return KernelSocket(end, state, "", 0, 0, unread_bytes, 0, 1000, inode, 1)
+
+
+def snapshot(ts_ns: int, *sockets: KernelSocket, overflows: int | None = None) -> Snapshot:
+    return Snapshot(
+        ts_ns, ts_ns, list(sockets), {7: [Owner(42, 5, "leaky", "leaky.service", "")]}, overflows, ""
+    )
+
+
+@pytest.fixture
+def view() -> HostView:
+    class Unasked(KernelReader):
+        def __init__(self) -> None:
+            pass
+
+    return HostView(Unasked())
+
+
+def compare(view: HostView, trace: Trace, after_s: float, *sockets: KernelSocket, **more: int) -> None:
+    at_ns = trace.now_ns + round(after_s * SECOND_NS)
+    view.compare(snapshot(at_ns, *sockets, **more), trace.tracker.table.all())
+
+
+def test_what_agrees_is_confirmed(view: HostView) -> None:
+    trace = Trace().play(LEAK)
+    compare(view, trace, 1, kernel_socket(key("s", "c"), "CLOSE_WAIT", 8))
+    told = view._kernel()
+    assert (told.confirmed, told.disagreements) == (1, 0)
+    (socket,) = view._sockets.values()
+    # Seven bytes of data; the eighth is the FIN.
+    assert (socket.state, socket.agrees, socket.unread_bytes) == ("CLOSE_WAIT", True, 7)
+    assert [
+        (each.pid, each.descriptors, each.unread_bytes, each.unit) for each in view._processes([socket])
+    ] == [(42, [5], 7, "leaky.service")]
+
+
+@pytest.mark.parametrize(("looks", "disagreements"), [(1, 0), (2, 1), (5, 1)])
+def test_a_difference_counts_once_two_looks_have_found_it(
+    view: HostView, looks: int, disagreements: int
+) -> None:
+    trace = Trace().play(LEAK)
+    for look in range(looks):
+        compare(view, trace, 1 + look, kernel_socket(key("s", "c"), "LAST_ACK"))
+    assert view._kernel().disagreements == disagreements
+
+
+def test_nothing_counts_while_segments_are_under_way(view: HostView) -> None:
+    trace = Trace().play(LEAK)
+    for _ in range(3):
+        compare(view, trace, 0.1, kernel_socket(key("s", "c"), "LAST_ACK"))
+    assert view._kernel().disagreements == 0
+
+
+def test_a_socket_that_was_never_there_is_on_another_host(view: HostView) -> None:
+    trace = Trace().play(LEAK)
+    for look in range(3):
+        compare(view, trace, 1 + look, kernel_socket(key("s", "c"), "CLOSE_WAIT"))
+    assert len(view._sockets) == 1
+
+
+def test_a_socket_that_went_is_closed_and_its_owner_remembered(view: HostView) -> None:
+    trace = Trace().play(LEAK)
+    compare(view, trace, 1, kernel_socket(key("s", "c"), "CLOSE_WAIT", 8))
+    compare(view, trace, 2)
+    compare(view, trace, 3)
+    (socket,) = view._sockets.values()
+    assert (socket.state, socket.agrees, socket.unread_bytes) == ("CLOSED", False, 7)
+    assert view._processes([socket])[0].pid == 42
+    assert view._kernel().disagreements == 1
+
+
+def test_listeners_and_overflows(view: HostView) -> None:
+    trace = Trace()
+    listening = SocketKey(bytes(4), 80, bytes(4), 0)
+    full = KernelSocket(listening, "LISTEN", "", 0, 0, 129, 128, 0, 9, 1)
+    compare(view, trace, 1, full, overflows=10)
+    compare(view, trace, 2, kernel_socket(listening, "LISTEN"), overflows=17)
+    told = view._kernel()
+    assert told.listen_overflows == 7
+    assert [(each.address, each.port, each.waiting_most) for each in told.listeners] == [("0.0.0.0", 80, 129)]
+
+
+def test_the_leaking_process_is_named(run_cli: RunCli, tmp_path: Path) -> None:
+    why = missing()
+    if why:
+        pytest.skip(why)
+    server = tmp_path / "leaky.py"
+    server.write_text(
+        "import socket, time\n"
+        "listener = socket.create_server(('127.0.0.1', 0)); kept = []\n"
+        "for _ in range(3):\n"
+        "    client = socket.create_connection(listener.getsockname())\n"
+        "    kept.append(listener.accept()[0]); client.send(b'unread!'); client.close()\n"
+        "time.sleep(4)\n"
+    )
+    done = run_cli(
+        *("exec", "-i", "lo", "--close-wait-after", "1s", "--json", "report.json", "--connections", "--"),
+        *(sys.executable, server),
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    finding = next(each for each in report["findings"] if each["kind"] == "stuck-close-wait")
+    (process,) = finding["processes"]
+    assert str(server) in process["command"]
+    assert len(process["descriptors"]) == 3
+    assert process["unread_bytes"] == 3 * len(b"unread!")
+    assert report["kernel"]["confirmed"] >= 3
+    ends = [record[side] for record in report["connections"] for side in ("client", "server")]
+    assert any(end["basis"] == "kernel" and end["socket"]["agrees"] for end in ends)
+    without = run_cli(
+        *("exec", "-i", "lo", "--no-kernel", "--json", "without.json", "--", sys.executable, "-c", "0")
+    )
+    assert without.returncode == 0
+    assert "kernel" not in json.loads((tmp_path / "without.json").read_text())
