@@ -84,6 +84,7 @@ def exec(  # noqa: A001
     connections: bool | None,
     top: int,
     max_connections: int | None,
+    stats: bool,
     command: Sequence[str],
     **options: Any,
 ) -> int:
@@ -124,6 +125,7 @@ def exec(  # noqa: A001
             writer=writer,
             sink=sink,
             host=host,
+            stats=stats,
         )
         try:
             process = subprocess.Popen(command)

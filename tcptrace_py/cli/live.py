@@ -17,16 +17,20 @@ from tcptrace_py.cli.outcome import INPUT, USAGE, complain, reason, silence_stdo
 from tcptrace_py.cli.outputs import output_options, outputs_from
 from tcptrace_py.cli.progress import shows_progress
 from tcptrace_py.cli.sniffing import (
+    Address,
     Snapshots,
     capture_options,
     handled,
     host_view,
+    metrics_server,
     open_capture,
     open_writer,
 )
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
 
 if TYPE_CHECKING:
+    from tcptrace_py.report.model.builder import Sink
+    from tcptrace_py.report.model.model import Connection
     from tcptrace_py.run.live import Watch
     from tcptrace_py.run.session import Move
 
@@ -88,6 +92,17 @@ class EventStream:
             silence_stdout()
 
 
+def _both(one: Sink | None, other: Sink | None) -> Sink | None:
+    if one is None or other is None:
+        return one or other
+
+    def each(connection: Connection) -> None:
+        one(connection)
+        other(connection)
+
+    return each
+
+
 @click.command()
 @capture_options
 @click.option("--duration", "duration_s", metavar="DURATION", type=Duration(), help="End after this time.")
@@ -106,6 +121,13 @@ class EventStream:
     show_default=True,
     help="List the connections in the report; memory then grows with their number.",
 )
+@click.option(
+    "--metrics",
+    "metrics_address",
+    metavar="[HOST]:PORT",
+    type=Address(),
+    help="Serve OpenMetrics there for Prometheus, at /metrics.",
+)
 @output_options("live")
 @gate_options
 @threshold_options
@@ -120,6 +142,8 @@ def live(
     connections: bool,
     top: int,
     max_connections: int | None,
+    stats: bool,
+    metrics_address: tuple[str, int] | None,
     **options: Any,
 ) -> int:
     """Show what the sockets on the wire are doing now, and leave the same report as a file would.
@@ -160,6 +184,9 @@ def live(
 
         dashboard = Dashboard()
         observers.append(dashboard)
+    metrics = ctx.with_resource(metrics_server(metrics_address, host))
+    if metrics is not None:
+        observers.append(metrics)
     with outputs.sink(needed=True) as sink:
         watch = Watch(
             capture,
@@ -168,8 +195,9 @@ def live(
             most_connections=max_connections,
             writer=writer,
             observers=observers,
-            sink=sink,
+            sink=_both(sink, None if metrics is None else metrics.finished),
             host=host,
+            stats=stats,
         )
         snapshots = Snapshots(watch, outputs)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tcptrace_py.capture.pcap_writer import PcapWriter
     from tcptrace_py.run.host import HostView
     from tcptrace_py.run.live import Watch
+    from tcptrace_py.run.metrics import Metrics
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -57,6 +58,22 @@ class Size(click.ParamType[int]):
         if not self.least <= size <= self.most:
             self.fail(f"{value!r}: at least {self.least:,} and at most {self.most:,} bytes.", param, ctx)
         return size
+
+
+class Address(click.ParamType[tuple[str, int]]):
+    """``:9464``, ``127.0.0.1:9464`` or ``[::1]:9464``: a host ("" for every address) and a TCP port."""
+
+    name = "address"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        if isinstance(value, tuple):
+            return value
+        host, colon, port = str(value).strip().rpartition(":")
+        if not colon or not port.isascii() or not port.isdecimal() or int(port[:6]) > 65535:
+            self.fail(f"{value!r} is no address: write :9464, 127.0.0.1:9464 or [::1]:9464.", param, ctx)
+        return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 class Rotation(click.ParamType[tuple[int | None, float | None]]):
@@ -155,6 +172,12 @@ def capture_options(command: _Command) -> _Command:
             help="With --rotate, keep the newest N files only.",
         ),
         click.option(
+            "--stats",
+            is_flag=True,
+            help="Take the figures of tcptrace's long report for each endpoint (into the JSON, under"
+            " `stats`).",
+        ),
+        click.option(
             "--kernel/--no-kernel",
             "kernel",
             default=True,
@@ -217,6 +240,29 @@ def open_capture(options: Mapping[str, Any], outputs: Outputs) -> LiveCapture:
         capture.close()
         raise
     return capture
+
+
+@contextmanager
+def metrics_server(address: tuple[str, int] | None, host: HostView | None) -> Iterator[Metrics | None]:
+    """What answers scrapes at ``address``; where it can not, one line says so and capture goes on."""
+    if address is None:
+        yield None
+        return
+    try:
+        from tcptrace_py.run.metrics import Metrics
+    except ModuleNotFoundError as error:
+        raise click.UsageError(f"--metrics needs {error.name}: pip install 'tcptrace-py[live]'") from error
+    metrics = Metrics(None if host is None else lambda: host.disagreements)
+    try:
+        metrics.serve(*address)
+    except OSError as error:
+        complain(f"no metrics: {address[0]}:{address[1]}: {error.strerror or error}")
+        yield None
+        return
+    try:
+        yield metrics
+    finally:
+        metrics.close()
 
 
 @contextmanager

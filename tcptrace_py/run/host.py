@@ -238,6 +238,11 @@ class HostView:
                 del self._sockets[end]
                 self._servers.discard(end)
 
+    @property
+    def disagreements(self) -> int:
+        """Endpoints of which the kernel has said something else than the reading, so far."""
+        return self._refuted
+
     # --- telling ------------------------------------------------------------------------
 
     def complete(self, report: Report) -> None:

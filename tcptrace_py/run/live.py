@@ -60,6 +60,7 @@ class Watch:
     ``connections``: the report lists them (memory then follows their number; without, it
     follows those alive at once). ``most_connections``: so many are known at most; see
     `tcptrace_py.tcp.tracker.Tracker.evict`. ``host``: sets the kernel's own word beside the reading.
+    ``stats``: endpoints carry the figures of tcptrace's long report.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Watch:
         observers: Sequence[Observer] = (),
         sink: Sink | None = None,
         host: HostView | None = None,
+        stats: bool = False,
     ) -> None:
         self.capture = capture
         self.settings = settings or Settings()
@@ -80,6 +82,7 @@ class Watch:
             self.settings,
             connections=connections,
             sink=None if sink is None else self._pass_on,
+            stats=stats,
             moved=self._tell if observers else None,
         )
         self.tracker = self.session.tracker

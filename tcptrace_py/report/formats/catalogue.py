@@ -58,7 +58,7 @@ FORMATS = {
     "zeek": Format(
         "tcptrace_py.report.formats.conn_log",
         "Write Zeek's conn.log: tab-separated, or JSON lines where FILE ends in .json.",
-        _READING,
+        _CAPTURING,
         streams=True,
     ),
     "junit": Format(
