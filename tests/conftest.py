@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import struct
@@ -84,13 +85,18 @@ COMMAND = (sys.executable, "-m", "tcptrace_py")
 RunCli = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 
-@pytest.fixture
-def run_cli(tmp_path: Path) -> RunCli:
-    """Runs ``tcptrace-py`` with the given arguments, as a process of its own, without a terminal.
+# What the interpreter reads when it starts, and commands that change their process.
+_OF_A_PROCESS = ("PYTHONIOENCODING", "live", "exec")
 
-    ``pure``: True or False picks the engine; ``stdin``: bytes for standard input;
-    ``stdout``: where standard output goes if it is not to be captured; more
-    keywords are environment variables.
+
+@pytest.fixture
+def run_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunCli:
+    """Runs ``tcptrace-py`` with the given arguments in ``tmp_path``, without a terminal.
+
+    In this process, for starting one takes longer than most commands; as a process of its own where
+    ``process`` asks for it, or what is asked for needs one. ``pure``: True or False picks the engine;
+    ``stdin``: bytes for standard input; ``stdout``: where standard output goes if it is not to be
+    captured; more keywords are environment variables.
     """
 
     def run(
@@ -99,8 +105,14 @@ def run_cli(tmp_path: Path) -> RunCli:
         stdin: bytes = b"",
         stdout: int | None = None,
         prefix: tuple[str, ...] = (),
+        process: bool = False,
         **variables: str,
     ) -> subprocess.CompletedProcess[bytes]:
+        needs = {*variables, *map(str, arguments)}
+        own = pure is None and not stdin and stdout is None and not prefix
+        if own and not process and not needs.intersection(_OF_A_PROCESS):
+            with monkeypatch.context() as patch:
+                return _in_process([os.fspath(each) for each in arguments], tmp_path, variables, patch)
         return subprocess.run(
             [*prefix, *COMMAND, *map(os.fspath, arguments)],
             input=stdin,
@@ -113,6 +125,31 @@ def run_cli(tmp_path: Path) -> RunCli:
         )
 
     return run
+
+
+def _in_process(
+    arguments: list[str], folder: Path, variables: dict[str, str], patch: pytest.MonkeyPatch
+) -> subprocess.CompletedProcess[bytes]:
+    from tcptrace_py.cli import main
+
+    streams = {
+        name: io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for name in ("stdin", "stdout", "stderr")
+    }
+    # As Python opens it for a program.
+    streams["stderr"].reconfigure(errors="backslashreplace", line_buffering=True)
+    for name, stream in streams.items():
+        patch.setattr(sys, name, stream)
+    for name, value in variables.items():
+        patch.setenv(name, value)
+    patch.chdir(folder)
+    status = main(arguments)
+    written = []
+    for name in ("stdout", "stderr"):
+        streams[name].flush()
+        raw = streams[name].buffer
+        assert isinstance(raw, io.BytesIO)
+        written.append(raw.getvalue())
+    return subprocess.CompletedProcess(arguments, status, *written)
 
 
 @pytest.fixture

@@ -92,6 +92,8 @@ class LiveCapture:
         pcapy = libpcap("live capture")
         self._error: type[Exception] = pcapy.PcapError
         self.path = interface
+        #: The user's filter.
+        self.expression = expression
         self.batch = FrameBatch()
         self.packets = 0
         self.consumed_bytes = 0

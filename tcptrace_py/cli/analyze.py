@@ -13,6 +13,7 @@ from tcptrace_py.cli.outcome import INPUT, complain
 from tcptrace_py.cli.outputs import output_options, outputs_from
 from tcptrace_py.cli.progress import ProgressBar, shows_progress
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
+from tcptrace_py.cli.view import view_from, view_options
 
 
 @click.command()
@@ -39,14 +40,7 @@ from tcptrace_py.cli.thresholds import settings_from, threshold_options
     help="Take the figures of tcptrace's long report for each endpoint (into the JSON, under `stats`).",
 )
 @click.option("--long", is_flag=True, help="Show those figures too, for the first --top connections.")
-@click.option(
-    "--top",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=10,
-    show_default=True,
-    help="Rows of each table in the shown report.",
-)
+@view_options()
 @click.option(
     "--filter",
     "bpf",
@@ -63,7 +57,7 @@ def analyze(
     connections: bool | None,
     stats: bool,
     long: bool,
-    top: int,
+    pager: bool,
     bpf: str | None,
     **options: object,
 ) -> int:
@@ -103,5 +97,7 @@ def analyze(
         complain(warning)
     verdicts = gates.judge(report)
     outputs.write(report, verdicts)
-    outputs.show(report, top=top, connections=bool(connections), long=long)
+    outputs.wrote()
+    view = view_from(options, connections=bool(connections), whole=outputs.whole())
+    outputs.show(report, view, long=long, pager=pager)
     return status(verdicts, report.capture.complete)

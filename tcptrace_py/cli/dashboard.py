@@ -26,7 +26,7 @@ class Dashboard:
     period_s = _PERIOD_S
 
     def __init__(self) -> None:
-        self._console = report_console(sys.stdout)
+        self._console = report_console(sys.stdout, fold=True)
         self._live: Live | None = None
         self._source: ViewSource | None = None
 

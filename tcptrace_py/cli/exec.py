@@ -16,6 +16,7 @@ from tcptrace_py.cli.outcome import FINE, INPUT, USAGE, complain, reason
 from tcptrace_py.cli.outputs import output_options, outputs_from
 from tcptrace_py.cli.sniffing import capture_options, handled, host_view, open_capture, open_writer
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
+from tcptrace_py.cli.view import view_from, view_options
 
 # As shells have it.
 _NOT_EXECUTABLE = 126
@@ -72,6 +73,7 @@ def _in_foreground() -> bool:
     default=None,
     help="List the connections in the shown report / leave their list out of the JSON.",
 )
+@view_options()
 @output_options("exec")
 @gate_options
 @threshold_options
@@ -82,7 +84,7 @@ def exec(  # noqa: A001
     /,
     settle_s: float,
     connections: bool | None,
-    top: int,
+    pager: bool,
     max_connections: int | None,
     stats: bool,
     command: Sequence[str],
@@ -164,7 +166,9 @@ def exec(  # noqa: A001
         complain(warning)
     verdicts = gates.judge(report)
     outputs.write(report, verdicts)
-    outputs.show(report, top=top, connections=bool(connections))
+    outputs.wrote()
+    view = view_from(options, connections=bool(connections), whole=outputs.whole())
+    outputs.show(report, view, pager=pager)
     if child_status != FINE:
         return child_status
     if watch.write_problem is not None:

@@ -127,16 +127,23 @@ def _explain(word: str, console: Console) -> None:
         line(console, Text(f"  {source}"), indent=4)
     if word in RESET_CAUSES:
         console.print()
-        line(console, Text(f"The finding: {RESET_CAUSES[word].kind}", "dim"))
+        line(console, Text(f"The finding: {RESET_CAUSES[word].kind}"))
 
 
 def _paragraphs(text: FindingText, console: Console) -> None:
     from rich.text import Text
 
     from tcptrace_py.findings.texts import remedy
-    from tcptrace_py.report.people.terminal_text import hang
+    from tcptrace_py.report.people.remedy import pieces
+    from tcptrace_py.report.people.terminal_text import command_line, hang
 
     console.print()
-    hang(console, Text("  meaning", "dim"), text.meaning, 11)
+    hang(console, Text("  meaning", "bold"), text.meaning, 11)
     console.print()
-    hang(console, Text("  remedy", "dim"), remedy(text, ""), 11)
+    label = "  remedy"
+    for piece, command in pieces(remedy(text, "")):
+        if command:
+            command_line(console, piece, 13)
+        else:
+            hang(console, Text(label, "bold"), piece, 11)
+            label = ""

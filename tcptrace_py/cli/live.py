@@ -27,6 +27,7 @@ from tcptrace_py.cli.sniffing import (
     open_writer,
 )
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
+from tcptrace_py.cli.view import view_from, view_options
 
 if TYPE_CHECKING:
     from tcptrace_py.report.model.builder import Sink
@@ -128,6 +129,7 @@ def _both(one: Sink | None, other: Sink | None) -> Sink | None:
     type=Address(),
     help="Serve OpenMetrics there for Prometheus, at /metrics.",
 )
+@view_options(quiet=False)
 @output_options("live")
 @gate_options
 @threshold_options
@@ -140,7 +142,7 @@ def live(
     events: bool,
     quiet: bool,
     connections: bool,
-    top: int,
+    pager: bool,
     max_connections: int | None,
     stats: bool,
     metrics_address: tuple[str, int] | None,
@@ -156,7 +158,7 @@ def live(
     if events and quiet:
         raise click.UsageError("--events and --quiet contradict each other.")
     gates = gates_from(options)
-    outputs = outputs_from(options, (), bool(gates))
+    outputs = outputs_from({**options, "quiet": quiet}, (), bool(gates))
     if events and outputs.uses_stdout:
         raise click.UsageError("--events and a report can not both write to standard output.")
     on_terminal = shows_progress(sys.stdout)
@@ -225,7 +227,9 @@ def live(
         complain(warning)
     verdicts = gates.judge(report)
     outputs.write(report, verdicts)
-    outputs.show(report, top=top, connections=connections)
+    outputs.wrote()
+    view = view_from({**options, "quiet": False}, connections=connections, whole=outputs.whole())
+    outputs.show(report, view, pager=pager)
     if watch.write_problem is not None:
         complain(f"{options['write_target']}: {reason(watch.write_problem)}")
         return USAGE

@@ -7,18 +7,23 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from tcptrace_py.cli.inputs import STDIN
-from tcptrace_py.cli.outcome import OutputError, output_to, silence_stdout
+from tcptrace_py.cli.outcome import OutputError, complain, output_to, silence_stdout
 from tcptrace_py.report.formats.catalogue import FORMATS, formats_of
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from tcptrace_py.gates.gate import Verdict
     from tcptrace_py.report.model.model import Connection, Report
+    from tcptrace_py.report.people.view import View
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _Sink = Callable[["Connection"], None]
@@ -29,8 +34,9 @@ STDOUT = "-"
 class Outputs:
     """Where one run's report goes. ``targets``: format name and target, in the order of `FORMATS`."""
 
-    def __init__(self, targets: Mapping[str, str], github: bool, terminal: bool) -> None:
+    def __init__(self, targets: Mapping[str, str], github: bool, terminal: bool, quiet: bool = False) -> None:
         self.targets = targets
+        self._quiet = quiet
         self.github = github
         #: Standard output holds something that a program reads.
         self.uses_stdout = github or STDOUT in targets.values()
@@ -88,23 +94,42 @@ class Outputs:
                 with output_to(path):
                     github.append_summary(github.summary(report, verdicts), path)
 
-    def show(self, report: Report, *, top: int, connections: bool, long: bool = False) -> None:
+    def wrote(self) -> None:
+        """Name each file that was written on standard error, unless that is not wanted."""
+        if self._quiet:
+            return
+        for target in self.targets.values():
+            if _is_file(target):
+                complain(f"wrote {target}")
+
+    def whole(self) -> str | None:
+        """The file that has all of the report, if one is written."""
+        target = self.targets.get("json", STDOUT)
+        return None if target == STDOUT else target
+
+    def show(self, report: Report, view: View, *, long: bool = False, pager: bool = False) -> None:
         """Show the report, on standard error where standard output is taken. Raises `OutputError`.
 
-        ``long``: with the figures of each connection.
+        ``long``: with the figures of each connection. ``pager``: through one, if longer than a screen.
         """
         if not self.shown:
             return
-        from tcptrace_py.cli.screen import report_console
-        from tcptrace_py.report.people.terminal import render
+        from tcptrace_py.cli.screen import report_console, show_on
+        from tcptrace_py.report.people.terminal import print_verdict, render
+
+        def draw(view: View, console: Console) -> None:
+            render(report, console, view)
+            if long and not view.quiet:
+                from tcptrace_py.report.people.terminal_long import print_long
+
+                print_long(report, console, view)
 
         with output_to("standard error" if self.uses_stdout else STDOUT):
             console = report_console(sys.stderr if self.uses_stdout else sys.stdout)
-            render(report, console, top=top, connections=connections)
-            if long:
-                from tcptrace_py.report.people.terminal_long import print_long
-
-                print_long(report, console, top)
+            draws = [partial(draw, view)]
+            if not (view.verbose or view.connections or long):
+                draws.append(partial(draw, replace(view, brief=True)))
+            show_on(console, draws, lambda console: print_verdict(report, console, view), pager)
 
 
 def output_options(name: str) -> Callable[[_Command], _Command]:
@@ -165,7 +190,7 @@ def outputs_from(options: Mapping[str, Any], inputs: Sequence[str], judged: bool
                 raise click.UsageError(
                     f"--{name} needs {wanted.needs}, which is not installed: {extra}."
                 ) from error
-    return Outputs(targets, github, bool(options["terminal"]))
+    return Outputs(targets, github, bool(options["terminal"]), bool(options.get("quiet")))
 
 
 def refuse_overwriting(inputs: Sequence[str], target: str | None, hint: str) -> None:

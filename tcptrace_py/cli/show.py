@@ -109,5 +109,5 @@ def show(
             from tcptrace_py.report.people.ladder_terminal import render_ladder
 
             with output_to(STDOUT):
-                render_ladder(ladder, report_console(sys.stdout))
+                render_ladder(ladder, report_console(sys.stdout, fold=True))
     return FINE if found.complete else INPUT

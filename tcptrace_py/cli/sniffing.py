@@ -192,14 +192,6 @@ def capture_options(command: _Command) -> _Command:
             help="Know at most so many connections at once; those that are over go first, then the"
             " oldest. The report says how many were let go.",
         ),
-        click.option(
-            "--top",
-            metavar="N",
-            type=click.IntRange(min=1),
-            default=10,
-            show_default=True,
-            help="Rows of each table in the shown report.",
-        ),
     )
     for option in reversed(options):
         command = option(command)

@@ -35,7 +35,7 @@ TEXTS: dict[str, Text] = {
         " only the local application's close() can go on from here. So this is that process's doing, not a"
         " network or kernel fault: each one holds a file descriptor, and no kernel time-out ends CLOSE_WAIT"
         " (only keep-alive, once the peer is gone altogether, or a RST).",
-        "Make the application close() the socket when read() or recv() returns 0, on error paths too."
+        "Close the socket when read() or recv() returns 0, also on errors."
         " Usual causes: a worker blocked or deadlocked before it reads the end of file; a connection"
         " pool that never checks idle connections; a response body or stream that is not closed; a file"
         " descriptor also held by a child process (set O_CLOEXEC). Find the process on that host:"
@@ -123,10 +123,10 @@ TEXTS: dict[str, Text] = {
         "connections refused",
         "The SYN was answered with RST: the host is up and reachable, but nothing listens on that port and"
         " address, or a firewall rejects with a RST. connect() failed at once with ECONNREFUSED.",
-        "On the server, check that the service runs and listens on this address, not only on 127.0.0.1:"
-        " `ss -tlnp '{filter}'`. If it listens: a firewall's REJECT with tcp-reset, or a load"
-        " balancer without a healthy backend. During a restart, retry with back-off, or let the new process"
-        " inherit the listening socket.",
+        "Check that the service runs and listens on this address: `ss -tlnp '{filter}'`. If it listens on"
+        " 127.0.0.1 only: bind it to this address too. If it listens here: a firewall's REJECT with"
+        " tcp-reset, or a load balancer without a healthy backend. During a restart, retry with back-off,"
+        " or let the new process inherit the listening socket.",
         "RFC 9293 sections 3.5.2 and 3.10.7.1",
     ),
     "connection-timeout": Text(
@@ -136,7 +136,7 @@ TEXTS: dict[str, Text] = {
         " Left alone, Linux gives up with ETIMEDOUT 127 s after the first SYN (tcp_syn_retries=6; 131 s from"
         " Linux 6.5 on, which retries more often at first); most applications have a shorter connect"
         " time-out of their own.",
-        "Capture on the server as well: does the SYN arrive, and is it answered? If it does not arrive:"
+        "Capture on the server: does the SYN arrive, is it answered? If it does not arrive:"
         " routing, or a firewall on the way. If it arrives and is not answered: a local firewall"
         " (`nft list ruleset`), or a full queue (`nstat -az TcpExtListenOverflows TcpExtListenDrops`; and"
         " `ss -tln`, where Recv-Q is more than Send-Q). If it is answered: the answer is lost on the way"
@@ -238,7 +238,7 @@ RESET_ABORT: dict[str, Text] = {
         " process is killed: the kernel then sends RST instead of FIN), SO_LINGER with time 0, a proxy or"
         " load balancer whose idle time-out ran out, or a device on the way that resets in the name of an"
         " endpoint.",
-        "Look in the sender's log at these times, for crashes and time-outs. Let it read to"
+        "Look for crashes and time-outs in the sender's log at these times. Let it read to"
         " the end of file before it closes, and take SO_LINGER 0 out. If the connections had been silent"
         " for a constant time, raise that idle time-out or use keep-alive below it. If the endpoint itself"
         " did not send the RST (capture there), a device on the way did.",

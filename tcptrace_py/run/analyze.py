@@ -59,6 +59,7 @@ def analyze(
         dropped=_dropped(opened.readers),
         complete=opened.complete,
         warnings=opened.warnings,
+        bpf=bpf,
     )
 
 

@@ -263,7 +263,11 @@ class Watch:
             self._writer.close()
         self.session.end()
         report = self.session.report(
-            [capture], dropped=dropped, complete=capture.problem is None, warnings=self._told(dropped)
+            [capture],
+            dropped=dropped,
+            complete=capture.problem is None,
+            warnings=self._told(dropped),
+            bpf=capture.expression,
         )
         if self._host is not None:
             self._host.complete(report)

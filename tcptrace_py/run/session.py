@@ -100,9 +100,15 @@ class Session:
         return max(self.replay.last_ns, self.tracker.last_ns)
 
     def report(
-        self, inputs: Sequence[Input], *, dropped: int | None, complete: bool, warnings: Sequence[str]
+        self,
+        inputs: Sequence[Input],
+        *,
+        dropped: int | None,
+        complete: bool,
+        warnings: Sequence[str],
+        bpf: str | None = None,
     ) -> Report:
-        """The report of all that was fed; after ``end``."""
+        """The report of all that was fed; after ``end``. ``bpf``: the user's filter, to be named in it."""
         replay = self.replay
         packets = sum(each.packets for each in inputs)
         seen = replay.packets > 0
@@ -125,6 +131,7 @@ class Session:
             dropped_by_kernel=dropped,
             complete=complete,
             warnings=[*warnings, *self._unknown_links()],
+            filter=bpf,
         )
         findings = self.diagnosis.findings(self.tracker.time_wait, self.end_ns)
         return self._builder.finish(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 # The number takes the lower bits, the source (its index among the inputs) the upper.
 _NUMBER_BITS = 40
-_NUMBER_MASK = (1 << _NUMBER_BITS) - 1
+# Not made by a shift: in C that would be one of 32 bits.
+_NUMBER_MASK = 0xFF_FFFF_FFFF
 
 
 def frame_id(source: int, number: int) -> int:

@@ -48,14 +48,18 @@ def test_json_to_standard_output_is_json_alone(run_cli: RunCli, capture: Path) -
 
 def test_json_to_a_file_shows_nothing(run_cli: RunCli, capture: Path, tmp_path: Path) -> None:
     done = run_cli("analyze", capture, "--json", "report.json")
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert one_line(done.stderr) == "wrote report.json"
     assert json.loads((tmp_path / "report.json").read_bytes())["summary"]["connections"] == 1
 
 
 def test_both_reports_can_be_asked_for(run_cli: RunCli, capture: Path, tmp_path: Path) -> None:
     shown = run_cli("analyze", capture)
     both = run_cli("analyze", capture, "--json", "report.json", "--terminal")
-    assert (both.returncode, both.stdout, both.stderr) == (0, shown.stdout, b"")
+    assert (both.returncode, both.stdout) == (0, shown.stdout)
+    assert one_line(both.stderr) == "wrote report.json"
+    quiet = run_cli("analyze", capture, "--json", "report.json", "--quiet")
+    assert (quiet.stdout, quiet.stderr) == (b"", b"")
     assert (tmp_path / "report.json").stat().st_size > 0
     aside = run_cli("analyze", capture, "--json", "-", "--terminal")
     assert aside.stderr == shown.stdout

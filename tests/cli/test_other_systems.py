@@ -88,7 +88,8 @@ def test_every_format_is_written_without_posix(tmp_path: Path) -> None:
             _CAPTURE,
             cwd=tmp_path,
         )
-        assert (done.returncode, done.stderr) == (0, "")
+        assert done.returncode == 0
+        assert done.stderr == "".join(f"tcptrace-py: wrote {each}.out\n" for each in formats)
         assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(formats)
     assert json.loads((tmp_path / "json.out").read_text())["summary"]["connections"] == 1
 

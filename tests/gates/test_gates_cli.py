@@ -34,7 +34,7 @@ def test_a_failed_gate_is_status_1_and_a_line_a_rule(run_cli: RunCli) -> None:
         " wanted none",
         "tcptrace-py: gate failed: resets.total > 5: 13, wanted at most 5",
     ]
-    assert b"sockets stuck in CLOSE_WAIT" in done.stdout
+    assert b"stuck-close-wait" in done.stdout
 
 
 def test_gates_that_hold_are_status_0_and_silent(run_cli: RunCli) -> None:
@@ -45,7 +45,7 @@ def test_gates_that_hold_are_status_0_and_silent(run_cli: RunCli) -> None:
 @pytest.mark.parametrize("kind", ["stuck-close-wait", "time-wait-pile", "half-open-handshake"])
 def test_a_saved_report_trips_as_its_capture_did(run_cli: RunCli, kind: str, tmp_path: Path) -> None:
     capture = SAMPLES / f"{TRIPS[kind]}.pcap"
-    analyzed = run_cli("analyze", capture, "--fail-on", kind, "--json", "r.json")
+    analyzed = run_cli("analyze", capture, "--quiet", "--fail-on", kind, "--json", "r.json")
     checked = run_cli("check", "r.json", "--fail-on", kind)
     assert (analyzed.returncode, checked.returncode) == (1, 1)
     assert analyzed.stderr == checked.stderr
@@ -78,7 +78,8 @@ def test_a_policy_sets_rules_thresholds_and_allowances(run_cli: RunCli, tmp_path
     assert report["settings"]["close_wait_after_s"] == 40
     stuck = report["summary"]["close_wait"]["stuck"]
     assert 0 < stuck < 14
-    (line,) = said(done.stderr)
+    line, wrote = said(done.stderr)
+    assert wrote == "tcptrace-py: wrote r.json"
     assert line.startswith(
         f"tcptrace-py: gate failed: stuck-close-wait: {stuck} connections of server 10.0.0.20"
     )

@@ -165,7 +165,8 @@ def finding(kind: str, severity: str, count: int = 1, port: int | None = 8080, *
             Evidence(0, None, BEGIN_NS + 61_200_000_000, "the capture ends: still in CLOSE_WAIT"),
         ],
         "explanation": "Server 10.0.0.20:8080 got FIN and did not close its own side.",
-        "remedy": "Mend the application: when recv() returns 0, it must close() the socket.",
+        "remedy": "Close the socket when recv() returns 0. Who holds it:"
+        " `ss -tnp state close-wait 'sport = :8080'`, and restart it for now.",
         "confidence": "certain",
     }
     return Finding(**{**values, **fields})  # type: ignore[arg-type]
@@ -202,7 +203,7 @@ def sick_scene() -> Scene:
 def sick_report() -> Report:
     findings = [
         finding("connection-refused", "warning", 1, 9090, connections=[5]),
-        finding("stuck-close-wait", "critical", 3),
+        finding("stuck-close-wait", "critical", 3, trend=[1, 2, 3]),
     ]
     return finish(sick_scene(), findings, capture())
 

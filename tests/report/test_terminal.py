@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
+from datetime import timedelta, timezone
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -12,6 +15,7 @@ from tcptrace_py.findings.texts import TEXTS
 from tcptrace_py.report.model.model import Report, Skipped, Source
 from tcptrace_py.report.people.terminal import render
 from tcptrace_py.report.people.terminal_text import amount, latency
+from tcptrace_py.report.people.view import View
 from tests.report.scenes import (
     BEGIN_NS,
     Scene,
@@ -24,10 +28,10 @@ from tests.report.scenes import (
 )
 
 
-def shown(report: Report, width: int = 80, *, top: int = 10, connections: bool = False) -> str:
+def shown(report: Report, width: int = 80, **view: Any) -> str:
     """What comes out of a pipe."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    render(report, Console(file=stream, width=width), top=top, connections=connections)
+    render(report, Console(file=stream, width=width), View(**view))
     stream.flush()
     stream.seek(0)
     return stream.read()
@@ -37,30 +41,51 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
+SHORT_AT_80 = """\
+1 critical, 1 warning in sick.pcap · 6 connections, 6,120 packets, 61.2 s from
+  2024-05-01 12:00:00 UTC
+
+CRITICAL  stuck-close-wait: 10.0.0.20:8080, 3 of 5 connections, from +2.1 s,
+          still growing ▃▆█ (#0)
+          Fix: Close the socket when recv() returns 0
+            ss -tnp state close-wait 'sport = :8080'
+WARNING   connection-refused: 10.0.0.20:9090, 1 connection, from +2.1 s to
+          +61.0 s (#5)
+
+Next: tcptrace-py show sick.pcap 0
+      tcptrace-py explain stuck-close-wait    (-v: proof and all counters)
+
+Services
+  server          conns  failed  reset  stuck  resent     in      out      RTT
+  10.0.0.20:8080      5       0      0      3       0  600 B  20.5 kB  19.0 ms
+  10.0.0.20:9090      1       1      1      0       0    0 B      0 B        -
+"""
+
 SICK_AT_80 = """\
-1 critical, 1 warning in sick.pcap: 6 connections, 6,120 packets, 61.2 s
-It begins at 2024-05-01 12:00:00.000 UTC; +times count from there.
+1 critical, 1 warning in sick.pcap · 6 connections, 6,120 packets, 61.2 s from
+  2024-05-01 12:00:00 UTC
 
-CRITICAL  stuck-close-wait: server 10.0.0.20:8080, 3 connections, since +2.1 s
-WARNING   connection-refused: server 10.0.0.20:9090, 1 connection, since +2.1 s
-
-CRITICAL  sockets stuck in CLOSE_WAIT: server 10.0.0.20:8080, 3 connections
-  when    from +2.1 s (2024-05-01 12:00:02.100 UTC) to +61.0 s
-  what    Server 10.0.0.20:8080 got FIN and did not close its own side.
-  proof   frame 1203 +2.100123 s connection 0: 10.0.0.9:40000 sent FIN
-          +61.200000 s connection 0: the capture ends: still in CLOSE_WAIT
-  do      Mend the application: when recv() returns 0, it must close() the
-          socket.
-  in      connections 0, 1, 2 (stuck-close-wait, certain)
+CRITICAL  stuck-close-wait: 10.0.0.20:8080, 3 of 5 connections, from +2.1 s,
+          still growing ▃▆█ (#0)
+  what    Sockets stuck in CLOSE_WAIT, first at 2024-05-01 12:00:02.100 UTC.
+          Server 10.0.0.20:8080 got FIN and did not close its own side.
+  proof   frame 1203 +2.100123 s #0: 10.0.0.9:40000 sent FIN
+          +61.200000 s #0: the capture ends: still in CLOSE_WAIT
+  fix     Close the socket when recv() returns 0. Who holds it:
+            ss -tnp state close-wait 'sport = :8080'
+          and restart it for now.
+  sure    certain: segments that passed the vantage point prove it
+  in      connections #0, #1, #2
 """
 
 SUMMARY_AT_80 = """
 Summary
   handshakes  5 complete, 1 refused
   closes      3 half closed, 2 four way, 1 reset
-  CLOSE_WAIT  3 stuck, 3 there at the end, longest 59.2 s
+  CLOSE_WAIT  3 stuck, 3 still open at the end, longest 59.2 s
   TIME_WAIT   2 entered, at most 2 at once, at +5.0 s
   resets      1: 1 refused
+  resent      nothing
 
 States at the end of the capture
   state       clients  servers
@@ -69,9 +94,9 @@ States at the end of the capture
   CLOSE_WAIT        0        3
 
 Services
-  server          conns  failed  reset  stuck     in      out  opens in
-  10.0.0.20:8080      5       0      0      3  600 B  20.5 kB   19.0 ms
-  10.0.0.20:9090      1       1      1      0    0 B      0 B
+  server          conns  failed  reset  stuck  resent     in      out      RTT
+  10.0.0.20:8080      5       0      0      3       0  600 B  20.5 kB  19.0 ms
+  10.0.0.20:9090      1       1      1      0       0    0 B      0 B        -
 """
 
 CONNECTIONS_AT_80 = """
@@ -87,37 +112,23 @@ Connections (2 of 6, those with findings first)
 """
 
 HEALTHY_AT_40 = """\
-No findings in healthy.pcap: 1
-  connection, 10 packets, 2.0 s
-It begins at 2024-05-01 12:00:00.000
-  UTC; +times count from there.
-
-Summary
-  handshakes  1 complete
-  closes      1 four way
-  CLOSE_WAIT  0 stuck, 0 there at the
-              end, longest 99 ms
-  TIME_WAIT   2 entered, at most 2 at
-              once, at +5.0 s
-  resets      none
-
-States at the end of the capture
-  state   clients  servers
-  CLOSED        1        1
+No findings in healthy.pcap · 1
+  connection, 10 packets, 2.0 s from
+  2024-05-01 12:00:00 UTC
 
 Services
   10.0.0.20:8080
-    1 conns, 0 failed, 0 reset, 0 stuck,
-    120 B in, 4.1 kB out, opens in 11.0
-    ms
+    1 connection, 0 failed, 0 reset, 0
+    stuck, 0 resent, 120 B in, 4.1 kB
+    out, RTT 11.0 ms
 
 Nothing is wrong as far as these packets
   show. They do not show what
   applications did, what was never
   captured, or what came before and
   after.
-Stuck sockets can not be told in less
-  than 10.0 s of capture.
+A capture shorter than 10.0 s cannot
+  show stuck sockets.
 """
 
 
@@ -125,12 +136,89 @@ def stripped(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
-def test_the_worst_comes_first() -> None:
-    assert shown(sick_report()).startswith(SICK_AT_80)
+def test_the_answer_is_short() -> None:
+    assert stripped(shown(sick_report())) == SHORT_AT_80
 
 
-def test_then_the_counts() -> None:
-    assert stripped(shown(sick_report())).endswith(SUMMARY_AT_80)
+def test_the_long_form_has_the_proof() -> None:
+    assert shown(sick_report(), verbose=True).startswith(SICK_AT_80)
+
+
+def test_and_the_counts() -> None:
+    assert stripped(shown(sick_report(), verbose=True)).endswith(SUMMARY_AT_80)
+
+
+def test_the_verdict_alone() -> None:
+    assert shown(sick_report(), 200, quiet=True) == (
+        "1 critical, 1 warning in sick.pcap · 6 connections, 6,120 packets,"
+        " 61.2 s from 2024-05-01 12:00:00 UTC\n"
+    )
+
+
+def test_a_screen_that_is_too_small_goes_without_the_services() -> None:
+    text = shown(sick_report(), brief=True)
+    assert "Services" not in text and "(-v: proof, services and all counters)" in text
+
+
+def test_a_mirror_is_told_with_its_culprit() -> None:
+    leak = finding("stuck-close-wait", "critical", 3)
+    mirrors = [
+        finding("stuck-fin-wait-2", "info", n, connections=ids, subject=Subject("client", address, None))
+        for n, ids, address in ((2, [0, 1], "10.0.0.9"), (1, [2], "10.0.0.8"))
+    ]
+    text = shown(finish(sick_scene(), [leak, *mirrors], capture()))
+    assert text.startswith("1 critical in sick.pcap")
+    assert text.count("stuck-fin-wait-2") == 1
+    assert "Mirrored as stuck-fin-wait-2: 3 connections of 2 clients" in text
+    # One that has a connection of its own is news.
+    mirrors[1].connections.append(4)
+    text = shown(finish(sick_scene(), [leak, *mirrors], capture()))
+    assert "INFO      stuck-fin-wait-2: client 10.0.0.8" in text
+
+
+def test_times_of_the_day_are_those_of_the_zone_that_was_asked_for() -> None:
+    report = finish(
+        sick_scene(),
+        [finding("stale-syn", "info", explanation="Worst at 2024-05-01 12:00:05.250 UTC.")],
+        capture(),
+    )
+    text = flat(shown(report, verbose=True, zone=timezone(timedelta(hours=2), "CEST")))
+    assert "61.2 s from 2024-05-01 14:00:00 CEST" in text
+    assert "Worst at 2024-05-01 14:00:05.250 CEST." in text and "UTC" not in text
+
+
+def test_a_filter_is_named_and_what_it_left_counted() -> None:
+    info = capture(
+        filter="port 9", tcp_segments=0, skipped=Skipped(filtered=6120), first_ns=None, last_ns=None
+    )
+    lines = shown(finish(Scene(), [], info)).splitlines()
+    assert lines[:2] == [
+        "No packet matched the filter in sick.pcap · 0 of 6,120 packets",
+        "Only packets that match: port 9",
+    ]
+
+
+def test_a_command_is_never_wrapped() -> None:
+    for width in (20, 40, 80):
+        for verbose in (False, True):
+            text = shown(sick_report(), width, verbose=verbose)
+            assert "\n            ss -tnp state close-wait 'sport = :8080'\n" in text
+            assert "      tcptrace-py explain stuck-close-wait" in text
+
+
+def test_the_report_has_no_grey_and_no_yellow_on_white() -> None:
+    stream = io.StringIO()
+    render(
+        sick_report(),
+        Console(file=stream, width=80, force_terminal=True, color_system="standard"),
+        View(verbose=True),
+    )
+    codes = {code for codes in re.findall(r"\x1b\[([\d;]*)m", stream.getvalue()) for code in codes.split(";")}
+    # Dim, yellow, cyan; white stands on red alone.
+    assert not codes & {"2", "33", "93", "36", "96"}
+    assert "\x1b[30;43mWARNING" in stream.getvalue()
+    # The body of a row is not in the style of its label.
+    assert "\x1b[1m  what\x1b[0m    Sockets" in stream.getvalue()
 
 
 def test_connections_with_findings_come_first() -> None:
@@ -158,19 +246,22 @@ def test_a_wide_terminal_has_a_table_of_connections() -> None:
 def test_no_line_is_longer_than_the_terminal(width: int) -> None:
     for text in (shown(sick_report(), width, connections=True), shown(healthy_report(), width)):
         # The table of states, the widest thing that does not fold, takes 30 columns.
-        assert max(len(line.rstrip()) for line in text.splitlines()) <= max(width, 30)
+        # Commands do not fold either.
+        lines = [line for line in text.splitlines() if not re.match(r"\s+(ss|tcptrace-py) |Next: ", line)]
+        assert max(len(line.rstrip()) for line in lines) <= max(width, 30)
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_no_width_hides_a_fact(width: int) -> None:
-    text = flat(shown(sick_report(), width, connections=True))
+    text = flat(shown(sick_report(), width, connections=True, verbose=True))
     assert "…" not in text
     for fact in (
         "10.0.0.20:8080",
         "10.0.0.9:40005",
-        "frame 1203 +2.100123 s connection 0: 10.0.0.9:40000 sent FIN",
-        "it must close() the socket.",
-        "from +2.1 s (2024-05-01 12:00:02.100 UTC) to +61.0 s",
+        "frame 1203 +2.100123 s #0: 10.0.0.9:40000 sent FIN",
+        "Close the socket when recv() returns 0.",
+        "first at 2024-05-01 12:00:02.100 UTC",
+        "from +2.1 s to +61.0 s",
         "longest 59.2 s",
         "reset by server (RST refused by server, frame 102)",
     ):
@@ -202,9 +293,9 @@ def test_a_terminal_without_unicode(encoding: str) -> None:
         [finding("stale-syn", "info", explanation="before → after… “quoted” – 5 µs")],
         capture(path="größe.pcap"),
     )
-    render(report, Console(file=stream, width=100), connections=True)
+    render(report, Console(file=stream, width=100), View(connections=True, verbose=True))
     stream.flush()
-    text = raw.getvalue().decode(encoding)
+    text = flat(raw.getvalue().decode(encoding))
     assert "before -> after..." in text and "\\u201cquoted\\u201d - 5 us" in text
     assert ("größe.pcap" if encoding == "latin-1" else "gr\\xf6\\xdfe.pcap") in text
     assert "10.0.0.9:40000 -> 10.0.0.20:8080" in text
@@ -227,8 +318,8 @@ def test_captured_text_is_neither_markup_nor_control() -> None:
         ],
         capture(path=hostile, warnings=[hostile]),
     )
-    text = shown(report, 200, connections=True)
-    assert text.count(escaped) == 6
+    text = shown(report, 200, connections=True, verbose=True)
+    assert text.count(escaped) == 7
     assert not any(ord(c) < 32 and c != "\n" for c in text) and "\u202e" not in text
 
 
@@ -254,26 +345,30 @@ def test_what_went_wrong_with_the_input_stands_near_the_top() -> None:
 
 def test_a_capture_without_tcp() -> None:
     info = capture(path="-", packets=3, tcp_segments=0, skipped=Skipped(not_tcp=3))
-    assert shown(finish(Scene(), [], info)).splitlines()[0] == "No TCP in standard input: 3 packets, 61.2 s"
+    assert shown(finish(Scene(), [], info)) == (
+        "No TCP in standard input · 3 packets, 61.2 s from 2024-05-01 12:00:00 UTC\n"
+    )
     info = capture(packets=0, tcp_segments=0, first_ns=None, last_ns=None)
-    assert shown(finish(Scene(), [], info)) == "No TCP in sick.pcap: 0 packets\n"
+    assert shown(finish(Scene(), [], info)) == "No packets in sick.pcap · 0 packets\n"
 
 
 def test_several_files_are_named_where_a_frame_is_of_the_second() -> None:
     sources = [Source(name, "pcap", ["ETHERNET"], 10, 100) for name in ("a.pcap", "b.pcap")]
     evidence = [Evidence(0, 5, BEGIN_NS, "FIN", source=1)]
     text = shown(
-        finish(sick_scene(), [finding("stale-syn", "info", evidence=evidence)], capture(sources=sources))
+        finish(sick_scene(), [finding("stale-syn", "info", evidence=evidence)], capture(sources=sources)),
+        verbose=True,
     )
-    assert text.startswith("1 info in 2 files: ")
-    assert "frame 5 of b.pcap +0.000000 s connection 0: FIN" in text
+    assert text.startswith("1 informational in 2 files · ")
+    assert "frame 5 of b.pcap +0.000000 s #0: FIN" in text
+    assert "Next: tcptrace-py show a.pcap b.pcap 0" in text
 
 
 def test_top_limits_and_says_what_it_left_out() -> None:
     findings = [finding("stuck-close-wait", "critical", 3), finding("stale-syn", "info", 1)]
     findings.append(finding("reset-abort", "warning", 2))
     text = shown(finish(sick_scene(), findings, capture()), top=1)
-    assert "and 2 more (1 warning, 1 info); a larger --top shows them" in text
+    assert "2 more; a larger --top shows them (1 warning, 1 informational)" in text
     assert "Services (1 of 2)" in text and "10.0.0.20:9090" not in text
     assert "1 more; a larger --top shows them" in text
 
@@ -281,17 +376,21 @@ def test_top_limits_and_says_what_it_left_out() -> None:
 def test_much_evidence_and_many_connections_are_counted() -> None:
     evidence = [Evidence(n, n, BEGIN_NS, "FIN") for n in range(1, 8)]
     one = finding("stale-syn", "info", 30, evidence=evidence, confidence="likely")
-    text = flat(shown(finish(sick_scene(), [one], capture())))
-    assert "and 3 more in the JSON report" in text
-    assert "connections 0, 1, 2, 3, 4, 5, 6, 7 and 22 more in the JSON report" in text
+    report = finish(sick_scene(), [one], capture())
+    text = flat(shown(report, verbose=True))
+    assert "and 3 more; a larger --top shows them" in text
+    assert "connections #0, #1, #2, #3, #4, #5, #6, #7 and 22 more; a larger --top shows them" in text
+    assert "more" not in flat(shown(report, verbose=True, top=30))
+    # The JSON report is spoken of only where one is written.
+    assert "and 3 more; all in r.json" in flat(shown(report, verbose=True, whole="r.json"))
     assert "likely: it rests on a delivery that we presume" in text
 
 
 def test_a_finding_that_names_only_some_connections_says_so() -> None:
     pile = finding("time-wait-pile", "warning", 1100, connections=[0, 1, 2])
-    text = flat(shown(finish(sick_scene(), [pile], capture())))
+    text = flat(shown(finish(sick_scene(), [pile], capture()), verbose=True))
     assert "1,100 sockets at once" in text
-    assert "among others connections 0, 1, 2 (time-wait-pile, certain)" in text
+    assert "among others connections #0, #1, #2" in text
 
 
 def test_general_advice_is_given_once() -> None:
@@ -303,15 +402,15 @@ def test_general_advice_is_given_once() -> None:
             count,
             port,
             explanation=f"{count} are stuck. {meaning}",
-            remedy=f"Look: ss -tn 'sport = :{port}', and close().",
+            remedy=f"Look: `ss -tn 'sport = :{port}'`, and close().",
         )
         for count, port in ((3, 8080), (2, 9090))
     ]
-    text = flat(shown(finish(sick_scene(), findings, capture())))
+    text = flat(shown(finish(sick_scene(), findings, capture()), verbose=True))
     assert text.count(meaning) == 1
-    assert f"3 are stuck. {meaning}" in text and "what 2 are stuck. proof" in text
-    assert "Look: ss -tn 'sport = :8080', and close()." in text
-    assert "do as for server 10.0.0.20:8080 above" in text
+    assert f"3 are stuck. {meaning}" in text and "UTC. 2 are stuck. proof" in text
+    assert "Look: ss -tn 'sport = :8080' and close()." in text
+    assert "fix as for server 10.0.0.20:8080 above ss -tn 'sport = :9090'" in text
 
 
 @pytest.mark.parametrize(

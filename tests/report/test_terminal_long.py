@@ -15,6 +15,7 @@ from rich.console import Console
 from tcptrace_py import analyze
 from tcptrace_py.report.formats.json import encode, schema
 from tcptrace_py.report.people.terminal_long import print_long
+from tcptrace_py.report.people.view import View
 
 SAMPLES = Path(__file__).parents[2] / "sample_pcaps"
 ZERO_WINDOW = SAMPLES / "zero_window.pcap"
@@ -22,7 +23,7 @@ ZERO_WINDOW = SAMPLES / "zero_window.pcap"
 
 def shown(path: Path, width: int = 80, top: int = 10, encoding: str = "utf-8") -> str:
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    print_long(analyze(path, stats=True), Console(file=stream, width=width), top)
+    print_long(analyze(path, stats=True), Console(file=stream, width=width), View(top=top))
     stream.flush()
     stream.seek(0)
     return stream.read()

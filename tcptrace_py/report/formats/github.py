@@ -14,12 +14,16 @@ from tcptrace_py.report.formats import markdown
 from tcptrace_py.report.formats.target import WriteError, write_whole
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.report.people.proof import evidence_text, headline
+from tcptrace_py.report.people.remedy import action
+from tcptrace_py.report.people.verdict import folded
 
 #: Where Actions tells a step to append its summary.
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 #: GitHub refuses a summary of more than 1 MiB.
 _SUMMARY_BYTES = 1 << 20
 
+# Findings that one annotation names.
+_CULPRITS = 10
 _LEVELS = {"critical": "error", "warning": "warning", "info": "notice"}
 
 
@@ -55,17 +59,35 @@ def summary(report: Report, verdicts: Sequence[Verdict] = ()) -> bytes:
 
 
 def _lines(report: Report, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    # A fact is annotated once: rules that failed over the same findings together, and a finding that
+    # made one fail with it.
+    failed: dict[object, list[Verdict]] = {}
     for verdict in verdicts:
         if verdict.failed:
-            yield _command("error", f"tcptrace-py: {verdict.rule.text}", verdict.line)
+            same = tuple(map(id, verdict.findings)) or verdict.rule.text
+            failed.setdefault(same, []).append(verdict)
+    said: set[int] = set()
+    for together in failed.values():
+        findings = together[0].findings
+        said.update(map(id, findings))
+        lines = [verdict.line for verdict in together]
+        lines += [headline(finding) for finding in findings[1:_CULPRITS]]
+        if findings and findings[0].evidence:
+            lines.append(evidence_text(report, findings[0].evidence[0]))
+        rules = ", ".join(verdict.rule.text for verdict in together)
+        yield _command("error", f"tcptrace-py: {rules}", "\n".join(lines))
     if not report.capture.complete:
         text = "; ".join(report.capture.warnings) or "the input could be read only in part"
         yield _command("warning", "tcptrace-py: incomplete capture", text)
-    for finding in report.findings:
+    for finding in (each.finding for each in folded(report.findings)):
+        if id(finding) in said:
+            continue
         level = _LEVELS[finding.severity]
         if verdicts and level == "error":
             level = "warning"
         message = finding.explanation
+        if fix := action(finding.remedy):
+            message += f"\nFix: {fix}"
         if finding.evidence:
             message += f"\n{evidence_text(report, finding.evidence[0])}"
         yield _command(level, headline(finding), message)

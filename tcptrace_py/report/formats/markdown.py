@@ -6,12 +6,13 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 
-from tcptrace_py.findings.finding import SEVERITIES
-from tcptrace_py.findings.wording import duration, moment, times
+from tcptrace_py.findings.wording import times
 from tcptrace_py.gates.gate import Verdict
 from tcptrace_py.report.formats.target import write_whole
 from tcptrace_py.report.model.model import Report, Service
-from tcptrace_py.report.people.proof import EVIDENCE, evidence_text, headline, how_many
+from tcptrace_py.report.people.proof import EVIDENCE, evidence_text, headline
+from tcptrace_py.report.people.remedy import pieces
+from tcptrace_py.report.people.verdict import by_trouble, failed, folded, how_many, scope, verdict
 
 #: Findings told in full, and services listed; the rest is counted.
 FINDINGS = 20
@@ -47,15 +48,15 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: int) -> I
 
 
 def _lines(report: Report, verdicts: Sequence[Verdict]) -> Iterator[str]:
-    yield f"## tcptrace-py: {_verdict(report)}"
+    yield f"## tcptrace-py: {verdict(report)}"
     yield ""
     yield _scope(report)
     for warning in report.capture.warnings:
         yield f"- {cell(warning)}"
     if verdicts:
         yield ""
-        failed = sum(verdict.failed for verdict in verdicts)
-        yield f"### Gates: {failed:,} of {len(verdicts):,} failed"
+        count = sum(verdict.failed for verdict in verdicts)
+        yield f"### Gates: {count:,} of {len(verdicts):,} failed"
         yield ""
         rows = [
             ("**failed**" if v.failed else "passed", cell(v.rule.text), cell(v.actual), cell(v.wanted))
@@ -70,21 +71,15 @@ def _failed_first(verdict: Verdict) -> bool:
     return not verdict.failed
 
 
-def _verdict(report: Report) -> str:
-    counts = [(sum(f.severity == severity for f in report.findings), severity) for severity in SEVERITIES]
-    found = ", ".join(f"{count:,} {severity}" for count, severity in counts if count)
-    return found or ("no findings" if report.capture.tcp_segments else "no TCP")
-
-
 def _scope(report: Report) -> str:
     capture = report.capture
     names = ", ".join(cell(source.path) for source in capture.sources[:5])
     if len(capture.sources) > 5:
         names += f" and {times(len(capture.sources) - 5, 'more file')}"
-    parts = [times(report.summary.connections, "connection"), times(capture.packets, "packet")]
-    if capture.first_ns is not None and capture.last_ns is not None:
-        parts += [f"{duration(capture.last_ns - capture.first_ns)} from {moment(capture.first_ns)} on"]
-    text = f"{names}: {', '.join(parts)}." if names else f"{', '.join(parts)}."
+    what = scope(report)
+    text = f"{names}: {what}." if names else f"{what}."
+    if capture.filter is not None:
+        text += f" Only packets that match {_code(capture.filter)}."
     return text if capture.complete else f"{text} **The input could be read only in part.**"
 
 
@@ -94,15 +89,15 @@ def _findings(report: Report) -> Iterator[str]:
     yield ""
     yield "### Findings"
     yield ""
-    rows = [
-        (f.severity, f"`{f.kind}`", cell(f.subject.label()), how_many(f)) for f in report.findings[:FINDINGS]
-    ]
+    findings = folded(report.findings)
+    shown = [each.finding for each in findings[:FINDINGS]]
+    rows = [(f.severity, f"`{f.kind}`", cell(f.subject.label()), how_many(f, report)) for f in shown]
     yield from table(("severity", "kind", "whose", "how many"), rows, 1)
-    left = len(report.findings) - FINDINGS
+    left = len(findings) - FINDINGS
     if left > 0:
         yield ""
-        yield f"and {times(left, 'more finding')} in the JSON report"
-    for finding in report.findings[:FINDINGS]:
+        yield f"and {times(left, 'more finding')}"
+    for finding in shown:
         yield ""
         yield f"<details><summary>{cell(headline(finding))}</summary>"
         yield ""
@@ -112,12 +107,28 @@ def _findings(report: Report) -> Iterator[str]:
             yield f"- {cell(evidence_text(report, evidence))}"
         more = len(finding.evidence) - EVIDENCE
         if more > 0:
-            yield f"- and {more:,} more in the JSON report"
+            yield f"- and {more:,} more"
         if finding.remedy:
             yield ""
-            yield f"**What to do:** {cell(finding.remedy)}"
+            yield from _remedy(finding.remedy)
         yield ""
         yield "</details>"
+
+
+def _remedy(remedy: str) -> Iterator[str]:
+    """Commands in blocks of their own, which a page offers to copy."""
+    label = "**What to do:** "
+    for text, command in pieces(remedy):
+        if command:
+            yield from ("", "```sh", text, "```", "")
+        else:
+            yield f"{label}{cell(text)}"
+            label = ""
+
+
+def _code(text: str) -> str:
+    """Text that others wrote, as code."""
+    return f"<code>{cell(text)}</code>"
 
 
 def _services(report: Report) -> Iterator[str]:
@@ -126,27 +137,21 @@ def _services(report: Report) -> Iterator[str]:
     yield ""
     yield "### Services"
     yield ""
-    busiest = sorted(report.services, key=_by_trouble)
+    busiest = by_trouble(report.services)
     rows = [_service(service) for service in busiest[:SERVICES]]
     yield from table(("server", "connections", "failed to open", "reset", "stuck in CLOSE\\_WAIT"), rows, 4)
     left = len(busiest) - SERVICES
     if left > 0:
         yield ""
-        yield f"and {times(left, 'more service')} in the JSON report"
-
-
-def _by_trouble(service: Service) -> tuple[int, int]:
-    return (-service.close_wait.stuck, -service.connections)
+        yield f"and {times(left, 'more service')}"
 
 
 def _service(service: Service) -> tuple[str, ...]:
-    h = service.handshakes
-    failed = h.refused + h.unanswered + h.unreachable + h.half_open + h.aborted
     host = f"[{service.address}]" if ":" in service.address else service.address
     return (
         cell(f"{host}:{service.port}"),
         f"{service.connections:,}",
-        f"{failed:,}",
+        f"{failed(service.handshakes):,}",
         f"{service.closes.reset:,}",
         f"{service.close_wait.stuck:,}",
     )

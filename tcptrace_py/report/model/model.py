@@ -141,7 +141,7 @@ class Capture(Struct, gc=False):
 
     ``dropped_by_kernel``: packets lost before the capture saw them, null where the source does
     not say. ``complete``: false where an input could be read only in part. ``warnings``: one
-    line each.
+    line each. ``filter``: the user's, in the syntax of pcap-filter; null without one.
     """
 
     sources: list[Source]
@@ -153,6 +153,7 @@ class Capture(Struct, gc=False):
     dropped_by_kernel: int | None
     complete: bool
     warnings: list[str]
+    filter: str | None = None
 
 
 class Handshakes(Struct, gc=False):

@@ -46,7 +46,7 @@ def verdict(diff: Diff) -> str:
 
 def render(diff: Diff, console: Console, *, top: int = 10) -> None:
     """Print what changed, findings first. ``top``: how many findings and services are shown at most."""
-    style = "bold yellow" if diff.regressions else "bold green"
+    style = "black on yellow" if diff.regressions else "bold green"
     names = Text(plain(f": {diff.before} -> {diff.after}", console), "default not bold on default")
     line(console, Text(verdict(diff), style).append(names))
     for note in diff.notes:

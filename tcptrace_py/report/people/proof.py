@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tcptrace_py.findings.finding import CONFIDENCE_MEANINGS, Evidence, Finding
-from tcptrace_py.findings.texts import TEXTS
-from tcptrace_py.findings.wording import moment, times
+from tcptrace_py.findings.wording import moment
 from tcptrace_py.report.model.model import Report
+from tcptrace_py.report.people import remedy
+from tcptrace_py.report.people.verdict import how_many, title
 
 #: Observations of one finding that are told; the JSON report has them all.
 EVIDENCE = 10
@@ -13,15 +14,7 @@ EVIDENCE = 10
 
 def headline(finding: Finding) -> str:
     """``sockets stuck in CLOSE_WAIT: server 10.0.0.20:8080, 14 connections``."""
-    title = TEXTS[finding.kind].title if finding.kind in TEXTS else finding.kind
-    return f"{title}: {finding.subject.label()}, {how_many(finding)}"
-
-
-def how_many(finding: Finding) -> str:
-    """``14 connections``, or the sockets of a pile at its peak."""
-    if finding.kind == "time-wait-pile":
-        return f"{times(finding.count, 'socket')} at once"
-    return times(finding.count, "connection")
+    return f"{title(finding)}: {finding.subject.label()}, {how_many(finding)}"
 
 
 def evidence_text(report: Report, evidence: Evidence) -> str:
@@ -46,7 +39,9 @@ def finding_text(report: Report, finding: Finding) -> str:
     lines += [f"- {evidence_text(report, each)}" for each in finding.evidence[:EVIDENCE]]
     left = len(finding.evidence) - EVIDENCE
     if left > 0:
-        lines.append(f"- and {left:,} more in the JSON report")
-    lines.append(f"What to do: {finding.remedy}" if finding.remedy else "There is nothing to do.")
+        lines.append(f"- and {left:,} more")
+    prose = " ".join(text for text, command in remedy.pieces(finding.remedy) if not command)
+    lines.append(f"What to do: {remedy.plain(prose)}" if prose else "There is nothing to do.")
+    lines += [f"  {command}" for command in remedy.commands(finding.remedy)]
     lines.append(f"{finding.confidence.capitalize()}: {CONFIDENCE_MEANINGS[finding.confidence]}.")
     return "\n".join(lines)

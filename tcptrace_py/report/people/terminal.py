@@ -1,102 +1,98 @@
-"""The report for people at a terminal, worst things first.
+"""The report for people at a terminal: the verdict, then whose doing, since when, and what to do.
 
-Made for 80 columns, right from 40 up. Nothing is cut off: what is too long is folded.
-Colour only repeats what words say. Text that comes from outside (names of files,
-addresses, evidence) is never taken as markup, and what would not show is escaped.
+Made for 80 columns, right from 40 up. Nothing is cut off: what is too long is folded, commands excepted,
+which stand on lines of their own. Colour only repeats what words say, and is legible on black and on
+white. Text that comes from outside (names of files, addresses, evidence) is never taken as markup, and
+what would not show is escaped.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tcptrace_py.findings.finding import CONFIDENCE_MEANINGS, SEVERITIES, Evidence, Finding
-from tcptrace_py.findings.texts import TEXTS
-from tcptrace_py.findings.wording import duration, moment, times
-from tcptrace_py.report.model.model import Report, Service, States
+from tcptrace_py.findings.finding import Finding
+from tcptrace_py.findings.wording import duration, times
+from tcptrace_py.report.model.model import Report, Service
+from tcptrace_py.report.people.remedy import action, commands
 from tcptrace_py.report.people.terminal_connections import print_connections
+from tcptrace_py.report.people.terminal_proof import print_proof, print_states, print_summary
 from tcptrace_py.report.people.terminal_text import (
+    INDENT,
+    SEVERITY_STYLES,
     amount,
+    command_line,
     endpoint_name,
     hang,
     heading,
-    in_words,
     latency,
     line,
     plain,
     plain_table,
     print_if_it_fits,
     since,
+    spark,
 )
+from tcptrace_py.report.people.verdict import (
+    Shown,
+    by_trouble,
+    counted,
+    failed,
+    folded,
+    how_many,
+    input_name,
+    scope,
+    verdict,
+)
+from tcptrace_py.report.people.view import View
 
-_STYLES = {"critical": "bold white on red", "warning": "bold yellow", "info": "cyan"}
-# The longest severity word and two spaces.
-_INDENT = 10
-# Of one finding, so that the next one is on the same screen.
-_EVIDENCE = 4
-_IDS = 8
-# In commands of a remedy: what differs between findings of one kind.
-_PORT_FILTER = re.compile(r"[sd]port = :\d+")
+# A file list longer than this is not repeated in a command to copy.
+_MOST_PATHS = 3
 
 
-def render(report: Report, console: Console, *, top: int = 10, connections: bool = False) -> None:
-    """Print the report. ``top``: how many findings, services and connections are shown at most.
-
-    ``connections``: list them too, those with findings first.
-    """
-    top = max(top, 0)
-    _print_verdict(report, console)
+def render(report: Report, console: Console, view: View = View()) -> None:  # noqa: B008
+    """Print the report as ``view`` wants it: the verdict first."""
+    print_verdict(report, console, view)
+    if view.quiet:
+        return
     _print_warnings(report, console)
-    if len(report.findings) > 1:
-        _print_overview(report, console, top)
-    told: dict[str, str] = {}
-    for finding in report.findings[:top]:
-        _print_finding(report, finding, console, told)
+    findings = folded(report.findings)
+    if findings:
+        console.print()
+        _print_findings(report, findings, console, view)
+        _print_next(report, findings, console, view)
     if report.summary.connections:
-        _print_summary(report, console)
-        _print_states(report, console)
-        _print_services(report, console, top)
-    if connections and report.connections is not None:
-        print_connections(report, console, top)
-    _print_limits(report, console)
+        if view.verbose:
+            print_summary(report, console)
+            print_states(report, console)
+        if not view.brief:
+            _print_services(report, console, view)
+    if view.connections and report.connections is not None:
+        print_connections(report, console, view)
+    _print_limits(report, console, view)
 
 
-def _print_verdict(report: Report, console: Console) -> None:
-    capture = report.capture
-    counts = [(sum(f.severity == severity for f in report.findings), severity) for severity in SEVERITIES]
-    if any(count for count, _ in counts):
-        verdict = ", ".join(f"{count:,} {severity}" for count, severity in counts if count)
-        style = _STYLES[report.findings[0].severity]
-    elif capture.tcp_segments:
-        verdict, style = "No findings", "bold green"
+def print_verdict(report: Report, console: Console, view: View) -> None:
+    """The one line that answers: what was found, and in what."""
+    if report.findings:
+        style = SEVERITY_STYLES[report.findings[0].severity]
     else:
-        verdict, style = "No TCP", "bold"
-    what = f" in {_input_name(report)}: "
-    if report.summary.connections:
-        what += times(report.summary.connections, "connection") + ", "
-    what += times(capture.packets, "packet")
-    if capture.first_ns is not None and capture.last_ns is not None:
-        what += f", {duration(capture.last_ns - capture.first_ns)}"
-    line(console, Text(verdict, style).append(plain(what, console), "default not bold on default"))
-    if capture.first_ns is not None:
-        line(console, Text(f"It begins at {moment(capture.first_ns)}; +times count from there.", "dim"))
-
-
-def _input_name(report: Report) -> str:
-    sources = report.capture.sources
-    if len(sources) == 1:
-        return sources[0].path if sources[0].path != "-" else "standard input"
-    return times(len(sources), "file")
+        style = "bold"
+    text = Text(verdict(report), style)
+    what = f" in {input_name(report)} · {scope(report, view.zone)}"
+    line(console, text.append(plain(what, console), "default not bold on default"))
 
 
 def _print_warnings(report: Report, console: Console) -> None:
     capture = report.capture
+    if capture.filter is not None:
+        line(console, Text(plain(f"Only packets that match: {capture.filter}", console)))
     if not capture.complete:
-        line(console, Text("INCOMPLETE: the input could be read only in part.", "bold yellow"))
+        line(console, Text("INCOMPLETE: the input could be read only in part.", "bold"))
     warnings = list(capture.warnings)
     if capture.dropped_by_kernel:
         dropped = times(capture.dropped_by_kernel, "packet")
@@ -109,159 +105,100 @@ def _print_warnings(report: Report, console: Console) -> None:
     if capture.skipped.unknown_link:
         warnings.append(f"{times(capture.skipped.unknown_link, 'packet')} of a link type without a decoder")
     for warning in warnings:
-        hang(console, Text("note: ", "yellow"), plain(warning, console), 6)
+        hang(console, Text("note: ", "bold"), plain(warning, console), 6)
 
 
-def _print_overview(report: Report, console: Console, top: int) -> None:
-    console.print()
-    for finding in report.findings[:top]:
-        label = Text(finding.severity.upper(), _STYLES[finding.severity])
-        what = f"{finding.kind}: {finding.subject.label()}, {_how_many(finding)}, "
-        what += f"since {since(report, finding.first_ns)}"
-        hang(console, label, plain(what, console), _INDENT)
-    more = report.findings[top:]
+def _print_findings(report: Report, findings: Sequence[Shown], console: Console, view: View) -> None:
+    shown: dict[str, str] = {}
+    for number, each in enumerate(findings[: view.top]):
+        if view.verbose and number:
+            console.print()
+        _print_head(report, each, console)
+        if view.verbose:
+            print_proof(report, each.finding, console, view, shown)
+        elif each.finding.severity != "info":
+            _print_fix(each.finding, console, shown)
+        if each.mirrors:
+            hang(console, Text(""), plain(_mirrored(each.mirrors), console), INDENT)
+    more = findings[view.top :]
     if more:
-        counts = [(sum(f.severity == severity for f in more), severity) for severity in SEVERITIES]
-        rest = ", ".join(f"{count:,} {severity}" for count, severity in counts if count)
-        hang(console, Text(""), f"and {len(more):,} more ({rest}); a larger --top shows them", _INDENT)
+        rest = f"{view.more(len(more))} ({counted(each.finding for each in more)})"
+        hang(console, Text(""), plain(rest, console), INDENT)
 
 
-def _how_many(finding: Finding) -> str:
-    if finding.kind == "time-wait-pile":
-        return f"{times(finding.count, 'socket')} at once"
-    return times(finding.count, "connection")
-
-
-def _print_finding(report: Report, finding: Finding, console: Console, told: dict[str, str]) -> None:
-    """``told``: general texts that stand above already, and the finding that they stand at."""
-    console.print()
-    label = Text(finding.severity.upper(), _STYLES[finding.severity])
-    title = TEXTS[finding.kind].title if finding.kind in TEXTS else finding.kind
-    what = f"{title}: {finding.subject.label()}, {_how_many(finding)}"
-    hang(console, label, Text(plain(what, console), "bold"), _INDENT)
-    rows = [("when", Text(_when(report, finding)))]
-    rows.append(("what", Text(plain(_news(finding, told), console))))
-    rows.extend(_evidence_rows(report, finding, console))
-    rows.append(("do", Text(plain(_advice(finding, told), console))))
-    if finding.confidence != "certain":
-        sure = f"{finding.confidence}: {CONFIDENCE_MEANINGS[finding.confidence]}"
-        rows.append(("sure", Text(plain(sure, console))))
-    rows.append(("in", Text(f"{_ids(finding)} ({finding.kind}, {finding.confidence})")))
-    for name, text in rows:
-        hang(console, Text(f"  {name}", "dim"), text, _INDENT)
-
-
-def _news(finding: Finding, told: dict[str, str]) -> str:
-    """The explanation, without what is said of that kind in general if it was said before."""
-    meaning = TEXTS[finding.kind].meaning if finding.kind in TEXTS else ""
-    if not meaning or not finding.explanation.endswith(meaning):
-        return finding.explanation
-    if meaning in told:
-        return finding.explanation.removesuffix(meaning).rstrip()
-    told[meaning] = finding.subject.label()
-    return finding.explanation
-
-
-def _advice(finding: Finding, told: dict[str, str]) -> str:
-    general = _PORT_FILTER.sub("", finding.remedy)
-    if not general:
-        return "nothing"
-    if general in told:
-        return f"as for {told[general]} above"
-    told[general] = finding.subject.label()
-    return finding.remedy
+def _print_head(report: Report, each: Shown, console: Console) -> None:
+    finding = each.finding
+    label = Text(finding.severity.upper(), SEVERITY_STYLES[finding.severity])
+    subject = finding.subject.label().removeprefix("server ")
+    text = Text(finding.kind, "bold")
+    text.append(plain(f": {subject}, {how_many(finding, report)}, {_when(report, finding)}", console))
+    if drawn := spark(finding.trend, console):
+        text.append(f" {drawn}")
+    if finding.connections:
+        text.append(f" (#{finding.connections[0]})")
+    hang(console, label, text, INDENT)
 
 
 def _when(report: Report, finding: Finding) -> str:
-    begin = f"{since(report, finding.first_ns)} ({moment(finding.first_ns)})"
-    if finding.last_ns <= finding.first_ns:
+    begin, end = since(report, finding.first_ns), since(report, finding.last_ns)
+    trend = finding.trend
+    if trend and trend[-1]:
+        risen = trend[-1] > trend[0] and all(a <= b for a, b in zip(trend, trend[1:], strict=False))
+        return f"from {begin}, {'still growing' if risen else 'still there at the end'}"
+    if finding.last_ns <= finding.first_ns or begin == end:
         return f"at {begin}"
-    return f"from {begin} to {since(report, finding.last_ns)}"
+    return f"from {begin} to {end}"
 
 
-def _ids(finding: Finding) -> str:
-    shown = finding.connections[:_IDS]
-    text = ", ".join(f"{connection}" for connection in shown)
-    text = f"connection {text}" if len(finding.connections) == 1 else f"connections {text}"
-    left = len(finding.connections) - len(shown)
-    if finding.count > len(finding.connections):
-        # The finding itself names some only.
-        return f"among others {text}"
-    return f"{text} and {left:,} more in the JSON report" if left else text
+def _print_fix(finding: Finding, console: Console, shown: dict[str, str]) -> None:
+    fix = action(finding.remedy)
+    if fix and fix not in shown:
+        shown[fix] = finding.subject.label()
+        hang(console, Text(""), Text("Fix: ", "bold").append(plain(fix, console), "not bold"), INDENT)
+    if finding.severity == "critical":
+        for command in commands(finding.remedy)[:1]:
+            command_line(console, plain(command, console), INDENT + 2)
 
 
-def _evidence_rows(report: Report, finding: Finding, console: Console) -> Iterator[tuple[str, Text]]:
-    label = "proof"
-    for evidence in finding.evidence[:_EVIDENCE]:
-        text = Text()
-        text.append(plain(_place(report, evidence), console), "bold")
-        text.append(f"{since(report, evidence.ts_ns, exact=True)}", "dim")
-        text.append(plain(f" connection {evidence.connection}: {evidence.text}", console))
-        yield label, text
-        label = ""
-    left = len(finding.evidence) - _EVIDENCE
-    if left > 0:
-        yield label, Text(f"and {left:,} more in the JSON report", "dim")
+def _mirrored(mirrors: Sequence[Finding]) -> str:
+    count = sum(finding.count for finding in mirrors)
+    sides = times(len({finding.subject.address for finding in mirrors}), mirrors[0].subject.role)
+    return f"Mirrored as {mirrors[0].kind}: {times(count, 'connection')} of {sides}"
 
 
-def _place(report: Report, evidence: Evidence) -> str:
-    """``frame 12 ``, or nothing for what is no segment (the time says when)."""
-    if evidence.frame is None:
-        return ""
-    sources = report.capture.sources
-    if len(sources) > 1 and evidence.source < len(sources):
-        return f"frame {evidence.frame} of {sources[evidence.source].path} "
-    return f"frame {evidence.frame} "
+def _print_next(report: Report, findings: Sequence[Shown], console: Console, view: View) -> None:
+    """The next step, ready to copy."""
+    worst = findings[0].finding
+    lines = []
+    show = _show_command(report, worst)
+    if show is not None:
+        lines.append(show)
+    lines.append(f"tcptrace-py explain {worst.kind}")
+    if not view.verbose:
+        more = "proof, services and all counters" if view.brief else "proof and all counters"
+        lines[-1] += f"    (-v: {more})"
+    if not view.brief:
+        console.print()
+    label = "Next: "
+    for text in lines:
+        command_line(console, plain(text, console), len(label), Text(label, "bold"))
+        label = " " * len(label)
 
 
-def _print_summary(report: Report, console: Console) -> None:
-    summary = report.summary
-    console.print()
-    heading(console, "Summary")
-    handshakes = summary.handshakes
-    opened = in_words(handshakes, ("simultaneous", "fast_open"))
-    special = in_words(handshakes, only=("simultaneous", "fast_open"))
-    rows = [
-        ("handshakes", f"{opened} (of these {special})" if special else opened),
-        ("closes", in_words(summary.closes)),
-    ]
-    wait = summary.close_wait
-    if wait.longest_s is None:
-        rows.append(("CLOSE_WAIT", "never seen"))
-    else:
-        longest = duration(round(wait.longest_s * 1e9))
-        text = f"{wait.stuck:,} stuck, {wait.open_at_end:,} there at the end, longest {longest}"
-        rows.append(("CLOSE_WAIT", text))
-    if summary.time_wait.peak_at_ns is None:
-        rows.append(("TIME_WAIT", "never seen"))
-    else:
-        at = since(report, summary.time_wait.peak_at_ns)
-        text = f"{summary.time_wait.entered:,} entered, at most {summary.time_wait.peak:,} at once, at {at}"
-        rows.append(("TIME_WAIT", text))
-    causes = in_words(summary.resets.by_cause)
-    rows.append(("resets", f"{summary.resets.total:,}: {causes}" if causes else "none"))
-    for name, text in rows:
-        hang(console, Text(f"  {name}", "dim"), text, 14)
+def _show_command(report: Report, finding: Finding) -> str | None:
+    paths = [source.path for source in report.capture.sources]
+    readable = all(source.format != "live" and source.path != "-" for source in report.capture.sources)
+    if not finding.connections or not readable or not 0 < len(paths) <= _MOST_PATHS:
+        return None
+    words = ["tcptrace-py", "show", *paths, str(finding.connections[0])]
+    if report.capture.filter is not None:
+        words += ["--filter", report.capture.filter]
+    return shlex.join(words)
 
 
-def _print_states(report: Report, console: Console) -> None:
-    console.print()
-    heading(console, "States at the end of the capture")
-    table = plain_table()
-    table.add_column("  state", no_wrap=True)
-    table.add_column("clients", justify="right", no_wrap=True)
-    table.add_column("servers", justify="right", no_wrap=True)
-    states = report.summary.states_at_end
-    for state in States.__struct_fields__:
-        client, server = getattr(states.client, state), getattr(states.server, state)
-        if client or server:
-            table.add_row(f"  {state}", f"{client:,}", f"{server:,}")
-    console.print(table)
-
-
-def _print_services(report: Report, console: Console, top: int) -> None:
-    services = sorted(report.services, key=_service_order)
-    shown = services[:top]
+def _print_services(report: Report, console: Console, view: View) -> None:
+    services = by_trouble(report.services)
+    shown = services[: view.top]
     left = len(services) - len(shown)
     if shown:
         console.print()
@@ -270,37 +207,31 @@ def _print_services(report: Report, console: Console, top: int) -> None:
         if not print_if_it_fits(console, _service_table(rows)):
             _list_services(rows, console)
     if left:
-        line(console, Text(f"  {left:,} more; a larger --top shows them"))
+        line(console, Text(plain(f"  {view.more(left)}", console)))
     if report.unlisted_connections:
         count = times(report.unlisted_connections, "connection")
         line(console, Text(f"  {count} to further services that are not listed (a scan?)"))
 
 
-def _service_order(service: Service) -> tuple[int, int]:
-    """Stuck sockets first, then the busiest; the order of the report, by address, decides the rest."""
-    return (-service.close_wait.stuck, -service.connections)
-
-
 def _service_row(service: Service) -> tuple[str, ...]:
-    h = service.handshakes
-    failed = h.refused + h.unanswered + h.unreachable + h.half_open + h.aborted
     took = service.handshake_time
     return (
         f"  {endpoint_name(service.address, service.port)}",
         f"{service.connections:,}",
-        f"{failed:,}",
+        f"{failed(service.handshakes):,}",
         f"{service.closes.reset:,}",
         f"{service.close_wait.stuck:,}",
+        f"{service.retransmits:,}",
         amount(service.bytes_to_server),
         amount(service.bytes_to_client),
-        latency(took.mean_s) if took else "",
+        latency(took.mean_s) if took else "-",
     )
 
 
 def _service_table(rows: Sequence[tuple[str, ...]]) -> Table:
     table = plain_table()
     table.add_column("  server", no_wrap=True)
-    for name in ("conns", "failed", "reset", "stuck", "in", "out", "opens in"):
+    for name in ("conns", "failed", "reset", "stuck", "resent", "in", "out", "RTT"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
@@ -308,15 +239,16 @@ def _service_table(rows: Sequence[tuple[str, ...]]) -> Table:
 
 
 def _list_services(rows: Sequence[tuple[str, ...]], console: Console) -> None:
-    for name, connections, failed, reset, stuck, inward, outward, took in rows:
+    for name, connections, unopened, reset, stuck, resent, inward, outward, took in rows:
         line(console, Text(name), indent=4)
-        text = f"{connections} conns, {failed} failed, {reset} reset, {stuck} stuck, "
+        many = "connection" if connections == "1" else "connections"
+        text = f"{connections} {many}, {unopened} failed, {reset} reset, {stuck} stuck, {resent} resent, "
         text += f"{inward} in, {outward} out"
-        hang(console, Text(""), f"{text}, opens in {took}" if took else text, 4)
+        hang(console, Text(""), text if took == "-" else f"{text}, RTT {took}", 4)
 
 
-def _print_limits(report: Report, console: Console) -> None:
-    """What this capture can not tell."""
+def _print_limits(report: Report, console: Console, view: View) -> None:
+    """What this capture cannot tell."""
     capture = report.capture
     limits = []
     if not report.findings and report.summary.connections:
@@ -326,14 +258,14 @@ def _print_limits(report: Report, console: Console) -> None:
         )
     unseen = report.summary.handshakes.unseen
     if unseen:
-        limits.append(f"{times(unseen, 'connection')} began before the capture or unseen by it.")
+        limits.append(f"{times(unseen, 'connection')} began before the capture, or unseen by it.")
     if capture.first_ns is not None and capture.last_ns is not None and report.summary.connections:
         length_s = (capture.last_ns - capture.first_ns) / 1e9
         after_s = report.settings.close_wait_after_s
         if length_s < after_s:
             threshold = duration(round(after_s * 1e9))
-            limits.append(f"Stuck sockets can not be told in less than {threshold} of capture.")
+            limits.append(f"A capture shorter than {threshold} cannot show stuck sockets.")
     if limits:
         console.print()
     for limit in limits:
-        line(console, Text(limit, "dim"))
+        line(console, Text(limit))

@@ -19,6 +19,7 @@ from tcptrace_py.report.people.terminal_text import (
     plain_table,
     print_if_it_fits,
 )
+from tcptrace_py.report.people.view import View
 
 #: What follows a state when it is not proved: by basis.
 MARKS = {"sent": "", "acknowledged": "", "presumed": "?", "timer": "*", "assumed": "~"}
@@ -29,12 +30,12 @@ _LEGEND = {
 }
 
 
-def print_connections(report: Report, console: Console, top: int) -> None:
-    """The first ``top``: by the worst of their findings, then by id."""
+def print_connections(report: Report, console: Console, view: View) -> None:
+    """The first ``view.top``: by the worst of their findings, then by id."""
     found = report.connections or []
     worst = {f.kind: SEVERITIES.index(f.severity) for f in reversed(report.findings)}
     ordered = sorted(found, key=lambda c: (min((worst.get(k, 9) for k in c.findings), default=10), c.id))
-    shown = ordered[:top]
+    shown = ordered[: view.top]
     console.print()
     heading(console, f"Connections ({len(shown):,} of {len(found):,}, those with findings first)")
     if not print_if_it_fits(console, _table(shown, console)):
@@ -43,9 +44,9 @@ def print_connections(report: Report, console: Console, top: int) -> None:
     used = {mark for c in shown for mark in (MARKS[c.client.basis], MARKS[c.server.basis]) if mark}
     legend = "; ".join(f"{mark} {meaning}" for mark, meaning in _LEGEND.items() if mark in used)
     if legend:
-        line(console, Text(f"  {legend}", "dim"))
+        line(console, Text(f"  {legend}"))
     if len(found) > len(shown):
-        line(console, Text(f"  {len(found) - len(shown):,} more; a larger --top shows them"))
+        line(console, Text(plain(f"  {view.more(len(found) - len(shown))}", console)))
 
 
 def _state(endpoint: Endpoint) -> str:
@@ -69,7 +70,7 @@ def _print_block(connection: Connection, console: Console) -> None:
     text = Text(plain(head, console))
     if connection.findings:
         text.append(f"  {', '.join(connection.findings)}", "bold")
-    hang(console, Text(number, "dim"), text, max(len(number), 6))
+    hang(console, Text(number, "bold"), text, max(len(number), 6))
     text = Text(f"client {_state(client)}, server {_state(server)}")
     text.append(f"; handshake {connection.handshake.outcome.replace('_', ' ')}; close {_close(connection)}")
     text.append(f"; {amount(client.bytes)} sent, {amount(server.bytes)} received")

@@ -21,17 +21,18 @@ from tcptrace_py.report.people.terminal_text import (
     plain_table,
     print_if_it_fits,
 )
+from tcptrace_py.report.people.view import View
 
 _NOTHING = "–"
 _FOLD = 6
 
 
-def print_long(report: Report, console: Console, top: int) -> None:
-    """The first ``top`` connections that carry ``stats``: by the worst of their findings, then by id."""
+def print_long(report: Report, console: Console, view: View) -> None:
+    """The first ``view.top`` connections that carry ``stats``: by the worst of their findings, then by id."""
     found = [c for c in report.connections or [] if c.client.stats is not None]
     worst = {f.kind: SEVERITIES.index(f.severity) for f in reversed(report.findings)}
     ordered = sorted(found, key=lambda c: (min((worst.get(k, 9) for k in c.findings), default=10), c.id))
-    shown = ordered[:top]
+    shown = ordered[: view.top]
     console.print()
     heading(console, f"Figures ({len(shown):,} of {len(found):,} connections, those with findings first)")
     for connection in shown:
@@ -39,14 +40,14 @@ def print_long(report: Report, console: Console, top: int) -> None:
         _print_connection(connection, console)
     if len(found) > len(shown):
         console.print()
-        line(console, Text(f"  {len(found) - len(shown):,} more; a larger --top shows them"))
+        line(console, Text(plain(f"  {view.more(len(found) - len(shown))}", console)))
 
 
 def _print_connection(connection: Connection, console: Console) -> None:
     client, server = connection.client, connection.server
     head = f"{endpoint_name(client.address, client.port)} → {endpoint_name(server.address, server.port)}"
     number = f"  #{connection.id}  "
-    hang(console, Text(number, "dim"), Text(plain(head, console), "bold"), max(len(number), _FOLD))
+    hang(console, Text(number, "bold"), Text(plain(head, console), "bold"), max(len(number), _FOLD))
     if connection.tunnel is not None:
         tunnel = connection.tunnel
         outer = f"inside {tunnel.kind}, {tunnel.src} → {tunnel.dst}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+import re
+from collections.abc import Container, Sequence
 
 from msgspec import Struct
 from rich.console import Console
@@ -13,8 +14,16 @@ from rich.text import Text
 from tcptrace_py.findings.wording import duration
 from tcptrace_py.report.model.model import Report
 
+#: Legible on black and on white: bold, or black and white on a colour.
+SEVERITY_STYLES = {"critical": "bold white on red", "warning": "black on yellow", "info": "bold"}
+#: Where the text of a finding begins: the longest severity word and two spaces.
+INDENT = 10
 # For terminals that have no Unicode.
-_ASCII = str.maketrans({"→": "->", "←": "<-", "–": "-", "—": "-", "…": "...", "×": "x", "µ": "u"})
+_ASCII = str.maketrans({"→": "->", "←": "<-", "–": "-", "—": "-", "…": "...", "×": "x", "µ": "u", "·": "-"})
+_UNIT = re.compile(r"(?<=\d) (?=(?:s|ms|min|h|d|B|kB|MB|GB|TB)\b)")
+# Of the private use area, for captured text has none by then (it would be escaped).
+_NO_BREAK = "\ue000"
+_BARS = "▁▂▃▄▅▆▇█"
 
 
 def plain(text: str, console: Console) -> str:
@@ -41,12 +50,35 @@ def hang(console: Console, label: Text, body: Text | str, indent: int) -> None:
     """Print ``label``, and beside it ``body`` from column ``indent`` on."""
     text = Text(body) if isinstance(body, str) else body
     start = label.copy()
-    start.append(" " * (indent - label.cell_len), "default not bold on default")
+    # An append's style adds to the label's own, which would reach into the body.
+    start = Text.assemble(start, " " * (indent - label.cell_len))
     _print_lines(console, start, _wrapped(console, text, console.width - indent), indent)
 
 
+def command_line(console: Console, command: str, indent: int, label: Text | None = None) -> None:
+    """Print a command on a line of its own that is never wrapped, so that it can be copied."""
+    start = Text.assemble(label) if label is not None else Text()
+    start = Text.assemble(start, " " * (indent - start.cell_len), command)
+    console.print(start, highlight=False, soft_wrap=True)
+
+
+def spark(counts: Sequence[int], console: Console) -> str:
+    """A line of bars, from nothing to the most; empty where there is nothing to see or no Unicode."""
+    most = max(counts, default=0)
+    if most <= 1 or not console.encoding.lower().startswith("utf"):
+        return ""
+    top = len(_BARS) - 1
+    return "".join(_BARS[round(count / most * top)] for count in counts)
+
+
 def _wrapped(console: Console, text: Text, width: int) -> list[Text]:
-    return list(text.wrap(console, max(width, 10), overflow="fold"))
+    # A number stays with its unit.
+    text = text.copy()
+    text.plain = _UNIT.sub(_NO_BREAK, text.plain)
+    lines = list(text.wrap(console, max(width, 10), overflow="fold"))
+    for each in lines:
+        each.plain = each.plain.replace(_NO_BREAK, " ")
+    return lines
 
 
 def _print_lines(console: Console, start: Text, lines: list[Text], indent: int) -> None:
@@ -66,7 +98,7 @@ def print_if_it_fits(console: Console, table: Table) -> bool:
 
 
 def plain_table() -> Table:
-    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", highlight=False)
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="", highlight=False)
 
 
 def heading(console: Console, text: str) -> None:
