@@ -105,7 +105,7 @@ class Handshakes:
         group.measure(tried_ns)
         group.tally["syns"] += client.syns
         # The waits double, so the next SYN was due within as long again as all of it took so far.
-        stopped = waited_until_ns > connection.last_syn_ns + tried_ns + 2_000_000_000
+        stopped = waited_until_ns - connection.last_syn_ns > tried_ns + 2_000_000_000
         gave_up = stopped and tried_ns >= _KERNEL_GIVES_UP_NS
         group.tally["kernel" if gave_up else "application" if stopped else "trying"] += 1
         if group.wants_example(connection.id):

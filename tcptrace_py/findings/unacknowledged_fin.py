@@ -61,11 +61,13 @@ class UnacknowledgedFins:
         group = self._groups.of(case, other(by))
         group.add(case, other(by), endpoint.fin_ns, endpoint.last_fin_ns, confidence)
         group.measure(endpoint.last_fin_ns - endpoint.fin_ns)
-        gave_up = history[-1][3] == TIMER and history[-1][0] == CLOSED
+        # Picked up with a FIN that did not move it, it has no state that we know of.
+        gave_up = bool(history) and history[-1][3] == TIMER and history[-1][0] == CLOSED
         if gave_up:
             group.tally["gave_up"] += 1
-        waits_in = history[-2] if gave_up and len(history) > 1 else history[-1]
-        group.tally[STATE_NAMES[waits_in[0]]] += 1
+        if history:
+            waits_in = history[-2] if gave_up and len(history) > 1 else history[-1]
+            group.tally[STATE_NAMES[waits_in[0]]] += 1
         group.tally["retransmissions"] += endpoint.fins - 1
         if group.wants_example(case.connection.id):
             group.example(case.connection.id, self._evidence(case, by, gave_up))
@@ -109,8 +111,9 @@ class UnacknowledgedFins:
             tries = f"{times(again, 'retransmission')} in all, for {span(group.least_ns, group.most_ns)}"
         sentences = [
             f"{group.who()} never acknowledged the FIN of {group.they()} on {group.connections()}: {tries}.",
-            f"The waiting side was left with {', '.join(states)}.",
         ]
+        if states:
+            sentences.append(f"The waiting side was left with {', '.join(states)}.")
         if group.tally["gave_up"]:
             given_up = part(group.tally["gave_up"], group.count)
             sentences.append(f"{given_up} will have been given up by the waiting side's kernel.")

@@ -21,6 +21,9 @@ cdef class Connection(Flow):
     cdef public uint8_t fast_open
     cdef public uint8_t ip_version
     cdef public uint8_t established
+    cdef public Connection older
+    cdef public Connection newer
+    cdef public int64_t incarnation
     cdef public int64_t reuse_of
     cdef public int64_t reused_by
     cdef public int64_t ack_frame

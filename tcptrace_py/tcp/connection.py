@@ -24,6 +24,11 @@ class Connection(Flow):
     def __init__(self) -> None:
         #: Counts from 0 in order of the first packet, as Wireshark numbers its streams.
         self.id = 0
+        #: The connections before and after it on its four-tuple that are still known, and its number
+        #: among all that it has had.
+        self.older: Connection | None = None
+        self.newer: Connection | None = None
+        self.incarnation = 0
         self.a = Endpoint()
         self.b = Endpoint()
         self.ip_version = 4

@@ -5,6 +5,8 @@ from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.flow cimport Flow
 from tcptrace_py.wire.segment cimport Segment
 
+cdef int64_t INCARNATIONS
+
 
 @cython.final
 cdef class FlowTable:
@@ -23,14 +25,17 @@ cdef class FlowTable:
     @cython.locals(flow=Flow)
     cdef int64_t fetch(self, uint64_t flow_hash) except -1
     cdef Flow find(self, Segment segment, uint64_t flow_hash)
-    @cython.locals(flow=Flow)
-    cdef Connection older(self, Connection connection, Segment segment)
+    @cython.locals(older=Connection)
+    cdef Connection older(self, Connection connection, Connection since)
     cdef Flow _search(self, Flow flow, Segment segment, uint64_t flow_hash)
     @cython.locals(bucket=uint64_t)
     cdef object add(self, Flow flow, uint64_t flow_hash)
-    @cython.locals(bucket=uint64_t, before=Flow, at=Flow)
+    cdef object succeed(self, Connection connection, Connection newest)
+    @cython.locals(older=Connection, newer=Connection)
     cdef object remove(self, Flow flow)
-    @cython.locals(bucket=uint64_t, flow=Flow, chain=list, old=list, size=int64_t)
+    @cython.locals(bucket=uint64_t, before=Flow, after=Flow)
+    cdef object _replace(self, Flow flow, Flow other)
+    @cython.locals(bucket=uint64_t, flow=Flow, following=Flow, old=list, size=int64_t)
     cdef object _grow(self)
-    @cython.locals(flow=Flow, connection=Connection, found=list, places=list, least=int64_t, most=int64_t)
+    @cython.locals(flow=Flow, connection=Connection, each=Connection, found=list, places=list, least=int64_t, most=int64_t)
     cpdef list all(self)

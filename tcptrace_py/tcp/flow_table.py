@@ -18,9 +18,14 @@ _MASK = (1 << 64) - 1
 # Buckets to begin with, a power of two.
 _BUCKETS = 1 << 14
 
+#: A segment is of one of this many latest incarnations of its four-tuple. What a sender does with one
+#: four-tuple must not cost more than it would on many (DESIGN section 4.10), and no port is used so often
+#: within the time that late segments of an old connection may take.
+INCARNATIONS = 8
+
 
 class FlowTable:
-    """Flows by four-tuple, either way round; several connections of one four-tuple, newest first."""
+    """Flows by four-tuple, either way round; of one four-tuple the newest, which is linked to older ones."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -72,10 +77,12 @@ class FlowTable:
         """The newest flow on the segment's four-tuple."""
         return self._search(self._buckets[flow_hash & self._bucket_mask], segment, flow_hash)
 
-    def older(self, connection: Connection, segment: Segment) -> Connection | None:
-        """The next older connection on the same four-tuple."""
-        flow = self._search(connection.next_in_bucket, segment, connection.hash)
-        return flow if isinstance(flow, Connection) else None
+    def older(self, connection: Connection, since: Connection) -> Connection | None:
+        """The next older connection on the same four-tuple, of the ``INCARNATIONS`` up to ``since``."""
+        older = connection.older
+        if older is None or since.incarnation - older.incarnation >= INCARNATIONS:
+            return None
+        return older
 
     def _search(self, flow: Flow | None, segment: Segment, flow_hash: int) -> Flow | None:
         while flow is not None:
@@ -85,6 +92,7 @@ class FlowTable:
         return None
 
     def add(self, flow: Flow, flow_hash: int) -> None:
+        """Add a flow on a four-tuple that has none."""
         if self.count > self._bucket_mask:
             self._grow()
         flow.hash = flow_hash
@@ -93,21 +101,47 @@ class FlowTable:
         self._buckets[bucket] = flow
         self.count += 1
 
+    def succeed(self, connection: Connection, newest: Connection) -> None:
+        """Add a connection on the four-tuple of ``newest``, whose place it takes."""
+        connection.hash = newest.hash
+        connection.older = newest
+        connection.incarnation = newest.incarnation + 1
+        newest.newer = connection
+        self._replace(newest, connection)
+        self.count += 1
+
     def remove(self, flow: Flow) -> None:
-        bucket = flow.hash & self._bucket_mask
-        before: Flow | None = None
-        at = self._buckets[bucket]
-        while at is not None and at is not flow:
-            before = at
-            at = at.next_in_bucket
-        if at is None:
-            return
-        if before is None:
-            self._buckets[bucket] = flow.next_in_bucket
+        """Remove a flow that is in the table."""
+        if isinstance(flow, Connection):
+            older = flow.older
+            newer = flow.newer
+            if older is not None:
+                older.newer = newer
+            if newer is not None:
+                newer.older = older
+            else:
+                self._replace(flow, older)
+            flow.older = None
+            flow.newer = None
         else:
-            before.next_in_bucket = flow.next_in_bucket
-        flow.next_in_bucket = None
+            self._replace(flow, None)
         self.count -= 1
+
+    def _replace(self, flow: Flow, other: Flow | None) -> None:
+        """``other`` takes the place of ``flow`` in its bucket, or nobody does."""
+        after = flow.next_in_bucket
+        if other is not None:
+            other.next_in_bucket = after
+            after = other
+        flow.next_in_bucket = None
+        bucket = flow.hash & self._bucket_mask
+        before = self._buckets[bucket]
+        if before is flow or before is None:
+            self._buckets[bucket] = after
+            return
+        while before.next_in_bucket is not flow and before.next_in_bucket is not None:
+            before = before.next_in_bucket
+        before.next_in_bucket = after
 
     def _grow(self) -> None:
         old = self._buckets
@@ -115,17 +149,13 @@ class FlowTable:
         self._buckets = [None] * size
         self._bucket_mask = size - 1
         for first in old:
-            # Oldest first, so that the newest of a four-tuple is at the head again.
-            chain: list[Flow] = []
             flow = first
             while flow is not None:
-                chain.append(flow)
-                flow = flow.next_in_bucket
-            chain.reverse()
-            for flow in chain:
+                following = flow.next_in_bucket
                 bucket = flow.hash & self._bucket_mask
                 flow.next_in_bucket = self._buckets[bucket]
                 self._buckets[bucket] = flow
+                flow = following
 
     def all(self) -> list[Connection]:
         """Every connection, in order of id."""
@@ -135,18 +165,20 @@ class FlowTable:
         for first in self._buckets:
             flow = first
             while flow is not None:
-                if isinstance(flow, Connection):
-                    found.append(flow)
-                    if flow.id < least or least < 0:
-                        least = flow.id
-                    if flow.id > most:
-                        most = flow.id
+                connection = flow if isinstance(flow, Connection) else None
+                while connection is not None:
+                    found.append(connection)
+                    if connection.id < least or least < 0:
+                        least = connection.id
+                    if connection.id > most:
+                        most = connection.id
+                    connection = connection.older
                 flow = flow.next_in_bucket
         if most - least >= 2 * len(found):
             found.sort(key=attrgetter("id"))
             return found
         # Most of these ids are there: each has its place, which is quicker than sorting.
         places: list[Connection | None] = [None] * (most - least + 1)
-        for connection in found:
-            places[connection.id - least] = connection
-        return [connection for connection in places if connection is not None]
+        for each in found:
+            places[each.id - least] = each
+        return [each for each in places if each is not None]

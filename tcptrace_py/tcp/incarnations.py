@@ -17,14 +17,17 @@ _NEAR_BYTES = 1 << 20
 
 
 def incarnation(table: FlowTable, newest: Connection, segment: Segment) -> Connection:
-    """The newest that the segment goes on with, or else the newest that it fits, or else ``newest``."""
+    """The newest that the segment goes on with, or else the newest that it fits, or else ``newest``.
+
+    Asked of the ``flow_table.INCARNATIONS`` latest.
+    """
     connection: Connection | None = newest
     while connection is not None and not _goes_on(connection, segment):
-        connection = table.older(connection, segment)
+        connection = table.older(connection, newest)
     if connection is None:
         connection = newest
         while connection is not None and not _fits(connection, segment):
-            connection = table.older(connection, segment)
+            connection = table.older(connection, newest)
     return newest if connection is None else connection
 
 

@@ -174,7 +174,7 @@ class Tracker:
             return
         if connection.a.clock == LINGER_CLOCK:
             self._clocks.start(connection.a, LINGER_CLOCK)
-        if connection.pending_syn_by and segment.flags & (SYN | ACK) == SYN:
+        if connection.pending_syn_by == (1 if sender is a else 2) and segment.flags & (SYN | ACK) == SYN:
             if segment.seq == connection.pending_syn_isn:
                 connection.pending_syns += 1
                 connection.pending_syn_last_ns = segment.ts_ns
@@ -293,6 +293,7 @@ class Tracker:
         for connection in self.table.all():
             self._clocks.stop(connection.a)
             self._clocks.stop(connection.b)
+            self.table.remove(connection)
             self.release(connection)
         while self._attempts.oldest is not None:
             self._attempts.remove(self._attempts.oldest)
@@ -422,7 +423,8 @@ class Tracker:
         sender, receiver = direction(connection, segment)
         if sender.has_isn and sender.isn == segment.seq:
             return connection
-        if sender.has_isn and connection.pending_syn_by and connection.pending_syn_isn == segment.seq:
+        sender_by = 1 if sender is connection.a else 2
+        if connection.pending_syn_by == sender_by and connection.pending_syn_isn == segment.seq:
             return connection
         if not sender.has_isn and receiver.state == SYN_SENT and receiver.syns:
             connection.simultaneous_open = True
@@ -441,12 +443,14 @@ class Tracker:
         # Only an answer to it can tell.
         if connection.pending_syn_by:
             self._call_stale(connection)
-        connection.pending_syn_by = 1 if sender is connection.a else 2
+        connection.pending_syn_by = sender_by
         connection.pending_syns = 0
         connection.pending_syn_isn = segment.seq
         connection.pending_syn_window = segment.window
         connection.pending_syn_frame = segment.frame
         connection.pending_syn_ns = segment.ts_ns
+        connection.pending_syn_last_frame = segment.frame
+        connection.pending_syn_last_ns = segment.ts_ns
         return connection
 
     def _resume(self, connection: Connection, segment: Segment) -> None:
@@ -454,7 +458,7 @@ class Tracker:
         sender, receiver = direction(connection, segment)
         if sender.last >= 0 or not SYN_SENT <= receiver.state <= SYN_RCVD:
             return
-        older = self.table.older(connection, segment)
+        older = self.table.older(connection, connection)
         if older is None or not older.refused:
             return
         refused, _ = direction(older, segment)
@@ -501,7 +505,8 @@ class Tracker:
         self._begin_with(began, asked)
         asker = connection.a if connection.pending_syn_by == 1 else connection.b
         asker.packets -= connection.pending_syns
-        again = connection.pending_syns - 1
+        # None was counted where the frame that made it pending had been captured before.
+        again = connection.pending_syns - 1 if connection.pending_syns else 0
         began.a.packets += again
         began.a.syns += again
         began.a.retransmits += again
@@ -523,17 +528,17 @@ class Tracker:
             self._roles.listens(sender)
         if connection.reuse_of < 0 or not 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.syn_bytes:
             return
-        older = self.table.older(connection, segment)
+        older = self.table.older(connection, connection)
         while older is not None:
             old_sender, old_receiver = direction(older, segment)
             self.machine.replace(old_sender, ACKNOWLEDGED, segment.ts_ns, segment.frame)
             if connection.syn_frame and old_receiver.state >= ESTABLISHED:
                 self.machine.replace(old_receiver, SENT, connection.syn_ns, connection.syn_frame)
-            older = self.table.older(older, segment)
+            older = self.table.older(older, connection)
 
     def _opened_anew(self, connection: Connection, segment: Segment) -> None:
         """The client has answered the SYN+ACK: it holds nothing older on these ports since its SYN."""
-        older = self.table.older(connection, segment)
+        older = self.table.older(connection, connection)
         while older is not None:
             old_client, _ = direction(older, segment)
             if old_client.state == SYN_SENT or old_client.state == TIME_WAIT:
@@ -541,7 +546,7 @@ class Tracker:
                     self.machine.replace(old_client, SENT, connection.syn_ns, connection.syn_frame)
                 else:
                     self.machine.replace(old_client, ACKNOWLEDGED, segment.ts_ns, segment.frame)
-            older = self.table.older(older, segment)
+            older = self.table.older(older, connection)
 
     def _begin_with(self, connection: Connection, syn: Segment) -> None:
         """The SYN that began a connection passed a while ago: it is told now."""
@@ -580,7 +585,11 @@ class Tracker:
         b.address_hi = segment.dst_hi
         b.address_lo = segment.dst_lo
         b.port = segment.dst_port
-        self.table.add(connection, flow_hash)
+        newest = self.table.find(segment, flow_hash)
+        if isinstance(newest, Connection):
+            self.table.succeed(connection, newest)
+        else:
+            self.table.add(connection, flow_hash)
         if segment.flags & SYN:
             if segment.flags & ACK:
                 connection.roles_basis = BY_SYN_ACK

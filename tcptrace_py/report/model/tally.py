@@ -36,6 +36,7 @@ from tcptrace_py.report.model.columns import (
     WAIT_STUCK,
     WIDTH,
 )
+from tcptrace_py.tcp.compat.tcptrace import LONGEST_ROUND_TRIP_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.outcome import close_kind, handshake_outcome
@@ -48,6 +49,8 @@ _PLACES = 256
 _FIELDS = 4
 # What `Tally._close_wait` says of an endpoint that is there still, or never was.
 _THERE_STILL = -2
+# No more is added to a sum of 64 bits from here on.
+_MOST_SUM_NS = 1 << 62
 _NEVER = -1
 
 #: A service: IP version, the address's upper and lower 64 bits, port. Sorts IPv4 first.
@@ -86,6 +89,8 @@ class Tally:
         if outcome == COMPLETE and client.syns == 1 and server.syn_acks == 1 and connection.ack_frame:
             if connection.syn_frame and not connection.simultaneous_open:
                 took_ns = connection.ack_ns - connection.syn_ns
+                if took_ns > LONGEST_ROUND_TRIP_NS or self._numbers[MEASURED_NS] > _MOST_SUM_NS:
+                    took_ns = -1
         self._add(0, connection, client, server, outcome, close, took_ns)
         self._add(row * WIDTH, connection, client, server, outcome, close, took_ns)
         if waited_ns != _NEVER:

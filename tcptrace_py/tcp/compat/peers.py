@@ -64,7 +64,7 @@ class Peers:
         stream = connection.stream_now
         older: Connection | None = None
         if stream is None:
-            older = self._table.older(connection, segment)
+            older = self._table.older(connection, connection)
             if older is not None:
                 stream = older.stream_now
         while stream is not None and stream.newer is not None:
@@ -87,7 +87,7 @@ class Peers:
                 if older.plain and older.zeek is not None:
                     older.zeek.catch_up(older.a, older.b)
                     older.plain = 0
-                older = self._table.older(older, segment)
+                older = self._table.older(older, connection)
         connection.stream_now = stream
         if connection.stream is None:
             connection.stream = stream

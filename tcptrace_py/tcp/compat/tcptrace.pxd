@@ -5,7 +5,7 @@ from tcptrace_py.tcp.serial cimport distance
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int ACK, FIN, PSH, RST, SYN
-cdef int64_t _UNWRAPPED_FROM
+cdef int64_t _UNWRAPPED_FROM, _MOST_SUM_NS
 cdef int _PIECES, _PIECES_UNANSWERED, _ACKNOWLEDGED_PIECES
 
 

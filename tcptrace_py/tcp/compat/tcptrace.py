@@ -24,6 +24,11 @@ _PIECES_UNANSWERED = 16
 # Acknowledged pieces with holes between them, which the capture missed; the oldest are forgotten.
 _ACKNOWLEDGED_PIECES = 16
 
+#: What takes longer is no round trip: the clock of the capture jumped.
+LONGEST_ROUND_TRIP_NS = 600_000_000_000
+# No more is added to a sum of 64 bits from here on.
+_MOST_SUM_NS = 1 << 62
+
 
 class Piece:
     """Sequence space ``start <= seq < end`` (unwrapped) that was sent, at ``sent_ns`` the last time."""
@@ -393,7 +398,7 @@ class Stats:
                 piece = following
 
     def _take_rtt(self, rtt_ns: int) -> None:
-        if rtt_ns < 0:
+        if not 0 <= rtt_ns <= LONGEST_ROUND_TRIP_NS or self.rtt_sum_ns > _MOST_SUM_NS:
             return
         if self.rtt_samples == 0 or rtt_ns < self.rtt_least_ns:
             self.rtt_least_ns = rtt_ns
