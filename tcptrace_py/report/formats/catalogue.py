@@ -74,6 +74,13 @@ FORMATS = {
         _JUDGING,
         verdicts=True,
     ),
+    "html": Format(
+        "tcptrace_py.report.pictures.page",
+        "Write the report as a page to look at, in one HTML file.",
+        _JUDGING,
+        connections=True,
+        verdicts=True,
+    ),
 }
 
 

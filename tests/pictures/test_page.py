@@ -1,0 +1,183 @@
+"""The page as a file: what it is made of, what it never holds, and how large it gets."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tcptrace_py.report.model.display_filter import RUNS, stream_filter
+from tcptrace_py.report.model.model import Report
+from tcptrace_py.report.pictures import page
+from tcptrace_py.report.pictures.page_data import CONNECTIONS, STATES, page_data
+from tcptrace_py.report.pictures.timeline import STEPS
+from tests.pictures.colours import difference, palette
+from tests.pictures.reports import SICK, hostile, large, sample, without_connections
+from tests.samples.catalogue import SAMPLES
+
+_MOST_BYTES = 5_000_000
+
+
+class _Seen(HTMLParser):
+    """Elements of a page with their attributes, and the text of scripts and styles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.raw: list[str] = []
+        self._raw = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._raw = tag in ("script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._raw = False
+
+    def handle_data(self, data: str) -> None:
+        if self._raw:
+            self.raw.append(data)
+
+
+def seen(report: Report) -> _Seen:
+    parser = _Seen()
+    parser.feed(page.encode(report).decode())
+    return parser
+
+
+def data_of(report: Report) -> dict:
+    text = page.encode(report).decode()
+    (block,) = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text, re.DOTALL)
+    return json.loads(block)
+
+
+@pytest.mark.parametrize("name", [each.name for each in SAMPLES])
+def test_each_sample_has_a_page_that_asks_for_nothing(name: str) -> None:
+    found = seen(sample(name))
+    for tag, attributes in found.elements:
+        assert tag not in ("link", "iframe", "object", "embed", "img", "base", "form"), tag
+        assert not {"src", "style", "action", "srcset", "background"} & attributes.keys()
+        assert not [each for each in attributes if each.startswith("on")]
+        assert attributes.get("href", "#").startswith("#")
+
+
+def test_the_same_report_gives_the_same_page() -> None:
+    assert page.encode(sample(SICK)) == page.encode(sample(SICK))
+
+
+def test_the_policy_names_exactly_the_page_own_style_and_scripts() -> None:
+    found = seen(sample(SICK))
+    (policy,) = [a["content"] for _, a in found.elements if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy is not None
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    style, _data, *scripts = found.raw
+    for text in (style, *scripts):
+        assert page._hash(text) in policy
+    assert len(scripts) == 2
+
+
+def test_hostile_texts_are_text() -> None:
+    own, foreign = seen(sample(SICK)), seen(hostile())
+    # The same elements: none is made, and none ended, by what a text holds.
+    assert {tag for tag, _ in foreign.elements} == {tag for tag, _ in own.elements}
+    assert sum(tag == "script" for tag, _ in foreign.elements) == 3
+    assert not [a for _, a in foreign.elements if {"onerror", "src"} & a.keys()]
+    text = page.encode(hostile()).decode()
+    for unprintable in ("\u202e", "\x1b", "\x00", "\u2028"):
+        assert unprintable not in text
+    # As people read it.
+    assert "\\u202e\\x1b[31m\\x00" in text
+    assert "{{ 7*7 }}" in text
+
+
+def test_a_command_to_copy_never_holds_a_name_that_would_not_print() -> None:
+    text = page.encode(hostile()).decode()
+    assert 'data-show="tcptrace-py show CAPTURE"' in text
+    assert 'data-show="tcptrace-py show ' in page.encode(sample(SICK)).decode()
+
+
+def test_a_report_without_connections_says_so() -> None:
+    report = without_connections(sample(SICK))
+    data = data_of(report)
+    assert not data["listed"]
+    assert data["connections"] == []
+    assert "lists no connections" in page.encode(report).decode()
+
+
+def test_a_page_stays_small_and_keeps_what_findings_name() -> None:
+    report = large(40_000)
+    text = page.encode(report)
+    assert len(text) < _MOST_BYTES
+    data = data_of(report)
+    rows = data["connections"]
+    assert 5_000 < len(rows) <= CONNECTIONS
+    assert data["total"] == 40_000
+    ids = [row[0] for row in rows]
+    assert ids == sorted(set(ids))
+    kept = set(ids)
+    for finding in report.findings:
+        assert kept & set(finding.connections), finding.kind
+    # A fair sample: from begin to end, and of connections without findings too.
+    assert min(ids) < 100 and max(ids) > 39_900
+    assert any(not row[9] for row in rows)
+
+
+def test_counts_over_time_are_of_all_connections_however_few_are_listed() -> None:
+    report = large(13_200)
+    times = 13_200 // len(sample(SICK).connections or [])
+    timeline = page_data(report, 10)["timeline"]
+    states = timeline["all"]["states"]
+    ends = report.summary.states_at_end
+    assert states[1]["CLOSE_WAIT"][-1] == ends.server.CLOSE_WAIT * times
+    events = timeline["all"]["events"]
+    handshakes = report.summary.handshakes
+    assert _total(events["opened"]) == handshakes.complete * times
+    assert _total(events["reset"]) == report.summary.resets.total * times
+    single = timeline["services"]
+    assert len(single) <= 15
+    assert sum(_total(each["events"]["opened"]) for each in single) == handshakes.complete * times
+
+
+def _total(series: list[int]) -> int:
+    """The sum over all steps of a series of ``step, count`` runs."""
+    steps, counts = series[::2], series[1::2]
+    ends = [*steps[1:], STEPS][: len(steps)]
+    return sum(n * (end - begin) for begin, end, n in zip(steps, ends, counts, strict=True))
+
+
+def test_a_history_without_end_is_cut_in_the_middle() -> None:
+    report = large(3)
+    connection = (report.connections or [])[2]
+    connection.client.history = connection.client.history * 500
+    (row,) = [row for row in data_of(report)["connections"] if row[0] == 2]
+    assert len(row[4][5]) == 48 * 5
+    assert row[4][5][-5] == STATES.index(connection.client.history[-1].state)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("sight", ["normal", "deuteranopia", "protanopia", "tritanopia"])
+def test_colours_of_states_are_told_apart(scheme: str, sight: str) -> None:
+    style = (Path(page.__file__).parent / "page.css").read_text()
+    colours = palette(style, scheme)
+    assert len(colours) == 9
+    names = sorted(colours)
+    close = [
+        (one, two, round(apart))
+        for n, one in enumerate(names)
+        for two in names[n + 1 :]
+        if (apart := difference(colours[one], colours[two], sight)) < 20
+    ]
+    assert not close
+
+
+def test_a_filter_names_streams_and_runs_of_them() -> None:
+    assert stream_filter([]) == ""
+    assert stream_filter([4]) == "tcp.stream == 4"
+    assert stream_filter([7, 2, 11]) == "tcp.stream in {2, 7, 11}"
+    assert stream_filter([1, 2, 3, 9, 3]) == "tcp.stream in {1..3, 9}"
+    assert stream_filter(range(5, 8)) == "tcp.stream in {5..7}"
+    assert stream_filter(range(0, 4 * RUNS, 2)).count(",") == RUNS - 1
