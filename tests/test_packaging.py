@@ -49,7 +49,7 @@ def expected_sources() -> set[str]:
     return {
         path.relative_to(ROOT).as_posix()
         for path in PACKAGE.rglob("*")
-        if path.suffix in (".py", ".pxd") or path.name == "py.typed"
+        if path.suffix in (".py", ".pxd", ".html", ".css", ".js") or path.name == "py.typed"
     }
 
 
