@@ -3,6 +3,7 @@
 # make lint              ruff and mypy
 # make wheel             builds the sdist and the wheel for this machine, in dist/
 # make try-wheel         tries that wheel in a fresh environment
+# make docs              builds the documentation as a site, in build/site
 # make format            rewrites the sources as `make lint` wants them
 
 PYTHON ?= python3
@@ -39,6 +40,7 @@ lint: $(VENV)/built $(VENV)/tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python packaging/architecture.py --check
 
 format: $(VENV)/tools
 	$(BIN)/ruff check --fix .
@@ -79,6 +81,22 @@ wheel: $(VENV)/built $(VENV)/release
 # Tries dist/*.whl in a fresh environment, without a compiler and without the sources (ROOMS="cli tcp": with tests).
 try-wheel: $(VENV)/python
 	@$(BIN)/python packaging/try_wheel.py $(if $(ROOMS),--tests $(ROOMS))
+
+.PHONY: release docs
+
+# The checklist of docs/releasing.md; stops at the first thing amiss (CHECKS=1: looks, and builds nothing).
+release: $(VENV)/release
+	@$(BIN)/python packaging/release.py $(if $(CHECKS),--checks)
+
+# The site, strict, into build/site.
+docs: $(VENV)/docs
+	@DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet -f packaging/site/mkdocs.yml
+	@echo "build/site/index.html"
+
+$(VENV)/docs: pyproject.toml $(VENV)/installed
+	@echo "installing the tools for the documentation into $(VENV)"
+	@$(PIP) install $$($(BIN)/python $(EXTRAS) docs)
+	@touch $@
 
 $(VENV)/release: pyproject.toml $(VENV)/installed
 	@echo "installing the tools for releases into $(VENV)"

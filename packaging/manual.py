@@ -98,7 +98,8 @@ def page(ctx: click.Context) -> str:
                 lines += [".TP", f".B {escaped(each)}", escaped(sub.get_short_help_str(limit=200))]
     lines.append(".SH OPTIONS")
     for parameter in command.get_params(ctx):
-        record = parameter.get_help_record(ctx)
+        # What an argument is, the description says.
+        record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
         if record is not None:
             lines += [".TP", f".B {escaped(record[0])}", escaped(" ".join(record[1].split()))]
     lines += [".SH EXIT STATUS", escaped(exit_status())]

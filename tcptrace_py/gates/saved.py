@@ -7,10 +7,9 @@ import sys
 
 import msgspec
 
-from tcptrace_py.report.formats.target import STANDARD_OUTPUT
 from tcptrace_py.report.model.model import SCHEMA_VERSION, Report
 
-STANDARD_INPUT = STANDARD_OUTPUT
+STANDARD_INPUT = "-"
 
 
 class ReportError(ValueError):
