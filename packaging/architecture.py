@@ -21,6 +21,7 @@ PACKAGE = "tcptrace_py"
 #: In the order of a packet's way; what each gives to those right of it.
 ROOMS = {
     "capture": "frames",
+    "kernel": "sockets",
     "wire": "segments",
     "tcp": "histories",
     "findings": "causes",
@@ -33,7 +34,7 @@ ROOMS = {
 #: Modules beside the rooms, which any of them may import.
 LEAVES = ("version", "settings", "engine")
 
-_LEFT, _STEP, _BOX, _TOP = 70, 122, 104, 300
+_LEFT, _STEP, _BOX, _TOP = 70, 122, 104, 340
 _INK, _PALE, _FAULT = "#1a1a1a", "#5f7f9f", "#b34a00"
 
 

@@ -65,11 +65,8 @@ def reuse(tree: Path) -> None:
 def problems(wheel: Path, tree: Path) -> list[str]:
     """What a wheel for this machine lacks or should not carry, a line each."""
     package = tree / PACKAGE
-    sources = {
-        path.relative_to(tree).as_posix()
-        for path in package.rglob("*")
-        if path.suffix in (".py", ".pxd") or path.name == "py.typed"
-    }
+    files = {path for path in package.rglob("*") if path.is_file() and path.parent.name != "__pycache__"}
+    sources = {path.relative_to(tree).as_posix() for path in files}
     compiled = {
         path.relative_to(tree).with_suffix("").as_posix() + _SUFFIX
         for path in package.rglob("*.pxd")

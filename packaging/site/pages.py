@@ -240,7 +240,7 @@ def tutorial() -> None:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            env={**os.environ, "COLUMNS": "90"},
+            env={**os.environ, "COLUMNS": "78"},
         )
         if done.returncode or not done.stdout:
             raise SystemExit(f"docs/tutorial.md: {block[1]}: status {done.returncode}: {done.stderr}")
