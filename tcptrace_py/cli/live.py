@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tcptrace_py.cli.alarms import alarm_options, alarms_from
 from tcptrace_py.cli.durations import Duration
 from tcptrace_py.cli.gates import gate_options, gates_from, status
 from tcptrace_py.cli.outcome import INPUT, USAGE, complain, reason, silence_stdout
@@ -129,6 +130,7 @@ def _both(one: Sink | None, other: Sink | None) -> Sink | None:
     type=Address(),
     help="Serve OpenMetrics there for Prometheus, at /metrics.",
 )
+@alarm_options
 @view_options(quiet=False)
 @output_options("live")
 @gate_options
@@ -200,6 +202,7 @@ def live(
             sink=_both(sink, None if metrics is None else metrics.finished),
             host=host,
             stats=stats,
+            alarms=alarms_from(options),
         )
         snapshots = Snapshots(watch, outputs)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
@@ -260,7 +261,8 @@ def metrics_server(address: tuple[str, int] | None, host: HostView | None) -> It
 @contextmanager
 def host_view(options: Mapping[str, Any]) -> Iterator[HostView | None]:
     """What asks the kernel of ``--kernel``. To be entered before root's rights are given up."""
-    if not options["kernel"]:
+    # Only Linux has sock_diag.
+    if not (options["kernel"] and hasattr(socket, "AF_NETLINK") and hasattr(os, "fork")):
         yield None
         return
     from tcptrace_py.kernel.reader import KernelReader

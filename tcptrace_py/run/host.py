@@ -76,6 +76,7 @@ class HostView:
         self._overflows_first: int | None = None
         self._overflows: int | None = None
         self._known = 0
+        self._last: list[KernelSocket] = []
         self._wanted: set[int] = set()
 
     # --- an observer --------------------------------------------------------------------
@@ -135,6 +136,7 @@ class HostView:
         """Hold every open connection of the tracker against the kernel's table of the same moment."""
         by_key = {each.key: each for each in snapshot.sockets}
         self._known = len(by_key)
+        self._last = snapshot.sockets
         self._overflows = snapshot.overflows
         if self._overflows_first is None:
             self._overflows_first = snapshot.overflows
@@ -237,6 +239,19 @@ class HostView:
             if end not in alive:
                 del self._sockets[end]
                 self._servers.discard(end)
+
+    def table(self) -> list[dict[str, object]]:
+        """All sockets of this host when last asked, as rows for JSON."""
+        return [
+            {
+                "address": _text(each.key.address),
+                "port": each.key.port,
+                "peer_address": _text(each.key.peer_address),
+                "peer_port": each.key.peer_port,
+                **{name: getattr(each, name) for name in each.__struct_fields__ if name != "key"},
+            }
+            for each in self._last
+        ]
 
     @property
     def disagreements(self) -> int:

@@ -25,6 +25,7 @@ from tcptrace_py.findings.suspicion import Suspicion
 from tcptrace_py.findings.wording import times
 from tcptrace_py.report.model.builder import Sink
 from tcptrace_py.report.model.model import Connection, Report
+from tcptrace_py.run.alarm import Alarms
 from tcptrace_py.run.host import HostView
 from tcptrace_py.run.session import Move, Session
 from tcptrace_py.settings import Settings
@@ -61,6 +62,7 @@ class Watch:
     follows those alive at once). ``most_connections``: so many are known at most; see
     `tcptrace_py.tcp.tracker.Tracker.evict`. ``host``: sets the kernel's own word beside the reading.
     ``stats``: endpoints carry the figures of tcptrace's long report.
+    ``alarms``: records packets, or tells somebody, when a finding appears.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Watch:
         sink: Sink | None = None,
         host: HostView | None = None,
         stats: bool = False,
+        alarms: Alarms | None = None,
     ) -> None:
         self.capture = capture
         self.settings = settings or Settings()
@@ -94,8 +97,9 @@ class Watch:
         self._suspicion = Suspicion(self.settings)
         self._most_connections = most_connections
         self._writer = writer
-        self._observers = list(observers) if host is None else [*observers, host]
+        self._observers = [*observers, *(each for each in (host, alarms) if each is not None)]
         self._host = host
+        self._alarms = alarms
         self._stopped = False
         self._hurry = False
         self._census = Census()
@@ -165,6 +169,8 @@ class Watch:
                 self._catch_up()
             if self._host is not None and not self._hurry:
                 self._host.last_look(self)
+            if self._alarms is not None and not self._hurry:
+                self.warnings += self._alarms.finish(self)
         finally:
             if was_enabled:
                 gc.enable()
@@ -181,6 +187,8 @@ class Watch:
         count = self.capture.next_batch(most)
         if count:
             self._write(count)
+            if self._alarms is not None and self._alarms.recorder is not None:
+                self._alarms.recorder.keep(self.capture.batch, count, self.capture.packets - count + 1)
             self.session.replay.run(self.capture.batch, 0, 0, count)
         else:
             self.tracker.tick(before_ns - _BEHIND_NS)
@@ -247,6 +255,10 @@ class Watch:
         return self._findings
 
     # --- the report --------------------------------------------------------------------
+
+    def kernel_sockets(self) -> list[dict[str, object]] | None:
+        """The kernel's table of sockets when it was last asked; None where it is not."""
+        return None if self._host is None else self._host.table()
 
     def snapshot(self) -> Report:
         """The report as of now, for a forked copy of this process: it ends the copy of the watch."""
