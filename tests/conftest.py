@@ -91,7 +91,7 @@ _OF_A_PROCESS = ("PYTHONIOENCODING", "live", "exec")
 
 @pytest.fixture
 def run_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunCli:
-    """Runs ``tcptrace-py`` with the given arguments in ``tmp_path``, without a terminal.
+    """Runs ``tcptrace-py`` with the given arguments in ``folder`` (``tmp_path``), without a terminal.
 
     In this process, for starting one takes longer than most commands; as a process of its own where
     ``process`` asks for it, or what is asked for needs one. ``pure``: True or False picks the engine;
@@ -106,20 +106,21 @@ def run_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunCli:
         stdout: int | None = None,
         prefix: tuple[str, ...] = (),
         process: bool = False,
+        folder: Path = tmp_path,
         **variables: str,
     ) -> subprocess.CompletedProcess[bytes]:
         needs = {*variables, *map(str, arguments)}
         own = pure is None and not stdin and stdout is None and not prefix
         if own and not process and not needs.intersection(_OF_A_PROCESS):
             with monkeypatch.context() as patch:
-                return _in_process([os.fspath(each) for each in arguments], tmp_path, variables, patch)
+                return _in_process([os.fspath(each) for each in arguments], folder, variables, patch)
         return subprocess.run(
             [*prefix, *COMMAND, *map(os.fspath, arguments)],
             input=stdin,
             stdout=subprocess.PIPE if stdout is None else stdout,
             stderr=subprocess.PIPE,
             env=environment(pure=pure, PYTHONPATH=str(ROOT), **variables),
-            cwd=tmp_path,
+            cwd=folder,
             timeout=120,
             check=False,
         )

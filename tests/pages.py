@@ -25,8 +25,8 @@ _STEP = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 def prepare(folder: Path, page: str) -> None:
     """Makes ``folder`` what the page speaks of: the samples, its policy, and the command on the path."""
     (folder / "sample_pcaps").symlink_to(ROOT / "sample_pcaps")
-    for policy in re.findall(r"```toml\n# tcptrace.toml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL):
-        (folder / "tcptrace.toml").write_text(policy)
+    for policy in re.findall(r"```toml\n# policy.toml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL):
+        (folder / "policy.toml").write_text(policy)
     (folder / "bin").mkdir()
     program = folder / "bin" / "tcptrace-py"
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m tcptrace_py "$@"\n')

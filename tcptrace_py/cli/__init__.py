@@ -9,11 +9,11 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from typing import NoReturn
 
 import click
 
+from tcptrace_py.cli.help import Group
 from tcptrace_py.cli.outcome import (
     DEFECT,
     FINE,
@@ -28,6 +28,7 @@ from tcptrace_py.cli.outcome import (
 #: Command name: the module that defines it under the same name, dashes made underscores.
 COMMANDS = {
     "analyze": "tcptrace_py.cli.analyze",
+    "report": "tcptrace_py.cli.report",
     "show": "tcptrace_py.cli.show",
     "explain": "tcptrace_py.cli.explain",
     "live": "tcptrace_py.cli.live",
@@ -40,20 +41,6 @@ COMMANDS = {
 # Python's own is 700; loading the modules makes some 30,000 that stay.
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 _COMPLETION_VARIABLE = "_TCPTRACE_PY_COMPLETE"
-
-
-class LazyGroup(click.Group):
-    """A group whose commands are imported when one is looked up."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        module = COMMANDS.get(cmd_name)
-        if module is None:
-            return None
-        command: click.Command = getattr(import_module(module), cmd_name.replace("-", "_"))
-        return command
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
@@ -70,10 +57,12 @@ def _print_version(ctx: click.Context, _param: click.Parameter, asked: bool) -> 
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=Group,
+    modules=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit status: 0 fine, 1 a gate failed, 2 wrong usage or a target that can not be written, "
-    "3 input that could not be read or only in part (what was read is still reported).",
+    epilog="\b\nExamples:\n  tcptrace-py trouble.pcap\n  sudo tcptrace-py live -i eth0\n\n"
+    "Exit status: 0 fine, 1 a gate failed, 2 wrong usage or a target that cannot be written, 3 input that"
+    " could not be read or only in part (what was read is still reported), 70 a defect of tcptrace-py.",
 )
 @click.option(
     "--version",
@@ -84,7 +73,10 @@ def _print_version(ctx: click.Context, _param: click.Parameter, asked: bool) -> 
     help="Show the version and which engine runs, and exit.",
 )
 def program() -> None:
-    """Replay both endpoints' TCP states from captured packets: who leaks sockets, who resets whom, why."""
+    """Replay both endpoints' TCP states from captured packets: who leaks sockets, who resets whom, why.
+
+    A capture in place of a COMMAND is analyzed.
+    """
 
 
 def run() -> NoReturn:

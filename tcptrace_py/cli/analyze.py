@@ -8,6 +8,7 @@ from contextlib import nullcontext
 import click
 
 from tcptrace_py.cli.gates import gate_options, gates_from, status
+from tcptrace_py.cli.help import with_examples
 from tcptrace_py.cli.inputs import check_captures, check_filter
 from tcptrace_py.cli.outcome import INPUT, complain
 from tcptrace_py.cli.outputs import output_options, outputs_from
@@ -16,7 +17,10 @@ from tcptrace_py.cli.thresholds import settings_from, threshold_options
 from tcptrace_py.cli.view import view_from, view_options
 
 
-@click.command()
+@with_examples(
+    "tcptrace-py analyze trouble.pcap",
+    "tcptrace-py analyze --filter 'port 8080' --json report.json day1.pcap.gz day2.pcap.gz",
+)
 @click.argument(
     "captures",
     metavar="CAPTURE...",

@@ -5,11 +5,15 @@ from __future__ import annotations
 import click
 
 from tcptrace_py.cli.gates import gate_options, gates_from, status
+from tcptrace_py.cli.help import with_examples
 from tcptrace_py.cli.outcome import INPUT, USAGE, complain, output_to
 from tcptrace_py.cli.outputs import STDOUT, output_options, outputs_from
 
 
-@click.command()
+@with_examples(
+    "tcptrace-py check report.json --fail-on warning",
+    "tcptrace-py check report.json --policy policy.toml --junit tcp.xml",
+)
 @click.argument("report", metavar="REPORT", type=click.Path(allow_dash=True, readable=False))
 @output_options("check")
 @gate_options

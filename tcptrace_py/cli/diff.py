@@ -10,9 +10,10 @@ import click
 from click.core import ParameterSource
 
 from tcptrace_py.cli.gates import sentence
+from tcptrace_py.cli.help import with_examples
 from tcptrace_py.cli.inputs import STDIN
 from tcptrace_py.cli.outcome import FINE, GATE_FAILED, INPUT, complain, output_to
-from tcptrace_py.cli.outputs import STDOUT, refuse_overwriting, refuse_sharing, target_option
+from tcptrace_py.cli.outputs import STDOUT, refuse_overwriting, refuse_sharing, say_wrote, target_option
 from tcptrace_py.cli.progress import ProgressBar, shows_progress
 from tcptrace_py.cli.thresholds import THRESHOLDS, settings_from, threshold_options
 
@@ -32,7 +33,10 @@ def _tolerances(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, 
         raise click.BadParameter(sentence(error)) from error
 
 
-@click.command()
+@with_examples(
+    "tcptrace-py diff before.json after.json",
+    "tcptrace-py diff main.pcap branch.pcap --fail-on-regression",
+)
 @click.argument("before", type=click.Path(allow_dash=True, readable=False))
 @click.argument("after", type=click.Path(allow_dash=True, readable=False))
 @target_option("json", "Write what changed as JSON to FILE (- is standard output) instead of showing it.")
@@ -111,6 +115,7 @@ def diff(
 
         with output_to(STDOUT):
             diff_text.render(found, report_console(sys.stdout), top=top)
+    say_wrote(json_target, markdown_target)
     if fail_on_regression and found.regressions:
         complain(f"gate failed: {diff_text.verdict(found)} from {before} to {after}, wanted none")
         return GATE_FAILED

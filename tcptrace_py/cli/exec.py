@@ -12,6 +12,7 @@ import click
 
 from tcptrace_py.cli.durations import Duration
 from tcptrace_py.cli.gates import gate_options, gates_from, status
+from tcptrace_py.cli.help import with_examples
 from tcptrace_py.cli.outcome import FINE, INPUT, USAGE, complain, reason
 from tcptrace_py.cli.outputs import output_options, outputs_from
 from tcptrace_py.cli.sniffing import capture_options, handled, host_view, open_capture, open_writer
@@ -56,7 +57,11 @@ def _in_foreground() -> bool:
         os.close(terminal)
 
 
-@click.command(context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
+@with_examples(
+    "sudo tcptrace-py exec -i lo -- pytest tests/integration",
+    "sudo tcptrace-py exec -i lo --fail-on stuck-close-wait --close-wait-after 2s -- make check",
+    context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
+)
 @capture_options
 @click.option(
     "--settle",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tcptrace_py.cli.help import with_examples
 from tcptrace_py.cli.outcome import FINE, output_to
 
 if TYPE_CHECKING:
@@ -24,10 +25,12 @@ def _topics() -> dict[str, str]:
     from tcptrace_py.findings.finding import KINDS
     from tcptrace_py.findings.reset_causes import RESET_CAUSES, cause_text
     from tcptrace_py.findings.texts import TEXTS
+    from tcptrace_py.tcp.state_texts import STATE_TEXTS
 
     return {
         **{kind: TEXTS[kind].title for kind in KINDS},
         **{cause: cause_text(cause).title for cause in RESET_CAUSES},
+        **{state: text.meaning.split(".")[0] for state, text in STATE_TEXTS.items()},
     }
 
 
@@ -44,7 +47,7 @@ def _spelled(word: str) -> str:
 
 def nearest(word: str) -> list[str]:
     """The words that ``word`` may have meant, best first; at most four."""
-    known = {_spelled(each): each for each in _topics()}
+    known = {_spelled(each): each for each in reversed(_topics())}
     sought = _spelled(word)
     # Words that hold it (TIME_WAIT), then those that are spelled alike.
     holding = [known[each] for each in known if sought and sought in each]
@@ -52,18 +55,20 @@ def nearest(word: str) -> list[str]:
     return list(dict.fromkeys([*similar[:1], *holding, *similar]))[:_MOST_SUGGESTIONS]
 
 
-@click.command()
+@with_examples(
+    "tcptrace-py explain stuck-close-wait",
+    "tcptrace-py explain CLOSE_WAIT",
+)
 @click.argument("kind", metavar="[KIND]", required=False, shell_complete=_complete)
 def explain(kind: str | None) -> int:
-    """Explain a KIND of finding or a cause of a reset: what it means, how it comes about, what to change.
+    """Explain a KIND of finding, a cause of a reset or a state: what it means, what to change.
 
     Without KIND, lists all of them.
     """
     if kind is not None and kind not in _topics():
-        from tcptrace_py.findings.finding import KINDS
-
-        if _spelled(kind) in KINDS:
-            kind = _spelled(kind)
+        alike = [each for each in _topics() if _spelled(each) == _spelled(kind)]
+        if alike:
+            kind = alike[0]
         else:
             meant = nearest(kind)
             hint = f"Did you mean {' or '.join(meant)}?" if meant else "Without KIND, all are listed."
@@ -90,12 +95,13 @@ def _list(console: Console) -> None:
     indent = max(map(len, topics)) + 4
     for title, words in (
         ("Kinds of findings", [each for each in topics if each in KINDS]),
-        ("Causes of resets", [each for each in topics if each not in KINDS]),
+        ("Causes of resets", [each for each in topics if each not in KINDS and each.islower()]),
+        ("States", [each for each in topics if each.isupper()]),
     ):
         heading(console, title)
         for word in words:
             hang(console, Text(f"  {word}"), topics[word], indent)
-        if title.startswith("Kinds"):
+        if title != "States":
             console.print()
 
 
@@ -107,6 +113,9 @@ def _explain(word: str, console: Console) -> None:
     from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, RESET_ABORT, TEXTS
     from tcptrace_py.report.people.terminal_text import heading, line
 
+    if word.isupper():
+        _explain_state(word, console)
+        return
     text = TEXTS[word] if word in KINDS else cause_text(word)
     heading(console, f"{word}: {text.title}")
     variants = {"reset-abort": RESET_ABORT, "half-open-handshake": HALF_OPEN}.get(word)
@@ -128,6 +137,35 @@ def _explain(word: str, console: Console) -> None:
     if word in RESET_CAUSES:
         console.print()
         line(console, Text(f"The finding: {RESET_CAUSES[word].kind}"))
+
+
+def _explain_state(name: str, console: Console) -> None:
+    from rich.text import Text
+
+    from tcptrace_py.report.people.terminal_text import command_line, hang, heading
+    from tcptrace_py.tcp.diagram import ways_out
+    from tcptrace_py.tcp.state import STATE_NAMES
+    from tcptrace_py.tcp.state_texts import STATE_TEXTS
+
+    text = STATE_TEXTS[name]
+    heading(console, name)
+    for label, said in (("meaning", text.meaning), ("seen as", text.seen)):
+        console.print()
+        hang(console, Text(f"  {label}", "bold"), said, 11)
+    console.print()
+    label = "  leaves"
+    for after, events in ways_out(STATE_NAMES.index(name)).items():
+        hang(console, Text(label, "bold"), f"to {after}: {', '.join(events)}", 11)
+        label = ""
+    if text.findings:
+        console.print()
+        label = "  more"
+        for kind in text.findings:
+            command_line(console, f"tcptrace-py explain {kind}", 11, Text(label, "bold"))
+            label = ""
+    console.print()
+    heading(console, "Where it is written")
+    hang(console, Text(""), "RFC 9293 section 3.3.2", 2)
 
 
 def _paragraphs(text: FindingText, console: Console) -> None:

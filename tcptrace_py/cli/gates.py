@@ -55,7 +55,13 @@ class Gates(NamedTuple):
 
 
 def gate_options(command: _Command) -> _Command:
-    """Decorates a click command with ``--fail-on`` and ``--policy``; see `gates_from`."""
+    """Decorates a click command with ``--fail-on``, ``--policy`` and ``--no-config``; see `gates_from`."""
+    command = click.option(
+        "--config/--no-config",
+        default=True,
+        help="Without --policy, follow tcptrace.toml or [tool.tcptrace-py] in pyproject.toml, here or above"
+        " (the default) / follow none.",
+    )(command)
     command = click.option(
         "--policy",
         metavar="FILE",
@@ -76,7 +82,29 @@ def gate_options(command: _Command) -> _Command:
 
 def gates_from(options: Mapping[str, Any]) -> Gates:
     """The `Gates` among the parsed ``options`` of a command that `gate_options` decorates."""
-    return Gates(options["fail_on"], options["policy"])
+    policy = options["policy"]
+    if policy is None and options["config"]:
+        policy = _project_policy()
+    return Gates(options["fail_on"], policy)
+
+
+def _project_policy() -> Policy | None:
+    from pathlib import Path
+
+    from tcptrace_py.cli.config import project_policy
+
+    try:
+        found = project_policy(Path.cwd())
+    except OSError:
+        # The directory is gone, or a file in it is not for us.
+        return None
+    except ValueError as error:
+        raise click.UsageError(f"{sentence(error)} --no-config ignores it.") from error
+    if found is None:
+        return None
+    name, policy = found
+    complain(f"following {name} (--no-config ignores it)")
+    return policy
 
 
 def status(verdicts: Iterable[Verdict], complete: bool) -> int:

@@ -20,6 +20,15 @@ def check_captures(_ctx: click.Context, _param: click.Parameter, paths: tuple[st
             raise click.BadParameter("standard input (-) is closed.")
         if sys.stdin.isatty():
             raise click.BadParameter("standard input (-) is a terminal: pipe a capture into it.")
+    for path in paths:
+        if path.endswith(".json"):
+            from tcptrace_py.gates.saved import looks_like_report
+
+            if not looks_like_report(path):
+                continue
+            raise click.BadParameter(
+                f"{path!r} is a report, not a capture: 'tcptrace-py report {path}' shows it."
+            )
     return paths
 
 

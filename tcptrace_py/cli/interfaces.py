@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import click
 
+from tcptrace_py.cli.help import with_examples
 from tcptrace_py.cli.outcome import FINE, INPUT, complain, output_to
 
 
-@click.command()
+@with_examples(
+    "tcptrace-py interfaces",
+    "sudo tcptrace-py interfaces",
+)
 def interfaces() -> int:
     """List the network interfaces that 'live' and 'exec' can capture on.
 

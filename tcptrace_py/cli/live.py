@@ -14,6 +14,7 @@ import click
 from tcptrace_py.cli.alarms import alarm_options, alarms_from
 from tcptrace_py.cli.durations import Duration
 from tcptrace_py.cli.gates import gate_options, gates_from, status
+from tcptrace_py.cli.help import with_examples
 from tcptrace_py.cli.outcome import INPUT, USAGE, complain, reason, silence_stdout
 from tcptrace_py.cli.outputs import output_options, outputs_from
 from tcptrace_py.cli.progress import shows_progress
@@ -105,7 +106,10 @@ def _both(one: Sink | None, other: Sink | None) -> Sink | None:
     return each
 
 
-@click.command()
+@with_examples(
+    "sudo tcptrace-py live -i eth0",
+    "sudo tcptrace-py live -i eth0 --events | jq .",
+)
 @capture_options
 @click.option("--duration", "duration_s", metavar="DURATION", type=Duration(), help="End after this time.")
 @click.option("--packets", metavar="N", type=click.IntRange(min=1), help="End after so many packets.")

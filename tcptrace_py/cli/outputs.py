@@ -43,6 +43,10 @@ class Outputs:
         #: The report is shown to people too.
         self.shown = terminal or not (targets or github)
 
+    def wants_records(self) -> bool:
+        """Whether a format takes the connections one by one."""
+        return any(FORMATS[name].streams for name in self.targets)
+
     def wants_connections(self) -> bool:
         """Whether the report itself has to list its connections."""
         return any(FORMATS[name].connections for name in self.targets)
@@ -98,9 +102,7 @@ class Outputs:
         """Name each file that was written on standard error, unless that is not wanted."""
         if self._quiet:
             return
-        for target in self.targets.values():
-            if _is_file(target):
-                complain(f"wrote {target}")
+        say_wrote(*self.targets.values())
 
     def whole(self) -> str | None:
         """The file that has all of the report, if one is written."""
@@ -130,6 +132,13 @@ class Outputs:
             if not (view.verbose or view.connections or long):
                 draws.append(partial(draw, replace(view, brief=True)))
             show_on(console, draws, lambda console: print_verdict(report, console, view), pager)
+
+
+def say_wrote(*targets: str | None) -> None:
+    """Name the files that were written on standard error; devices and standard output are no files."""
+    for target in targets:
+        if target is not None and _is_file(target):
+            complain(f"wrote {target}")
 
 
 def output_options(name: str) -> Callable[[_Command], _Command]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import click
 
+from tcptrace_py.cli.help import with_examples
 from tcptrace_py.cli.outcome import FINE, output_to
 from tcptrace_py.cli.outputs import STDOUT
 
 
-@click.command()
+@with_examples(
+    "tcptrace-py schema > report.schema.json",
+    "tcptrace-py schema connection",
+)
 @click.argument("document", type=click.Choice(["report", "connection", "diff"]), default="report")
 def schema(document: str) -> int:
     """Print the JSON Schema (draft 2020-12) of a DOCUMENT.

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import nullcontext
 
 import click
 
+from tcptrace_py.cli.help import with_examples
 from tcptrace_py.cli.inputs import check_captures, check_filter
-from tcptrace_py.cli.outcome import FINE, INPUT, USAGE, complain, output_to
-from tcptrace_py.cli.outputs import STDOUT, refuse_overwriting, target_option
+from tcptrace_py.cli.outcome import FINE, INPUT, PROGRAM, USAGE, complain, output_to
+from tcptrace_py.cli.outputs import STDOUT, refuse_overwriting, say_wrote, target_option
 from tcptrace_py.cli.progress import ProgressBar, shows_progress
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
 
 
-@click.command()
+@with_examples(
+    "tcptrace-py show trouble.pcap 2",
+    "tcptrace-py show trouble.pcap 10.0.0.9:40000 --svg ladder.svg",
+)
 @click.argument(
     "captures",
     metavar="CAPTURE...",
@@ -57,6 +62,10 @@ def show(
     try:
         wanted = parse_wanted(connection)
     except ValueError as error:
+        if os.path.exists(connection):
+            raise click.UsageError(
+                f"the connection comes last: {PROGRAM} show {connection} {' '.join(captures)}"
+            ) from error
         raise click.BadParameter(f"{error}.", param_hint="'CONNECTION'") from error
     if svg_target is not None and write_target == svg_target:
         raise click.BadParameter("the picture and the pcap can not have one name.", param_hint="'--write'")
@@ -110,4 +119,5 @@ def show(
 
             with output_to(STDOUT):
                 render_ladder(ladder, report_console(sys.stdout, fold=True))
+    say_wrote(svg_target, write_target)
     return FINE if found.complete else INPUT

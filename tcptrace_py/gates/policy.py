@@ -115,25 +115,48 @@ class Policy:
 
 def read_policy(path: str | os.PathLike[str]) -> Policy:
     """Read a policy file. Raises `PolicyError`: one line that begins with the path."""
-    shown = os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return policy_from(read_toml(path), _shown(path))
+
+
+def read_toml(path: str | os.PathLike[str]) -> dict[str, object]:
+    """The table in a TOML file. Raises `PolicyError`: one line that begins with the path."""
     try:
         with open(path, "rb") as stream:
             text = stream.read().decode()
     except (OSError, ValueError) as error:
         what = (error.strerror if isinstance(error, OSError) else None) or "not UTF-8 text"
-        raise PolicyError(f"{shown}: {what[:1].lower()}{what[1:]}") from error
+        raise PolicyError(f"{_shown(path)}: {what[:1].lower()}{what[1:]}") from error
     try:
-        return parse_policy(text)
+        return _toml(text)
     except PolicyError as error:
-        raise PolicyError(f"{shown}: {error}") from error
+        raise PolicyError(f"{_shown(path)}: {error}") from error
+
+
+def policy_from(table: Mapping[str, object], name: str) -> Policy:
+    """The policy of a table; ``name`` begins the line of a `PolicyError`."""
+    try:
+        return _policy(table)
+    except PolicyError as error:
+        raise PolicyError(f"{name}: {error}") from error
 
 
 def parse_policy(text: str) -> Policy:
     """The policy that a TOML text says. Raises `PolicyError`."""
+    return _policy(_toml(text))
+
+
+def _shown(path: str | os.PathLike[str]) -> str:
+    return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _toml(text: str) -> dict[str, object]:
     try:
-        table = tomllib.loads(text)
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise PolicyError(f"not TOML: {str(error).splitlines()[0]}") from error
+
+
+def _policy(table: Mapping[str, object]) -> Policy:
     _known(table, _KEYS, "key")
     rule_texts = table.get("fail_on", [])
     if not isinstance(rule_texts, list) or not all(isinstance(each, str) for each in rule_texts):

@@ -122,7 +122,7 @@ def test_help_names_the_exit_statuses(run_cli: RunCli) -> None:
     ("arguments", "said"),
     [
         (["analyze"], "Missing argument 'CAPTURE...'"),
-        (["analyse"], "No such command 'analyse'"),
+        (["analyse"], "No such command or file: 'analyse'. Did you mean analyze?"),
         (["analyze", "--wat", "x"], "No such option"),
         (["analyze", "--msl", "5 parsecs", "x"], "write 30s, 2m, 500ms, 1.5h"),
         (["analyze", "--msl", "0", "x"], "can not be zero"),

@@ -58,7 +58,7 @@ def test_without_a_kind_all_are_listed(run_cli: RunCli) -> None:
     [
         ("stuck-closewait", "stuck-close-wait"),
         ("time-wait-asassination", "time-wait-assassination"),
-        ("TIME_WAIT", "time-wait-pile"),
+        ("TIME_WAITS", "TIME_WAIT"),
         ("dead", "dead-peer"),
         ("no-conection", "no_connection"),
     ],

@@ -24,7 +24,7 @@ class Format(NamedTuple):
     needs: str | None = None
 
 
-_READING = ("analyze",)
+_READING = ("analyze", "report")
 _CAPTURING = (*_READING, "live", "exec")
 _JUDGING = (*_CAPTURING, "check")
 
