@@ -7,12 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from tcptrace_py import analyze
+from tcptrace_py.findings.finding import Process
 from tcptrace_py.kernel.owners import Owner
 from tcptrace_py.kernel.reader import KernelReader, Snapshot
 from tcptrace_py.kernel.sockets import KernelSocket, SocketKey
+from tcptrace_py.report.people.verdict import held_by
 from tcptrace_py.run.host import HostView
-from tests.conftest import RunCli
+from tests.conftest import ROOT, RunCli
 from tests.live.net import missing
 from tests.tcp.wire_words import ADDRESS, Trace
 
@@ -149,3 +153,19 @@ def test_the_leaking_process_is_named(run_cli: RunCli, tmp_path: Path) -> None:
     )
     assert without.returncode == 0
     assert "kernel" not in json.loads((tmp_path / "without.json").read_text())
+
+
+def test_people_are_told_who_holds_the_sockets() -> None:
+    made = analyze(ROOT / "sample_pcaps" / "stuck_close_wait.pcap").findings[0]
+    assert held_by(made) == []
+    many = [Process(pid, "python3 leaky.py", list(range(4, 12)), pid, "leaky.service") for pid in range(1, 6)]
+    assert held_by(replace(made, processes=many)) == [
+        *(
+            f"pid {pid} (python3 leaky.py; leaky.service), fd 4, 5, 6, 7, 8, …, {pid} byte{'s' * (pid > 1)} unread"
+            for pid in (1, 2, 3)
+        ),
+        "and 2 more processes",
+    ]
+    assert held_by(replace(made, processes=[Process(7, "x", [3], container="0123456789ab")])) == [
+        "pid 7 (x; container 0123456789ab), fd 3"
+    ]

@@ -12,7 +12,7 @@ from tcptrace_py.report.formats.target import write_whole
 from tcptrace_py.report.model.model import Report, Service
 from tcptrace_py.report.people.proof import EVIDENCE, evidence_text, headline
 from tcptrace_py.report.people.remedy import pieces
-from tcptrace_py.report.people.verdict import by_trouble, failed, folded, how_many, scope, verdict
+from tcptrace_py.report.people.verdict import by_trouble, failed, folded, held_by, how_many, scope, verdict
 
 #: Findings told in full, and services listed; the rest is counted.
 FINDINGS = 20
@@ -108,6 +108,9 @@ def _findings(report: Report) -> Iterator[str]:
         more = len(finding.evidence) - EVIDENCE
         if more > 0:
             yield f"- and {more:,} more"
+        for holder in held_by(finding):
+            yield ""
+            yield f"**Held by:** {cell(holder)}"
         if finding.remedy:
             yield ""
             yield from _remedy(finding.remedy)

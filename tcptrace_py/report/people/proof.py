@@ -6,7 +6,7 @@ from tcptrace_py.findings.finding import CONFIDENCE_MEANINGS, Evidence, Finding
 from tcptrace_py.findings.wording import moment
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.report.people import remedy
-from tcptrace_py.report.people.verdict import how_many, title
+from tcptrace_py.report.people.verdict import held_by, how_many, title
 
 #: Observations of one finding that are told; the JSON report has them all.
 EVIDENCE = 10
@@ -40,6 +40,7 @@ def finding_text(report: Report, finding: Finding) -> str:
     left = len(finding.evidence) - EVIDENCE
     if left > 0:
         lines.append(f"- and {left:,} more")
+    lines += [f"Held by: {holder}" for holder in held_by(finding)]
     prose = " ".join(text for text, command in remedy.pieces(finding.remedy) if not command)
     lines.append(f"What to do: {remedy.plain(prose)}" if prose else "There is nothing to do.")
     lines += [f"  {command}" for command in remedy.commands(finding.remedy)]

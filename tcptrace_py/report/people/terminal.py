@@ -43,6 +43,7 @@ from tcptrace_py.report.people.verdict import (
     counted,
     failed,
     folded,
+    held_by,
     how_many,
     input_name,
     scope,
@@ -155,7 +156,9 @@ def _print_fix(finding: Finding, console: Console, shown: dict[str, str]) -> Non
     if fix and fix not in shown:
         shown[fix] = finding.subject.label()
         hang(console, Text(""), Text("Fix: ", "bold").append(plain(fix, console), "not bold"), INDENT)
-    if finding.severity == "critical":
+    for holder in held_by(finding):
+        hang(console, Text(""), Text("Held by: ", "bold").append(plain(holder, console), "not bold"), INDENT)
+    if finding.severity == "critical" and not finding.processes:
         for command in commands(finding.remedy)[:1]:
             command_line(console, plain(command, console), INDENT + 2)
 

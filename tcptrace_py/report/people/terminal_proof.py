@@ -23,7 +23,7 @@ from tcptrace_py.report.people.terminal_text import (
     plain_table,
     since,
 )
-from tcptrace_py.report.people.verdict import title
+from tcptrace_py.report.people.verdict import held_by, title
 from tcptrace_py.report.people.view import View
 
 
@@ -36,6 +36,10 @@ def print_proof(
     label = "proof"
     for text in _evidence(report, finding, console, view):
         hang(console, Text(f"  {label}", "bold"), text, INDENT)
+        label = ""
+    label = "held by"
+    for holder in held_by(finding):
+        _row(console, label, holder)
         label = ""
     _print_remedy(finding, console, shown)
     sure = f"{finding.confidence}: {CONFIDENCE_MEANINGS[finding.confidence]}"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, tzinfo
 from typing import NamedTuple
 
-from tcptrace_py.findings.finding import SEVERITIES, Finding, Severity
+from tcptrace_py.findings.finding import SEVERITIES, Finding, Process, Severity
 from tcptrace_py.findings.texts import TEXTS
 from tcptrace_py.findings.wording import duration, times
 from tcptrace_py.report.model.model import Handshakes, Report, Service
@@ -22,6 +22,9 @@ _COUNTED: dict[Severity, tuple[str, str]] = {
     "warning": ("warning", "warnings"),
     "info": ("informational", "informational"),
 }
+# Processes, and file descriptors of each, that are named.
+_PROCESSES = 3
+_DESCRIPTORS = 5
 
 
 class Shown(NamedTuple):
@@ -129,3 +132,20 @@ def failed(handshakes: Handshakes) -> int:
 def by_trouble(services: Iterable[Service]) -> list[Service]:
     """Those with stuck sockets first, then the busiest; the report's own order decides the rest."""
     return sorted(services, key=lambda service: (-service.close_wait.stuck, -service.connections))
+
+
+def held_by(finding: Finding) -> list[str]:
+    """``pid 123 (python3 leaky.py; leaky.service), fd 4, 6, 42 bytes unread``; nothing in a capture file."""
+    lines = [_process(process) for process in finding.processes[:_PROCESSES]]
+    left = len(finding.processes) - len(lines)
+    return [*lines, f"and {times(left, 'more process', 'more processes')}"] if left else lines
+
+
+def _process(process: Process) -> str:
+    where = process.unit or (f"container {process.container}" if process.container else "")
+    text = f"pid {process.pid} ({process.command}{'; ' if where else ''}{where})"
+    shown = ", ".join(map(str, process.descriptors[:_DESCRIPTORS]))
+    text += f", fd {shown}{', …' if len(process.descriptors) > _DESCRIPTORS else ''}"
+    if process.unread_bytes:
+        text += f", {times(process.unread_bytes, 'byte')} unread"
+    return text
