@@ -6,7 +6,7 @@ from tcptrace_py.wire.fast cimport FastPath
 from tcptrace_py.wire.frame_id cimport frame_id
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int ICMP_ERROR, OTHER, TCP, UNKNOWN_LINK
+cdef int ICMP_ERROR, NOT_TCP, OTHER, TCP, UNDECODED, UNKNOWN_LINK
 
 
 @cython.final
@@ -14,7 +14,7 @@ cdef class Decoder:
     cdef public Segment segment
     cdef readonly object icmp_error
     cdef readonly int64_t tcp_segments
-    cdef readonly list unknown_link_types
+    cdef readonly dict unread
     cdef int64_t[::1] counts
     cdef FastPath fast
     cdef object view
@@ -27,4 +27,6 @@ cdef class Decoder:
     cpdef int decode(self, FrameBatch batch, Py_ssize_t i) except -1
     @cython.locals(start=int64_t, code=int)
     cdef int ask_dpkt(self, FrameBatch batch, Py_ssize_t i) except -1
+    cdef int count_unread(self, int64_t key) except -1
+    cpdef list undecoded(self)
     cpdef dict skipped(self)

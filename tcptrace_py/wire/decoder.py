@@ -10,16 +10,23 @@ from typing import TYPE_CHECKING
 
 from tcptrace_py.wire.fast import FastPath
 from tcptrace_py.wire.frame_id import frame_id
-from tcptrace_py.wire.result import CODES, ICMP_ERROR, OTHER, SKIPPED_NAMES, TCP, UNKNOWN_LINK
+from tcptrace_py.wire.result import (
+    CODES,
+    ICMP_ERROR,
+    NOT_TCP,
+    OTHER,
+    SKIPPED_NAMES,
+    TCP,
+    UNDECODED,
+    UNKNOWN_LINK,
+)
 from tcptrace_py.wire.segment import Segment
+from tcptrace_py.wire.undecoded import KEY_SHIFT, LINK_TYPE, MAX_KEYS, REST, Undecoded, undecoded
 
 if TYPE_CHECKING:
     from tcptrace_py.capture.batch import FrameBatch
     from tcptrace_py.wire.by_dpkt import DpktDecoder
     from tcptrace_py.wire.icmp import IcmpError
-
-# Different unknown link types that are remembered for a warning.
-MAX_UNKNOWN_LINK_TYPES = 64
 
 
 class Decoder:
@@ -36,8 +43,8 @@ class Decoder:
         self.icmp_error: IcmpError | None = None
         #: Frames that were TCP segments.
         self.tcp_segments = 0
-        #: LINKTYPE_ values that no decoder knows, in the order met, without repeats.
-        self.unknown_link_types: list[int] = []
+        #: Frames by what in them no decoder knows: a key of ``wire.undecoded``.
+        self.unread: dict[int, int] = {}
         self.counts = array("q", bytes(8 * CODES))
         self.fast = FastPath()
         self.view = memoryview(b"")
@@ -65,7 +72,7 @@ class Decoder:
 
         ``segment.ts_ns`` and ``segment.frame`` are set for every frame, the rest of ``segment``
         only where the code is TCP; ``icmp_error`` is set where it is ICMP_ERROR. Never returns
-        OTHER. Whatever the bytes, raises nothing.
+        OTHER or UNDECODED. Whatever the bytes, raises nothing.
         """
         segment = self.segment
         segment.ts_ns = batch.ts_ns[i]
@@ -83,6 +90,9 @@ class Decoder:
             if code == TCP:
                 self.tcp_segments += 1
                 return code
+        elif code == UNDECODED:
+            self.count_unread(self.fast.unread)
+            code = NOT_TCP
         self.counts[code] += 1
         return code
 
@@ -100,11 +110,26 @@ class Decoder:
         code = by_dpkt.decode(frame, batch.original[i], link_type, self.segment)
         if code == ICMP_ERROR:
             self.icmp_error = by_dpkt.icmp_error
-        elif code == UNKNOWN_LINK:
-            known = self.unknown_link_types
-            if link_type not in known and len(known) < MAX_UNKNOWN_LINK_TYPES:
-                known.append(link_type)
+        elif code == UNKNOWN_LINK or code == UNDECODED:
+            self.count_unread(by_dpkt.unread)
+            if code == UNDECODED:
+                code = NOT_TCP
         return code
+
+    def count_unread(self, key: int) -> None:
+        unread = self.unread
+        if key not in unread and len(unread) >= MAX_KEYS:
+            key = REST
+        unread[key] = unread.get(key, 0) + 1
+
+    def undecoded(self) -> list[Undecoded]:
+        """What may carry TCP and could not be read, the most packets first."""
+        return undecoded(self.unread)
+
+    @property
+    def unknown_link_types(self) -> list[int]:
+        """LINKTYPE_ values that no decoder knows, in the order met, without repeats."""
+        return [key & 0xFFFFFFFF for key in self.unread if key >> KEY_SHIFT == LINK_TYPE]
 
     def skipped(self) -> dict[str, int]:
         """Frames that were no TCP segments, by reason: every key of ``SKIPPED_NAMES`` is there."""

@@ -3,8 +3,9 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int TCP, NOT_TCP, TRUNCATED, MALFORMED, ICMP_ERROR, OTHER
+cdef int TCP, NOT_TCP, TRUNCATED, MALFORMED, ICMP_ERROR, OTHER, UNDECODED
 cdef int MAX_VLAN_TAGS, MAX_EXTENSION_HEADERS, MAX_WINDOW_SCALE, NEEDED_TCP_BYTES
+cdef int64_t ETHERTYPE_KEY, IP_PROTOCOL_KEY, UDP_PORT_KEY
 
 
 @cython.final
@@ -12,6 +13,7 @@ cdef class FastPath:
     cdef object view
     cdef const uint8_t* data
     cdef int64_t size
+    cdef readonly int64_t unread
 
     cpdef open(self, data)
     cpdef close(self)
@@ -38,8 +40,10 @@ cdef class FastPath:
                         Segment segment) except -1
     @cython.locals(length=int64_t, protocol=int64_t, limit=int64_t, headers=int64_t, size=int64_t, kind=int64_t)
     cdef int ipv6(self, int64_t at, int64_t end, int64_t wire_end, Segment segment) except -1
-    cdef inline bint is_tunnel(self, int64_t protocol) noexcept
+    cdef int other(self, int64_t protocol) except -1
     cdef inline bint is_tunnel_port(self, int64_t port) noexcept
+    cdef inline bint is_encrypted_port(self, int64_t port) noexcept
+    @cython.locals(src=int64_t, dst=int64_t)
     cdef int udp(self, int64_t at, int64_t end, int64_t limit, Segment segment) except -1
     @cython.locals(length=int64_t, captured=int64_t, header=int64_t, word=int64_t)
     cdef int tcp(self, int64_t at, int64_t end, int64_t limit, Segment segment) except -1

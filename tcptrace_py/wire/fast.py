@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcptrace_py.wire.result import ICMP_ERROR, MALFORMED, NOT_TCP, OTHER, TCP, TRUNCATED
+from tcptrace_py.wire.result import ICMP_ERROR, MALFORMED, NOT_TCP, OTHER, TCP, TRUNCATED, UNDECODED
+from tcptrace_py.wire.undecoded import ETHERTYPE, IP_PROTOCOL, KEY_SHIFT, UDP_PORT
 
 if TYPE_CHECKING:
     from tcptrace_py.wire.segment import Segment
@@ -28,6 +29,11 @@ MAX_WINDOW_SCALE = 14
 # telling what the segment does. A snap length that leaves these still gives a segment.
 NEEDED_TCP_BYTES = 16
 
+# With these added a number becomes a key of ``wire.undecoded``.
+ETHERTYPE_KEY = ETHERTYPE << KEY_SHIFT
+IP_PROTOCOL_KEY = IP_PROTOCOL << KEY_SHIFT
+UDP_PORT_KEY = UDP_PORT << KEY_SHIFT
+
 
 class FastPath:
     """Fills a Segment from frames that lie in one buffer.
@@ -37,6 +43,8 @@ class FastPath:
     """
 
     def __init__(self) -> None:
+        #: What ``decode`` met when it last returned UNDECODED: a key of ``wire.undecoded``.
+        self.unread = 0
         self.close()
 
     def open(self, data: bytes | bytearray) -> None:
@@ -151,9 +159,9 @@ class FastPath:
             return self.ipv4(at, end, wire_end, segment)
         if ethertype == 0x86DD:
             return self.ipv6(at, end, wire_end, segment)
-        if ethertype <= 1500:  # an IEEE 802.3 length
+        if ethertype < 0x600:  # an IEEE 802.3 length
             return OTHER
-        # MPLS (two), PPPoE session, PPP, Ethernet again, VN-Tag, IEEE 802.1ah.
+        # Tags and whatever else has a layer in `wire.layers`.
         if (
             ethertype == 0x8847
             or ethertype == 0x8848
@@ -162,9 +170,20 @@ class FastPath:
             or ethertype == 0x6558
             or ethertype == 0x8926
             or ethertype == 0x88E7
+            or ethertype == 0x88E5
+            or ethertype == 0x8870
+            or ethertype == 0x8903
+            or ethertype == 0x8909
+            or ethertype == 0x892F
+            or ethertype == 0x893F
+            or ethertype == 0x894F
+            or ethertype == 0x22E9
+            or ethertype == 0x22F3
+            or ethertype == 0xF1C1
         ):
             return OTHER
-        return NOT_TCP
+        self.unread = ETHERTYPE_KEY + ethertype
+        return UNDECODED
 
     def ipv4(self, at: int, end: int, wire_end: int, segment: Segment) -> int:
         """RFC 791 section 3.1."""
@@ -204,9 +223,9 @@ class FastPath:
     ) -> int:
         """IPv4's payload where it is a fragment or not plain TCP."""
         if fragment != 0:
-            if protocol == 6 or protocol == 51 or self.is_tunnel(protocol):
-                return OTHER
-            return NOT_TCP
+            if protocol == 1 or protocol == 58:
+                return NOT_TCP
+            return OTHER
         headers = 0
         while protocol == 51:  # AH (RFC 4302)
             if headers == MAX_EXTENSION_HEADERS:
@@ -235,7 +254,7 @@ class FastPath:
             if kind == 3 or kind == 4 or kind == 11 or kind == 12:
                 return ICMP_ERROR
             return NOT_TCP
-        return OTHER if self.is_tunnel(protocol) else NOT_TCP
+        return self.other(protocol)
 
     def ipv6(self, at: int, end: int, wire_end: int, segment: Segment) -> int:
         """RFC 8200 sections 3 and 4."""
@@ -288,7 +307,8 @@ class FastPath:
             return self.tcp(at, end, limit, segment)
         if protocol == 17:
             return self.udp(at, end, limit, segment)
-        if protocol == 44:  # fragment header
+        # Fragment header; mobility, HIP and shim6.
+        if protocol == 44 or protocol == 135 or protocol == 139 or protocol == 140:
             return OTHER
         if protocol == 58:
             if limit - at < 1:
@@ -298,22 +318,63 @@ class FastPath:
             # Destination unreachable, packet too big, time exceeded, parameter problem (RFC 4443).
             kind = self.u8(at)
             return ICMP_ERROR if 1 <= kind <= 4 else NOT_TCP
-        return OTHER if self.is_tunnel(protocol) else NOT_TCP
+        return self.other(protocol)
 
-    def is_tunnel(self, protocol: int) -> bool:
-        """IPv4, IPv6, GRE, EtherIP or Ethernet inside IP."""
-        return protocol == 4 or protocol == 41 or protocol == 47 or protocol == 97 or protocol == 143
+    def other(self, protocol: int) -> int:
+        """An IP protocol that is none of the above: a tunnel, or nothing that we know."""
+        # IPv4, IPv6, GRE, EtherIP, PIM, MPLS, Ethernet.
+        if (
+            protocol == 4
+            or protocol == 41
+            or protocol == 47
+            or protocol == 97
+            or protocol == 103
+            or protocol == 137
+            or protocol == 143
+        ):
+            return OTHER
+        self.unread = IP_PROTOCOL_KEY + protocol
+        return UNDECODED
 
     def udp(self, at: int, end: int, limit: int, segment: Segment) -> int:
-        """Tunnels that ride on UDP: VXLAN, Geneve, GTP-U by their ports (see ``wire.tunnels``)."""
+        """Tunnels that ride on UDP: by their ports, and what has the beginning of GTP-U on any other."""
         if end - at < 4:
             return NOT_TCP
-        if self.is_tunnel_port(self.u16(at + 2)) or self.is_tunnel_port(self.u16(at)):
+        src = self.u16(at)
+        dst = self.u16(at + 2)
+        if self.is_tunnel_port(dst) or self.is_tunnel_port(src):
+            return OTHER
+        if self.is_encrypted_port(dst):
+            self.unread = UDP_PORT_KEY + dst
+            return UNDECODED
+        if self.is_encrypted_port(src):
+            self.unread = UDP_PORT_KEY + src
+            return UNDECODED
+        if end - at >= 36 and self.u16(at + 8) == 0x30FF:
             return OTHER
         return NOT_TCP
 
     def is_tunnel_port(self, port: int) -> bool:
-        return port == 4789 or port == 6081 or port == 2152 or port == 8472 or port == 4790
+        """The ports of ``wire.layers.udp``."""
+        return (
+            port == 4789
+            or port == 2152
+            or port == 6081
+            or port == 8472
+            or port == 4790
+            or port == 1701
+            or port == 3544
+            or port == 4341
+            or port == 4754
+            or port == 5072
+            or port == 5247
+            or port == 6635
+            or port == 37008
+        )
+
+    def is_encrypted_port(self, port: int) -> bool:
+        """``wire.undecoded.ENCRYPTED_PORTS``."""
+        return port == 4500 or port == 51820 or port == 1194 or port == 4755 or port == 6636
 
     def tcp(self, at: int, end: int, limit: int, segment: Segment) -> int:
         """RFC 9293 section 3.1; the segment lies in ``at..limit``, captured up to ``end``."""

@@ -44,6 +44,8 @@ class _Partial:
     fronts: dict[int, bytes] = field(default_factory=dict)
     #: Pieces overlapped or contradicted each other: never to be put together.
     rejected: bool = False
+    #: What it carries is of no use: see ``Fragments.refuse``.
+    refused: bool = False
 
 
 class Fragments:
@@ -86,22 +88,11 @@ class Fragments:
         end = start + length
         if length <= 0 or end > MAX_DATAGRAM_BYTES or (more and length % 8):
             raise ValueError("a fragment of an impossible length")
-        partial = self._partial.get(key)
-        if partial is not None and abs(ts_ns - partial.first_ns) > MAX_AGE_NS:
-            self._forget(key)
-            partial = None
-        if partial is None:
-            partial = self._partial[key] = _Partial(ts_ns)
-            while len(self._partial) > MAX_DATAGRAMS:
-                self._forget(next(iter(self._partial)))
+        partial = self._of(key, ts_ns)
         if partial.rejected or partial.ends.get(start) == end and more == (partial.end != end):
             return None
         if not self._fits(partial, start, end, more):
-            self._pieces -= len(partial.starts)
-            partial.rejected = True
-            partial.starts.clear()
-            partial.ends.clear()
-            partial.fronts.clear()
+            self._reject(partial)
             return None
         insort(partial.starts, start)
         partial.ends[start] = end
@@ -119,6 +110,34 @@ class Fragments:
         while self._pieces > MAX_PIECES:
             self._forget(next(iter(self._partial)))
         return None
+
+    def refuse(self, key: tuple[int, ...], ts_ns: int) -> None:
+        """Its first piece shows that nobody wants this datagram: nothing of it is kept from now on."""
+        partial = self._of(key, ts_ns)
+        self._reject(partial)
+        partial.refused = True
+
+    def refused(self, key: tuple[int, ...], ts_ns: int) -> bool:
+        partial = self._partial.get(key)
+        return partial is not None and partial.refused and abs(ts_ns - partial.first_ns) <= MAX_AGE_NS
+
+    def _of(self, key: tuple[int, ...], ts_ns: int) -> _Partial:
+        partial = self._partial.get(key)
+        if partial is not None and abs(ts_ns - partial.first_ns) > MAX_AGE_NS:
+            self._forget(key)
+            partial = None
+        if partial is None:
+            partial = self._partial[key] = _Partial(ts_ns)
+            while len(self._partial) > MAX_DATAGRAMS:
+                self._forget(next(iter(self._partial)))
+        return partial
+
+    def _reject(self, partial: _Partial) -> None:
+        self._pieces -= len(partial.starts)
+        partial.rejected = True
+        partial.starts.clear()
+        partial.ends.clear()
+        partial.fronts.clear()
 
     def _forget(self, key: tuple[int, ...]) -> None:
         self._pieces -= len(self._partial.pop(key).starts)

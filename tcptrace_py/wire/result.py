@@ -21,9 +21,12 @@ FRAGMENT = 5
 ICMP_ERROR = 6
 # Only from the fast path: not its kind, ask the decoder built on dpkt.
 OTHER = 7
+# Only from the two decoders: like NOT_TCP, but the way ended at something that they do not know,
+# which their ``unread`` names.
+UNDECODED = 8
 
 # How many codes there are.
-CODES = 8
+CODES = 9
 
 # Keys of `skipped` in the report. Every frame is either a TCP segment or counted under exactly
 # one of these, so packets == tcp_segments + sum(skipped.values()).

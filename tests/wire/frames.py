@@ -5,11 +5,15 @@ from __future__ import annotations
 import ipaddress
 import struct
 
+from tcptrace_py.wire import result
 from tcptrace_py.wire.segment import ACK, Segment
 
 ETHERNET, NULL, LOOP, RAW, SLL, SLL2 = 1, 0, 108, 101, 113, 276
 IPV4, IPV6 = 0x0800, 0x86DD
 TCP, UDP, ICMP, ICMPV6, GRE, AH, FRAGMENT = 6, 17, 1, 58, 47, 51, 44
+
+#: Codes of frames that hold no TCP, or none that can be found.
+WITHOUT_TCP = frozenset((result.NOT_TCP, result.UNDECODED))
 
 #: What a decoder fills; ``ts_ns`` and ``frame`` are not the frame's.
 FIELDS = (

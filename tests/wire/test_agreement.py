@@ -75,6 +75,8 @@ def test_fast_path_and_dpkt_agree(path: Path) -> None:
             assert expected in LEFT_TO_DPKT[code], number
             continue
         assert code == expected, number
+        if code == result.UNDECODED:
+            assert fast.unread == by_dpkt.unread, number
         if code == result.TCP:
             assert fields(ours) == fields(theirs), number
     assert count > 0

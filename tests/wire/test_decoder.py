@@ -11,11 +11,12 @@ import pytest
 import tcptrace_py.wire
 from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.wire import result
-from tcptrace_py.wire.decoder import MAX_UNKNOWN_LINK_TYPES, Decoder
+from tcptrace_py.wire.decoder import Decoder
 from tcptrace_py.wire.fast import FastPath
 from tcptrace_py.wire.frame_id import frame_number, frame_source
+from tcptrace_py.wire.undecoded import MAX_KEYS
 
-from .frames import ETHERNET, ICMP, RAW, UDP, ethernet, fields, ipv4, tcp
+from .frames import ETHERNET, ICMP, IPV6, RAW, UDP, ethernet, fields, ipv4, ipv6, tcp
 
 TCP_FRAME = ethernet(ipv4(tcp(b"x" * 10)))
 MPLS_FRAME = ethernet(b"\0\x06\x41\x40" + ipv4(tcp(b"x" * 10)), 0x8847)
@@ -93,7 +94,11 @@ def test_codes_and_counts() -> None:
 
 
 def test_every_skipped_code_has_a_name() -> None:
-    assert set(result.SKIPPED_NAMES) == set(range(result.CODES)) - {result.TCP, result.OTHER}
+    assert set(result.SKIPPED_NAMES) == set(range(result.CODES)) - {
+        result.TCP,
+        result.OTHER,
+        result.UNDECODED,
+    }
     assert Decoder().skipped() == dict.fromkeys(result.SKIPPED_NAMES.values(), 0)
 
 
@@ -184,15 +189,64 @@ def test_an_empty_batch() -> None:
     assert decoder.tcp_segments == 0
 
 
-def test_remembered_link_types_are_bounded() -> None:
+def test_what_is_counted_by_name_is_bounded() -> None:
     decoder = Decoder()
-    batch = batch_of(*[(b"\0" * 40, 10_000 + n) for n in range(MAX_UNKNOWN_LINK_TYPES + 50)])
+    kinds = MAX_KEYS + 50
+    batch = batch_of(*[(b"\0" * 40, 10_000 + n) for n in range(kinds)])
     decoder.begin(batch)
     for i in range(batch.count):
         decoder.decode(batch, i)
     decoder.end()
-    assert decoder.unknown_link_types == [10_000 + n for n in range(MAX_UNKNOWN_LINK_TYPES)]
-    assert decoder.skipped()["unknown_link"] == MAX_UNKNOWN_LINK_TYPES + 50
+    assert decoder.unknown_link_types == [10_000 + n for n in range(MAX_KEYS)]
+    assert decoder.skipped()["unknown_link"] == kinds
+    rows = decoder.undecoded()
+    assert len(rows) == MAX_KEYS + 1 and sum(row.packets for row in rows) == kinds
+    assert rows[0] == ("other", 0, "others", 50)
+
+
+def test_what_stays_undecoded_is_counted_by_name() -> None:
+    protected = b"\x08\x41" + bytes(22) + bytes(40)
+    frames = [
+        (TCP_FRAME, 230),
+        (protected, 105),
+        ethernet(bytes(60), 0x88E5)[:14] + b"\x2c" + bytes(60),
+        ethernet(bytes(60), 0x4305),
+        ethernet(bytes(60), 0x4305),
+        ethernet(ipv4(bytes(60), 50)),
+        ethernet(ipv6(bytes(60), 108), IPV6),
+        ethernet(ipv4(bytes(2) + b"\xca\x6c" + bytes(60), UDP)),
+        ethernet(ipv4(b"\x11\x94\x11\x94" + bytes(60), UDP)),
+        ethernet(b"\xaa\xaa\x03\x00\x12\x34\x56\x78" + bytes(60), 68),
+        ethernet(b"\x7e\x7e\x03" + bytes(60), 63),
+        (b"\xff\x03\x00\xfd" + bytes(60), 9),
+        # no way to carry TCP: ARP, OSPF, SCTP, spanning tree, LCP, DNS, LLDP
+        ethernet(bytes(60), 0x0806),
+        ethernet(ipv4(bytes(60), 89)),
+        ethernet(ipv6(bytes(60), 132), IPV6),
+        ethernet(b"\x42\x42\x03" + bytes(60), 63),
+        (b"\xff\x03\xc0\x21" + bytes(60), 9),
+        UDP_FRAME,
+        ethernet(bytes(60), 0x88CC),
+    ]
+    decoder = Decoder()
+    batch = batch_of(*frames)
+    decoder.begin(batch)
+    codes = [decoder.decode(batch, i) for i in range(batch.count)]
+    decoder.end()
+    assert codes == [result.UNKNOWN_LINK] + [result.NOT_TCP] * (len(frames) - 1)
+    assert [tuple(row) for row in decoder.undecoded()] == [
+        ("ethertype", 0x4305, "ethertype 0x4305", 2),
+        ("encrypted", 0, "802.11 frames, encrypted", 1),
+        ("IP protocol", 108, "IP protocol 108 (IPComp)", 1),
+        ("IP protocol", 50, "IP protocol 50 (ESP)", 1),
+        ("LLC", 0x7E, "LLC SAP 0x7E", 1),
+        ("encrypted", 1, "MACsec frames, encrypted", 1),
+        ("PPP", 0xFD, "PPP 0x00FD (compressed datagram)", 1),
+        ("SNAP", 0x12345678, "SNAP 00-12-34 0x5678", 1),
+        ("UDP port", 4500, "UDP port 4500 (ESP in UDP)", 1),
+        ("UDP port", 51820, "UDP port 51820 (WireGuard)", 1),
+        ("link type", 230, "link type IEEE802_15_4_NOFCS", 1),
+    ]
 
 
 def test_the_fast_path_takes_bytes_and_bytearrays_only() -> None:

@@ -155,9 +155,24 @@ def test_a_tunnel_in_pieces() -> None:
 
 def test_fragments_of_other_protocols_are_not_kept() -> None:
     decoder = DpktDecoder()
-    codes, _ = feed(pieces_v4(SEGMENT, protocol=UDP) + pieces_v6(SEGMENT, protocol=UDP), decoder)
-    assert set(codes) == {result.NOT_TCP}
+    codes, _ = feed(pieces_v4(SEGMENT, protocol=132) + pieces_v6(SEGMENT, protocol=132), decoder)
+    assert set(codes) == {result.UNDECODED}
     assert len(decoder.fragments) == 0
+
+
+@pytest.mark.parametrize("pieces", [pieces_v4, pieces_v6])
+def test_the_first_piece_shows_that_udp_is_no_tunnel(pieces) -> None:  # type: ignore[no-untyped-def]
+    decoder = DpktDecoder()
+    first, *rest = pieces(SEGMENT, protocol=UDP)
+    codes, segment = feed([first, *rest], decoder)
+    assert set(codes) == {result.NOT_TCP}
+    assert decoder.fragments.pieces == 0
+    # What came before it could not be known.
+    codes, _ = feed([*rest, first, rest[0]])
+    assert codes == [result.FRAGMENT] * len(rest) + [result.NOT_TCP] * 2
+    # Later another datagram may have the same identification.
+    segment.ts_ns = fragments.MAX_AGE_NS + 1
+    assert decoder.decode(rest[0], len(rest[0]), RAW, segment) == result.FRAGMENT
 
 
 @pytest.mark.parametrize("pieces", [pieces_v4, pieces_v6])

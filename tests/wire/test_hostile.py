@@ -43,12 +43,15 @@ def check(frame: bytes, original: int, link_type: int) -> int:
     results.append((code, fields(segment) if code == result.TCP else None))
     assert results == results[:1] * 4
     other = Segment()
-    expected = DpktDecoder().decode(frame, original, link_type, other)
+    decoder = DpktDecoder()
+    expected = decoder.decode(frame, original, link_type, other)
     assert expected in range(result.CODES) and expected != result.OTHER
     if code in LEFT_TO_DPKT:
         assert expected in LEFT_TO_DPKT[code]
     else:
         assert expected == code
+        if code == result.UNDECODED:
+            assert fast.unread == decoder.unread
         if code == result.TCP:
             assert fields(segment) == fields(other)
     return code
