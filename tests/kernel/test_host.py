@@ -160,10 +160,9 @@ def test_people_are_told_who_holds_the_sockets() -> None:
     assert held_by(made) == []
     many = [Process(pid, "python3 leaky.py", list(range(4, 12)), pid, "leaky.service") for pid in range(1, 6)]
     assert held_by(replace(made, processes=many)) == [
-        *(
-            f"pid {pid} (python3 leaky.py; leaky.service), fd 4, 5, 6, 7, 8, …, {pid} byte{'s' * (pid > 1)} unread"
-            for pid in (1, 2, 3)
-        ),
+        "pid 1 (python3 leaky.py; leaky.service), fd 4, 5, 6, 7, 8, …, 1 byte unread",
+        "pid 2 (python3 leaky.py; leaky.service), fd 4, 5, 6, 7, 8, …, 2 bytes unread",
+        "pid 3 (python3 leaky.py; leaky.service), fd 4, 5, 6, 7, 8, …, 3 bytes unread",
         "and 2 more processes",
     ]
     assert held_by(replace(made, processes=[Process(7, "x", [3], container="0123456789ab")])) == [

@@ -28,8 +28,8 @@ from tcptrace_py.gates.gate import Verdict
 from tcptrace_py.report.formats.target import write_whole
 from tcptrace_py.report.model.display_filter import stream_filter
 from tcptrace_py.report.model.model import Connection, Report, Service
-from tcptrace_py.report.people.proof import how_many
 from tcptrace_py.report.people.terminal_text import amount, endpoint_name, in_words, latency, since
+from tcptrace_py.report.people.verdict import how_many
 from tcptrace_py.report.pictures.page_data import data_block, shown
 
 #: Told in full; the rest is counted. With their longest texts these stay below a megabyte.
