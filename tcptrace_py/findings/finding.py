@@ -117,7 +117,8 @@ class Finding(Struct, gc=False):
     how many there were at once, at even instants from ``first_ns`` to the end of the capture;
     empty for other kinds. ``share``: what part of its service's connections ``count`` is, null
     where that is not known or makes no sense. ``processes``: live, those on this host that hold the
-    culprit's sockets.
+    culprit's sockets. ``display_filter``: for Wireshark, its connections' streams or, where these are
+    not all known, its subject; empty where there is neither.
     """
 
     kind: str
@@ -134,6 +135,7 @@ class Finding(Struct, gc=False):
     trend: list[int] = []
     share: float | None = None
     processes: list[Process] = []
+    display_filter: str = ""
 
 
 def worst_first(finding: Finding) -> tuple[object, ...]:

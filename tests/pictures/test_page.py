@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tcptrace_py.report.model.display_filter import RUNS, stream_filter
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.report.pictures import page
 from tcptrace_py.report.pictures.page_data import CONNECTIONS, STATES, page_data
@@ -172,12 +171,3 @@ def test_colours_of_states_are_told_apart(scheme: str, sight: str) -> None:
         if (apart := difference(colours[one], colours[two], sight)) < 20
     ]
     assert not close
-
-
-def test_a_filter_names_streams_and_runs_of_them() -> None:
-    assert stream_filter([]) == ""
-    assert stream_filter([4]) == "tcp.stream == 4"
-    assert stream_filter([7, 2, 11]) == "tcp.stream in {2, 7, 11}"
-    assert stream_filter([1, 2, 3, 9, 3]) == "tcp.stream in {1..3, 9}"
-    assert stream_filter(range(5, 8)) == "tcp.stream in {5..7}"
-    assert stream_filter(range(0, 4 * RUNS, 2)).count(",") == RUNS - 1

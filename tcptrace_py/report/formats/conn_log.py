@@ -2,10 +2,11 @@
 
 A target whose name ends in ``.json``, ``.jsonl`` or ``.ndjson`` gets JSON lines (as Zeek writes
 them with ``LogAscii::use_json``), any other the classic form. The columns are those of Zeek's
-default ``conn.log``. Unset, as in a Zeek that was not told: ``service`` (payload is not looked
-into), ``local_orig`` and ``local_resp`` (no networks are called local), the byte counts of IP.
-``tunnel_parents`` is empty. ``#open`` and ``#close`` give the
-capture's time, not that of the run, so that the same capture gives the same bytes.
+default ``conn.log``, and the one that its policy script for Community IDs adds. Unset, as in a
+Zeek that was not told: ``service`` (payload is not looked into), ``local_orig`` and
+``local_resp`` (no networks are called local), the byte counts of IP. ``tunnel_parents`` is empty.
+``#open`` and ``#close`` give the capture's time, not that of the run, so that the same capture gives
+the same bytes.
 
 As in Zeek, lines come in the order in which connections finish.
 """
@@ -48,6 +49,7 @@ COLUMNS = (
     ("resp_ip_bytes", "count"),
     ("tunnel_parents", "set[string]"),
     ("ip_proto", "count"),
+    ("community_id", "string"),
 )
 
 _JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
@@ -72,6 +74,7 @@ class Line(NamedTuple):
     history: str | None
     orig_packets: int
     resp_packets: int
+    community_id: str
 
 
 def line_of(connection: Connection) -> Line:
@@ -97,6 +100,7 @@ def line_of(connection: Connection) -> Line:
         history=zeek.history or None,
         orig_packets=originator.packets,
         resp_packets=responder.packets,
+        community_id=connection.community_id,
     )
 
 
@@ -165,6 +169,7 @@ def _row(line: Line) -> bytes:
         "-",
         "-",
         str(_TCP),
+        line.community_id,
     )
     return ("\t".join(cells) + "\n").encode()
 
@@ -188,6 +193,7 @@ def _object(line: Line) -> dict[str, object]:
         "orig_pkts": line.orig_packets,
         "resp_pkts": line.resp_packets,
         "ip_proto": _TCP,
+        "community_id": line.community_id,
     }
     return {name: value for name, value in cells.items() if value is not None}
 

@@ -114,6 +114,9 @@ def _findings(report: Report) -> Iterator[str]:
         if finding.remedy:
             yield ""
             yield from _remedy(finding.remedy)
+        if finding.display_filter:
+            yield ""
+            yield f"**In Wireshark:** {_code(finding.display_filter)}"
         yield ""
         yield "</details>"
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from tcptrace_py.findings.finding import Finding, worst_first
 from tcptrace_py.report.model import columns
+from tcptrace_py.report.model.display_filter import add_filters
 from tcptrace_py.report.model.model import (
     SCHEMA_VERSION,
     Capture,
@@ -112,16 +113,19 @@ class ReportBuilder:
             ),
             resets=_resets(whole),
         )
+        connections = sorted(self._connections, key=_id) if listed else None
+        worst = sorted(findings, key=worst_first)
+        add_filters(worst, connections)
         return Report(
             schema_version=SCHEMA_VERSION,
             tool=Tool(NAME, __version__),
             capture=capture,
             settings=settings,
             summary=summary,
-            findings=sorted(findings, key=worst_first),
+            findings=worst,
             services=[_service(key, tally.row(row), end_ns) for key, row in tally.services()],
             unlisted_connections=tally.unlisted,
-            connections=sorted(self._connections, key=_id) if listed else None,
+            connections=connections,
         )
 
 

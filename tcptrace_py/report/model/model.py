@@ -448,7 +448,8 @@ class Connection(Struct, gc=False, omit_defaults=True):
     ``id`` counts from 0 in order of the first packet. ``stream`` is the number of the Wireshark
     stream that it began in (``tcp.stream``; the same as ``id`` unless ports were reused in a way
     that Wireshark splits differently) and ``completeness`` that stream's ``tcp.completeness``:
-    SYN 1, SYN+ACK 2, ACK 4, data 8, FIN 16, RST 32. ``zeek``: in Zeek's words. ``tunnel`` is left
+    SYN 1, SYN+ACK 2, ACK 4, data 8, FIN 16, RST 32. ``community_id`` is by which other tools' logs know
+    it (version 1, seed 0). ``zeek``: in Zeek's words. ``tunnel`` is left
     out of the JSON where there is none.
     ``roles_basis``, how client and server were told apart: by the ``syn``; by the ``syn_ack``; the
     server is a ``listener`` elsewhere in the capture; by the ``port`` number; or the
@@ -471,6 +472,7 @@ class Connection(Struct, gc=False, omit_defaults=True):
     stray_resets: int
     stream: int
     completeness: int
+    community_id: str
     zeek: Zeek
     tunnel: Tunnel | None = None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, cast
 
+from tcptrace_py.report.model.community_id import community_id
 from tcptrace_py.report.model.model import (
     Basis,
     Close,
@@ -70,6 +71,15 @@ def connection_record(connection: Connection, kinds: Sequence[str], history: His
         stray_resets=connection.stray_resets,
         stream=connection.stream.number if connection.stream is not None else connection.id,
         completeness=connection.stream.completeness if connection.stream is not None else 0,
+        community_id=community_id(
+            version,
+            client.address_hi,
+            client.address_lo,
+            client.port,
+            server.address_hi,
+            server.address_lo,
+            server.port,
+        ),
         zeek=_zeek(connection),
         tunnel=None if connection.tunnel is None else _tunnel(connection.tunnel, connection.client_is_a),
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from tcptrace_py.findings.finding import Finding
 from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, RESET_ABORT, TEXTS
 from tcptrace_py.findings.wording import duration, moment, times
+from tcptrace_py.report.model.display_filter import stream_filter
 from tcptrace_py.report.model.model import Close, Connection, Endpoint, Move
 from tcptrace_py.report.model.passage import DUPLICATE, KEEP_ALIVE, RETRANSMITTED, Passage
 from tcptrace_py.report.people.terminal_text import amount, endpoint_name
@@ -361,6 +362,9 @@ def _heading(connection: Connection, passages: Sequence[Passage]) -> list[str]:
     passed = duration(connection.last_ns - connection.first_ns)
     carried = f"{_sent(connection.client, 'client')}, {_sent(connection.server, 'server')}"
     lines.append(f"{times(segments, 'segment')} in {passed}; {carried}.")
+    lines.append(
+        f"In Wireshark: {stream_filter([connection.stream])}; Community ID {connection.community_id}."
+    )
     lines.append(f"Time 0 is {moment(connection.first_ns)}.")
     related = []
     if connection.reuse_of is not None:

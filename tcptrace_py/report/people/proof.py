@@ -44,5 +44,7 @@ def finding_text(report: Report, finding: Finding) -> str:
     prose = " ".join(text for text, command in remedy.pieces(finding.remedy) if not command)
     lines.append(f"What to do: {remedy.plain(prose)}" if prose else "There is nothing to do.")
     lines += [f"  {command}" for command in remedy.commands(finding.remedy)]
+    if finding.display_filter:
+        lines.append(f"In Wireshark: {finding.display_filter}")
     lines.append(f"{finding.confidence.capitalize()}: {CONFIDENCE_MEANINGS[finding.confidence]}.")
     return "\n".join(lines)

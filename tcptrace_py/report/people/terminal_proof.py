@@ -45,6 +45,8 @@ def print_proof(
     sure = f"{finding.confidence}: {CONFIDENCE_MEANINGS[finding.confidence]}"
     _row(console, "sure", sure)
     _row(console, "in", _ids(finding, view))
+    if finding.display_filter:
+        _row(console, "filter", finding.display_filter)
 
 
 def _sentence(text: str) -> str:

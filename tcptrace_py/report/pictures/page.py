@@ -21,15 +21,14 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from tcptrace_py.findings.finding import CONFIDENCE_MEANINGS, SEVERITIES, Evidence, Finding
+from tcptrace_py.findings.finding import CONFIDENCE_MEANINGS, SEVERITIES, Evidence, Finding, Process
 from tcptrace_py.findings.texts import TEXTS
 from tcptrace_py.findings.wording import duration, moment, times
 from tcptrace_py.gates.gate import Verdict
 from tcptrace_py.report.formats.target import write_whole
-from tcptrace_py.report.model.display_filter import stream_filter
 from tcptrace_py.report.model.model import Connection, Report, Service
 from tcptrace_py.report.people.terminal_text import amount, endpoint_name, in_words, latency, since
-from tcptrace_py.report.people.verdict import how_many
+from tcptrace_py.report.people.verdict import by_trouble, failed, how_many, title
 from tcptrace_py.report.pictures.page_data import data_block, shown
 
 #: Told in full; the rest is counted. With their longest texts these stay below a megabyte.
@@ -104,16 +103,15 @@ class _Page:
         self._report = report
         self._verdicts = verdicts
         self._connections = report.connections or []
-        self._streams = {each.id: each.stream for each in self._connections}
         # General texts that stand above already, and the number of the finding that they stand at.
         self._told: dict[str, int] = {}
 
     def context(self) -> dict[str, Any]:
         report = self._report
-        services = sorted(report.services, key=_by_trouble)
+        services = by_trouble(report.services)
         pairs = _pairs(self._connections)
         return {
-            "title": self._sources(1),
+            "title": self._sources(),
             "tool": report.tool,
             "severity": report.findings[0].severity if report.findings else "none",
             "verdict": self._verdict(),
@@ -152,21 +150,19 @@ class _Page:
             "show_command": self._show_command(),
         }
 
-    def _sources(self, most: int) -> str:
+    def _sources(self) -> str:
+        """What the page is about, for its title."""
         sources = self._report.capture.sources
-        if not sources:
-            return "no input"
-        if len(sources) > most:
+        if len(sources) != 1:
             return times(len(sources), "file")
-        return ", ".join(
-            "standard input" if each.path == "-" else os.path.basename(each.path) for each in sources
-        )
+        path = sources[0].path
+        return "standard input" if path == "-" else os.path.basename(path) or path
 
     def _verdict(self) -> str:
         report = self._report
         if report.findings:
             first = report.findings[0]
-            return f"{_title(first.kind)}: {first.subject.label()}, {how_many(first)}"
+            return f"{_title(first)}: {first.subject.label()}, {how_many(first, report)}"
         if not report.capture.tcp_segments:
             return "There is no TCP in what was read"
         if not report.capture.complete:
@@ -188,7 +184,7 @@ class _Page:
             lasted = duration(capture.last_ns - capture.first_ns)
             yield "Time", lasted, f"from {moment(capture.first_ns)}"
         wait = summary.close_wait
-        if wait.longest_s is not None:
+        if wait.longest_s is not None and (wait.stuck or wait.open_at_end):
             longest = (
                 f"{wait.open_at_end:,} there at the end, longest {duration(round(wait.longest_s * 1e9))}"
             )
@@ -228,15 +224,14 @@ class _Page:
         meaning_of = self._told.setdefault(meaning, number)
         remedy_of = self._told.setdefault(_PORT_FILTER.sub("", finding.remedy), number)
         begin = f"{since(report, finding.first_ns)} ({moment(finding.first_ns)})"
-        streams = [self._streams[each] for each in finding.connections if each in self._streams]
         return {
             "number": number,
             "kind": finding.kind,
             "severity": finding.severity,
-            "title": _title(finding.kind),
+            "title": _title(finding),
             "subject": finding.subject.label(),
-            "count": how_many(finding),
-            "of": self._of(finding),
+            "count": how_many(finding, report),
+            "processes": [_process(each) for each in finding.processes[:_LINES]],
             "since": begin,
             "until": since(report, finding.last_ns) if finding.last_ns > finding.first_ns else "",
             "confidence": finding.confidence,
@@ -248,21 +243,9 @@ class _Page:
             "open": finding.severity != "info" and number < _OPEN or number == 0,
             "evidence": [self._evidence(each) for each in finding.evidence[:_EVIDENCE]],
             "more_evidence": max(len(finding.evidence) - _EVIDENCE, 0),
-            "filter": stream_filter(streams),
+            "filter": finding.display_filter,
             "reference": text.reference if text is not None else "",
         }
-
-    def _of(self, finding: Finding) -> str:
-        """Out of how many connections of that service, where it is about one."""
-        subject = finding.subject
-        if subject.role != "server" or subject.port is None:
-            return ""
-        for service in self._report.services:
-            if (service.address, service.port) == (subject.address, subject.port):
-                return (
-                    times(service.connections, "connection") if service.connections >= finding.count else ""
-                )
-        return ""
 
     def _evidence(self, evidence: Evidence) -> dict[str, Any]:
         sources = self._report.capture.sources
@@ -294,9 +277,15 @@ class _Page:
         return f"tcptrace-py show {shlex.join(paths) if usable else 'CAPTURE'}"
 
 
-def _title(kind: str) -> str:
-    title = TEXTS[kind].title if kind in TEXTS else kind.replace("-", " ")
-    return title[:1].upper() + title[1:]
+def _title(finding: Finding) -> str:
+    text = title(finding)
+    return text[:1].upper() + text[1:]
+
+
+def _process(process: Process) -> str:
+    """``nginx (pid 812, nginx.service)``."""
+    where = ", ".join(each for each in (f"pid {process.pid}", process.unit, process.container) if each)
+    return f"{process.command} ({where})"
 
 
 def _cut(text: str) -> str:
@@ -308,17 +297,12 @@ def _with_commands(remedy: str) -> list[tuple[bool, str]]:
     return [(bool(n % 2), piece) for n, piece in enumerate(remedy.split("`")) if piece]
 
 
-def _by_trouble(service: Service) -> tuple[int, int]:
-    return (-service.close_wait.stuck, -service.connections)
-
-
 def _service(service: Service) -> dict[str, Any]:
-    h = service.handshakes
     took = service.handshake_time
     return {
         "name": endpoint_name(service.address, service.port),
         "connections": service.connections,
-        "failed": h.refused + h.unanswered + h.unreachable + h.half_open + h.aborted,
+        "failed": failed(service.handshakes),
         "reset": service.closes.reset,
         "stuck": service.close_wait.stuck,
         "retransmits": service.retransmits,

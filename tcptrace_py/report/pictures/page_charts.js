@@ -428,8 +428,9 @@ function makeCharts() {
   const { states, events } = countsOf(view.service, view.side);
   const seen = STACK.filter((name) => states[name]);
   charts = [new Chart("Sockets by state", 240, stackModel(layersOf(states, seen.filter((name) => !view.hidden.has(name)))))];
-  if (states.CLOSE_WAIT) charts.push(new Chart("CLOSE_WAIT", 110, stackModel(layersOf(states, ["CLOSE_WAIT"]))));
-  if (states.TIME_WAIT) {
+  const lasting = (name) => states[name] && highest(layersOf(states, [name]), 0, data.span_us, 1000) > 0;
+  if (lasting("CLOSE_WAIT")) charts.push(new Chart("CLOSE_WAIT", 110, stackModel(layersOf(states, ["CLOSE_WAIT"]))));
+  if (lasting("TIME_WAIT")) {
     const service = services.get(view.service);
     const busiest = complete ? busiestTimeWait(service ? service.connections : connections) : null;
     const limit = { value: data.ports, text: `${count(data.ports)} ports there are` };
@@ -510,7 +511,7 @@ function smallPicture(place, counts, height, label, named = true) {
     const say = () => [view.from, view.to].forEach((time, n) => { ends.children[n].textContent = since(time, (view.to - view.from) / 20); });
     pictures.push(say);
     say();
-    place.append(ends, h("figcaption", null, `${label}, at most ${count(most)} at once. `, ...(named ? lasting.reverse() : []).map(({ name }) => h("span", { class: "key" },
+    place.append(ends, h("figcaption", null, `${label}: at most ${count(most)} at once. `, ...(named ? lasting.reverse() : []).map(({ name }) => h("span", { class: "key" },
       svg("svg", { class: "swatch", width: 10, height: 10, "aria-hidden": "true" }, svg("rect", { width: 10, height: 10, rx: 2, class: `s-${name}` })), name))));
   }
   pictures.push(draw);
@@ -537,6 +538,13 @@ for (const place of document.querySelectorAll("[data-finding]")) {
   const sides = finding.role === "client" ? [0] : finding.role === "server" ? [1] : [0, 1];
   const whose = { client: "Its sockets at the client", server: "Its sockets at the server" }[finding.role] || "Its sockets";
   const part = chosen.length < finding.count ? ` (${count(chosen.length)} of ${count(finding.count)} connections)` : "";
+  if (chosen.length * 2 < finding.count && finding.address !== null) {
+    // It names a few of very many: then all sockets of its culprit say more.
+    const own = (connection) => sides.some((side) => connection.sides[side].address === finding.address
+      && (finding.port === null || connection.sides[side].port === finding.port));
+    smallPicture(place, exactCounts(connections.filter(own), sides), 110, `All sockets of the ${finding.role}`);
+    continue;
+  }
   let counts = exactCounts(chosen, sides), label = whose;
   if (!Object.keys(counts.states).length) { counts = exactCounts(chosen, [0, 1]); label = "Its sockets"; }
   smallPicture(place, counts, 110, label + part);

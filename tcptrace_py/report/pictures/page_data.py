@@ -86,6 +86,10 @@ def page_data(report: Report, shown_findings: int) -> dict[str, Any]:
                 "kind": finding.kind,
                 "severity": finding.severity,
                 "role": finding.subject.role,
+                "address": None
+                if finding.subject.address is None
+                else names.address(finding.subject.address),
+                "port": finding.subject.port,
                 "count": finding.count,
                 "connections": finding.connections,
                 "first": _us(finding.first_ns, begin_ns),
