@@ -45,6 +45,7 @@ Connection 0: client 10.0.0.10:40020 → server 10.0.0.30:5432
 Handshake refused; ended by the server's RST (refused); the SYN shows who is
   client.
 2 segments in 10 ms; 0 B from the client, 0 B from the server.
+In Wireshark: tcp.stream == 0; Community ID 1:5cSJsCdQh+GceD+fVyUVjxDVisA=.
 Time 0 is 2026-03-02 10:00:00.000 UTC.
 
 client                                time  frame                         server
