@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -100,10 +101,11 @@ def exec(  # noqa: A001
     Exits with COMMAND's status if that is not 0 (128 and the signal's number if one ended it), else with
     the gate's. What else passes on the interface meanwhile is captured too: --filter narrows it.
 
-    \b
-    tcptrace-py exec -i lo --fail-on stuck-close-wait --close-wait-after 2s -- pytest tests/integration
+    Started by sudo, COMMAND runs as the user who called sudo, with that user's environment and PATH. Where
+    sudo does not find tcptrace-py itself (it has a PATH of its own), give it the whole path:
 
-    Started by sudo, COMMAND runs as the user who called sudo.
+    \b
+    sudo "$(command -v tcptrace-py)" exec -i lo -- pytest tests/integration
     """
     gates = gates_from(options)
     outputs = outputs_from(options, (), bool(gates))
@@ -111,7 +113,10 @@ def exec(  # noqa: A001
     listed = outputs.wants_connections() if connections is None else connections
 
     from tcptrace_py.capture.error import CaptureError
+    from tcptrace_py.cli.privileges import users_environment
 
+    # Root may read what sudo was started with.
+    environment = users_environment()
     # Its child is forked while there are rights to see the processes of others.
     host = ctx.with_resource(host_view(options))
     try:
@@ -121,6 +126,7 @@ def exec(  # noqa: A001
         return INPUT
     writer = open_writer(options, capture)
 
+    from tcptrace_py.findings.at_exit import mark_closed_by_exit
     from tcptrace_py.run.live import Watch
 
     with outputs.sink(needed=True) as sink:
@@ -135,7 +141,7 @@ def exec(  # noqa: A001
             stats=stats,
         )
         try:
-            process = subprocess.Popen(command)
+            process = subprocess.Popen(command, env=environment)
         except OSError as error:
             capture.close()
             complain(f"{command[0]}: {reason(error)}")
@@ -161,9 +167,11 @@ def exec(  # noqa: A001
                 os.close(ended)
             # The interface may have failed before the command ended.
             child_status = child.status()
+            exit_ns = time.time_ns()
             watch.resume()
             watch.run(duration_s=settle_s)
         report = watch.report()
+    mark_closed_by_exit(report.findings, exit_ns)
     # Standard output is the command's.
     outputs.uses_stdout = True
 

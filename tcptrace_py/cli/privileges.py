@@ -34,3 +34,64 @@ def drop_privileges() -> None:
         os.setgroups([gid])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
+
+
+# What sudo sets for the program that it starts (sudoers(5), env_reset and secure_path).
+_OF_SUDO = ("HOME", "LOGNAME", "MAIL", "PATH", "SHELL", "USER")
+_MOST_ANCESTORS = 8
+
+
+def users_environment() -> dict[str, str]:
+    """The environment for a program of the user who called sudo: that user's own, not root's.
+
+    What sudo was started with, where /proc tells (to be asked before the rights are given up); else at
+    least home, name and shell of the user's account, and a user's PATH. Variables set on sudo's command
+    line (``sudo NAME=value ...``) stay. Without sudo, our own environment.
+    """
+    ours = dict(os.environ)
+    user = invoking_user()
+    if user is None:
+        return ours
+    uid, _gid, name = user
+    found = {key: value for key, value in ours.items() if not key.startswith("SUDO_")}
+    theirs = _of_ancestor("sudo")
+    if theirs is not None:
+        for key in _OF_SUDO:
+            found.pop(key, None)
+        return {**theirs, **found, **{key: theirs[key] for key in _OF_SUDO if key in theirs}}
+    import pwd
+
+    try:
+        account = pwd.getpwuid(uid)
+    except KeyError:
+        found.update(USER=name, LOGNAME=name)
+        return found
+    found.update(
+        HOME=account.pw_dir,
+        USER=account.pw_name,
+        LOGNAME=account.pw_name,
+        SHELL=account.pw_shell or "/bin/sh",
+    )
+    found["PATH"] = f"{account.pw_dir}/.local/bin:{found.get('PATH', os.defpath)}"
+    found.pop("MAIL", None)
+    return found
+
+
+def _of_ancestor(command: str) -> dict[str, str] | None:
+    """What the nearest ancestor of this name was started with; None where that cannot be read."""
+    pid = os.getppid()
+    for _ in range(_MOST_ANCESTORS):
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as stream:
+                # The name stands in parentheses and may hold any character.
+                begin, _, rest = stream.read().rpartition(b")")
+            if begin.partition(b"(")[2] == command.encode():
+                with open(f"/proc/{pid}/environ", "rb") as stream:
+                    pairs = [each.partition(b"=") for each in stream.read().split(b"\0") if b"=" in each]
+                return {os.fsdecode(key): os.fsdecode(value) for key, _, value in pairs} or None
+            pid = int(rest.split()[1])
+        except (OSError, ValueError, IndexError):
+            return None
+        if pid <= 1:
+            return None
+    return None

@@ -104,8 +104,10 @@ class KernelReader:
     def close(self) -> None:
         """End the child."""
         self._socket.close()
-        with suppress(ChildProcessError, ProcessLookupError):
+        # Started by sudo it is root's, and we are not root any more: then the closed socket ends it.
+        with suppress(ProcessLookupError, PermissionError):
             os.kill(self._child, signal.SIGTERM)
+        with suppress(ChildProcessError):
             os.waitpid(self._child, 0)
 
 

@@ -49,6 +49,11 @@ def test_a_leak_fails_the_run(run_cli: RunCli, prefix: tuple[str, ...], tmp_path
     assert b"gate failed: stuck-close-wait: 3 connections" in done.stderr
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["summary"]["close_wait"]["stuck"] == 3
+    # Nobody closed them: the kernel did, when the process was gone.
+    (leak,) = (each for each in report["findings"] if each["kind"] == "stuck-close-wait")
+    assert leak["severity"] == "critical"
+    assert "Closed only when the command exited: a leak." in leak["explanation"]
+    assert "late" not in leak["explanation"]
     assert len(report["connections"]) == 3
 
 
