@@ -17,7 +17,7 @@ PAGES = [
     ROOT / "sample_pcaps" / "README.md",
 ]
 # Pages and pictures that are made when the site is built.
-_MADE = re.compile(r"^(findings|reference)/|^(changelog|contributing|index)\.md$|^architecture\.svg$")
+_MADE = re.compile(r"^(findings|reference)/|^(changelog|contributing|index|rfc)\.md$|^architecture\.svg$")
 _LINK = re.compile(r"(?<!`)\]\(([^)\s]+)\)")
 _NAMED_FILE = re.compile(r"`((?:tcptrace_py|tests|sample_pcaps|packaging|docs|benchmarks)/[\w./@-]*)`")
 

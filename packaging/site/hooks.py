@@ -29,7 +29,7 @@ def on_config(config: Any) -> Any:
         {"Use": guides},
         {"Findings": ["findings/index.md", *({kind: f"findings/{kind}.md"} for kind in KINDS)]},
         {"Reference": ["reference/cli.md", "reference/json.md", "reference/library.md", "states.md"]},
-        {"For contributors": ["contributing.md", "architecture.md", "releasing.md"]},
+        {"For contributors": ["contributing.md", "architecture.md", "rfc.md", "releasing.md"]},
         "changelog.md",
     ]
     return config

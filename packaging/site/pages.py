@@ -12,6 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from inspect import cleandoc
@@ -219,6 +220,26 @@ def library() -> None:
     write("reference/library.md", "\n".join(lines))
 
 
+def rules() -> None:
+    """The table that the tests hold against the text of the RFC (``tests/rfc/rules.toml``)."""
+    rows = tomllib.loads((ROOT / "tests" / "rfc" / "rules.toml").read_text(encoding="utf-8"))["rule"]
+    lines = [
+        "# RFC 9293, rule by rule",
+        "",
+        "What of section 3.10, Event Processing, somebody who only sees the segments pass has to do with: every"
+        " MUST of it, and what moves a state. A test holds the sentences against the text of the RFC, and refuses"
+        " a MUST that has no row. The tests are captures of `sample_pcaps/`, each with both endpoints' exact"
+        " histories, or tests of single traces.",
+        "",
+        "| section | the RFC says | so we read | shown by |",
+        "|---|---|---|---|",
+    ]
+    for row in rows:
+        tests = "<br>".join(f"`{name.rsplit('::', 1)[-1]}`" for name in row["tests"]) or "no state moves"
+        lines.append(f"| {row['section']} | {cell(row['rule'])} | {row['reading']} | {tests} |")
+    write("rfc.md", "\n".join(lines) + "\n")
+
+
 def house() -> None:
     drawn = subprocess.run(
         [sys.executable, str(ROOT / "packaging" / "architecture.py")],
@@ -270,6 +291,7 @@ def root_pages() -> None:
 command_line()
 json_report()
 library()
+rules()
 house()
 root_pages()
 tutorial()
