@@ -29,6 +29,7 @@ from typing import Protocol
 from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.capture.chunk import CHUNK_BYTES
 from tcptrace_py.capture.error import CaptureError
+from tcptrace_py.capture.stop import Stop
 from tcptrace_py.capture.stream import open_stream
 
 __all__ = ["CaptureError", "Reader", "open_source", "open_sources"]
@@ -61,7 +62,9 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
-def open_sources(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[Reader], list[str]]:
+def open_sources(
+    paths: Sequence[str | os.PathLike[str]], stop: Stop | None = None
+) -> tuple[list[Reader], list[str]]:
     """Open captures: their readers, and a line on each that can not be opened.
 
     Raises ``CaptureError`` where none can be.
@@ -70,7 +73,7 @@ def open_sources(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[Reader],
     problems: list[str] = []
     for path in paths:
         try:
-            readers.append(open_source(path))
+            readers.append(open_source(path, stop=stop))
         except CaptureError as error:
             problems.append(str(error))
     if not readers:
@@ -78,15 +81,17 @@ def open_sources(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[Reader],
     return readers, problems
 
 
-def open_source(path: str | os.PathLike[str], *, chunk_bytes: int = CHUNK_BYTES) -> Reader:
+def open_source(
+    path: str | os.PathLike[str], *, chunk_bytes: int = CHUNK_BYTES, stop: Stop | None = None
+) -> Reader:
     """Open a capture file, or standard input for ``-``.
 
-    ``chunk_bytes`` is the size of the reader's buffer; it grows where a record is larger.
-    Raises ``CaptureError`` if the input is missing, a directory, not permitted,
+    A pipe ends where ``stop`` is asked for. ``chunk_bytes`` is the size of the reader's buffer; it grows
+    where a record is larger. Raises ``CaptureError`` if the input is missing, a directory, not permitted,
     empty or no capture.
     """
     # The readers are compiled modules of their own: only the one in need is loaded.
-    stream, head = open_stream(path)
+    stream, head = open_stream(path, stop)
     try:
         if head[:4] == b"\x0a\x0d\x0d\x0a":
             from tcptrace_py.capture.pcapng import PcapngReader

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import NoReturn, Protocol
 
 from tcptrace_py.capture.error import CaptureError
+from tcptrace_py.capture.stop import Stop
 
 # Enough to tell every compression and capture format.
 HEAD_BYTES = 8
@@ -138,21 +139,29 @@ _SKIPPABLE_MAGIC_END = b"\x2a\x4d\x18"
 
 
 class PlainStream:
-    """Uncompressed bytes of a file, a pipe or standard input; ``head`` of them are taken already."""
+    """Uncompressed bytes of a file, a pipe or standard input.
 
-    def __init__(self, path: str, name: str, raw: io.RawIOBase) -> None:
+    Bytes that come through a pipe end where ``stop`` is asked for.
+    """
+
+    def __init__(self, path: str, name: str, raw: io.RawIOBase, stop: Stop | None = None) -> None:
         self.path = path
         self.name = name
         self.compression: str | None = None
         self.consumed_bytes = 0
         self.size_bytes: int | None = None
         self._raw = raw
+        self._stop: Stop | None = None
         status = os.fstat(raw.fileno())
         if stat.S_ISREG(status.st_mode):
             self.size_bytes = status.st_size
+        else:
+            self._stop = stop
 
     def readinto(self, target: memoryview) -> int:
         try:
+            if self._stop is not None and not self._stop.wait(self._raw):
+                return 0
             got = self._raw.readinto(target)
             while got is None:
                 # Standard input that another program left non-blocking.
@@ -283,7 +292,9 @@ def _compression_of(head: bytes) -> tuple[bytes, str, Callable[[], Decompressor]
     return None
 
 
-def open_stream(path: str | os.PathLike[str]) -> tuple[PlainStream | CompressedStream, bytes]:
+def open_stream(
+    path: str | os.PathLike[str], stop: Stop | None = None
+) -> tuple[PlainStream | CompressedStream, bytes]:
     """Open a path, or standard input for ``-``; gives the stream and the first bytes taken from it.
 
     The second is at least ``HEAD_BYTES`` long unless the uncompressed input is
@@ -293,7 +304,7 @@ def open_stream(path: str | os.PathLike[str]) -> tuple[PlainStream | CompressedS
     name = "standard input" if text == "-" else text
     raw = _open_raw(text, name)
     try:
-        source = PlainStream(text, name, raw)
+        source = PlainStream(text, name, raw, stop)
         head = source.read_head()
         if not head:
             raise CaptureError(f"{name}: empty file")

@@ -13,6 +13,7 @@ from tcptrace_py.cli.inputs import check_captures, check_filter
 from tcptrace_py.cli.outcome import INPUT, complain
 from tcptrace_py.cli.outputs import output_options, outputs_from
 from tcptrace_py.cli.progress import ProgressBar, shows_progress
+from tcptrace_py.cli.stopping import stoppable
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
 from tcptrace_py.cli.view import view_from, view_options
 
@@ -81,21 +82,26 @@ def analyze(
     from tcptrace_py.capture.error import CaptureError
     from tcptrace_py.run.analyze import analyze as analyze_captures
 
-    try:
-        with outputs.sink(needed=bool(gates)) as sink:
-            with ProgressBar() if shows_progress(sys.stderr) else nullcontext() as progress:
-                report = analyze_captures(
-                    *captures,
-                    settings=settings,
-                    bpf=bpf,
-                    connections=listed,
-                    progress=progress,
-                    sink=sink,
-                    stats=stats or long,
-                )
-    except CaptureError as error:
-        complain(str(error))
-        return INPUT
+    with stoppable() as stop:
+        try:
+            with outputs.sink(needed=bool(gates)) as sink:
+                with ProgressBar() if shows_progress(sys.stderr) else nullcontext() as progress:
+                    report = analyze_captures(
+                        *captures,
+                        settings=settings,
+                        bpf=bpf,
+                        connections=listed,
+                        progress=progress,
+                        sink=sink,
+                        stats=stats or long,
+                        stop=stop,
+                    )
+        except CaptureError as error:
+            if stop.asked:
+                # Nothing had come by then.
+                raise KeyboardInterrupt from None
+            complain(str(error))
+            return INPUT
 
     for warning in report.capture.warnings:
         complain(warning)
@@ -104,4 +110,4 @@ def analyze(
     outputs.wrote()
     view = view_from(options, connections=bool(connections), whole=outputs.whole())
     outputs.show(report, view, long=long, pager=pager)
-    return status(verdicts, report.capture.complete)
+    return status(verdicts, report.capture)

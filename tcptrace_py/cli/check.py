@@ -48,4 +48,4 @@ def check(report: str, **options: object) -> int:
             for verdict in verdicts:
                 if not verdict.failed:
                     click.echo(f"passed: {verdict.line}", err=outputs.uses_stdout)
-    return status(verdicts, found.capture.complete)
+    return status(verdicts, found.capture)

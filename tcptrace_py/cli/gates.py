@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 from click.core import ParameterSource
 
-from tcptrace_py.cli.outcome import FINE, GATE_FAILED, INPUT, complain
+from tcptrace_py.cli.outcome import DEFECT, FINE, GATE_FAILED, INPUT, complain
 
 if TYPE_CHECKING:
     from tcptrace_py.gates.gate import Verdict
     from tcptrace_py.gates.policy import Policy
     from tcptrace_py.gates.rule import Rule
-    from tcptrace_py.report.model.model import Report
+    from tcptrace_py.report.model.model import Capture, Report
     from tcptrace_py.settings import Settings
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -107,11 +107,13 @@ def _project_policy() -> Policy | None:
     return policy
 
 
-def status(verdicts: Iterable[Verdict], complete: bool) -> int:
+def status(verdicts: Iterable[Verdict], capture: Capture) -> int:
     """The exit status: a gate that failed stays failed, however much more of the input there was."""
+    if capture.defects:
+        return DEFECT
     if any(verdict.failed for verdict in verdicts):
         return GATE_FAILED
-    return FINE if complete else INPUT
+    return FINE if capture.complete else INPUT
 
 
 def sentence(error: Exception) -> str:

@@ -240,4 +240,4 @@ def live(
     if watch.write_problem is not None:
         complain(f"{options['write_target']}: {reason(watch.write_problem)}")
         return USAGE
-    return status(verdicts, report.capture.complete)
+    return status(verdicts, report.capture)

@@ -11,7 +11,9 @@ cdef class Diagnosis:
     cdef object _history
     cdef Suspicion _suspicion
     cdef list _families
+    cdef readonly object defects
 
     @cython.locals(suspect=int, case=Case, kinds=list)
     cpdef tuple look(self, Connection connection, bint at_end, int64_t end_ns)
+    cdef object _failed(self, object family, Connection connection, object error)
     cpdef object merge(self, Diagnosis other)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tcptrace_py.defects import Defects
 from tcptrace_py.findings.case import Case, History
 from tcptrace_py.findings.close_wait import CloseWaits
 from tcptrace_py.findings.family import Family
@@ -52,6 +53,8 @@ class Diagnosis:
         self._history = history
         self._suspicion = Suspicion(settings)
         self._families = [family(settings) for family in FAMILIES]
+        #: Families that failed on a connection, or in the end; the others have done their work.
+        self.defects = Defects()
 
     def look(self, connection: Connection, at_end: bool, end_ns: int) -> tuple[str, ...]:
         """The kinds of finding that a connection takes part in, in the order of ``KINDS``.
@@ -67,11 +70,23 @@ class Diagnosis:
         kinds: list[str] = []
         for family in self._families:
             if suspect & family.SUSPECT:
-                kinds += family.look(case, kinds)
+                try:
+                    kinds += family.look(case, kinds)
+                except Exception as error:
+                    self._failed(family, connection, error)
         return tuple(sorted(set(kinds), key=KINDS.index)) if len(kinds) > 1 else tuple(kinds)
+
+    def _failed(self, family: object, connection: Connection | None, error: Exception) -> None:
+        what = f"the findings of {type(family).__name__}"
+        frames: tuple[int, ...] = ()
+        if connection is not None:
+            what += f" on connection {connection.id}"
+            frames = (connection.first_frame, connection.a.last_frame, connection.b.last_frame)
+        self.defects.note(what, frames, error)
 
     def merge(self, other: Diagnosis) -> None:
         """Take in what another diagnosis was shown; that one stays as it is."""
+        self.defects.merge(other.defects)
         for mine, its in zip(self._families, other._families, strict=True):
             mine.merge(its)
 
@@ -79,6 +94,9 @@ class Diagnosis:
         """All findings, in the order of ``worst_first``. ``end_ns``: end of the capture, or its time now."""
         found = pile_findings(time_wait, self._settings)
         for family in self._families:
-            found += family.findings(end_ns)
+            try:
+                found += family.findings(end_ns)
+            except Exception as error:
+                self._failed(family, None, error)
         found.sort(key=worst_first)
         return found

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from tcptrace_py.capture.source import Reader
+from tcptrace_py.capture.stop import Stop
 from tcptrace_py.report.model.builder import Sink
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.run.captures import Captures, Progress
@@ -23,6 +24,7 @@ def analyze(
     progress: Progress | None = None,
     sink: Sink | None = None,
     stats: bool = False,
+    stop: Stop | None = None,
 ) -> Report:
     """Read captures, follow every TCP connection in them, and report.
 
@@ -31,13 +33,14 @@ def analyze(
     ``connections`` the report lists none (``report.connections`` is None) and memory follows
     the number of connections alive at once. ``sink`` is called with each connection when it is
     finished (in that order, not that of their ids), whether or not the report lists them.
-    ``stats``: each endpoint carries the figures of tcptrace's long report.
+    ``stats``: each endpoint carries the figures of tcptrace's long report. ``stop``: where it is asked
+    for, reading ends early.
 
     What can be read of a damaged or missing input is read; then ``report.capture.complete`` is
     False and a line of ``report.capture.warnings`` says what is missing. ``CaptureError`` is
     raised if no input can be read at all, or the filter does not compile.
     """
-    with Captures(captures, bpf) as opened:
+    with Captures(captures, bpf, stop) as opened:
         session = Session(
             settings or Settings(),
             connections=connections,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.capture.merge import merge
-from tcptrace_py.capture.source import open_sources
+from tcptrace_py.capture.source import Reader, open_sources
+from tcptrace_py.capture.stop import Stop
 
 if TYPE_CHECKING:
     from tcptrace_py.capture.bpf import BpfFilter
@@ -21,17 +22,23 @@ Progress = Callable[[int, int | None, int], None]
 class Captures:
     """A context manager: the files are open inside of it.
 
+    ``stop``: where it is asked for, reading ends early; of a pipe that is its end, of a file the rest is
+    missing.
     ``bpf``: a filter in libpcap's syntax. Raises ``CaptureError`` where it does not compile, which is the
     caller's mistake and found before anything is opened, or where none of the files can be opened.
     """
 
-    def __init__(self, paths: Sequence[str | os.PathLike[str]], bpf: str | None = None) -> None:
+    def __init__(
+        self, paths: Sequence[str | os.PathLike[str]], bpf: str | None = None, stop: Stop | None = None
+    ) -> None:
         self._filter: BpfFilter | None = None
         if bpf is not None:
             from tcptrace_py.capture.bpf import BpfFilter
 
             self._filter = BpfFilter(bpf)
-        self.readers, self._unopened = open_sources(paths)
+        self._stop = stop
+        self._unread = False
+        self.readers, self._unopened = open_sources(paths, stop)
 
     def __enter__(self) -> Captures:
         return self
@@ -52,7 +59,7 @@ class Captures:
                     yield source, batch, begin, end
 
     def _told(self, progress: Progress | None) -> Iterator[tuple[int, FrameBatch, int, int]]:
-        runs = merge(self.readers)
+        runs = self._until_asked()
         if progress is None:
             yield from runs
             return
@@ -66,6 +73,23 @@ class Captures:
                 sum(reader.packets for reader in self.readers),
             )
 
+    def _until_asked(self) -> Iterator[tuple[int, FrameBatch, int, int]]:
+        for run in merge(self.readers):
+            yield run
+            if self._stop is not None and self._stop.asked and any(self._files()):
+                self._unread = True
+                return
+
+    def _files(self) -> Iterator[int]:
+        """Sizes of the inputs that are files: they have a rest that can be missing."""
+        for reader in self.readers:
+            if reader.size_bytes is not None:
+                yield reader.size_bytes
+
+    @property
+    def stopped(self) -> bool:
+        return self._stop is not None and self._stop.asked
+
     @property
     def paths(self) -> list[str]:
         return [os.fspath(reader.path) for reader in self.readers]
@@ -73,7 +97,13 @@ class Captures:
     @property
     def complete(self) -> bool:
         """All files could be opened, and read to their ends."""
-        return not self._unopened and all(reader.problem is None for reader in self.readers)
+        if self._unopened or self._unread:
+            return False
+        return all(self._problem(reader) is None for reader in self.readers)
+
+    def _problem(self, reader: Reader) -> str | None:
+        """Why the input ended too early. A pipe that was to end there may end within a packet."""
+        return None if self.stopped and reader.size_bytes is None else reader.problem
 
     @property
     def unopened(self) -> list[str]:
@@ -86,8 +116,12 @@ class Captures:
         lines = self.unopened
         for reader in self.readers:
             lines += reader.warnings
-            if reader.problem is not None:
-                lines.append(reader.problem)
+            problem = self._problem(reader)
+            if problem is not None:
+                lines.append(problem)
+        if self.stopped:
+            what = "; the rest was not read" if self._unread else ""
+            lines.append(f"interrupted: the capture ends here{what}")
         if self._filter is not None:
             lines += self._filter.warnings
         return lines

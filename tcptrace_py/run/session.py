@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from tcptrace_py.capture.batch import FrameBatch
+from tcptrace_py.defects import Defects
 from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.report.model.builder import ReportBuilder, Sink
 from tcptrace_py.report.model.model import Capture, Report, Skipped, Source
@@ -134,6 +135,12 @@ class Session:
             filter=bpf,
         )
         findings = self.diagnosis.findings(self.tracker.time_wait, self.end_ns)
+        defects = Defects()
+        for each in (self.tracker.defects, self.diagnosis.defects, self._builder.defects):
+            defects.merge(each)
+        capture.defects = defects.count
+        capture.complete = complete and not defects.count
+        capture.warnings += defects.lines()
         return self._builder.finish(
             capture, findings, self.tracker.time_wait, self.settings, keep=self._connections
         )

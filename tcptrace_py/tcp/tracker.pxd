@@ -51,6 +51,7 @@ cdef class Tracker:
     cdef readonly Connection recent
     cdef Clocks _clocks
     cdef uint64_t[::1] _hashes
+    cdef readonly object defects
 
     cpdef object segment(self, Segment segment)
     @cython.locals(hashes=uint64_t[::1], table=FlowTable, i=Py_ssize_t, flow_hash=uint64_t)

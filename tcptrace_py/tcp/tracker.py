@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from operator import attrgetter
 
+from tcptrace_py.defects import Defects
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.attempt import Attempt, Attempts
 from tcptrace_py.tcp.compat.peers import Peers
@@ -101,6 +102,8 @@ class Tracker:
         #: The connection that the last segment was given to.
         self.recent: Connection | None = None
         self._hashes = array("Q", bytes(8 * RUN_SEGMENTS))
+        #: Segments that could not be followed.
+        self.defects = Defects()
 
     def segment(self, segment: Segment) -> None:
         """One TCP segment passes the vantage point."""
@@ -118,8 +121,15 @@ class Tracker:
             flow_hash = table.hash(segments[i])
             hashes[i] = flow_hash
             table.fetch(flow_hash)
-        for i in range(count):
-            self._take(segments[i], hashes[i])
+        i = 0
+        while i < count:
+            try:
+                while i < count:
+                    self._take(segments[i], hashes[i])
+                    i += 1
+            except Exception as error:
+                self.defects.note("what a segment tells of its connection", (segments[i].frame,), error)
+                i += 1
 
     def _take(self, segment: Segment, flow_hash: int) -> None:
         if segment.ts_ns >= self._clocks.next_ns or segment.ts_ns < self.first_ns or not self.first_ns:

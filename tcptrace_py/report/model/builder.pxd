@@ -11,5 +11,6 @@ cdef class ReportBuilder:
     cdef int64_t _services
     cdef Tally _tally
     cdef list _connections
+    cdef readonly object defects
 
     cpdef object add(self, Connection connection, object kinds, bint keep)

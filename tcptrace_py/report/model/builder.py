@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from tcptrace_py.defects import Defects
 from tcptrace_py.findings.finding import Finding, worst_first
 from tcptrace_py.report.model import columns
 from tcptrace_py.report.model.display_filter import add_filters
@@ -71,13 +72,20 @@ class ReportBuilder:
         self._sink = sink
         self._tally = Tally(services)
         self._connections: list[ConnectionRecord] = []
+        #: Connections that could not be counted, or not be listed.
+        self.defects = Defects()
 
     def add(self, connection: Connection, kinds: Sequence[str], keep: bool) -> None:
         """Count a connection; ``kinds``: the findings it is part of; ``keep``: list it as well."""
-        self._tally.count(connection, _STUCK in kinds)
-        if not keep and self._sink is None:
+        try:
+            self._tally.count(connection, _STUCK in kinds)
+            if not keep and self._sink is None:
+                return
+            record = connection_record(connection, kinds, self._history)
+        except Exception as error:
+            frames = (connection.first_frame, connection.a.last_frame, connection.b.last_frame)
+            self.defects.note(f"the record of connection {connection.id}", frames, error)
             return
-        record = connection_record(connection, kinds, self._history)
         if keep:
             self._connections.append(record)
         if self._sink is not None:

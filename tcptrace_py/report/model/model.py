@@ -140,8 +140,9 @@ class Capture(Struct, gc=False):
     """What was read: ``packets == tcp_segments +`` the sum of ``skipped``.
 
     ``dropped_by_kernel``: packets lost before the capture saw them, null where the source does
-    not say. ``complete``: false where an input could be read only in part. ``warnings``: one
-    line each. ``filter``: the user's, in the syntax of pcap-filter; null without one.
+    not say. ``complete``: false where an input could be read only in part, or ``defects`` cost a part
+    of the report. ``warnings``: one line each. ``filter``: the user's, in the syntax of pcap-filter;
+    null without one. ``defects``: how often something failed inside of tcptrace-py; the warnings say what.
     """
 
     sources: list[Source]
@@ -154,6 +155,7 @@ class Capture(Struct, gc=False):
     complete: bool
     warnings: list[str]
     filter: str | None = None
+    defects: int = 0
 
 
 class Handshakes(Struct, gc=False):
