@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import gzip
 import json
 import os
 import shutil
-import signal
-import subprocess
-import termios
-import time
-from array import array
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +13,7 @@ import pytest
 
 from tcptrace_py.cli import main
 from tcptrace_py.run import analyze as analysis
-from tests.conftest import COMMAND, ROOT, RunCli, environment
+from tests.conftest import RunCli
 
 
 @pytest.fixture
@@ -304,42 +298,3 @@ def test_a_reader_that_goes_away_does_not_hide_unreadable_input(
         os.close(writing)
     assert done.returncode == 3
     assert one_line(done.stderr).startswith(f"{capture}: ")
-
-
-def until_taken(pipe: int) -> None:
-    """Wait until the other side has read all that was written: on a busy machine it may still be starting."""
-    unread = array("i", [1])
-    deadline_s = time.monotonic() + 30
-    while unread[0] and time.monotonic() < deadline_s:
-        fcntl.ioctl(pipe, termios.FIONREAD, unread)
-        time.sleep(0.02)
-
-
-def test_ctrl_c_is_one_line_and_status_130(tmp_path: Path, handshake_pcap: bytes) -> None:
-    fifo = tmp_path / "live.pcap"
-    os.mkfifo(fifo)
-    running = subprocess.Popen(
-        [*COMMAND, "analyze", str(fifo), "--json", "report.json"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=tmp_path,
-        env=environment(PYTHONPATH=str(ROOT)),
-        # What a shell starts in the background ignores SIGINT, and so would all that it starts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    try:
-        # Opening waits for the reader, so from here on the capture is being read.
-        with open(fifo, "wb", buffering=0) as feed:
-            feed.write(handshake_pcap)
-            until_taken(feed.fileno())
-            time.sleep(0.3)
-            running.send_signal(signal.SIGINT)
-            stdout, stderr = running.communicate(timeout=30)
-    finally:
-        running.kill()
-        running.wait()
-    assert running.returncode == 130
-    assert stdout == b""
-    assert one_line(stderr) == "interrupted"
-    assert not (tmp_path / "report.json").exists()
