@@ -226,9 +226,9 @@ def rules() -> None:
     lines = [
         "# RFC 9293, rule by rule",
         "",
-        "What of section 3.10, Event Processing, somebody who only sees the segments pass has to do with: every"
-        " MUST of it, and what moves a state. A test holds the sentences against the text of the RFC, and refuses"
-        " a MUST that has no row. The tests are captures of `sample_pcaps/`, each with both endpoints' exact"
+        "What of section 3.10, Event Processing, concerns somebody who sees the segments pass: every MUST"
+        " of it, and what moves a state. A test holds the sentences against the RFC, and refuses a"
+        " MUST that has no row. The tests are captures of `sample_pcaps/`, each with both endpoints' exact"
         " histories, or tests of single traces.",
         "",
         "| section | the RFC says | so we read | shown by |",
