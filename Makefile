@@ -113,6 +113,12 @@ clean:
 bench: $(VENV)/built
 	$(BIN)/python -m benchmarks $(if $(PEERS),--peers) $(WORKLOADS)
 
+.PHONY: soak
+
+# A month of live capture with its time compressed: memory must stay flat; takes minutes.
+soak: $(VENV)/built $(VENV)/tools
+	$(BIN)/python -m benchmarks.soak
+
 # Compares with the Linux kernel: real sockets in network namespaces, as root.
 lab: $(VENV)/built $(VENV)/tools
 	$(BIN)/python -m tests.lab

@@ -183,6 +183,7 @@ def live(
     writer = open_writer(options, capture)
 
     from tcptrace_py.run.live import Observer, Watch
+    from tcptrace_py.run.service import under_systemd
 
     stream = EventStream(watch_stops=not outputs.targets) if streams else None
     observers: list[Observer] = [stream] if stream is not None else []
@@ -195,6 +196,9 @@ def live(
     metrics = ctx.with_resource(metrics_server(metrics_address, host))
     if metrics is not None:
         observers.append(metrics)
+    service = under_systemd()
+    if service is not None:
+        observers.append(service)
     with outputs.sink(needed=True) as sink:
         watch = Watch(
             capture,
@@ -224,6 +228,8 @@ def live(
             with dashboard.shown(watch) if dashboard is not None else nullcontext():
                 watch.run(duration_s=duration_s, packets=packets)
             snapshots.reap(wait=True)
+        if service is not None:
+            service.stopping()
         report = watch.report()
     if stream is not None:
         stream.end(report)

@@ -47,7 +47,7 @@ def report(saved: str, connections: bool, long: bool, pager: bool, **options: ob
     outputs.wrote()
     view = view_from(options, connections=connections, whole=outputs.whole() or _file(saved))
     outputs.show(found, view, long=long, pager=pager)
-    return status(verdicts, found.capture.complete)
+    return status(verdicts, found.capture)
 
 
 def _file(path: str) -> str | None:
