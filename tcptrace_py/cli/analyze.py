@@ -7,11 +7,12 @@ from contextlib import nullcontext
 
 import click
 
+from tcptrace_py.cli.annotating import annotating_from, annotating_options
 from tcptrace_py.cli.gates import gate_options, gates_from, status
 from tcptrace_py.cli.help import with_examples
 from tcptrace_py.cli.inputs import check_captures, check_filter
 from tcptrace_py.cli.outcome import INPUT, complain
-from tcptrace_py.cli.outputs import output_options, outputs_from
+from tcptrace_py.cli.outputs import STDOUT, output_options, outputs_from
 from tcptrace_py.cli.progress import ProgressBar, shows_progress
 from tcptrace_py.cli.stopping import stoppable
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
@@ -32,6 +33,7 @@ from tcptrace_py.cli.view import view_from, view_options
     callback=check_captures,
 )
 @output_options("analyze")
+@annotating_options(cuts=True)
 @gate_options
 @click.option(
     "--connections/--no-connections",
@@ -75,9 +77,13 @@ def analyze(
     """
     gates = gates_from(options)
     outputs = outputs_from(options, captures, bool(gates))
+    annotating = annotating_from(options, captures, outputs.targets)
+    if annotating is not None and annotating.target == STDOUT:
+        outputs.uses_stdout = True
     settings = gates.settings(settings_from(options), ctx)
     # Memory follows the list, so it is kept only for who reads it.
     listed = (outputs.wants_connections() if connections is None else connections) or (long and outputs.shown)
+    cut = annotating is not None and annotating.only_findings
 
     from tcptrace_py.capture.error import CaptureError
     from tcptrace_py.run.analyze import analyze as analyze_captures
@@ -90,7 +96,7 @@ def analyze(
                         *captures,
                         settings=settings,
                         bpf=bpf,
-                        connections=listed,
+                        connections=listed or cut,
                         progress=progress,
                         sink=sink,
                         stats=stats or long,
@@ -106,6 +112,16 @@ def analyze(
     for warning in report.capture.warnings:
         complain(warning)
     verdicts = gates.judge(report)
+    if annotating is not None:
+        from tcptrace_py.report.formats.comments import finding_comments
+        from tcptrace_py.run.annotate import frames_of
+
+        concerned = [each for each in report.connections or [] if each.findings] if cut else []
+        annotating.write(
+            captures, finding_comments(report.findings), frames_of(captures, concerned) if cut else None
+        )
+        if not listed:
+            report.connections = None
     outputs.write(report, verdicts)
     outputs.wrote()
     view = view_from(options, connections=bool(connections), whole=outputs.whole())

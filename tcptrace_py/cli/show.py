@@ -8,6 +8,7 @@ from contextlib import nullcontext
 
 import click
 
+from tcptrace_py.cli.annotating import annotating_from, annotating_options
 from tcptrace_py.cli.help import with_examples
 from tcptrace_py.cli.inputs import check_captures, check_filter
 from tcptrace_py.cli.outcome import FINE, INPUT, PROGRAM, USAGE, complain, output_to
@@ -34,6 +35,7 @@ from tcptrace_py.cli.thresholds import settings_from, threshold_options
 @target_option(
     "write", "Cut the connection's frames into FILE, a pcap (- is standard output), instead of showing it."
 )
+@annotating_options(cuts=False)
 @click.option(
     "--filter",
     "bpf",
@@ -49,7 +51,7 @@ def show(
     svg_target: str | None,
     write_target: str | None,
     bpf: str | None,
-    **thresholds: object,
+    **options: object,
 ) -> int:
     """Show one connection of CAPTURE files as a ladder: every segment, and both endpoints' states.
 
@@ -71,7 +73,9 @@ def show(
         raise click.BadParameter("the picture and the pcap can not have one name.", param_hint="'--write'")
     for option, target in (("'--svg'", svg_target), ("'--write'", write_target)):
         refuse_overwriting(captures, target, option)
-    settings = settings_from(thresholds)
+    targets = {"svg": svg_target, "write": write_target}
+    annotating = annotating_from(options, captures, {name: each for name, each in targets.items() if each})
+    settings = settings_from(options)
 
     from tcptrace_py.capture.error import CaptureError
     from tcptrace_py.report.people.ladder import build_ladder
@@ -106,7 +110,12 @@ def show(
             return USAGE
         with output_to(write_target):
             write_whole(pieces, write_target)
-    if svg_target is not None or write_target is None:
+    if annotating is not None:
+        from tcptrace_py.report.formats.comments import finding_comments, joined, move_comments
+
+        comments = joined(move_comments(found.record), finding_comments(found.findings))
+        annotating.write(captures, comments, {(each.source, each.frame) for each in found.passages})
+    if svg_target is not None or (write_target is None and annotating is None):
         ladder = build_ladder(found.record, found.findings, found.passages, found.paths, full=full)
         if svg_target is not None:
             from tcptrace_py.report.pictures.ladder_svg import write_svg
@@ -119,5 +128,5 @@ def show(
 
             with output_to(STDOUT):
                 render_ladder(ladder, report_console(sys.stdout, fold=True))
-    say_wrote(svg_target, write_target)
+    say_wrote(svg_target, write_target, annotating.target if annotating is not None else None)
     return FINE if found.complete else INPUT
