@@ -42,7 +42,15 @@ class Gates(NamedTuple):
         return self.policy.settings(settings, keep=given)
 
     def judge(self, report: Report) -> list[Verdict]:
-        """The verdicts; each rule that failed is told in a line on standard error."""
+        """The verdicts; each rule that failed is told in a line on standard error.
+
+        Findings that the policy allows are marked so in the report.
+        """
+        if self.policy is not None and self.policy.allowances:
+            from tcptrace_py.gates.gate import mark_allowed
+
+            for unused in mark_allowed(report, self.policy):
+                complain(f"an allowance that nothing needs: {unused.label()} ({unused.reason})")
         if not self:
             return []
         from tcptrace_py.gates.gate import judge

@@ -107,6 +107,13 @@ class Process(Struct, gc=False, omit_defaults=True):
     container: str = ""
 
 
+class Allowed(Struct, gc=False):
+    """Why a finding does not count: a policy's ``reason``, and the last day on which it holds, if any."""
+
+    reason: str
+    expires: str | None
+
+
 class Finding(Struct, gc=False):
     """One thing that is wrong (or worth knowing), grouped by culprit.
 
@@ -118,7 +125,8 @@ class Finding(Struct, gc=False):
     empty for other kinds. ``share``: what part of its service's connections ``count`` is, null
     where that is not known or makes no sense. ``processes``: live, those on this host that hold the
     culprit's sockets. ``display_filter``: for Wireshark, its connections' streams or, where these are
-    not all known, its subject; empty where there is neither.
+    not all known, its subject; empty where there is neither. ``allowed``: by the policy that the report
+    was judged by, null if it is not.
     """
 
     kind: str
@@ -136,6 +144,7 @@ class Finding(Struct, gc=False):
     share: float | None = None
     processes: list[Process] = []
     display_filter: str = ""
+    allowed: Allowed | None = None
 
 
 def worst_first(finding: Finding) -> tuple[object, ...]:

@@ -137,9 +137,9 @@ TEXTS: dict[str, Text] = {
         " Linux 6.5 on, which retries more often at first); most applications have a shorter connect"
         " time-out of their own.",
         "Capture on the server: does the SYN arrive, is it answered? If it does not arrive:"
-        " routing, or a firewall on the way. If it arrives and is not answered: a local firewall"
-        " (`nft list ruleset`), or a full queue (`nstat -az TcpExtListenOverflows TcpExtListenDrops`; and"
-        " `ss -tln`, where Recv-Q is more than Send-Q). If it is answered: the answer is lost on the way"
+        " routing, or a firewall on the way. If it arrives and is not answered: a local firewall:"
+        " `nft list ruleset`, or a full queue, where Recv-Q is more than Send-Q: `ss -tln`, and how often it"
+        " was: `nstat -az TcpExtListenOverflows TcpExtListenDrops`. If it is answered: the answer is lost on the way"
         " back. If only some attempts of a busy client behind NAT fail: ports or"
         " conntrack entries are exhausted.",
         "RFC 9293 section 3.8.3; RFC 1122 section 4.2.3.5;"

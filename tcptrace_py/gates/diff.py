@@ -14,6 +14,7 @@ from typing import Literal
 from msgspec import Struct
 
 from tcptrace_py.findings.finding import KINDS, SEVERITIES, Finding, Severity, Subject
+from tcptrace_py.findings.reset_causes import RESET_CAUSES
 from tcptrace_py.gates.rule import nearest, numbers
 from tcptrace_py.report.model.model import Connection, Report, Service, Summary, Tool
 from tcptrace_py.version import __version__
@@ -45,6 +46,22 @@ METRICS = tuple(
         if each not in _LEFT_OUT
     )
 )
+
+
+#: What a counter counts that kinds of findings, or finer counters, say as well.
+_SAID_BY: dict[str, tuple[str, ...]] = {
+    "handshakes.refused": ("connection-refused",),
+    "handshakes.unanswered": ("connection-timeout", "accept-queue-full"),
+    "handshakes.unreachable": ("connection-unreachable",),
+    "handshakes.half_open": ("half-open-handshake", "accept-queue-full"),
+    "handshakes.aborted": ("stale-syn", "resets.by_cause.handshake_abort"),
+    "close_wait.stuck": ("stuck-close-wait",),
+    "close_wait.longest_s": ("stuck-close-wait", "close_wait.stuck"),
+    "time_wait.peak": ("time-wait-pile",),
+    "closes.reset": ("resets.total",),
+    "resets.total": tuple(f"resets.by_cause.{cause}" for cause in RESET_CAUSES),
+    **{f"resets.by_cause.{cause}": (each.kind,) for cause, each in RESET_CAUSES.items()},
+}
 
 
 class Change(Struct):
@@ -91,7 +108,8 @@ class Diff(Struct):
     """What changed from ``before`` to ``after`` (the paths as given).
 
     ``findings``: new ones first, then gone ones, worst first. ``summary`` and ``services`` hold only
-    what changed. ``notes``: what makes the two hard to compare. ``regressions`` counts them all.
+    what changed. ``notes``: what makes the two hard to compare. ``regressions`` counts each once, also
+    where a finding, the summary and a service show it.
     """
 
     schema_version: int
@@ -215,8 +233,7 @@ def compare(before: Side, after: Side, tolerances: Sequence[Tolerance] = ()) -> 
         _values(old, _SUMMARY), _values(new, _SUMMARY), (old.connections, new.connections), (0, 0), judge
     )
     services = _services(before, after, judge)
-    regressions = sum(each.regression for each in findings) + sum(each.regression for each in summary)
-    regressions += sum(each.regression for service in services for each in service.changes)
+    regressions = _counted_once(findings, summary, services)
     return Diff(
         schema_version=DIFF_SCHEMA_VERSION,
         tool=Tool("tcptrace-py", __version__),
@@ -228,6 +245,23 @@ def compare(before: Side, after: Side, tolerances: Sequence[Tolerance] = ()) -> 
         summary=summary,
         services=services,
     )
+
+
+def _counted_once(
+    findings: Iterable[FindingChange], summary: Iterable[Change], services: Iterable[ServiceChange]
+) -> int:
+    """Regressions, each once: not a counter that says what a finding or another counter has said.
+
+    A refused connection shows in its finding, in four counters of the summary, and in those of its service.
+    """
+    count = sum(each.regression for each in findings)
+    said = {each.kind for each in findings if each.regression}
+    whole = {each.name for each in summary if each.regression}
+    count += sum(not said.union(whole).intersection(_SAID_BY.get(name, ())) for name in whole)
+    for service in services:
+        names = {each.name for each in service.changes if each.regression} - whole
+        count += sum(not said.union(names).intersection(_SAID_BY.get(name, ())) for name in names)
+    return count
 
 
 def _notes(before: Side, after: Side) -> Iterable[str]:
@@ -272,8 +306,18 @@ def _findings(before: Sequence[Finding], after: Sequence[Finding], judge: _Judge
         for key, (finding, count) in old.items()
         if key not in new
     ]
-    order = ("new", "gone", "worse", "better")
-    return sorted(changes, key=lambda each: (order.index(each.change), SEVERITIES.index(each.severity)))
+    return sorted(changes, key=_worst_first)
+
+
+def _worst_first(change: FindingChange) -> tuple[bool, bool, int, int]:
+    """Regressions by severity, and what got worse before what is new; so a short list hides no worse one."""
+    order = ("worse", "new", "better", "gone")
+    return (
+        not change.regression,
+        change.change not in ("worse", "new"),
+        SEVERITIES.index(change.severity),
+        order.index(change.change),
+    )
 
 
 def _gravity(finding: Finding) -> int:

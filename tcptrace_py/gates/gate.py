@@ -14,13 +14,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
-from tcptrace_py.findings.finding import KINDS, SEVERITIES, Finding
+from tcptrace_py.findings.finding import KINDS, SEVERITIES, Allowed, Finding
 from tcptrace_py.findings.wording import times
 from tcptrace_py.gates.policy import Allowance, Policy
 from tcptrace_py.gates.rule import Rule, parse_rules
 from tcptrace_py.report.model.model import Report
 
-__all__ = ["Policy", "Rule", "Verdict", "excused", "judge", "parse_rules"]
+__all__ = ["Policy", "Rule", "Verdict", "excused", "judge", "mark_allowed", "parse_rules"]
 
 _COMPARE = {
     ">": operator.gt,
@@ -101,6 +101,21 @@ def excused(
         for index in covered:
             allowed.setdefault(index, allowance)
     return allowed, notes
+
+
+def mark_allowed(report: Report, policy: Policy, today: date | None = None) -> list[Allowance]:
+    """Write into each finding whether ``policy`` allows it. Gives the allowances that allow nothing."""
+    today = today or date.today()
+    allowed, _notes = excused(report, policy.allowances, today)
+    for index, finding in enumerate(report.findings):
+        by = allowed.get(index)
+        expires = by.expires.isoformat() if by is not None and by.expires is not None else None
+        finding.allowed = None if by is None else Allowed(by.reason, expires)
+    covering = [
+        any(each.covers(finding) for finding in report.findings) and not each.expired(today)
+        for each in policy.allowances
+    ]
+    return [each for each, covers in zip(policy.allowances, covering, strict=True) if not covers]
 
 
 def _find(report: Report, rule: Rule, allowed: dict[int, Allowance], notes: dict[int, str]) -> Verdict:

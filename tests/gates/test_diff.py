@@ -49,9 +49,9 @@ def test_a_report_differs_from_itself_in_nothing(sample: str) -> None:
     )
 
 
-def test_new_findings_come_first_then_gone_ones() -> None:
+def test_worse_and_new_findings_come_first_by_severity_then_gone_ones() -> None:
     found = difference(report_of("connection_refused"), report_of("sick_service"))
-    assert [each.change for each in found.findings][:2] == ["new", "new"]
+    assert [each.change for each in found.findings][:2] == ["new", "worse"]
     back = difference(report_of("sick_service"), report_of("connection_refused"))
     assert back.findings[0].change == "gone" and back.findings[0].kind == "stuck-close-wait"
     assert back.regressions == 0
@@ -176,13 +176,13 @@ def test_fail_on_regression(run_cli: RunCli) -> None:
     assert run_cli("diff", STUCK, SICK, "--fail-on-regression", "--tolerance", "1000000").returncode == 0
 
 
-def test_the_terminal_fits_80_columns_and_names_the_new_findings_first(run_cli: RunCli) -> None:
+def test_the_terminal_fits_80_columns_and_names_the_worst_findings_first(run_cli: RunCli) -> None:
     lines = run_cli("diff", STUCK, SICK, COLUMNS="80").stdout.decode().splitlines()
     assert max(map(len, lines)) <= 80
     assert [each for each in lines if each != each.rstrip()] == []
     assert lines[0].endswith("sick_service.pcap") or "->" in lines[0]
     assert lines.index("Findings") < lines.index("Summary")
-    assert lines[lines.index("Findings") + 1].startswith("  new")
+    assert lines[lines.index("Findings") + 1].startswith("  worse  critical")
 
 
 def test_markdown(run_cli: RunCli) -> None:
@@ -195,3 +195,23 @@ def test_standard_input_is_a_report(run_cli: RunCli) -> None:
     report = run_cli("analyze", SICK, "--json", "-").stdout
     assert run_cli("diff", "-", SICK, stdin=report).stdout.startswith(b"No difference")
     assert run_cli("diff", "-", "-", stdin=report).returncode == 2
+
+
+def test_what_got_worse_comes_first_by_severity() -> None:
+    found = difference(report_of("stuck_close_wait"), report_of("sick_service"))
+    changes = [(each.regression, each.severity, each.change) for each in found.findings]
+    assert changes[0] == (True, "critical", "worse")
+    assert [each for each in changes if each[0]] == changes[: sum(each[0] for each in changes)]
+    assert changes[1] == (True, "warning", "new")
+
+
+def test_a_regression_counts_once() -> None:
+    # A leak that grew and four kinds that are new, each of which four to eight counters show as well.
+    found = difference(report_of("stuck_close_wait"), report_of("sick_service"))
+    told = [each for each in found.findings if each.regression]
+    assert len([each for each in found.summary if each.regression]) > len(told) == 5
+    assert found.regressions - len(told) <= 1
+    # A counter that no finding explains counts by itself, and so does one of a service.
+    base = report_of("sick_service")
+    worse = changed(base, resets__by_cause__abort=60, resets__total=68, closes__reset=68)
+    assert difference(base, worse).regressions == 1

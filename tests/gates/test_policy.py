@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from tcptrace_py import Settings
 from tcptrace_py.gates.gate import judge
 from tcptrace_py.gates.policy import PolicyError, parse_policy, parse_service, read_policy
-from tests.gates.test_rules import report_of
+from tests.conftest import RunCli
+from tests.gates.test_rules import SAMPLES, report_of
 
 TODAY = date(2026, 6, 1)
 
@@ -142,3 +144,47 @@ def test_a_policy_that_can_not_be_read(content: bytes | None, tmp_path: Path) ->
         path.write_bytes(content)
     with pytest.raises(PolicyError, match=r"p\.toml: (no such file|not UTF-8)"):
         read_policy(path)
+
+
+_ALLOWS = """
+fail_on = ["critical"]
+[[allow]]
+service = "10.0.0.20:8080"
+kind = "stuck-close-wait"
+count = 14
+reason = "the <pool> leaks"
+expires = 2099-12-31
+[[allow]]
+service = "10.9.9.9"
+reason = "gone long ago"
+"""
+
+
+def test_what_is_allowed_is_shown_in_every_format_and_what_allows_nothing_is_told(
+    run_cli: RunCli, tmp_path: Path
+) -> None:
+    (tmp_path / "policy.toml").write_text(_ALLOWS)
+    outputs = ("--json", "r.json", "--junit", "j.xml", "--markdown", "m.md", "--github", "--terminal")
+    done = run_cli(
+        "analyze", SAMPLES / "sick_service.pcap", "--policy", "policy.toml", *outputs, COLUMNS="200"
+    )
+    assert done.returncode == 0
+    said = done.stderr.decode()
+    assert "an allowance that nothing needs: any kind of 10.9.9.9 (gone long ago)\n" in said
+    assert said.count("allowance") == 1
+    shown = "allowed until 2099-12-31: the <pool> leaks"
+    assert f"4 warnings, 1 allowed in {SAMPLES / 'sick_service.pcap'}" in said
+    assert f"critical, {shown}\n" in said and "CRITICAL" not in said
+    # The next step is about what counts.
+    assert "tcptrace-py explain connection-refused" in said
+    (finding, *others) = json.loads((tmp_path / "r.json").read_text())["findings"]
+    assert finding["allowed"] == {"reason": "the <pool> leaks", "expires": "2099-12-31"}
+    assert all(each["allowed"] is None for each in others)
+    assert "allowed until 2099-12-31: the &lt;pool&gt; leaks</system-out>" in (tmp_path / "j.xml").read_text()
+    assert "**Allowed until 2099-12-31: the \\<pool\\> leaks**" in (tmp_path / "m.md").read_text()
+    notice = next(line for line in done.stdout.decode().splitlines() if "CLOSE_WAIT" in line)
+    assert notice.startswith("::notice ") and "::Allowed until 2099-12-31: the <pool> leaks%0A" in notice
+    # A saved report keeps it, and another policy has its own say.
+    assert "1 allowed" in run_cli("report", "r.json", "-q").stdout.decode()
+    (tmp_path / "none.toml").write_text('[[allow]]\nkind = "dead-peer"\nreason = "none"\n')
+    assert "1 critical" in run_cli("report", "r.json", "-q", "--policy", "none.toml").stdout.decode()

@@ -15,7 +15,7 @@ from tcptrace_py.report.formats.target import WriteError, write_whole
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.report.people.proof import evidence_text, headline
 from tcptrace_py.report.people.remedy import action
-from tcptrace_py.report.people.verdict import folded
+from tcptrace_py.report.people.verdict import allowed_text, folded
 
 #: Where Actions tells a step to append its summary.
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
@@ -82,10 +82,12 @@ def _lines(report: Report, verdicts: Sequence[Verdict]) -> Iterator[str]:
     for finding in (each.finding for each in folded(report.findings)):
         if id(finding) in said:
             continue
-        level = _LEVELS[finding.severity]
+        level = _LEVELS[finding.severity] if finding.allowed is None else "notice"
         if verdicts and level == "error":
             level = "warning"
         message = finding.explanation
+        if allowed := allowed_text(finding):
+            message = f"{allowed[:1].upper()}{allowed[1:]}\n{message}"
         if fix := action(finding.remedy):
             message += f"\nFix: {fix}"
         if finding.evidence:

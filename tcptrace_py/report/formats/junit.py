@@ -14,7 +14,8 @@ from xml.sax.saxutils import escape, quoteattr
 from tcptrace_py.gates.gate import Verdict
 from tcptrace_py.report.formats.target import write_whole
 from tcptrace_py.report.model.model import Report
-from tcptrace_py.report.people.proof import finding_text
+from tcptrace_py.report.people.proof import finding_text, headline
+from tcptrace_py.report.people.verdict import allowed_text
 
 # Everything else can not stand in XML 1.0, not even escaped.
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -53,6 +54,9 @@ def _lines(report: Report, verdicts: Sequence[Verdict]) -> Iterator[str]:
         yield f"    {case}>\n"
         yield f'      <failure type="gate" message={_quoted(message)}>{_escaped(text)}</failure>\n'
         yield "    </testcase>\n"
+    allowed = [f"{headline(f)} ({f.kind}): {allowed_text(f)}" for f in report.findings if f.allowed]
+    if allowed:
+        yield f"    <system-out>{_escaped(chr(10).join(allowed))}</system-out>\n"
     yield "  </testsuite>\n"
     yield "</testsuites>\n"
 

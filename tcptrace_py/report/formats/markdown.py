@@ -12,7 +12,16 @@ from tcptrace_py.report.formats.target import write_whole
 from tcptrace_py.report.model.model import Report, Service
 from tcptrace_py.report.people.proof import EVIDENCE, evidence_text, headline
 from tcptrace_py.report.people.remedy import pieces
-from tcptrace_py.report.people.verdict import by_trouble, failed, folded, held_by, how_many, scope, verdict
+from tcptrace_py.report.people.verdict import (
+    allowed_text,
+    by_trouble,
+    failed,
+    folded,
+    held_by,
+    how_many,
+    scope,
+    verdict,
+)
 
 #: Findings told in full, and services listed; the rest is counted.
 FINDINGS = 20
@@ -91,7 +100,15 @@ def _findings(report: Report) -> Iterator[str]:
     yield ""
     findings = folded(report.findings)
     shown = [each.finding for each in findings[:FINDINGS]]
-    rows = [(f.severity, f"`{f.kind}`", cell(f.subject.label()), how_many(f, report)) for f in shown]
+    rows = [
+        (
+            f"{f.severity}, allowed" if f.allowed else f.severity,
+            f"`{f.kind}`",
+            cell(f.subject.label()),
+            how_many(f, report),
+        )
+        for f in shown
+    ]
     yield from table(("severity", "kind", "whose", "how many"), rows, 1)
     left = len(findings) - FINDINGS
     if left > 0:
@@ -101,6 +118,9 @@ def _findings(report: Report) -> Iterator[str]:
         yield ""
         yield f"<details><summary>{cell(headline(finding))}</summary>"
         yield ""
+        if allowed := allowed_text(finding):
+            yield f"**{cell(allowed[:1].upper() + allowed[1:])}**"
+            yield ""
         yield cell(finding.explanation)
         yield ""
         for evidence in finding.evidence[:EVIDENCE]:

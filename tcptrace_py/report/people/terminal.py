@@ -39,6 +39,7 @@ from tcptrace_py.report.people.terminal_text import (
 )
 from tcptrace_py.report.people.verdict import (
     Shown,
+    allowed_text,
     by_trouble,
     counted,
     failed,
@@ -79,10 +80,8 @@ def render(report: Report, console: Console, view: View = View()) -> None:  # no
 
 def print_verdict(report: Report, console: Console, view: View) -> None:
     """The one line that answers: what was found, and in what."""
-    if report.findings:
-        style = SEVERITY_STYLES[report.findings[0].severity]
-    else:
-        style = "bold"
+    counting = [finding.severity for finding in report.findings if finding.allowed is None]
+    style = SEVERITY_STYLES[counting[0]] if counting else "bold"
     text = Text(verdict(report), style)
     what = f" in {input_name(report)} · {scope(report, view.zone)}"
     line(console, text.append(plain(what, console), "default not bold on default"))
@@ -117,7 +116,7 @@ def _print_findings(report: Report, findings: Sequence[Shown], console: Console,
         _print_head(report, each, console)
         if view.verbose:
             print_proof(report, each.finding, console, view, shown)
-        elif each.finding.severity != "info":
+        elif each.finding.severity != "info" and each.finding.allowed is None:
             _print_fix(each.finding, console, shown)
         if each.mirrors:
             hang(console, Text(""), plain(_mirrored(each.mirrors), console), INDENT)
@@ -129,7 +128,10 @@ def _print_findings(report: Report, findings: Sequence[Shown], console: Console,
 
 def _print_head(report: Report, each: Shown, console: Console) -> None:
     finding = each.finding
-    label = Text(finding.severity.upper(), SEVERITY_STYLES[finding.severity])
+    if finding.allowed is None:
+        label = Text(finding.severity.upper(), SEVERITY_STYLES[finding.severity])
+    else:
+        label = Text("ALLOWED", SEVERITY_STYLES["info"])
     subject = finding.subject.label().removeprefix("server ")
     text = Text(finding.kind, "bold")
     text.append(plain(f": {subject}, {how_many(finding, report)}, {_when(report, finding)}", console))
@@ -138,6 +140,8 @@ def _print_head(report: Report, each: Shown, console: Console) -> None:
     if finding.connections:
         text.append(f" (#{finding.connections[0]})")
     hang(console, label, text, INDENT)
+    if allowed := allowed_text(finding):
+        hang(console, Text(""), plain(f"{finding.severity}, {allowed}", console), INDENT)
 
 
 def _when(report: Report, finding: Finding) -> str:
@@ -171,7 +175,8 @@ def _mirrored(mirrors: Sequence[Finding]) -> str:
 
 def _print_next(report: Report, findings: Sequence[Shown], console: Console, view: View) -> None:
     """The next step, ready to copy."""
-    worst = findings[0].finding
+    counting = [each.finding for each in findings if each.finding.allowed is None]
+    worst = counting[0] if counting else findings[0].finding
     lines = []
     show = _show_command(report, worst)
     if show is not None:

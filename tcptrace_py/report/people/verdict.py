@@ -56,10 +56,22 @@ def folded(findings: Sequence[Finding]) -> list[Shown]:
 
 
 def counted(findings: Iterable[Finding]) -> str:
-    """``1 critical, 4 warnings``; empty where there are none."""
-    severities = [finding.severity for finding in findings]
+    """``1 critical, 4 warnings, 2 allowed``; empty where there are none."""
+    findings = list(findings)
+    severities = [finding.severity for finding in findings if finding.allowed is None]
     numbers = ((severities.count(severity), severity) for severity in SEVERITIES)
-    return ", ".join(times(n, *_COUNTED[severity]) for n, severity in numbers if n)
+    counts = [times(n, *_COUNTED[severity]) for n, severity in numbers if n]
+    if allowed := len(findings) - len(severities):
+        counts.append(f"{allowed:,} allowed")
+    return ", ".join(counts)
+
+
+def allowed_text(finding: Finding) -> str:
+    """``allowed until 2099-12-31: the pool leaks, mended in 2.4``; empty where it is not allowed."""
+    if finding.allowed is None:
+        return ""
+    until = f" until {finding.allowed.expires}" if finding.allowed.expires else ""
+    return f"allowed{until}: {finding.allowed.reason}"
 
 
 def verdict(report: Report) -> str:
