@@ -139,9 +139,9 @@ TEXTS: dict[str, Text] = {
         "Capture on the server: does the SYN arrive, is it answered? If it does not arrive:"
         " routing, or a firewall on the way. If it arrives and is not answered: a local firewall:"
         " `nft list ruleset`, or a full queue, where Recv-Q is more than Send-Q: `ss -tln`, and how often it"
-        " was: `nstat -az TcpExtListenOverflows TcpExtListenDrops`. If it is answered: the answer is lost on the way"
-        " back. If only some attempts of a busy client behind NAT fail: ports or"
-        " conntrack entries are exhausted.",
+        " was: `nstat -az TcpExtListenOverflows TcpExtListenDrops`. If it is answered: the answer is lost"
+        " on the way back. If only some attempts of a busy client behind NAT fail: ports or conntrack entries"
+        " are exhausted.",
         "RFC 9293 section 3.8.3; RFC 1122 section 4.2.3.5;"
         f" {_SYSCTLS} (tcp_syn_retries, tcp_syn_linear_timeouts)",
     ),

@@ -29,7 +29,8 @@ COUNTERS = {
 TOP = "schema_version tool capture settings summary findings services connections".split()
 CAPTURE = "sources first_ns last_ns packets tcp_segments skipped dropped_by_kernel complete warnings".split()
 FINDING = (
-    "kind severity subject count connections first_ns last_ns evidence explanation remedy confidence trend allowed"
+    "kind severity subject count connections first_ns last_ns evidence explanation remedy confidence trend"
+    " allowed"
 ).split()
 CONNECTION = "id first_ns last_ns client server roles_basis handshake close findings".split()
 HANDSHAKE = (
