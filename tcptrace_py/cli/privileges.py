@@ -7,7 +7,8 @@ import os
 
 def invoking_user() -> tuple[int, int, str] | None:
     """Who called sudo: uid, gid and name; None if this is not root started by sudo, or by root itself."""
-    if os.geteuid() != 0:
+    # Windows has no users by number.
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return None
     try:
         uid = int(os.environ["SUDO_UID"])

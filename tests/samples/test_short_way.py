@@ -33,7 +33,11 @@ def all_ways_agree(path: Path) -> None:
     report = without_stats(path, stats=False)
     assert msgspec.json.encode(report) == msgspec.json.encode(without_stats(path, stats=True)), path.name
     report.connections = None
-    assert msgspec.json.encode(report) == msgspec.json.encode(analyze(path, connections=False)), path.name
+    unlisted = analyze(path, connections=False)
+    # Wireshark's numbers are those of listed connections; without them a filter is by address.
+    for finding in (*report.findings, *unlisted.findings):
+        finding.display_filter = ""
+    assert msgspec.json.encode(report) == msgspec.json.encode(unlisted), path.name
 
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
