@@ -55,6 +55,11 @@ from tcptrace_py.cli.view import view_from, view_options
     callback=check_filter,
     help="Only packets that match, in the syntax of tcpdump (pcap-filter).",
 )
+@click.option(
+    "--allow-undecoded",
+    is_flag=True,
+    help="Judge also a capture of which less than half could be decoded (else status 3, and no gate passes).",
+)
 @threshold_options
 @click.pass_context
 def analyze(
@@ -66,6 +71,7 @@ def analyze(
     long: bool,
     pager: bool,
     bpf: str | None,
+    allow_undecoded: bool,
     **options: object,
 ) -> int:
     """Say what is wrong with the TCP connections in CAPTURE files, and on which evidence.
@@ -101,6 +107,7 @@ def analyze(
                         sink=sink,
                         stats=stats or long,
                         stop=stop,
+                        allow_undecoded=allow_undecoded,
                     )
         except CaptureError as error:
             if stop.asked:

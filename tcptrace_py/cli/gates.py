@@ -119,6 +119,8 @@ def status(verdicts: Iterable[Verdict], capture: Capture) -> int:
     """The exit status: a gate that failed stays failed, however much more of the input there was."""
     if capture.defects:
         return DEFECT
+    if not capture.decoded:
+        return INPUT
     if any(verdict.failed for verdict in verdicts):
         return GATE_FAILED
     return FINE if capture.complete else INPUT

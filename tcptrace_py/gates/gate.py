@@ -71,6 +71,9 @@ def judge(
     policy = policy or Policy()
     allowed, notes = excused(report, policy.allowances, today or date.today())
     every = {rule.text: rule for rule in (*policy.rules, *rules)}
+    if not report.capture.decoded:
+        # What was not seen can not be said to hold.
+        return [Verdict(rule, True, "not enough was decoded", _wanted(rule)) for rule in every.values()]
     return [
         _compare(report, rule, allowed, notes) if rule.operator else _find(report, rule, allowed, notes)
         for rule in every.values()
@@ -159,7 +162,7 @@ def _compare(report: Report, rule: Rule, allowed: dict[int, Allowance], notes: d
     divisor = None
     if rule.divisor is not None:
         divisor = _number(report, rule.divisor, allowed, left)
-    wanted = _WANTED[rule.operator].format(_shown(rule, rule.limit))
+    wanted = _wanted(rule)
     if value is None or (rule.divisor is not None and (divisor is None or (divisor == 0 and value == 0))):
         # What was never seen, or a share of nothing, is neither more nor less than a limit.
         return Verdict(rule, False, "nothing to measure", wanted)
@@ -176,6 +179,10 @@ def _compare(report: Report, rule: Rule, allowed: dict[int, Allowance], notes: d
     return Verdict(
         rule, failed, actual + _why_not(indexes, notes), wanted, [report.findings[i] for i in indexes]
     )
+
+
+def _wanted(rule: Rule) -> str:
+    return _WANTED[rule.operator].format(_shown(rule, rule.limit)) if rule.operator else "none"
 
 
 def _number(report: Report, path: str, allowed: dict[int, Allowance], left: set[int]) -> float | None:

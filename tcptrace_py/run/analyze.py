@@ -25,6 +25,7 @@ def analyze(
     sink: Sink | None = None,
     stats: bool = False,
     stop: Stop | None = None,
+    allow_undecoded: bool = False,
 ) -> Report:
     """Read captures, follow every TCP connection in them, and report.
 
@@ -34,7 +35,8 @@ def analyze(
     the number of connections alive at once. ``sink`` is called with each connection when it is
     finished (in that order, not that of their ids), whether or not the report lists them.
     ``stats``: each endpoint carries the figures of tcptrace's long report. ``stop``: where it is asked
-    for, reading ends early.
+    for, reading ends early. ``allow_undecoded``: a capture of which next to nothing could be decoded is
+    as good as any other.
 
     What can be read of a damaged or missing input is read; then ``report.capture.complete`` is
     False and a line of ``report.capture.warnings`` says what is missing. ``CaptureError`` is
@@ -62,6 +64,7 @@ def analyze(
         dropped=_dropped(opened.readers),
         complete=opened.complete,
         warnings=opened.warnings,
+        allow_undecoded=allow_undecoded,
         bpf=bpf,
     )
 

@@ -16,7 +16,7 @@ from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.defects import Defects
 from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.report.model.builder import ReportBuilder, Sink
-from tcptrace_py.report.model.model import Capture, Report, Skipped, Source
+from tcptrace_py.report.model.model import Capture, Report, Skipped, Source, Undecoded
 from tcptrace_py.run.finished import report_finished
 from tcptrace_py.run.replay import Replay
 from tcptrace_py.settings import Settings
@@ -27,6 +27,8 @@ Move = tuple[Endpoint, int, int, int, int, int]
 
 # Connections handed over at once when the capture ends.
 _HANDED_OVER = 256
+# Kinds of what was not decoded that a warning names.
+_NAMED = 5
 
 
 class Input(Protocol):
@@ -108,6 +110,7 @@ class Session:
         complete: bool,
         warnings: Sequence[str],
         bpf: str | None = None,
+        allow_undecoded: bool = False,
     ) -> Report:
         """The report of all that was fed; after ``end``. ``bpf``: the user's filter, to be named in it."""
         replay = self.replay
@@ -133,13 +136,17 @@ class Session:
             complete=complete,
             warnings=[*warnings, *self._unknown_links()],
             filter=bpf,
+            undecoded=[Undecoded(each.name, each.packets) for each in replay.decoder.undecoded()],
         )
         findings = self.diagnosis.findings(self.tracker.time_wait, self.end_ns)
         defects = Defects()
         for each in (self.tracker.defects, self.diagnosis.defects, self._builder.defects):
             defects.merge(each)
         capture.defects = defects.count
-        capture.complete = complete and not defects.count
+        capture.decoded = allow_undecoded or not replay.decoder.blind()
+        if not capture.decoded:
+            capture.warnings.append(_blind(capture))
+        capture.complete = complete and capture.decoded and not defects.count
         capture.warnings += defects.lines()
         return self._builder.finish(
             capture, findings, self.tracker.time_wait, self.settings, keep=self._connections
@@ -152,6 +159,16 @@ class Session:
         from tcptrace_py.capture.linktype import link_type_name
 
         return [f"frames of link type {link_type_name(each)} are not decoded" for each in unknown]
+
+
+def _blind(capture: Capture) -> str:
+    """One line on why next to nothing could be decoded."""
+    named = [f"{each.what}: {each.count:,}" for each in capture.undecoded[:_NAMED]]
+    skipped = capture.skipped
+    for name, count in (("truncated", skipped.truncated), ("malformed", skipped.malformed)):
+        if count:
+            named.append(f"{name}: {count:,}")
+    return f"most of the {capture.packets:,} packets could not be decoded ({'; '.join(named)})"
 
 
 @contextmanager

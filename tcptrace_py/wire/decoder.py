@@ -13,15 +13,25 @@ from tcptrace_py.wire.frame_id import frame_id
 from tcptrace_py.wire.result import (
     CODES,
     ICMP_ERROR,
+    MALFORMED,
     NOT_TCP,
     OTHER,
     SKIPPED_NAMES,
     TCP,
+    TRUNCATED,
     UNDECODED,
     UNKNOWN_LINK,
 )
 from tcptrace_py.wire.segment import Segment
-from tcptrace_py.wire.undecoded import KEY_SHIFT, LINK_TYPE, MAX_KEYS, REST, Undecoded, undecoded
+from tcptrace_py.wire.undecoded import (
+    KEY_SHIFT,
+    LINK_TYPE,
+    MAX_KEYS,
+    REST,
+    Undecoded,
+    mostly_unread,
+    undecoded,
+)
 
 if TYPE_CHECKING:
     from tcptrace_py.capture.batch import FrameBatch
@@ -125,6 +135,12 @@ class Decoder:
     def undecoded(self) -> list[Undecoded]:
         """What may carry TCP and could not be read, the most packets first."""
         return undecoded(self.unread)
+
+    def blind(self) -> bool:
+        """Nothing, or less than half of what carries IP, could be decoded."""
+        cut = self.counts[TRUNCATED] + self.counts[MALFORMED]
+        read = self.tcp_segments + sum(self.counts) - cut
+        return mostly_unread(self.unread, cut, read, self.tcp_segments)
 
     @property
     def unknown_link_types(self) -> list[int]:

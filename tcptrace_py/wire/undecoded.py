@@ -11,10 +11,12 @@ from typing import Literal, NamedTuple
 
 from tcptrace_py.capture.linktype import link_type_name
 
-Kind = Literal["link type", "ethertype", "LLC", "SNAP", "PPP", "IP protocol", "UDP port", "encrypted"]
+Kind = Literal[
+    "link type", "ethertype", "LLC", "SNAP", "PPP", "IP protocol", "UDP port", "encrypted", "management"
+]
 
 # Places in ``KINDS``, and how far they are shifted in a key: a SNAP number takes 40 bits.
-LINK_TYPE, ETHERTYPE, LLC, SNAP, PPP, IP_PROTOCOL, UDP_PORT, ENCRYPTED = range(8)
+LINK_TYPE, ETHERTYPE, LLC, SNAP, PPP, IP_PROTOCOL, UDP_PORT, ENCRYPTED, MANAGEMENT = range(9)
 KINDS: tuple[Kind, ...] = (
     "link type",
     "ethertype",
@@ -24,7 +26,10 @@ KINDS: tuple[Kind, ...] = (
     "IP protocol",
     "UDP port",
     "encrypted",
+    "management",
 )
+# The way ended behind an IP header.
+_BEHIND_IP = frozenset((IP_PROTOCOL, UDP_PORT))
 KEY_SHIFT = 48
 
 # Different keys that are counted; all others together under the last.
@@ -140,7 +145,25 @@ def _carries_no_tcp(kind: int, number: int) -> bool:
         return number not in _PPP_THAT_HIDES_TCP
     if kind == IP_PROTOCOL:
         return number in _PROTOCOLS_WITHOUT_TCP
-    return False
+    return kind == MANAGEMENT
+
+
+def mostly_unread(counts: Mapping[int, int], cut: int, read: int, tcp_segments: int) -> bool:
+    """Of what may carry IP, was less than half read down to it; or nothing that may carry TCP?
+
+    ``counts`` by key; ``cut`` packets ended before they said what they are, or contradict themselves;
+    ``read`` are all others, those of ``counts`` and the ``tcp_segments`` among them.
+    """
+    missed, opaque = cut, 0
+    for key, packets in counts.items():
+        kind, number = key >> KEY_SHIFT, key & ((1 << KEY_SHIFT) - 1)
+        if kind in _BEHIND_IP:
+            opaque += 0 if _carries_no_tcp(kind, number) else packets
+            continue
+        read -= packets
+        if key == REST or not _carries_no_tcp(kind, number):
+            missed += packets
+    return missed > read or (not tcp_segments and missed + opaque > read - opaque)
 
 
 def _name(kind: int, number: int) -> str:

@@ -136,6 +136,13 @@ class Skipped(Struct, gc=False):
     filtered: int = 0
 
 
+class Undecoded(Struct, gc=False):
+    """Packets that may carry TCP and could not be read: what they are, and how many (``count``)."""
+
+    what: str
+    count: int
+
+
 class Capture(Struct, gc=False):
     """What was read: ``packets == tcp_segments +`` the sum of ``skipped``.
 
@@ -143,6 +150,9 @@ class Capture(Struct, gc=False):
     not say. ``complete``: false where an input could be read only in part, or ``defects`` cost a part
     of the report. ``warnings``: one line each. ``filter``: the user's, in the syntax of pcap-filter;
     null without one. ``defects``: how often something failed inside of tcptrace-py; the warnings say what.
+    ``undecoded``: link types, EtherTypes, tunnels and encryption that could not be read and may hide TCP, the
+    most packets first. ``decoded``: false where nothing, or less than half of what carries IP, could be
+    decoded; no gate passes then, and the capture does not count as ``complete``.
     """
 
     sources: list[Source]
@@ -156,6 +166,8 @@ class Capture(Struct, gc=False):
     warnings: list[str]
     filter: str | None = None
     defects: int = 0
+    decoded: bool = True
+    undecoded: list[Undecoded] = []
 
 
 class Handshakes(Struct, gc=False):

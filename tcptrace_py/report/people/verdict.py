@@ -77,8 +77,11 @@ def allowed_text(finding: Finding) -> str:
 def verdict(report: Report) -> str:
     """``1 critical, 4 warnings``, ``No findings``, or why nothing could be found."""
     capture = report.capture
+    blind = "" if capture.decoded else "Mostly not decoded"
     if found := counted(each.finding for each in folded(report.findings)):
-        return found
+        return f"{blind}; {found}" if blind else found
+    if blind:
+        return blind
     if capture.tcp_segments:
         return "No findings"
     if capture.packets and capture.skipped.filtered == capture.packets:

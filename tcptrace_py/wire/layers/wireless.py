@@ -17,8 +17,8 @@ from tcptrace_py.wire.layers.walk import (
     u32,
     u32_little,
 )
-from tcptrace_py.wire.result import FRAGMENT, MALFORMED, NOT_TCP
-from tcptrace_py.wire.undecoded import ENCRYPTED, IEEE_802_11
+from tcptrace_py.wire.result import FRAGMENT, MALFORMED
+from tcptrace_py.wire.undecoded import ENCRYPTED, IEEE_802_11, MANAGEMENT
 
 _DATA = 2
 # Bits of a data frame's subtype.
@@ -40,7 +40,7 @@ def _frame(walk: Walk, buf: bytes, wire: int, padded: bool) -> Step:
     if control & 3:
         return MALFORMED  # another version of the protocol
     if control >> 2 & 3 != _DATA or subtype & _HAS_NO_DATA:
-        return NOT_TCP
+        return walk.stop(MANAGEMENT, IEEE_802_11)
     size = 24
     if flags & _TO_DS and flags & _FROM_DS:
         size += 6
