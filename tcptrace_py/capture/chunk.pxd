@@ -17,6 +17,7 @@ cdef class ChunkReader:
     cdef public list warnings
     cdef public object buffer
     cdef const uint8_t[::1] view
+    cdef const uint8_t* data
     cdef public int64_t position
     cdef public int64_t filled
     cdef public int64_t need

@@ -124,7 +124,9 @@ class ChunkReader:
 
     def use_buffer(self, buffer: bytearray) -> None:
         self.buffer = buffer
+        # In C `data` is a bare pointer; what keeps it valid is the view, which forbids the buffer to move.
         self.view = buffer
+        self.data = buffer
         self.batch.data = buffer
 
     def refill(self) -> None:

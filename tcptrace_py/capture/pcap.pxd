@@ -1,5 +1,5 @@
 cimport cython
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from tcptrace_py.capture.batch cimport FrameBatch
 from tcptrace_py.capture.chunk cimport ChunkReader
@@ -7,6 +7,8 @@ from tcptrace_py.capture.chunk cimport ChunkReader
 cdef int64_t BATCH_FRAMES
 cdef int LENGTHS_IN_ORDER, LENGTHS_SWAPPED, LENGTHS_EITHER
 
+@cython.locals(top=uint32_t)
+cdef int64_t _u32(const uint8_t* data, int64_t at) noexcept
 cdef int64_t _swapped(int64_t value) noexcept
 
 
@@ -18,10 +20,10 @@ cdef class PcapReader(ChunkReader):
     cdef int64_t limit_bytes
 
     @cython.locals(
-        view="const uint8_t[::1]", batch=FrameBatch,
+        data="const uint8_t*", batch=FrameBatch,
         offsets=int64_t[::1], captured_lengths=int64_t[::1], original_lengths=int64_t[::1],
         times_ns=int64_t[::1], big_endian=cython.bint, fraction_ns=int64_t, header_bytes=int64_t,
-        limit_bytes=int64_t, lengths=cython.int, top=int64_t, position=int64_t, filled=int64_t, count=int64_t,
+        limit_bytes=int64_t, lengths=cython.int, position=int64_t, filled=int64_t, count=int64_t,
         seconds=int64_t, fraction=int64_t, captured=int64_t, original=int64_t, swap=int64_t,
     )
     cpdef int64_t scan(self) except -1

@@ -38,6 +38,13 @@ LENGTHS_SWAPPED = 1
 LENGTHS_EITHER = 2
 
 
+def _u32(data: bytearray, at: int) -> int:
+    """Four bytes, the lowest first. In C nothing checks that they are there: who calls has."""
+    # The top byte through a wide variable, since in C it would overflow an int.
+    top = data[at + 3]
+    return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | top << 24
+
+
 def _swapped(value: int) -> int:
     """A 32-bit number that was read in the other byte order."""
     return value >> 24 | (value >> 8 & 0xFF00) | (value & 0xFF00) << 8 | (value & 0xFF) << 24
@@ -73,7 +80,7 @@ class PcapReader(ChunkReader):
         self.position = FILE_HEADER_BYTES
 
     def scan(self) -> int:
-        view = self.view
+        data = self.data
         batch = self.batch
         offsets = batch.offset
         captured_lengths = batch.captured
@@ -91,16 +98,10 @@ class PcapReader(ChunkReader):
             if filled - position < header_bytes:
                 self.need = header_bytes
                 break
-            # Written out: a helper that is given the buffer costs more than all of the rest.
-            # The top byte goes through a wide variable, since in C it would overflow an int.
-            top = view[position + 3]
-            seconds = view[position] | view[position + 1] << 8 | view[position + 2] << 16 | top << 24
-            top = view[position + 7]
-            fraction = view[position + 4] | view[position + 5] << 8 | view[position + 6] << 16 | top << 24
-            top = view[position + 11]
-            captured = view[position + 8] | view[position + 9] << 8 | view[position + 10] << 16 | top << 24
-            top = view[position + 15]
-            original = view[position + 12] | view[position + 13] << 8 | view[position + 14] << 16 | top << 24
+            seconds = _u32(data, position)
+            fraction = _u32(data, position + 4)
+            captured = _u32(data, position + 8)
+            original = _u32(data, position + 12)
             if big_endian:
                 seconds = _swapped(seconds)
                 fraction = _swapped(fraction)

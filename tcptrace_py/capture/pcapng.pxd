@@ -1,5 +1,5 @@
 cimport cython
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from tcptrace_py.capture.batch cimport FrameBatch
 from tcptrace_py.capture.chunk cimport ChunkReader
@@ -9,6 +9,8 @@ cdef int64_t SECTION_HEADER, INTERFACE_DESCRIPTION, OBSOLETE_PACKET, SIMPLE_PACK
 cdef int64_t INTERFACE_STATISTICS, ENHANCED_PACKET, EPB_DROPCOUNT
 cdef int64_t PACKET_BYTES, SIMPLE_PACKET_BYTES, LARGEST_BLOCK_BYTES
 
+@cython.locals(top=uint32_t)
+cdef int64_t _u32(const uint8_t* data, int64_t at) noexcept
 cdef int64_t _swapped(int64_t value) noexcept
 
 
@@ -28,10 +30,10 @@ cdef class PcapngReader(ChunkReader):
     cdef int64_t[::1] table_view
 
     @cython.locals(
-        view="const uint8_t[::1]", batch=FrameBatch,
+        data="const uint8_t*", batch=FrameBatch,
         offsets=int64_t[::1], captured_lengths=int64_t[::1], original_lengths=int64_t[::1],
         times_ns=int64_t[::1], link_types=int64_t[::1], table=int64_t[::1], big_endian=cython.bint,
-        interfaces=int64_t, top=int64_t, position=int64_t, filled=int64_t, count=int64_t, available=int64_t,
+        interfaces=int64_t, position=int64_t, filled=int64_t, count=int64_t, available=int64_t,
         block_type=int64_t, length=int64_t, trailer=int64_t, interface=int64_t, ticks_high=int64_t,
         ticks_low=int64_t, ticks=int64_t, captured=int64_t, original=int64_t, drops=int64_t,
         end=int64_t, row=int64_t, ts_ns=int64_t, padded=int64_t,
@@ -39,5 +41,5 @@ cdef class PcapngReader(ChunkReader):
     cpdef int64_t scan(self) except -1
     cdef bint enter_byte_order(self, int64_t at) except -1
     cdef int64_t slow_time_ns(self, int64_t interface, int64_t ticks_high, int64_t ticks_low) except -1
-    @cython.locals(view="const uint8_t[::1]", big_endian=cython.bint, code=int64_t, size=int64_t)
+    @cython.locals(data="const uint8_t*", big_endian=cython.bint, code=int64_t, size=int64_t)
     cdef read_packet_options(self, int64_t at, int64_t end)

@@ -47,6 +47,13 @@ EPB_DROPCOUNT = 4
 LATEST_NS = 2**62 - 1
 
 
+def _u32(data: bytearray, at: int) -> int:
+    """Four bytes, the lowest first. In C nothing checks that they are there: who calls has."""
+    # The top byte through a wide variable, since in C it would overflow an int.
+    top = data[at + 3]
+    return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | top << 24
+
+
 def _swapped(value: int) -> int:
     """A 32-bit number that was read in the other byte order."""
     return value >> 24 | (value >> 8 & 0xFF00) | (value & 0xFF00) << 8 | (value & 0xFF) << 24
@@ -93,7 +100,7 @@ class PcapngReader(ChunkReader):
         self.table_view = table
 
     def scan(self) -> int:
-        view = self.view
+        data = self.data
         batch = self.batch
         offsets = batch.offset
         captured_lengths = batch.captured
@@ -111,18 +118,14 @@ class PcapngReader(ChunkReader):
             if available < 12:
                 self.need = 12
                 break
-            # Written out: a helper that is given the buffer costs more than all of the rest.
-            # The top byte goes through a wide variable, since in C it would overflow an int.
-            top = view[position + 3]
-            block_type = view[position] | view[position + 1] << 8 | view[position + 2] << 16 | top << 24
+            block_type = _u32(data, position)
             if big_endian:
                 block_type = _swapped(block_type)
             if block_type == SECTION_HEADER:
                 if not self.enter_byte_order(position + 8):
                     break
                 big_endian = self.big_endian
-            top = view[position + 7]
-            length = view[position + 4] | view[position + 5] << 8 | view[position + 6] << 16 | top << 24
+            length = _u32(data, position + 4)
             if big_endian:
                 length = _swapped(length)
             if length < 12 or length > LARGEST_BLOCK_BYTES or length & 3 != 0:
@@ -135,8 +138,7 @@ class PcapngReader(ChunkReader):
                 self.need = length
                 break
             end = position + length
-            top = view[end - 1]
-            trailer = view[end - 4] | view[end - 3] << 8 | view[end - 2] << 16 | top << 24
+            trailer = _u32(data, end - 4)
             if big_endian:
                 trailer = _swapped(trailer)
             if trailer != length:
@@ -149,26 +151,11 @@ class PcapngReader(ChunkReader):
                 if length < PACKET_BYTES:
                     self.fail_block(count)
                     break
-                top = view[position + 11]
-                interface = (
-                    view[position + 8] | view[position + 9] << 8 | view[position + 10] << 16 | top << 24
-                )
-                top = view[position + 15]
-                ticks_high = (
-                    view[position + 12] | view[position + 13] << 8 | view[position + 14] << 16 | top << 24
-                )
-                top = view[position + 19]
-                ticks_low = (
-                    view[position + 16] | view[position + 17] << 8 | view[position + 18] << 16 | top << 24
-                )
-                top = view[position + 23]
-                captured = (
-                    view[position + 20] | view[position + 21] << 8 | view[position + 22] << 16 | top << 24
-                )
-                top = view[position + 27]
-                original = (
-                    view[position + 24] | view[position + 25] << 8 | view[position + 26] << 16 | top << 24
-                )
+                interface = _u32(data, position + 8)
+                ticks_high = _u32(data, position + 12)
+                ticks_low = _u32(data, position + 16)
+                captured = _u32(data, position + 20)
+                original = _u32(data, position + 24)
                 if big_endian:
                     interface = _swapped(interface)
                     ticks_high = _swapped(ticks_high)
@@ -212,10 +199,7 @@ class PcapngReader(ChunkReader):
                 if interfaces == 0:
                     self.fail_interface(count, 0)
                     break
-                top = view[position + 11]
-                original = (
-                    view[position + 8] | view[position + 9] << 8 | view[position + 10] << 16 | top << 24
-                )
+                original = _u32(data, position + 8)
                 if big_endian:
                     original = _swapped(original)
                 row = 0
@@ -341,15 +325,15 @@ class PcapngReader(ChunkReader):
         return found
 
     def read_packet_options(self, at: int, end: int) -> None:
-        view = self.view
+        data = self.data
         big_endian = self.big_endian
         while end - at >= 4:
             if big_endian:
-                code = view[at] << 8 | view[at + 1]
-                size = view[at + 2] << 8 | view[at + 3]
+                code = data[at] << 8 | data[at + 1]
+                size = data[at + 2] << 8 | data[at + 3]
             else:
-                code = view[at] | view[at + 1] << 8
-                size = view[at + 2] | view[at + 3] << 8
+                code = data[at] | data[at + 1] << 8
+                size = data[at + 2] | data[at + 3] << 8
             at += 4
             if code == 0 or size > end - at:
                 break

@@ -22,13 +22,13 @@ cdef class FastPath:
     cpdef int decode(self, int64_t start, int64_t captured, int64_t original, int64_t link_type,
                      Segment segment) except -1
 
-    # None of these ever is -1, so the exception check costs a comparison.
-    cdef inline int64_t u8(self, int64_t at) except -1
-    cdef inline int64_t u16(self, int64_t at) except -1
-    @cython.locals(high=int64_t)
-    cdef inline int64_t u32(self, int64_t at) except -1
+    cdef inline int64_t u8(self, int64_t at) noexcept
+    @cython.locals(data="const uint8_t*")
+    cdef inline int64_t u16(self, int64_t at) noexcept
+    @cython.locals(data="const uint8_t*", high=uint32_t)
+    cdef inline int64_t u32(self, int64_t at) noexcept
     @cython.locals(high=uint64_t)
-    cdef inline uint64_t u64(self, int64_t at) except? 0
+    cdef inline uint64_t u64(self, int64_t at) noexcept
 
     @cython.locals(tags=int64_t)
     cdef int ethertype(self, int64_t ethertype, int64_t at, int64_t end, int64_t wire_end, Segment segment) except -1

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -168,3 +171,19 @@ def test_corrupt_compressed_data_keeps_what_came_before(tmp_path: Path, compress
     # A decompressor works block by block, and bzip2's have 900 kB: what lies before the corrupt one is there.
     assert sound >= {"gzip": 1950, "xz": 1900, "zstd": 1700, "lz4": 1700, "bzip2": 1600}[compression]
     assert problem is not None
+
+
+def test_no_reader_reads_what_was_not_filled_in() -> None:
+    """In C nothing checks a read of the buffer; ``tests.capture.guarded`` runs the same files uncompiled."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.capture.guarded"],
+        env={**os.environ, "TCPTRACE_PY_PURE": "1"},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    captures, frames_read = (int(word) for word in re.findall(r"\d+", done.stdout))
+    assert captures > 5000 and frames_read > 20_000

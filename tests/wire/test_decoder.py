@@ -262,13 +262,15 @@ def test_the_fast_path_takes_bytes_and_bytearrays_only() -> None:
         fast.decode(0, len(TCP_FRAME), len(TCP_FRAME), RAW, Decoder().segment)
 
 
-def test_all_reads_of_the_buffer_are_the_checked_ones() -> None:
-    # In C the buffer is a pointer; only the methods that check their bounds may index it.
+def test_the_buffer_is_read_in_one_place() -> None:
+    # In C the buffer is a pointer and nothing checks a read; `test_hostile.check` runs the same file
+    # uncompiled over buffers that raise. Only these may index it.
     source = Path(inspect.getfile(tcptrace_py.wire)).with_name("fast.py")
-    readers = set()
-    for function in ast.walk(ast.parse(source.read_text())):
+    tree = ast.parse(source.read_text())
+    users = set()
+    for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef):
             for node in ast.walk(function):
-                if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "self.data":
-                    readers.add(function.name)
-    assert readers == {"u8", "u16", "u32"}
+                if isinstance(node, ast.Attribute) and node.attr == "data":
+                    users.add(function.name)
+    assert users == {"open", "close", "u8", "u16", "u32"}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import random
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tcptrace_py.wire import fast as fast_module
 from tcptrace_py.wire import result
 from tcptrace_py.wire.by_dpkt import DpktDecoder
 from tcptrace_py.wire.decoder import Decoder
@@ -25,6 +29,29 @@ from .test_tunnels import FRAMES as TUNNELS
 BEHIND = (b"\x00" * 64, b"\xff" * 64, b"\x08\x0a\x02\x04" * 16)
 
 
+class Guarded(bytes):
+    """A frame of which no byte before its first or after its last can be read."""
+
+    def __getitem__(self, at: Any) -> Any:
+        if not 0 <= at < len(self):
+            raise AssertionError(f"byte {at} of a frame of {len(self)} bytes is read")
+        return super().__getitem__(at)
+
+
+def _uncompiled_fast_path() -> Any:
+    """A FastPath from the very file that is compiled: in C nothing would tell of a read outside."""
+    path = Path(fast_module.__file__).with_name("fast.py")
+    spec = importlib.util.spec_from_file_location("uncompiled_fast", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.__file__.endswith(".py")
+    return module.FastPath()
+
+
+UNCOMPILED = _uncompiled_fast_path()
+
+
 def check(frame: bytes, original: int, link_type: int) -> int:
     """Decodes both ways; they agree, whatever lies behind the frame. Returns the fast path's code."""
     fast = FastPath()
@@ -35,12 +62,11 @@ def check(frame: bytes, original: int, link_type: int) -> int:
         code = fast.decode(len(behind), len(frame), original, link_type, segment)
         fast.close()
         results.append((code, fields(segment) if code == result.TCP else None))
-    # Exactly in its buffer: a read behind it would raise.
-    fast.open(frame)
-    segment = Segment()
-    code = fast.decode(0, len(frame), original, link_type, segment)
-    fast.close()
-    results.append((code, fields(segment) if code == result.TCP else None))
+    guarded = Segment()
+    UNCOMPILED.open(Guarded(frame))
+    code = UNCOMPILED.decode(0, len(frame), original, link_type, guarded)
+    UNCOMPILED.close()
+    results.append((code, fields(guarded) if code == result.TCP else None))
     assert results == results[:1] * 4
     other = Segment()
     decoder = DpktDecoder()
