@@ -6,6 +6,7 @@ import click
 
 from tcptrace_py.cli.gates import gate_options, gates_from, status
 from tcptrace_py.cli.help import with_examples
+from tcptrace_py.cli.inputs import any_size_option
 from tcptrace_py.cli.outcome import INPUT, USAGE, complain, output_to
 from tcptrace_py.cli.outputs import STDOUT, output_options, outputs_from
 
@@ -16,8 +17,9 @@ from tcptrace_py.cli.outputs import STDOUT, output_options, outputs_from
 )
 @click.argument("report", metavar="REPORT", type=click.Path(allow_dash=True, readable=False))
 @output_options("check")
+@any_size_option
 @gate_options
-def check(report: str, **options: object) -> int:
+def check(report: str, any_size: bool, **options: object) -> int:
     """Judge a saved REPORT (the JSON of analyze --json; - is standard input) by rules.
 
     Prints a line for each rule: what was found, and what was wanted. The exit status is 1 if a
@@ -31,7 +33,7 @@ def check(report: str, **options: object) -> int:
     from tcptrace_py.gates.saved import ReportError, read_report
 
     try:
-        found = read_report(report)
+        found = read_report(report, any_size=any_size)
     except ReportError as error:
         complain(str(error))
         return INPUT

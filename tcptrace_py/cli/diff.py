@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from tcptrace_py.cli.gates import sentence
 from tcptrace_py.cli.help import with_examples
-from tcptrace_py.cli.inputs import STDIN
+from tcptrace_py.cli.inputs import COUNT, STDIN, any_size_option
 from tcptrace_py.cli.outcome import FINE, GATE_FAILED, INPUT, complain, output_to
 from tcptrace_py.cli.outputs import STDOUT, refuse_overwriting, refuse_sharing, say_wrote, target_option
 from tcptrace_py.cli.progress import ProgressBar, shows_progress
@@ -55,11 +55,12 @@ def _tolerances(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, 
 @click.option(
     "--top",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=COUNT,
     default=10,
     show_default=True,
     help="Findings and services shown.",
 )
+@any_size_option
 @threshold_options
 @click.pass_context
 def diff(
@@ -72,6 +73,7 @@ def diff(
     fail_on_regression: bool,
     tolerances: list[Tolerance],
     top: int,
+    any_size: bool,
     **thresholds: object,
 ) -> int:
     """Say what got better and worse from BEFORE to AFTER, by finding and by service.
@@ -92,7 +94,7 @@ def diff(
 
     given = {name for name in THRESHOLDS if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
     try:
-        sides = _sides((before, after), settings_from(thresholds), given)
+        sides = _sides((before, after), settings_from(thresholds), given, any_size)
     except (CaptureError, ReportError) as error:
         complain(str(error))
         return INPUT
@@ -122,7 +124,7 @@ def diff(
     return FINE if all(side.report.capture.complete for side in sides) else INPUT
 
 
-def _sides(paths: tuple[str, str], settings: Settings, given: set[str]) -> tuple[Side, Side]:
+def _sides(paths: tuple[str, str], settings: Settings, given: set[str], any_size: bool) -> tuple[Side, Side]:
     """Reports first: a capture beside one is analyzed with its settings."""
     from dataclasses import replace
 
@@ -132,7 +134,7 @@ def _sides(paths: tuple[str, str], settings: Settings, given: set[str]) -> tuple
     sides: dict[int, Side] = {}
     for at, path in enumerate(paths):
         if path == STDIN or looks_like_report(path):
-            report = read_report(path)
+            report = read_report(path, any_size=any_size)
             # What was not listed was not measured, unless there was nothing.
             listed = report.connections
             sides[at] = Side(path, report, RoundTrips(listed) if listed is not None else None)

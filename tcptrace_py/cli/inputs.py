@@ -10,6 +10,16 @@ from tcptrace_py.cli.outcome import INPUT, complain
 
 STDIN = "-"
 
+#: A click type for numbers of things: as many as fit everywhere, in compiled code too.
+COUNT = click.IntRange(1, 2**31 - 1)
+
+#: A click option of commands that read a report.
+any_size_option = click.option(
+    "--any-size",
+    is_flag=True,
+    help="Read the report even if it is larger than 1 GiB, which takes as much memory.",
+)
+
 
 def check_captures(_ctx: click.Context, _param: click.Parameter, paths: tuple[str, ...]) -> tuple[str, ...]:
     """A click callback: standard input at most once, and nothing typed on a terminal."""

@@ -15,6 +15,7 @@ from tcptrace_py.cli.alarms import alarm_options, alarms_from
 from tcptrace_py.cli.durations import Duration
 from tcptrace_py.cli.gates import gate_options, gates_from, status
 from tcptrace_py.cli.help import with_examples
+from tcptrace_py.cli.inputs import COUNT
 from tcptrace_py.cli.outcome import INPUT, USAGE, complain, reason, silence_stdout
 from tcptrace_py.cli.outputs import output_options, outputs_from
 from tcptrace_py.cli.progress import shows_progress
@@ -112,7 +113,7 @@ def _both(one: Sink | None, other: Sink | None) -> Sink | None:
 )
 @capture_options
 @click.option("--duration", "duration_s", metavar="DURATION", type=Duration(), help="End after this time.")
-@click.option("--packets", metavar="N", type=click.IntRange(min=1), help="End after so many packets.")
+@click.option("--packets", metavar="N", type=COUNT, help="End after so many packets.")
 @click.option(
     "--events",
     is_flag=True,

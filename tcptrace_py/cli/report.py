@@ -6,6 +6,7 @@ import click
 
 from tcptrace_py.cli.gates import gate_options, gates_from, status
 from tcptrace_py.cli.help import with_examples
+from tcptrace_py.cli.inputs import any_size_option
 from tcptrace_py.cli.outcome import INPUT, complain
 from tcptrace_py.cli.outputs import output_options, outputs_from
 from tcptrace_py.cli.view import view_from, view_options
@@ -20,8 +21,9 @@ from tcptrace_py.cli.view import view_from, view_options
 @click.option("--connections", is_flag=True, help="List the connections too, if the report has them.")
 @click.option("--long", is_flag=True, help="Show the figures of --stats, if the report has them.")
 @output_options("report")
+@any_size_option
 @gate_options
-def report(saved: str, connections: bool, long: bool, pager: bool, **options: object) -> int:
+def report(saved: str, connections: bool, long: bool, pager: bool, any_size: bool, **options: object) -> int:
     """Show a saved REPORT, or write it in another format.
 
     REPORT is what analyze --json wrote; - is standard input.
@@ -32,7 +34,7 @@ def report(saved: str, connections: bool, long: bool, pager: bool, **options: ob
     from tcptrace_py.gates.saved import ReportError, read_report
 
     try:
-        found = read_report(saved)
+        found = read_report(saved, any_size=any_size)
     except ReportError as error:
         complain(str(error))
         return INPUT

@@ -34,7 +34,7 @@ def report_console(stream: TextIO | None, *, fold: bool = False) -> Console:
     any other stream.
     """
     if stream is None:
-        raise OSError("closed")
+        raise OSError("standard output: cannot write: closed")
     if isinstance(stream, TextIOWrapper):
         stream.reconfigure(errors="replace")
     free = not (fold or stream.isatty() or os.environ.get("COLUMNS", "").isdecimal())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tcptrace_py.cli.durations import LONGEST_S, parse_duration
-from tcptrace_py.cli.inputs import check_filter
+from tcptrace_py.cli.inputs import COUNT, check_filter
 from tcptrace_py.cli.outcome import complain
 from tcptrace_py.cli.outputs import STDOUT, Outputs, check_target
 
@@ -169,7 +169,7 @@ def capture_options(command: _Command) -> _Command:
             "--keep",
             "keep_files",
             metavar="N",
-            type=click.IntRange(min=1),
+            type=COUNT,
             help="With --rotate, keep the newest N files only.",
         ),
         click.option(
@@ -189,7 +189,7 @@ def capture_options(command: _Command) -> _Command:
         click.option(
             "--max-connections",
             metavar="N",
-            type=click.IntRange(min=1),
+            type=COUNT,
             help="Know at most so many connections at once; those that are over go first, then the"
             " oldest. The report says how many were let go.",
         ),

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from tcptrace_py.cli.durations import Duration, format_duration
+from tcptrace_py.cli.inputs import COUNT
 from tcptrace_py.settings import Settings
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -63,7 +64,7 @@ THRESHOLDS = {
         "--fin-wait-2-after", _DURATION, _PATIENCE, "FIN_WAIT_2 is stuck when it lasts longer."
     ),
     "time_wait_pile_sockets": Threshold(
-        "--time-wait-pile", "N", click.IntRange(min=1), "TIME_WAIT at once on one address that make a pile."
+        "--time-wait-pile", "N", COUNT, "TIME_WAIT at once on one address that make a pile."
     ),
     "time_wait_pile_share": Threshold(
         "--time-wait-share",
@@ -80,7 +81,7 @@ THRESHOLDS = {
     "dead_peer_probes": Threshold(
         "--dead-peer-probes",
         "N",
-        click.IntRange(min=1),
+        COUNT,
         "Retransmissions or keep-alive probes without an answer that make a peer dead.",
     ),
 }

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tcptrace_py.cli.inputs import COUNT
+
 if TYPE_CHECKING:
     from tcptrace_py.report.people.view import View
 
@@ -30,7 +32,7 @@ def view_options(*, quiet: bool = True) -> Callable[[_Command], _Command]:
             click.option(
                 "--top",
                 metavar="N",
-                type=click.IntRange(min=1),
+                type=COUNT,
                 default=10,
                 show_default=True,
                 help="Rows of each list in the shown report.",
