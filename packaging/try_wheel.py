@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Installing takes longer only where something is compiled (or the network is slow).
 MOST_SECONDS = 120
 # What takes longer to install than its tests are worth here; they skip.
-_BIG = ("pyarrow", "zat")
+_BIG = ("axe-playwright-python", "playwright", "pyarrow", "zat")
 # Completes "tcptrace-py expl" as bash does, with the script that is its first argument.
 _COMPLETE_EXPL = """
 source "$0"; COMP_WORDS=(tcptrace-py expl); COMP_CWORD=1; _tcptrace_py_completion tcptrace-py
