@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tomllib
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
+# What the sources say is shown, whatever was compiled from them before.
+os.environ["TCPTRACE_PY_PURE"] = "1"
 
 #: Pages of ``docs/`` that have their own place in the navigation; the others are guides.
 _PLACED = ("tutorial", "states", "architecture", "releasing")

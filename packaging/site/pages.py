@@ -25,7 +25,6 @@ import mkdocs_gen_files
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "packaging")]
 
-# First, because it asks for the uncompiled engine: what the sources say is shown, whatever is built.
 import manual  # noqa: E402
 
 import tcptrace_py  # noqa: E402
