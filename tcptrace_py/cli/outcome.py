@@ -51,6 +51,8 @@ def complain(text: str) -> None:
     """
     for line in text.splitlines() or [""]:
         shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
+        # GitHub's runner takes this as a command wherever it is in a line.
+        shown = shown.replace("##[", "\\x23#[")
         try:
             print(f"{PROGRAM}: {shown}", file=sys.stderr, flush=True)
         except (OSError, ValueError, AttributeError):

@@ -31,6 +31,9 @@ def write(report: Report, verdicts: Sequence[Verdict], target: str | os.PathLike
     write_whole([encode(report, verdicts)], target)
 
 
+_COMMAND = re.compile(r"(?<![^\n])::")
+
+
 def _lines(report: Report, verdicts: Sequence[Verdict]) -> Iterator[str]:
     errors = 0 if report.capture.complete else 1
     failures = sum(verdict.failed for verdict in verdicts)
@@ -62,11 +65,13 @@ def _lines(report: Report, verdicts: Sequence[Verdict]) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    return escape(_NO_XML.sub(_replacement, text))
+    shown = escape(_NO_XML.sub(_replacement, text))
+    # A line of a name's making is no command to GitHub's runner.
+    return _COMMAND.sub("&#58;:", shown).replace("##[", "&#35;#[")
 
 
 def _quoted(text: str) -> str:
-    return quoteattr(_NO_XML.sub(_replacement, text))
+    return quoteattr(_NO_XML.sub(_replacement, text)).replace("##[", "&#35;#[")
 
 
 def _replacement(match: re.Match[str]) -> str:

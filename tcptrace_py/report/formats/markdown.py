@@ -44,7 +44,9 @@ def write(report: Report, verdicts: Sequence[Verdict], target: str | os.PathLike
 def cell(text: str) -> str:
     """Text that others wrote, as a table's cell shows it: no markup, one line."""
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return _SPECIAL.sub(r"\\\1", shown)
+    shown = _SPECIAL.sub(r"\\\1", shown)
+    # Where it begins a line, it is no command to GitHub's runner.
+    return f"\\{shown}" if shown.startswith("::") else shown
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: int) -> Iterator[str]:

@@ -23,11 +23,19 @@ _ASCII = str.maketrans({"→": "->", "←": "<-", "–": "-", "—": "-", "…":
 _UNIT = re.compile(r"(?<=\d) (?=(?:s|ms|min|h|d|B|kB|MB|GB|TB)\b)")
 # Of the private use area, for captured text has none by then (it would be escaped).
 _NO_BREAK = "\ue000"
+# What GitHub's runner takes as a command: anywhere in a line, and where one begins. A file's name could.
+_COMMAND_ANYWHERE = "##["
+_COMMAND_BEGINS = re.compile(r"\s*::[A-Za-z]")
 _BARS = "▁▂▃▄▅▆▇█"
 
 
 def plain(text: str, console: Console) -> str:
-    """Text that a terminal shows as it is: no control codes, nothing its encoding lacks."""
+    """Text that a terminal shows as it is: no control codes, nothing its encoding lacks.
+
+    Nor what GitHub's runner takes as a command wherever it is in a line.
+    """
+    if _COMMAND_ANYWHERE in text:
+        text = text.replace(_COMMAND_ANYWHERE, "\\x23#[")
     if not text.isprintable():
         text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     if not text.isascii() and not console.encoding.lower().startswith("utf"):
@@ -84,7 +92,11 @@ def _wrapped(console: Console, text: Text, width: int) -> list[Text]:
 def _print_lines(console: Console, start: Text, lines: list[Text], indent: int) -> None:
     for text in lines or [Text("")]:
         text.rstrip()
-        console.print(start + text, highlight=False, soft_wrap=True)
+        whole = start + text
+        if _COMMAND_BEGINS.match(whole.plain):
+            at = whole.plain.index(":")
+            whole = Text.assemble(whole[:at], "\\x3a", whole[at + 1 :])
+        console.print(whole, highlight=False, soft_wrap=True)
         start = Text(" " * indent)
 
 
