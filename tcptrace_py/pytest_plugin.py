@@ -193,7 +193,7 @@ class _Tracing:
 
         verdicts = judge(report, self._rules, self._policy)
         self._lines = [f"{verdict(report)} · {scope(report)}", *report.capture.warnings]
-        listed = {connection.id: connection for connection in report.connections or ()}
+        listed = {connection.id: connection for connection in report.connections}
         failing = [each for each in verdicts if each.failed]
         for finding in report.findings:
             if finding.kind in _NAMED or any(finding in each.findings for each in failing):

@@ -123,12 +123,12 @@ def analyze(
         from tcptrace_py.report.formats.comments import finding_comments
         from tcptrace_py.run.annotate import frames_of
 
-        concerned = [each for each in report.connections or [] if each.findings] if cut else []
+        concerned = [each for each in report.connections if each.findings] if cut else []
         annotating.write(
             captures, finding_comments(report.findings), frames_of(captures, concerned) if cut else None
         )
         if not listed:
-            report.connections = None
+            report.listed = None
     outputs.write(report, verdicts)
     outputs.wrote()
     view = view_from(options, connections=bool(connections), whole=outputs.whole())

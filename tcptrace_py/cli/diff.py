@@ -136,7 +136,7 @@ def _sides(paths: tuple[str, str], settings: Settings, given: set[str], any_size
         if path == STDIN or looks_like_report(path):
             report = read_report(path, any_size=any_size)
             # What was not listed was not measured, unless there was nothing.
-            listed = report.connections
+            listed = report.listed
             sides[at] = Side(path, report, RoundTrips(listed) if listed is not None else None)
     if len(sides) == 1:
         (saved,) = sides.values()

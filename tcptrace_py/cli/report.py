@@ -38,11 +38,11 @@ def report(saved: str, connections: bool, long: bool, pager: bool, any_size: boo
     except ReportError as error:
         complain(str(error))
         return INPUT
-    if found.connections is None and (connections or long or outputs.wants_records()):
+    if found.listed is None and (connections or long or outputs.wants_records()):
         raise click.UsageError(f"{saved} lists no connections: it was written with --no-connections.")
     with outputs.sink(needed=True) as sink:
         if sink is not None:
-            for connection in found.connections or ():
+            for connection in found.connections:
                 sink(connection)
     verdicts = gates.judge(found)
     outputs.write(found, verdicts)

@@ -146,6 +146,9 @@ class Finding(Struct, gc=False):
     display_filter: str = ""
     allowed: Allowed | None = None
 
+    def __repr__(self) -> str:
+        return f"<Finding {self.severity} {self.kind}: {self.subject.label()}, {self.count:,}>"
+
 
 def worst_first(finding: Finding) -> tuple[object, ...]:
     """Sorts findings: by severity, confidence, count and share; then by kind and subject."""

@@ -31,7 +31,7 @@ def analyze(
 
     ``captures``: pcap, pcapng or snoop files, plain or compressed; ``-`` is standard input.
     Several are one capture, in order of time. ``bpf``: a filter in libpcap's syntax. Without
-    ``connections`` the report lists none (``report.connections`` is None) and memory follows
+    ``connections`` the report lists none (``report.listed`` is None) and memory follows
     the number of connections alive at once. ``sink`` is called with each connection when it is
     finished (in that order, not that of their ids), whether or not the report lists them.
     ``stats``: each endpoint carries the figures of tcptrace's long report. ``stop``: where it is asked

@@ -266,7 +266,7 @@ class HostView:
             return
         report.kernel = self._kernel()
         self._name_processes(report.findings)
-        for record in report.connections or ():
+        for record in report.connections:
             self.annotate(record)
 
     def _kernel(self) -> Kernel:

@@ -82,7 +82,7 @@ def test_ndjson_is_the_connections_of_the_report_a_line_each(
 def test_connections_come_as_they_finish_and_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     found = analyze(SICK, connections=False, sink=lambda connection: seen.append(connection.id))
-    assert found.connections is None
+    assert found.listed is None
     assert sorted(seen) == list(range(found.summary.connections))
     # Some were finished long before others that began earlier.
     assert seen != sorted(seen)

@@ -26,7 +26,7 @@ def sample(name: str) -> Report:
 
 
 def without_connections(report: Report) -> Report:
-    return msgspec.structs.replace(report, connections=None)
+    return msgspec.structs.replace(report, listed=None)
 
 
 def large(count: int, name: str = SICK) -> Report:
@@ -47,7 +47,7 @@ def large(count: int, name: str = SICK) -> Report:
         ]
         findings.append(msgspec.structs.replace(finding, count=len(ids), connections=ids[:1000]))
     summary = msgspec.structs.replace(report.summary, connections=count)
-    return msgspec.structs.replace(report, connections=connections, findings=findings, summary=summary)
+    return msgspec.structs.replace(report, listed=connections, findings=findings, summary=summary)
 
 
 def hostile() -> Report:

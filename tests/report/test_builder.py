@@ -228,7 +228,7 @@ def test_frames_of_further_files_name_their_source(scene: Scene) -> None:
     connection.reset_frame = (2 << 40) | 7
     scene.histories[id(connection.b)] = [(0, BEGIN_NS, (2 << 40) | 7, SENT)]
     report = only(scene)
-    assert report.connections is not None
+    assert report.listed is not None
     record = report.connections[0]
     assert (record.server.history[0].frame, record.server.history[0].source) == (7, 2)
     assert record.close.reset is not None
@@ -241,7 +241,7 @@ def test_frames_of_further_files_name_their_source(scene: Scene) -> None:
 def test_an_endpoint_that_never_spoke_is_closed_by_assumption(scene: Scene) -> None:
     scene.open()
     report = only(scene)
-    assert report.connections is not None
+    assert report.listed is not None
     server = report.connections[0].server
     assert (server.state, server.basis, server.history) == ("CLOSED", "assumed", [])
     assert report.connections[0].handshake.synack_ns is None
@@ -251,7 +251,7 @@ def test_an_endpoint_that_never_spoke_is_closed_by_assumption(scene: Scene) -> N
 def test_round_trips_on_both_sides_of_the_vantage_point(scene: Scene) -> None:
     scene.establish(scene.open(), round_trip_ms=12)
     report = only(scene)
-    assert report.connections is not None
+    assert report.listed is not None
     handshake = report.connections[0].handshake
     assert (handshake.rtt_to_server_s, handshake.rtt_to_client_s) == (0.012, 0.001)
 
@@ -266,7 +266,7 @@ def test_round_trips_are_unknown_after_retransmission(
     scene.establish(connection)
     connection.a.syns, connection.b.syn_acks = syns, syn_acks
     report = only(scene)
-    assert report.connections is not None
+    assert report.listed is not None
     handshake = report.connections[0].handshake
     assert (handshake.rtt_to_server_s is not None, handshake.rtt_to_client_s is not None) == known
     assert (handshake.syn_retransmits, handshake.synack_retransmits) == (syns - 1, syn_acks - 1)
@@ -281,7 +281,7 @@ def test_roles_may_be_the_other_way_round(scene: Scene) -> None:
     connection.a.state, connection.b.state = FIN_WAIT_1, ESTABLISHED
     connection.a.fin_sent, connection.first_fin_by = True, 1
     report = only(scene)
-    assert report.connections is not None
+    assert report.listed is not None
     record = report.connections[0]
     assert (record.server.address, record.server.state) == ("10.0.0.9", "FIN_WAIT_1")
     assert record.close.initiator == "server"
@@ -300,7 +300,7 @@ def test_time_wait_peak_is_null_where_there_was_none(scene: Scene) -> None:
 
 def test_connections_are_left_out_unless_asked_for() -> None:
     report = finish(sick_scene(), [], capture(), keep=False)
-    assert report.connections is None
+    assert report.listed is None
     assert b'"connections": [\n    {' not in report_json.encode(report)
     assert report.summary.connections == 6
     empty = finish(Scene(), [], capture(packets=0, tcp_segments=0, first_ns=None, last_ns=None))

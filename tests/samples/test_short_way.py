@@ -32,7 +32,7 @@ def without_stats(path: Path, *, stats: bool) -> Report:
 def all_ways_agree(path: Path) -> None:
     report = without_stats(path, stats=False)
     assert msgspec.json.encode(report) == msgspec.json.encode(without_stats(path, stats=True)), path.name
-    report.connections = None
+    report.listed = None
     unlisted = analyze(path, connections=False)
     # Wireshark's numbers are those of listed connections; without them a filter is by address.
     for finding in (*report.findings, *unlisted.findings):

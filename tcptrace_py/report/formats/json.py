@@ -31,8 +31,8 @@ def encode(report: Report) -> bytes:
 def chunks(report: Report) -> Iterator[bytes]:
     """`encode` in pieces, so that a long list of connections is not held twice in memory."""
     services = report.services
-    connections = report.connections
-    frame = msgspec.structs.replace(report, services=[], connections=None)
+    connections = report.listed
+    frame = msgspec.structs.replace(report, services=[], listed=None)
     text = msgspec.json.format(_encoder.encode(frame), indent=2)
     text = _NUMBERS.sub(_on_one_line, text)
     head, rest = text.split(b'\n  "services": []', 1)

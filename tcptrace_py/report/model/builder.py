@@ -133,7 +133,7 @@ class ReportBuilder:
             findings=worst,
             services=[_service(key, tally.row(row), end_ns) for key, row in tally.services()],
             unlisted_connections=tally.unlisted,
-            connections=connections,
+            listed=connections,
         )
 
 

@@ -14,9 +14,9 @@ The same input and settings give the same report, byte for byte.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tcptrace_py.findings.finding import Evidence, Finding, Subject
 from tcptrace_py.report.model.host import Kernel, Listener, Socket
@@ -490,6 +490,11 @@ class Connection(Struct, gc=False, omit_defaults=True):
     zeek: Zeek
     tunnel: Tunnel | None = None
 
+    def __repr__(self) -> str:
+        client, server = self.client, self.server
+        ends = " to ".join(f"{end.address} port {end.port} {end.state}" for end in (client, server))
+        return f"<Connection {self.id}: {ends}, {self.close.kind}>"
+
 
 class Report(Struct, gc=False, omit_defaults=True):
     """All of it.
@@ -497,9 +502,9 @@ class Report(Struct, gc=False, omit_defaults=True):
     ``settings``: the clocks and thresholds that were used. ``findings`` come worst first: by
     severity, then count, then kind and subject. ``services`` are sorted by address (IPv4 first,
     then as numbers) and port; at most 10,000 are kept, those that were seen to accept and the
-    busiest; ``unlisted_connections`` counts the connections to the others. ``connections``
-    are sorted by id; null, and left out of the JSON, if they were not asked for. ``kernel``: what
-    this host's kernel said meanwhile; left out where it was not asked.
+    busiest; ``unlisted_connections`` counts the connections to the others. ``listed``, which is
+    ``connections`` in the JSON, are the connections sorted by id; null, and left out of the JSON, if they
+    were not asked for. ``kernel``: what this host's kernel said meanwhile; left out where it was not asked.
     """
 
     schema_version: int
@@ -510,5 +515,38 @@ class Report(Struct, gc=False, omit_defaults=True):
     findings: list[Finding]
     services: list[Service]
     unlisted_connections: int
-    connections: list[Connection] | None = None
+    listed: list[Connection] | None = field(name="connections", default=None)
     kernel: Kernel | None = None
+
+    @property
+    def connections(self) -> list[Connection]:
+        """The connections, sorted by id; empty also where the report lists none (``listed`` is None)."""
+        return [] if self.listed is None else self.listed
+
+    def __repr__(self) -> str:
+        from tcptrace_py.report.people.notebook import one_line
+
+        return one_line(self)
+
+    def _repr_html_(self) -> str:
+        """The short report, for notebooks."""
+        from tcptrace_py.report.people.notebook import html
+
+        return html(self)
+
+    def to_json(self) -> bytes:
+        """The report as ``analyze --json`` writes it: UTF-8, the same bytes for the same report."""
+        from tcptrace_py.report.formats.json import encode
+
+        return encode(self)
+
+    def to_dataframe(self, library: str | None = None) -> Any:
+        """The connections as a data frame: a row each, the columns of ``analyze --csv``.
+
+        ``library``: ``pandas`` or ``polars``; without it pandas if that is installed, else polars. Durations
+        (``*_s``) are seconds, times (``*_ns``) nanoseconds since the epoch. Raises `ValueError` where the
+        report lists no connections, `ImportError` where the library is not installed.
+        """
+        from tcptrace_py.report.people.notebook import dataframe
+
+        return dataframe(self, library)

@@ -73,7 +73,7 @@ def render(report: Report, console: Console, view: View = View()) -> None:  # no
             print_states(report, console)
         if not view.brief:
             _print_services(report, console, view)
-    if view.connections and report.connections is not None:
+    if view.connections and report.listed is not None:
         print_connections(report, console, view)
     _print_limits(report, console, view)
 

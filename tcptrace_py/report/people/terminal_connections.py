@@ -32,7 +32,7 @@ _LEGEND = {
 
 def print_connections(report: Report, console: Console, view: View) -> None:
     """The first ``view.top``: by the worst of their findings, then by id."""
-    found = report.connections or []
+    found = report.connections
     worst = {f.kind: SEVERITIES.index(f.severity) for f in reversed(report.findings)}
     ordered = sorted(found, key=lambda c: (min((worst.get(k, 9) for k in c.findings), default=10), c.id))
     shown = ordered[: view.top]

@@ -29,7 +29,7 @@ _FOLD = 6
 
 def print_long(report: Report, console: Console, view: View) -> None:
     """The first ``view.top`` connections that carry ``stats``: by the worst of their findings, then by id."""
-    found = [c for c in report.connections or [] if c.client.stats is not None]
+    found = [c for c in report.connections if c.client.stats is not None]
     worst = {f.kind: SEVERITIES.index(f.severity) for f in reversed(report.findings)}
     ordered = sorted(found, key=lambda c: (min((worst.get(k, 9) for k in c.findings), default=10), c.id))
     shown = ordered[: view.top]

@@ -102,7 +102,7 @@ class _Page:
     def __init__(self, report: Report, verdicts: Sequence[Verdict]) -> None:
         self._report = report
         self._verdicts = verdicts
-        self._connections = report.connections or []
+        self._connections = report.connections
         # General texts that stand above already, and the number of the finding that they stand at.
         self._told: dict[str, int] = {}
 
@@ -126,7 +126,7 @@ class _Page:
             "findings": [self._finding(n, each) for n, each in enumerate(report.findings[:FINDINGS])],
             "more_findings": max(len(report.findings) - FINDINGS, 0),
             "connections": report.summary.connections,
-            "listed": report.connections is not None,
+            "listed": report.listed is not None,
             "services": [_service(each) for each in services[:_ROWS]],
             "more_services": max(len(services) - _ROWS, 0),
             "unlisted": report.unlisted_connections,

@@ -65,7 +65,7 @@ def page_data(report: Report, shown_findings: int) -> dict[str, Any]:
     begin_ns = report.capture.first_ns or 0
     end_ns = report.capture.last_ns or begin_ns
     names = _Names()
-    connections = report.connections or []
+    connections = report.connections
     findings = report.findings[:shown_findings]
     kept = _selected(connections, [finding.connections for finding in findings])
     rows = _within_budget([_row(each, begin_ns, names) for each in kept])
@@ -109,7 +109,7 @@ def page_data(report: Report, shown_findings: int) -> dict[str, Any]:
         ],
         "connections": rows,
         "total": report.summary.connections,
-        "listed": report.connections is not None,
+        "listed": report.listed is not None,
         "timeline": timeline(connections, begin_ns, end_ns, names.address) if sampled else None,
         "addresses": names.addresses,
         "kinds": names.kinds,
