@@ -9,19 +9,12 @@ from typing import Any
 
 from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.capture.error import CaptureError
-from tcptrace_py.capture.libpcap import libpcap
+from tcptrace_py.capture.libpcap import compile_filter, libpcap
 from tcptrace_py.capture.linktype import link_type_name
 
-SNAP_BYTES = 262_144
-# "The network's mask is not known" (PCAP_NETMASK_UNKNOWN).
-NETMASK_UNKNOWN = 0xFFFFFFFF
 # The instruction that loads the length of the packet (BPF_LD | BPF_W | BPF_LEN).
 LOAD_LENGTH = 0x80
 
-# libpcap compiles for DLT_ numbers, which are LINKTYPE_ numbers but for these
-# (on Linux; raw IP is asked of pcapy).
-_DLT = {100: 11, 102: 15, 103: 16, 106: 19}
-_LINKTYPE_RAW = 101
 _LINKTYPE_NULL = 0
 _LINKTYPE_LOOP = 108
 # AF_INET6 of NetBSD and OpenBSD, FreeBSD, macOS.
@@ -103,8 +96,7 @@ class BpfFilter:
         return program
 
     def _compile(self, link_type: int) -> Any:
-        dlt = self._pcapy.DLT_RAW if link_type == _LINKTYPE_RAW else _DLT.get(link_type, link_type)
-        return self._pcapy.compile(dlt, SNAP_BYTES, self.expression, 1, NETMASK_UNKNOWN)
+        return compile_filter(self._pcapy, link_type, self.expression)
 
 
 def _with_our_family(frame: bytes, link_type: int) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 
 from tcptrace_py.capture.batch import BATCH_FRAMES, FrameBatch
 from tcptrace_py.capture.error import CaptureError
-from tcptrace_py.capture.libpcap import libpcap, require_linux
+from tcptrace_py.capture.libpcap import compile_filter, libpcap, require_linux
 from tcptrace_py.capture.linktype import canonical_link_type, link_type_name
 from tcptrace_py.capture.live_frames import fill
 
@@ -36,7 +36,6 @@ _OURS = (
 # Words after which libpcap looks for the rest of an expression behind another header.
 _SHIFTS = ("vlan", "mpls", "pppoes", "geneve")
 
-_NETMASK_UNKNOWN = 0xFFFFFFFF
 # libpcap names some link types by its own DLT_ numbers.
 _LINKTYPE = {11: 100, 15: 102, 16: 103, 19: 106}
 _COUNTER = 1 << 32
@@ -122,7 +121,7 @@ class LiveCapture:
             self.link_types = {link_type_name(self.link_type)}
             if expression is not None:
                 try:
-                    pcapy.compile(number, snap_bytes, expression, 1, _NETMASK_UNKNOWN)
+                    compile_filter(pcapy, self.link_type, expression)
                 except pcapy.PcapError as error:
                     raise CaptureError(f"filter {expression!r}: {error}") from error
             self._set_filter(expression)

@@ -11,6 +11,7 @@ import pytest
 
 from tcptrace_py.capture.bpf import BpfFilter
 from tcptrace_py.capture.error import CaptureError
+from tcptrace_py.capture.libpcap import compile_filter
 from tcptrace_py.capture.source import open_source
 from tests.capture.capture_bytes import (
     CORPUS,
@@ -157,3 +158,41 @@ def test_as_tcpdump(expression: str) -> None:
             at += 16 + int.from_bytes(expected[at + 8 : at + 12], "little")
             count += 1
         assert len(found) == count, path
+
+
+@pytest.mark.parametrize("link_type", [0, 1, 9, 12, 50, 101, 105, 107, 113, 127, 147, 228, 276, 65535])
+def test_pcapy_compiles_only_what_compiles(link_type: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what does not, its ``compile`` reads a handle that it has closed (pcapy-ng 2.1.0)."""
+    pcapy = pytest.importorskip("pcapy")
+    real = pcapy.compile
+
+    def compile(*arguments: object) -> object:
+        try:
+            return real(*arguments)
+        except pcapy.PcapError as error:
+            raise AssertionError(f"compiled {arguments}") from error
+
+    monkeypatch.setattr(pcapy, "compile", compile)
+    compiled = 0
+    for expression in (
+        *("tcp", "", "tcp port 80", "ether host 2:0:0:0:0:1", "vlan 5", "wlan type mgt", "mpls 3"),
+        *("ip broadcast", "ether broadcast", "broadcast", "vlan and ip  broadcast", "ip multicast"),
+        *(
+            "tcp porst 3",
+            "port 99999",
+            "(",
+            "host",
+            "tcp[13",
+            "inbound",
+            "ifname eth0",
+            "vlan 5000000",
+            "x\0y",
+        ),
+        *("gateway nobody", "net 1.2.3.4 mask 5", "iso", "clnp", "type data", "lane", "fddi", "ppp"),
+    ):
+        try:
+            compile_filter(pcapy, link_type, expression)
+            compiled += 1
+        except (pcapy.PcapError, ValueError) as error:
+            assert str(error)
+    assert compiled or link_type in (107, 65535)
