@@ -116,7 +116,7 @@ def _dead(t: Tcb, state: str = CLOSED) -> Tcb:
 def _enter(t: Tcb, state: str, now: int) -> Tcb:
     t = t._replace(path=t.path + state)
     if state == TIME_WAIT:
-        # 3.10.7.4: "start the time-wait timer, turn off the other timers".
+        # RFC 9293 section 3.10.7.4: "Start the time-wait timer, turn off the other timers."
         return t._replace(ends_at=now + TWO_MSL_S, rto_at=NEVER, give_up_at=NEVER)
     if state == FIN_WAIT_2 and t.gone:
         return t._replace(ends_at=now + FIN_WAIT_2_S)
@@ -164,9 +164,11 @@ def can_close(t: Tcb) -> bool:
 
 def close(t: Tcb, now: int, gone: bool, length: int = 0) -> Step:
     """3.10.4 CLOSE. ``gone``: nobody reads any more either; ``length``: last bytes sent with the FIN."""
+    # RFC 9293 section 3.10.4: "Delete TCB, enter CLOSED state, and return."
     if t.state in (LISTEN, SYN_SENT):
-        return _dead(t), ()  # "delete the TCB"
-    # SYN-RECEIVED, ESTABLISHED: FIN-WAIT-1. CLOSE-WAIT: LAST-ACK.
+        return _dead(t), ()
+    # SYN-RECEIVED, ESTABLISHED: FIN-WAIT-1.
+    # CLOSE-WAIT: RFC 9293 section 3.10.4: "then send a FIN segment, enter LAST-ACK state."
     out = _ack(t, FIN, length=length)
     t = t._replace(nxt=t.nxt + length + 1, fin=True, ack_due=False, gone=gone, give_up_at=now + FIN_GIVE_UP_S)
     return _enter(_sent(t, now), LAST_ACK if t.state == CLOSE_WAIT else FIN_WAIT_1, now), (out,)
@@ -207,8 +209,10 @@ def retransmit(t: Tcb, now: int) -> Step:
 
 def timeout(t: Tcb, now: int) -> Step:
     """Whichever clock of this endpoint runs out at ``now``: give up, 2MSL, or retransmit."""
+    # RFC 9293 section 3.10.8: "For any state if the user timeout expires … delete the TCB, enter the CLOSED
+    # state, and return. … If the time-wait timeout expires on a connection, delete the TCB"
     if min(t.give_up_at, t.ends_at) <= now:
-        return _dead(t), ()  # user time-out, or time-wait time-out: "delete the TCB"
+        return _dead(t), ()
     return retransmit(t, now)
 
 
@@ -231,6 +235,8 @@ def _seg_len(s: Seg) -> int:
 
 def _arrives_closed(t: Tcb, s: Seg) -> Step:
     """3.10.7.1 and 3.5.2, group 1."""
+    # RFC 9293 section 3.10.7.1: "An incoming segment containing a RST is discarded. An incoming segment not
+    # containing a RST causes a RST to be sent in response."
     if s.flags & RST:
         return t, ()
     if s.flags & ACK:
@@ -240,6 +246,7 @@ def _arrives_closed(t: Tcb, s: Seg) -> Step:
 
 def _arrives_listen(t: Tcb, s: Seg, now: int) -> Step:
     """3.10.7.2."""
+    # RFC 9293 section 3.10.7.2: "An incoming RST should be ignored."
     if s.flags & RST:
         return t, ()
     if s.flags & ACK:
@@ -253,8 +260,12 @@ def _arrives_listen(t: Tcb, s: Seg, now: int) -> Step:
 
 def _arrives_syn_sent(t: Tcb, s: Seg, now: int) -> Step:
     """3.10.7.3."""
+    # RFC 9293 section 3.10.7.3: "If SEG.ACK =< ISS or SEG.ACK > SND.NXT, send a reset (unless the RST bit is
+    # set, if so drop the segment and return)"
     if s.flags & ACK and not t.una < s.ack <= t.nxt:
         return t, () if s.flags & RST else (Seg(s.ack, 0, RST),)
+    # RFC 9293 section 3.10.7.3: "If the ACK was acceptable, then … enter CLOSED state, delete TCB, and
+    # return. Otherwise (no ACK), drop the segment and return."
     if s.flags & RST:
         return (_dead(t) if s.flags & ACK else t), ()
     if not s.flags & SYN:
@@ -279,30 +290,36 @@ def _arrives_otherwise(t: Tcb, s: Seg, now: int) -> Step:
     """3.10.7.4: SYN-RECEIVED and the synchronized states."""
     if t.state == SYN_RCVD and s.flags & SYN and s.flags & ACK and s.seq == t.irs:
         s = s._replace(flags=s.flags & ~SYN, seq=s.seq + 1)  # Figure 7
-    # First, the sequence number.
+    # First, the sequence number. RFC 9293 section 3.10.7.4: "If an incoming segment is not acceptable, an
+    # acknowledgment should be sent in reply (unless the RST bit is set, if so drop the segment and return)"
     if not _acceptable(t, s):
         if s.flags & RST:
             return t, ()
+        # RFC 9293 section 3.10.7.4: "Acknowledge it, and restart the 2 MSL timeout."
         if t.state == TIME_WAIT:
-            t = t._replace(ends_at=now + TWO_MSL_S)  # "acknowledge it, and restart the 2 MSL timeout"
+            t = t._replace(ends_at=now + TWO_MSL_S)
         return t._replace(ack_due=False), (_ack(t),)
-    # Second, RST: exactly the next number or a challenge ACK (RFC 5961).
+    # Second, RST. RFC 5961 section 3.2: "If the RST bit is set and the sequence number exactly matches the
+    # next expected sequence number (RCV.NXT), then TCP MUST reset the connection." Else a challenge ACK.
     if s.flags & RST:
         if s.seq != t.rcv:
             return t._replace(ack_due=False), (_ack(t),)
         return _dead(t, LISTEN if t.state == SYN_RCVD and t.passive else CLOSED), ()
-    # Fourth, SYN.
+    # Fourth, SYN. RFC 9293 section 3.10.7.4: "If the connection was initiated with a passive OPEN, then
+    # return this connection to the LISTEN state and return."
     if s.flags & SYN:
         if t.state == SYN_RCVD and t.passive:
             return _dead(t, LISTEN), ()
         return t._replace(ack_due=False), (_ack(t),)
-    # Fifth, ACK.
+    # Fifth, ACK. RFC 9293 section 3.10.7.4: "if the ACK bit is off, drop the segment and return"
     if not s.flags & ACK:
         return t, ()
     if t.state == SYN_RCVD:
         if not t.una < s.ack <= t.nxt:
             return t, (Seg(s.ack, 0, RST),)
         t = _enter(t, ESTABLISHED, now)
+    # RFC 9293 section 3.10.7.4: "If the ACK acks something not yet sent (SEG.ACK > SND.NXT), then send an
+    # ACK, drop the segment, and return."
     if s.ack > t.nxt:
         return t._replace(ack_due=False), (_ack(t),)
     if s.ack > t.una:
@@ -314,8 +331,12 @@ def _arrives_otherwise(t: Tcb, s: Seg, now: int) -> Step:
             if not t.fin:
                 t = t._replace(give_up_at=now + DATA_GIVE_UP_S)
     fin_acked = t.fin and t.una == t.nxt
+    # RFC 9293 section 3.10.7.4: "if the ACK acknowledges our FIN, then enter the TIME-WAIT state; otherwise,
+    # ignore the segment."
     if t.state == CLOSING:
         return (_enter(t, TIME_WAIT, now) if fin_acked else t), ()
+    # RFC 9293 section 3.10.7.4: "If our FIN is now acknowledged, delete the TCB, enter the CLOSED state, and
+    # return."
     if t.state == LAST_ACK and fin_acked:
         return _dead(t), ()
     # Seventh and eighth: text and FIN, in order; what is early waits.
@@ -345,7 +366,8 @@ def _arrives_otherwise(t: Tcb, s: Seg, now: int) -> Step:
             return _enter(t, CLOSE_WAIT, now), out
         if t.state == FIN_WAIT_1 and not fin_acked:
             return _enter(t, CLOSING, now), out
-        # "If our FIN has been ACKed (perhaps in this segment), then enter TIME-WAIT".
+        # RFC 9293 section 3.10.7.4: "If our FIN has been ACKed (perhaps in this segment), then enter
+        # TIME-WAIT"
         return _enter(t, TIME_WAIT, now), out
     if t.state == FIN_WAIT_1 and fin_acked:
         t = _enter(t, FIN_WAIT_2, now)

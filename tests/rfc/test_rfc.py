@@ -41,6 +41,7 @@ def test_the_texts_are_whole() -> None:
 
 def test_what_is_cited_is_there() -> None:
     assert len([each for each in CITED if each.rfc in numbers()]) > 60
+    assert len([each for each in CITED if each.quote is not None]) > 15
     assert [fault(each) for each in CITED if fault(each)] == []
 
 
