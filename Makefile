@@ -9,6 +9,11 @@
 PYTHON ?= python3
 PCAP ?= sample_pcaps/sick_service.pcap
 PYTEST_ARGS ?=
+# Tests are shared among so many processes; those that need a network take turns in one of them.
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+SHARED := -n $(JOBS) --dist loadgroup
+PURE_ROOMS := annotate capture findings hostile kernel lab live/test_events.py live/test_eviction.py model peers \
+    report rfc run samples tcp wire
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,11 +35,12 @@ test: $(VENV)/built $(VENV)/tools
 	$(MAKE) --no-print-directory test-compiled || status=1; \
 	exit $$status
 
+# Rooms that only hand on what an engine made are tested once, with the compiled one.
 test-pure: $(VENV)/built $(VENV)/tools
-	TCPTRACE_PY_PURE=1 $(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	TCPTRACE_PY_PURE=1 $(BIN)/python -m pytest -m "not slow" $(SHARED) $(PYTEST_ARGS) $(wildcard $(PURE_ROOMS:%=tests/%))
 
 test-compiled: $(VENV)/built $(VENV)/tools
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(SHARED) $(PYTEST_ARGS)
 
 lint: $(VENV)/built $(VENV)/tools
 	$(BIN)/ruff check .

@@ -18,6 +18,10 @@ from tcptrace_py.engine import PURE_VARIABLE, engine
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tcptrace_py"
+# Whoever runs the tests has a terminal, and pytest-xdist says how wide; what is tested has none.
+_OF_THE_TERMINAL = ("COLUMNS", "LINES", "TZ")
+# Rooms of tests.
+_NETWORKS = ("kernel", "lab", "live")
 _CIMPORT = re.compile(r"^\s*from\s+(tcptrace_py[\w.]*)\s+cimport\b", re.MULTILINE)
 
 
@@ -67,13 +71,22 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("\n".join([*problems, "rebuild first: make build"]))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that make networks take turns in one of pytest-xdist's processes."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        if item.path.relative_to(ROOT).parts[1] in _NETWORKS:
+            item.add_marker(pytest.mark.xdist_group("network"))
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     return f"tcptrace-py: {engine()} engine"
 
 
 def environment(*, pure: bool | None = None, **changes: str) -> dict[str, str]:
     """The environment for a child process; ``pure`` picks its engine, None keeps that of this run."""
-    given = {**os.environ, **changes}
+    given = {name: value for name, value in os.environ.items() if name not in _OF_THE_TERMINAL} | changes
     if pure is not None:
         given.pop(PURE_VARIABLE, None)
         if pure:
@@ -140,6 +153,8 @@ def _in_process(
     streams["stderr"].reconfigure(errors="backslashreplace", line_buffering=True)
     for name, stream in streams.items():
         patch.setattr(sys, name, stream)
+    for name in _OF_THE_TERMINAL:
+        patch.delenv(name, raising=False)
     for name, value in variables.items():
         patch.setenv(name, value)
     patch.chdir(folder)

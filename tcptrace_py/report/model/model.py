@@ -14,6 +14,7 @@ The same input and settings give the same report, byte for byte.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -524,21 +525,15 @@ class Report(Struct, gc=False, omit_defaults=True):
         return [] if self.listed is None else self.listed
 
     def __repr__(self) -> str:
-        from tcptrace_py.report.people.notebook import one_line
-
-        return one_line(self)
+        return str(_notebook().one_line(self))
 
     def _repr_html_(self) -> str:
         """The short report, for notebooks."""
-        from tcptrace_py.report.people.notebook import html
-
-        return html(self)
+        return str(_notebook().html(self))
 
     def to_json(self) -> bytes:
         """The report as ``analyze --json`` writes it: UTF-8, the same bytes for the same report."""
-        from tcptrace_py.report.formats.json import encode
-
-        return encode(self)
+        return bytes(_notebook().json(self))
 
     def to_dataframe(self, library: str | None = None) -> Any:
         """The connections as a data frame: a row each, the columns of ``analyze --csv``.
@@ -547,6 +542,9 @@ class Report(Struct, gc=False, omit_defaults=True):
         (``*_s``) are seconds, times (``*_ns``) nanoseconds since the epoch. Raises `ValueError` where the
         report lists no connections, `ImportError` where the library is not installed.
         """
-        from tcptrace_py.report.people.notebook import dataframe
+        return _notebook().dataframe(self, library)
 
-        return dataframe(self, library)
+
+def _notebook() -> Any:
+    """What shows a report knows the model, not the other way round: it is loaded when it is asked for."""
+    return import_module("tcptrace_py.report.people.notebook")

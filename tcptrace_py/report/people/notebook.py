@@ -31,6 +31,13 @@ def one_line(report: Report) -> str:
     return f"<Report of {input_name(report)}: {verdict(report)}; {scope(report)}>"
 
 
+def json(report: Report) -> bytes:
+    """See `Report.to_json`."""
+    from tcptrace_py.report.formats.json import encode
+
+    return encode(report)
+
+
 def html(report: Report) -> str:
     """The short report as HTML without scripts or styles; all that was captured is escaped."""
     return "".join(_html(report))
