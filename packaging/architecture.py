@@ -31,7 +31,7 @@ ROOMS = {
     "run": "it all, once",
     "cli": "options",
 }
-#: Modules with methods that call ahead, to a room on their right, when they are called: a report writes itself.
+#: Modules whose methods call ahead, to a room on their right: a report writes itself.
 CALLS_AHEAD = {"tcptrace_py.report.model.model": "report"}
 #: Modules beside the rooms, which any of them may import.
 LEAVES = ("version", "settings", "engine")
