@@ -174,4 +174,6 @@ setup(
     cmdclass={"build_ext": BuildEngine, "install_data": InstallManual},
     # What it holds is told by InstallManual; that there is something makes setuptools ask.
     data_files=[("share", [])],
+    # A path instead of an import hook, so that type checkers see an editable install.
+    options={"editable_wheel": {"mode": "compat"}},
 )

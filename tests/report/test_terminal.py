@@ -157,7 +157,7 @@ def test_the_verdict_alone() -> None:
 
 def test_a_screen_that_is_too_small_goes_without_the_services() -> None:
     text = shown(sick_report(), brief=True)
-    assert "Services" not in text and "(-v: proof, services and all counters)" in text
+    assert "Services" not in text and "(-v: proof, services)" in text
 
 
 def test_a_mirror_is_told_with_its_culprit() -> None:

@@ -183,8 +183,9 @@ def _print_next(report: Report, findings: Sequence[Shown], console: Console, vie
         lines.append(show)
     lines.append(f"tcptrace-py explain {worst.kind}")
     if not view.verbose:
-        more = "proof, services and all counters" if view.brief else "proof and all counters"
-        lines[-1] += f"    (-v: {more})"
+        lines[-1] += f"    (-v: {'proof, services' if view.brief else 'proof and all counters'})"
+    if worst.display_filter:
+        lines.append(f"Wireshark: {worst.display_filter}")
     if not view.brief:
         console.print()
     label = "Next: "
