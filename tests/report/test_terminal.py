@@ -54,6 +54,7 @@ WARNING   connection-refused: 10.0.0.20:9090, 1 connection, from +2.1 s to
 
 Next: tcptrace-py show sick.pcap 0
       tcptrace-py explain stuck-close-wait    (-v: proof and all counters)
+      Wireshark: ip.addr == 10.0.0.20 && tcp.port == 8080
 
 Services
   server          conns  failed  reset  stuck  resent     in      out      RTT
@@ -247,7 +248,11 @@ def test_no_line_is_longer_than_the_terminal(width: int) -> None:
     for text in (shown(sick_report(), width, connections=True), shown(healthy_report(), width)):
         # The table of states, the widest thing that does not fold, takes 30 columns.
         # Commands do not fold either.
-        lines = [line for line in text.splitlines() if not re.match(r"\s+(ss|tcptrace-py) |Next: ", line)]
+        lines = [
+            line
+            for line in text.splitlines()
+            if not re.match(r"\s+(ss|tcptrace-py|Wireshark:) |Next: ", line)
+        ]
         assert max(len(line.rstrip()) for line in lines) <= max(width, 30)
 
 
