@@ -30,6 +30,7 @@ COMMANDS = {
     "analyze": "tcptrace_py.cli.analyze",
     "report": "tcptrace_py.cli.report",
     "show": "tcptrace_py.cli.show",
+    "graph": "tcptrace_py.cli.graph",
     "explain": "tcptrace_py.cli.explain",
     "live": "tcptrace_py.cli.live",
     "exec": "tcptrace_py.cli.exec",

@@ -298,4 +298,6 @@ def _passage(segment: Segment, note: str) -> Passage:
         segment.payload_bytes,
         segment.window,
         note,
+        sack=(segment.sack_left, segment.sack_right) if segment.sack_blocks > 0 else None,
+        window_scale=segment.window_scale,
     )

@@ -11,6 +11,7 @@ import pytest
 
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.report.pictures import page
+from tcptrace_py.report.pictures.html import source_hash
 from tcptrace_py.report.pictures.page_data import CONNECTIONS, STATES, page_data
 from tcptrace_py.report.pictures.timeline import STEPS
 from tests.pictures.colours import difference, palette
@@ -75,7 +76,7 @@ def test_the_policy_names_exactly_the_page_own_style_and_scripts() -> None:
     assert "unsafe" not in policy
     style, _data, *scripts = found.raw
     for text in (style, *scripts):
-        assert page._hash(text) in policy
+        assert source_hash(text) in policy
     assert len(scripts) == 2
 
 

@@ -14,7 +14,14 @@ from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, RESET_ABORT, TEXTS
 from tcptrace_py.findings.wording import duration, moment, times
 from tcptrace_py.report.model.display_filter import stream_filter
 from tcptrace_py.report.model.model import Close, Connection, Endpoint, Move
-from tcptrace_py.report.model.passage import DUPLICATE, KEEP_ALIVE, RETRANSMITTED, Passage
+from tcptrace_py.report.model.passage import (
+    DUPLICATE,
+    KEEP_ALIVE,
+    RETRANSMITTED,
+    Numbers,
+    Passage,
+    number_base,
+)
 from tcptrace_py.report.people.terminal_text import amount, endpoint_name
 from tcptrace_py.wire.segment import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG
 
@@ -175,36 +182,6 @@ def build_ladder(
 # --- rows ------------------------------------------------------------------------------
 
 
-class _Numbers:
-    """Sequence numbers of one direction, counted from its ISN and on beyond 2**32."""
-
-    def __init__(self, base: int) -> None:
-        self._base = base
-        self._last = 0
-
-    def relative(self, number: int) -> int:
-        off = (number - self._base - self._last) & 0xFFFFFFFF
-        if off >= 1 << 31:
-            off -= 1 << 32
-        self._last += off
-        return self._last
-
-
-def _base(passages: Sequence[Passage], from_client: bool) -> tuple[int, bool]:
-    """The number that counts as 0, and whether it is the ISN."""
-    for each in passages:
-        if not each.icmp and each.from_client == from_client and each.flags & SYN:
-            return each.seq, True
-    for each in passages:
-        if each.icmp:
-            continue
-        if each.from_client == from_client:
-            return (each.seq - 1) & 0xFFFFFFFF, False
-        if each.flags & ACK:
-            return (each.ack - 1) & 0xFFFFFFFF, False
-    return 0, False
-
-
 class _Rows:
     """The rows in the order of time, found again by the frame that each is about."""
 
@@ -247,8 +224,8 @@ class _Rows:
 
 
 def _add_passages(passages: Sequence[Passage], rows: _Rows) -> None:
-    bases = {side: _base(passages, side) for side in (True, False)}
-    numbers = {side: _Numbers(base) for side, (base, _) in bases.items()}
+    bases = {side: number_base(passages, side) for side in (True, False)}
+    numbers = {side: Numbers(base) for side, (base, _) in bases.items()}
     for each in passages:
         row = rows.append(each.source, each.frame, each.ts_ns)
         if each.icmp:

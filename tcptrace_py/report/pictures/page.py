@@ -8,18 +8,11 @@ its script element, and the page's policy runs no script and loads nothing but w
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import Markup
 
 from tcptrace_py.findings.finding import CONFIDENCE_MEANINGS, SEVERITIES, Evidence, Finding, Process
 from tcptrace_py.findings.texts import TEXTS
@@ -29,7 +22,8 @@ from tcptrace_py.report.formats.target import write_whole
 from tcptrace_py.report.model.model import Connection, Report, Service
 from tcptrace_py.report.people.terminal_text import amount, endpoint_name, in_words, latency, since
 from tcptrace_py.report.people.verdict import by_trouble, failed, how_many, title
-from tcptrace_py.report.pictures.page_data import data_block, shown
+from tcptrace_py.report.pictures.html import rendered
+from tcptrace_py.report.pictures.page_data import data_block
 
 #: Told in full; the rest is counted. With their longest texts these stay below a megabyte.
 FINDINGS = 200
@@ -53,47 +47,7 @@ def write(report: Report, verdicts: Sequence[Verdict], target: str | os.PathLike
 
 def encode(report: Report, verdicts: Sequence[Verdict] = ()) -> bytes:
     """The page as UTF-8; ``verdicts`` of gates, if there were any, stand above the findings."""
-    template, style, scripts = _parts()
-    page = template.render(
-        style=Markup(style),
-        scripts=[Markup(script) for script in scripts],
-        policy=_policy(style, scripts),
-        data=Markup(data_block(report, FINDINGS).decode()),
-        **_Page(report, verdicts).context(),
-    )
-    return page.encode("utf-8", "backslashreplace")
-
-
-@cache
-def _parts() -> tuple[Template, str, list[str]]:
-    """What every page is made from: template, style, scripts."""
-    here = files(__package__)
-    template, style, *scripts = ((here / name).read_text("utf-8") for name in _PARTS)
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_printable,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.from_string(template), style, scripts
-
-
-def _printable(value: object) -> object:
-    return shown(value) if type(value) is str else value
-
-
-def _policy(style: str, scripts: Sequence[str]) -> str:
-    """Nothing is loaded, sent or run but the page's own style and scripts, known by their hashes."""
-    return (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {' '.join(map(_hash, scripts))};"
-        " img-src data:; base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    return rendered(_PARTS, data_block(report, FINDINGS), **_Page(report, verdicts).context())
 
 
 class _Page:

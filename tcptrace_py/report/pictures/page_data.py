@@ -23,6 +23,7 @@ from tcptrace_py.report.model.model import (
     ResetCause,
     State,
 )
+from tcptrace_py.report.pictures.html import json_block, shown
 from tcptrace_py.report.pictures.timeline import timeline
 
 #: Connections on a page at most, and how many of them belong to findings at most.
@@ -41,23 +42,11 @@ _CAUSES: tuple[str, ...] = get_args(ResetCause)
 _INITIATORS = ("", "client", "server", "both")
 
 _encoder = msgspec.json.Encoder()
-# Within a script element only these can end it or begin a comment; in JSON they stand in strings alone.
-_UNSAFE = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"))
-
-
-def shown(text: str) -> str:
-    """Text as a page shows it: what would not print (control codes, turned writing) is escaped."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def data_block(report: Report, shown_findings: int) -> bytes:
     """JSON to stand in a script element; of the findings only the first ``shown_findings``."""
-    text = _encoder.encode(page_data(report, shown_findings))
-    for raw, safe in _UNSAFE:
-        text = text.replace(raw, safe)
-    return text
+    return json_block(page_data(report, shown_findings))
 
 
 def page_data(report: Report, shown_findings: int) -> dict[str, Any]:
