@@ -113,6 +113,12 @@ clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find tcptrace_py -name '*.so' -delete
 
+.PHONY: pictures
+
+# Makes the pictures of the manual anew, with Chromium.
+pictures: $(VENV)/built $(VENV)/tools
+	$(BIN)/python -m tests.pictures
+
 .PHONY: bench lab lab-record
 
 # Compares speed and memory with tcpdump (and PEERS=1: with other flow trackers); takes minutes.

@@ -107,7 +107,9 @@ def _graph(connection: Connection, passages: Sequence[Passage], from_client: boo
     unit, draw = _KINDS[kind]
     last_ns = max([each.ts_ns for each in passages], default=connection.last_ns)
     graph = Graph(
-        title=f"{names[0]} → {names[1]} ({kind.replace('-', ' ')})",
+        title=f"window that {names[1]} offers to {names[0]}"
+        if kind == "window"
+        else f"{names[0]} → {names[1]} ({kind.replace('-', ' ')})",
         unit=unit,
         begin_ns=0,
         end_ns=max(last_ns - connection.first_ns, 1),

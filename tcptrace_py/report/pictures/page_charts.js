@@ -440,13 +440,14 @@ function makeCharts() {
         stackModel([{ name: "TIME_WAIT", at: (time) => busiest.series.at(time) }], limit)));
     } else charts.push(new Chart("TIME_WAIT", 110, stackModel(layersOf(states, ["TIME_WAIT"]))));
   }
-  charts.push(new Chart("Connections opened, failed to open and reset, a second", 120, rateModel(events)));
+  const rates = new Chart("Connections opened, failed to open and reset, a second", 120, rateModel(events));
+  rates.said.before(...["opened", "failed", "reset"].map((name) => h("span", { class: "key" },
+    svg("svg", { class: "swatch", width: 12, height: 12, "aria-hidden": "true" }, svg("rect", { width: 12, height: 12, rx: 2, class: `e-${name}` })), name)));
+  charts.push(rates);
   $("charts").replaceChildren(...charts.map((chart) => chart.element));
   $("legend").replaceChildren(...seen.slice().reverse().map((name) => h("button", { type: "button", class: "key", "aria-pressed": String(!view.hidden.has(name)),
     on: { click: () => { view.hidden.has(name) ? view.hidden.delete(name) : view.hidden.add(name); makeCharts(); $("legend").querySelector(`[data-state=${name}]`).focus(); } }, "data-state": name },
-    svg("svg", { class: "swatch", width: 12, height: 12, "aria-hidden": "true" }, svg("rect", { width: 12, height: 12, rx: 2, class: `s-${name}` })), name)),
-    ...["opened", "failed", "reset"].map((name) => h("span", { class: "key" },
-      svg("svg", { class: "swatch", width: 12, height: 12, "aria-hidden": "true" }, svg("rect", { width: 12, height: 12, rx: 2, class: `e-${name}` })), name)));
+    svg("svg", { class: "swatch", width: 12, height: 12, "aria-hidden": "true" }, svg("rect", { width: 12, height: 12, rx: 2, class: `s-${name}` })), name)));
   redraw();
 }
 
