@@ -29,7 +29,7 @@ import manual  # noqa: E402
 
 import tcptrace_py  # noqa: E402
 from tcptrace_py.findings.finding import KINDS  # noqa: E402
-from tcptrace_py.findings.texts import TEXTS, remedy  # noqa: E402
+from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, RESET_ABORT, TEXTS, remedy  # noqa: E402
 from tcptrace_py.report.formats.json import schema  # noqa: E402
 from tcptrace_py.report.model.model import Report  # noqa: E402
 from tcptrace_py.report.people.ladder import build_ladder  # noqa: E402
@@ -39,6 +39,8 @@ from tcptrace_py.run.analyze import analyze  # noqa: E402
 from tcptrace_py.run.single import single  # noqa: E402
 
 SAMPLES = ROOT / "sample_pcaps"
+#: Kinds whose meaning and remedy depend on how it came about.
+VARIANTS = {"reset-abort": RESET_ABORT, "half-open-handshake": HALF_OPEN}
 #: A ladder longer than this explains nothing at a glance, so a sample with fewer segments is sought.
 _MOST_SEGMENTS = 40
 _SEVERITY_RANK = {"critical": 0, "warning": 1, "info": 2}
@@ -86,7 +88,11 @@ def since(kind: str) -> str:
     oldest_first = sections[::-1]
     named = [version for version, body in oldest_first if f"`{kind}`" in body]
     version = named[0] if named else oldest_first[0][0]
-    return "the version to come" if version == "Unreleased" else version
+    return "the next release" if version == "Unreleased" else version
+
+
+def capital(title: str) -> str:
+    return title[:1].upper() + title[1:]
 
 
 def finding_pages() -> None:
@@ -94,9 +100,15 @@ def finding_pages() -> None:
     rows = []
     for kind in KINDS:
         text = TEXTS[kind]
-        lines = [f"# {text.title[:1].upper()}{text.title[1:]}", "", f"`{kind}`, since {since(kind)}", ""]
-        lines += ["## What it means", "", text.meaning, ""]
-        lines += ["## What to do", "", remedy(text, ""), ""]
+        lines = [f"# {capital(text.title)}", "", f"`{kind}`, since {since(kind)}", ""]
+        variants = VARIANTS.get(kind, {})
+        meaning = GENERAL[kind] if variants else text.meaning
+        lines += ["## What it means", "", plain(meaning), ""]
+        for variant in variants.values():
+            lines += [f"### {capital(variant.title)}", "", plain(variant.meaning), ""]
+            lines += [f"**What to do:** {plain(remedy(variant, ''))}", ""]
+        if not variants:
+            lines += ["## What to do", "", plain(remedy(text, "")), ""]
         example = best.get(kind)
         if example is not None:
             name = f"findings/{kind}.svg"
@@ -105,7 +117,7 @@ def finding_pages() -> None:
             ladder = build_ladder(one.record, one.findings, one.passages, [example.sample], full=False)
             write(name, "".join(svg(ladder)))
             lines += ["## How it looks", ""]
-            lines += [f"In `sample_pcaps/{example.sample}` the finding is {example.severity}:", ""]
+            lines += [f"`sample_pcaps/{example.sample}` shows it (severity: {example.severity}):", ""]
             facts = example.explanation.removesuffix(text.meaning).strip()
             lines += [f"> {line}" for line in facts.split("\n")]
             lines += ["", f"Connection {example.connection} of it, as `show` draws it:", ""]
@@ -230,12 +242,19 @@ def rules() -> None:
         " MUST that has no row. The tests are captures of `sample_pcaps/`, each with both endpoints' exact"
         " histories, or tests of single traces.",
         "",
-        "| section | the RFC says | so we read | shown by |",
-        "|---|---|---|---|",
     ]
-    for row in rows:
-        tests = "<br>".join(f"`{name.rsplit('::', 1)[-1]}`" for name in row["tests"]) or "no state moves"
-        lines.append(f"| {row['section']} | {cell(row['rule'])} | {row['reading']} | {tests} |")
+    section = ""
+    for row in sorted(rows, key=lambda each: each["section"]):
+        if row["section"] != section:
+            section = row["section"]
+            lines += [f"## Section {section}", ""]
+        tests = ", ".join(f"`{name.rsplit('::', 1)[-1]}`" for name in row["tests"])
+        lines += [
+            f"> {cell(row['rule'])}",
+            "",
+            f"{row['reading']} " + (f"Shown by {tests}." if tests else ""),
+            "",
+        ]
     write("rfc.md", "\n".join(lines) + "\n")
 
 
