@@ -17,6 +17,7 @@ from tcptrace_py.cli.help import Group
 from tcptrace_py.cli.outcome import (
     DEFECT,
     FINE,
+    INPUT,
     INTERRUPTED,
     PROGRAM,
     USAGE,
@@ -117,6 +118,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain("interrupted")
         silence_stdout()
         return INTERRUPTED
+    except ImportError as error:
+        # Of Python's own or ours: gone, broken, or below a directory that is not for this user.
+        complain(f"could not load {error.name or 'a module'}: {error}")
+        silence_stdout()
+        return INPUT
     except OSError as error:
         complain(f"{error.filename or 'standard output'}: {reason(error)}")
         silence_stdout()

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.cli.durations import Duration
 from tcptrace_py.cli.gates import gate_options, gates_from, status
 from tcptrace_py.cli.help import with_examples
@@ -24,6 +25,8 @@ from tcptrace_py.cli.view import view_from, view_options
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
 _BY_SIGNAL = 128
+# Signals that are the command's. By name: not every system has them all.
+_PASSED_ON = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 
 
 class _Child:
@@ -107,12 +110,16 @@ def exec(  # noqa: A001
     \b
     sudo "$(command -v tcptrace-py)" exec -i lo -- pytest tests/integration
     """
+    try:
+        signals = ctx.with_resource(handled(_PASSED_ON))
+    except CaptureError as error:
+        complain(str(error))
+        return INPUT
     gates = gates_from(options)
     outputs = outputs_from(options, (), bool(gates))
     settings = gates.settings(settings_from(options), ctx)
     listed = outputs.wants_connections() if connections is None else connections
 
-    from tcptrace_py.capture.error import CaptureError
     from tcptrace_py.cli.privileges import users_environment
 
     # Root may read what sudo was started with.
@@ -140,6 +147,11 @@ def exec(  # noqa: A001
             host=host,
             stats=stats,
         )
+        if signals.kept:
+            # Asked to end before there was a command.
+            capture.close()
+            complain("interrupted")
+            return _BY_SIGNAL + signals.kept[0]
         try:
             process = subprocess.Popen(command, env=environment)
         except OSError as error:
@@ -149,27 +161,20 @@ def exec(  # noqa: A001
                 _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
             ) from error
         child = _Child(process)
-        passed_on = (
-            signal.SIGINT,
-            signal.SIGQUIT,
-            signal.SIGTERM,
-            signal.SIGHUP,
-            signal.SIGUSR1,
-            signal.SIGUSR2,
-        )
-        with handled(dict.fromkeys(passed_on, child.pass_on), watch):
-            ended = os.pidfd_open(process.pid)
-            try:
-                watch.attach(ended, watch.stop)
-                watch.run()
-                watch.detach(ended)
-            finally:
-                os.close(ended)
-            # The interface may have failed before the command ended.
-            child_status = child.status()
-            exit_ns = time.time_ns()
-            watch.resume()
-            watch.run(duration_s=settle_s)
+        signals.pass_to(dict.fromkeys(signals.numbers, child.pass_on), watch)
+        ended = os.pidfd_open(process.pid)
+        try:
+            watch.attach(ended, watch.stop)
+            watch.run()
+            watch.detach(ended)
+        finally:
+            os.close(ended)
+        # The interface may have failed before the command ended.
+        child_status = child.status()
+        exit_ns = time.time_ns()
+        watch.resume()
+        watch.run(duration_s=settle_s)
+        signals.restore()
         report = watch.report()
     mark_closed_by_exit(report.findings, exit_ns)
     # Standard output is the command's.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.cli.alarms import alarm_options, alarms_from
 from tcptrace_py.cli.durations import Duration
 from tcptrace_py.cli.gates import gate_options, gates_from, status
@@ -162,6 +163,12 @@ def live(
 
     Needs the right to capture; started by sudo, it goes on as the user who called sudo.
     """
+    # Before anything takes time: who asks for the end while the interface is opened gets a report too.
+    try:
+        signals = ctx.with_resource(handled(("SIGINT", "SIGTERM", "SIGUSR1")))
+    except CaptureError as error:
+        complain(str(error))
+        return INPUT
     if events and quiet:
         raise click.UsageError("--events and --quiet contradict each other.")
     gates = gates_from(options)
@@ -171,8 +178,6 @@ def live(
     on_terminal = shows_progress(sys.stdout)
     streams = events or not (quiet or outputs.uses_stdout or sys.stdout is None or sys.stdout.isatty())
     settings = gates.settings(settings_from(options), ctx)
-
-    from tcptrace_py.capture.error import CaptureError
 
     # Its child is forked while there are rights to see the processes of others.
     host = ctx.with_resource(host_view(options))
@@ -223,12 +228,13 @@ def live(
             signal.SIGTERM: end,
             signal.SIGUSR1: snapshots.take,
         }
-        with handled(ends, watch):
-            if stream is not None:
-                stream.begin(watch)
-            with dashboard.shown(watch) if dashboard is not None else nullcontext():
-                watch.run(duration_s=duration_s, packets=packets)
-            snapshots.reap(wait=True)
+        signals.pass_to(ends, watch)
+        if stream is not None:
+            stream.begin(watch)
+        with dashboard.shown(watch) if dashboard is not None else nullcontext():
+            watch.run(duration_s=duration_s, packets=packets)
+        snapshots.reap(wait=True)
+        signals.restore()
         if service is not None:
             service.stopping()
         report = watch.report()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+# Programs, and what only others import.
+_NOT_LOADED = frozenset(("__main__", "pytest_plugin", "diagnose", "jupyter"))
+
 
 def invoking_user() -> tuple[int, int, str] | None:
     """Who called sudo: uid, gid and name; None if this is not root started by sudo, or by root itself."""
@@ -18,6 +21,31 @@ def invoking_user() -> tuple[int, int, str] | None:
     if uid <= 0 or gid < 0:
         return None
     return uid, gid, os.environ.get("SUDO_USER", "")
+
+
+def load_all() -> None:
+    """Import what may be imported later, while root may still read it.
+
+    Python and the packages may lie below a directory that the user who called sudo can not read.
+    """
+    import importlib
+    import pkgutil
+
+    for package in ("tcptrace_py", "rich", "msgspec", "dpkt"):
+        try:
+            found = importlib.import_module(package)
+            walk = pkgutil.walk_packages(found.__path__, f"{package}.", lambda _: None)
+            names = [each.name for each in walk]
+        except ImportError:
+            continue
+        for name in names:
+            if name.rpartition(".")[2] in _NOT_LOADED:
+                continue
+            try:
+                importlib.import_module(name)
+            except Exception:
+                # For another system, or for a library that is not there: it will not be asked for.
+                continue
 
 
 def drop_privileges() -> None:

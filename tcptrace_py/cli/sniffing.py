@@ -6,13 +6,14 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tcptrace_py.capture.libpcap import require_linux
 from tcptrace_py.cli.durations import LONGEST_S, parse_duration
 from tcptrace_py.cli.inputs import COUNT, check_filter
 from tcptrace_py.cli.outcome import complain
@@ -207,7 +208,7 @@ def open_capture(options: Mapping[str, Any], outputs: Outputs) -> LiveCapture:
     """
     from tcptrace_py.capture.error import CaptureError
     from tcptrace_py.capture.live import LiveCapture
-    from tcptrace_py.cli.privileges import drop_privileges, invoking_user
+    from tcptrace_py.cli.privileges import drop_privileges, invoking_user, load_all
 
     if options["write_target"] is None and (options["rotation"] or options["keep_files"]):
         raise click.UsageError("--rotate and --keep are about the file of --write: give that too.")
@@ -222,6 +223,7 @@ def open_capture(options: Mapping[str, Any], outputs: Outputs) -> LiveCapture:
     )
     try:
         if invoking_user() is not None:
+            load_all()
             drop_privileges()
             ctx = click.get_current_context()
             for name, path in outputs.targets.items():
@@ -346,29 +348,63 @@ class Snapshots:
                 self._children.remove(child)
 
 
-@contextmanager
-def handled(handlers: Mapping[int, Callable[[int], None]], watch: Watch) -> Iterator[None]:
-    """While inside, each of these signals calls its handler, and wakes the watch if it waits."""
-    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+class Signals:
+    """Signals that do not end the process; what comes before there is anything to tell is kept."""
 
-    def handle(number: int, _frame: FrameType | None) -> None:
-        handlers[number](number)
+    def __init__(self, names: Iterable[str]) -> None:
+        self.numbers = [int(getattr(signal, name)) for name in names]
+        #: Those that came before ``pass_to``, in the order in which they did.
+        self.kept: list[int] = []
+        self._handlers: Mapping[int, Callable[[int], None]] | None = None
+        self._watch: Watch | None = None
+        self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self._before = {number: signal.signal(number, self._handle) for number in self.numbers}
 
-    def swallow() -> None:
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self._handlers is None:
+            self.kept.append(number)
+        else:
+            self._handlers[number](number)
+
+    def pass_to(self, handlers: Mapping[int, Callable[[int], None]], watch: Watch) -> None:
+        """From now on each signal calls its handler, and wakes the watch if it waits; also those kept."""
+        self._watch = watch
+        watch.attach(self._reader, self._swallow)
+        self._handlers = handlers
+        while self.kept:
+            number = self.kept.pop(0)
+            handlers[number](number)
+
+    def _swallow(self) -> None:
         try:
-            os.read(reader, 4096)
+            os.read(self._reader, 4096)
         except BlockingIOError:
             pass
 
-    before = {number: signal.signal(number, handle) for number in handlers}
-    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    watch.attach(reader, swallow)
-    try:
-        yield
-    finally:
-        watch.detach(reader)
-        for number, handler in before.items():
+    def restore(self) -> None:
+        """Signals do again what they did before."""
+        if self._watch is not None:
+            self._watch.detach(self._reader)
+            self._watch = None
+        for number, handler in self._before.items():
             signal.signal(number, handler)
-        signal.set_wakeup_fd(wakeup)
-        os.close(reader)
-        os.close(writer)
+        if self._before:
+            self._before = {}
+            signal.set_wakeup_fd(self._wakeup)
+            os.close(self._reader)
+            os.close(self._writer)
+
+
+@contextmanager
+def handled(names: Iterable[str]) -> Iterator[Signals]:
+    """While inside, the signals of these names are taken. To be entered before anything takes time.
+
+    Raises `UnavailableError` where there is no live capture.
+    """
+    require_linux("live capture")
+    signals = Signals(names)
+    try:
+        yield signals
+    finally:
+        signals.restore()

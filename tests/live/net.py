@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.conftest import COMMAND, ROOT, environment
@@ -103,25 +104,22 @@ def _ip(*arguments: str) -> None:
 class Live:
     """A running ``tcptrace-py live`` (or another command) in a namespace."""
 
-    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path, told: socket.socket) -> None:
         self.process = process
         self.json = folder / "report.json"
+        self._told = told
 
     def wait_until_open(self) -> None:
-        """Return when its packet socket is there, and so its filter."""
-        until = time.monotonic() + 20
+        """Return when it says that it captures, as it tells systemd: filter and handlers are set by then."""
+        self._told.settimeout(0.1)
+        until = time.monotonic() + 100
         while time.monotonic() < until:
-            if self.process.poll() is not None:
-                raise AssertionError(f"it ended at once: {self.process.communicate()}")
-            for link in Path(f"/proc/{self.process.pid}/fd").glob("*"):
-                try:
-                    if "anon_inode:" not in os.readlink(link) and _is_packet_socket(self.process.pid, link):
-                        # Between opening and the first poll it sets the filter.
-                        time.sleep(0.2)
-                        return
-                except OSError:
-                    continue
-            time.sleep(0.02)
+            try:
+                if b"READY=1" in self._told.recv(4096):
+                    return
+            except TimeoutError:
+                if self.process.poll() is not None:
+                    raise AssertionError(f"it ended at once: {self.process.communicate()}") from None
         raise AssertionError("it never opened the interface")
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, bytes, bytes]:
@@ -135,32 +133,29 @@ class Live:
         return report
 
 
-def _is_packet_socket(pid: int, link: Path) -> bool:
-    inode = os.readlink(link).removeprefix("socket:[").removesuffix("]")
-    with open(f"/proc/{pid}/net/packet", encoding="ascii") as table:
-        return any(line.split()[-1] == inode for line in table)
-
-
 @contextmanager
 def live(name: str | None, folder: Path, *arguments: str, **options: Any) -> Iterator[Live]:
     """``tcptrace-py live`` with these arguments in a namespace (None: this one); killed at the end."""
     prefix = ["ip", "netns", "exec", name] if name else []
-    process = subprocess.Popen(
-        [*prefix, *COMMAND, "live", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=options.get("stdout", subprocess.PIPE),
-        stderr=subprocess.PIPE,
-        cwd=folder,
-        env=environment(PYTHONPATH=str(ROOT)),
-    )
-    running = Live(process, folder)
-    try:
-        running.wait_until_open()
-        yield running
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    # A short path: that of a socket has no room for more.
+    with TemporaryDirectory() as short, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+        told.bind(f"{short}/notify")
+        process = subprocess.Popen(
+            [*prefix, *COMMAND, "live", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=options.get("stdout", subprocess.PIPE),
+            stderr=subprocess.PIPE,
+            cwd=folder,
+            env=environment(PYTHONPATH=str(ROOT), NOTIFY_SOCKET=f"{short}/notify"),
+        )
+        running = Live(process, folder, told)
+        try:
+            running.wait_until_open()
+            yield running
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
 
 
 #: A server that never closes: argv address, port; a line on its input ends it.

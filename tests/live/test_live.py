@@ -216,7 +216,7 @@ def test_signals_end_it_with_a_report(net: Net, tmp_path: Path, number: int) -> 
     with live(net.router, tmp_path, "-i", "r0", "--quiet") as running:
         status, out, err = running.end(number)
     assert status == 0
-    assert out.startswith(b"No TCP in r0: 0 packets")
+    assert out.startswith((b"No packets in r0", b"No TCP in r0"))
     assert err == b""
 
 

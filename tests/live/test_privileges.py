@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from tcptrace_py.cli.privileges import drop_privileges, invoking_user
+from tests.conftest import PACKAGE, environment
 
 _NOBODY = 65534
 
@@ -59,3 +64,28 @@ def test_otherwise_nothing_changes(as_root: None, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv("SUDO_UID", uid)
     assert invoking_user() is None
     assert _in_a_child("before = os.getresuid(); drop_privileges(); assert os.getresuid() == before") == 0
+
+
+@pytest.mark.parametrize("command", ["live", "exec"])
+def test_the_package_may_lie_out_of_that_users_reach(as_root: None, tmp_path: Path, command: str) -> None:
+    """All that is imported later is imported before the rights are given up."""
+    locked = tmp_path / "locked"
+    shutil.copytree(PACKAGE, locked / "tcptrace_py", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    locked.chmod(0o700)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(folder.stat().st_mode | 0o555)
+    tail = ["--duration", "0.1s", "--quiet"] if command == "live" else ["--settle", "0s", "--", "true"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tcptrace_py", command, "-i", "lo", "--no-kernel", "--json", "r.json", *tail],
+        cwd=shared,
+        env=environment(
+            pure=True, PYTHONPATH=str(locked), SUDO_UID=str(_NOBODY), SUDO_GID=str(_NOBODY), SUDO_USER=""
+        ),
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert (shared / "r.json").stat().st_uid == _NOBODY
