@@ -146,3 +146,25 @@ lab-record: $(VENV)/built $(VENV)/tools
 peers: $(VENV)/built $(VENV)/tools
 	$(BIN)/python -m tests.peers
 	$(BIN)/python -m pytest tests/peers
+
+.PHONY: fuzz sanitize sanitized
+
+# Hostile inputs for a minute; HOURS=8 for longer, SEED=n for others. What breaks is kept in fuzz/found.
+SEED ?= 1
+fuzz: $(VENV)/built $(VENV)/tools
+	$(BIN)/python -m fuzz --seed $(SEED) --minutes $(if $(HOURS),$(shell expr 60 \* $(HOURS)),1)
+
+# The engine compiled with AddressSanitizer and UndefinedBehaviorSanitizer, in build/sanitize; then in it
+# mutated inputs (INPUTS=100000 for more), the tests on hostile input, and all samples.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+INPUTS ?= 20000
+SANITIZED = LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
+    ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
+    PYTHONPATH=build/sanitize/lib:. $(BIN)/python
+sanitize: sanitized
+	$(SANITIZED) -m fuzz --seed $(SEED) --inputs $(INPUTS)
+	$(SANITIZED) -m pytest -q -p no:cacheprovider tests/wire/test_hostile.py tests/capture/test_hostile.py
+
+sanitized: $(VENV)/built $(VENV)/tools
+	CFLAGS="-O1 -fno-omit-frame-pointer $(SANITIZE)" LDFLAGS="$(SANITIZE)" \
+	    $(BIN)/python setup.py --quiet build --build-base build/sanitize/work --build-lib build/sanitize/lib

@@ -1,0 +1,1 @@
+"""Hostile input, made in bulk: see README.md."""
