@@ -11,13 +11,44 @@ from rich.live import Live
 from rich.text import Text
 
 from tcptrace_py.cli.screen import report_console
-from tcptrace_py.report.people.dashboard import lines
+from tcptrace_py.report.people.dashboard import View, lines
+from tcptrace_py.report.people.dashboard_lists import CONNECTIONS, NOTHING, Focus
 from tcptrace_py.run.live import Watch
 from tcptrace_py.run.live_view import ViewSource
 from tcptrace_py.run.session import Move
 
 _PERIOD_S = 0.25
-_KEYS = b"qQ\x1b\x03\x04"
+_LARGE_ROWS = 40
+_ENDS = ("q", "Q", "esc", "ctrl-d")
+_SEQUENCES = {
+    b"\x1b[A": "up",
+    b"\x1b[B": "down",
+    b"\x1bOA": "up",
+    b"\x1bOB": "down",
+    b"\x1b[5~": "pgup",
+    b"\x1b[6~": "pgdn",
+}
+_NAMED = {
+    **{0x1B: "esc", 0x03: "ctrl-c", 0x04: "ctrl-d", 0x09: "tab", 0x20: "space"},
+    **{0x0A: "enter", 0x0D: "enter", 0x7F: "backspace", 0x08: "backspace"},
+}
+
+
+def key_names(keys: bytes) -> list[str]:
+    """The keys in what a terminal sends: ``up``, ``enter``, ``esc``, a character; unknown ones are none."""
+    names = []
+    while keys:
+        known = next((each for each in _SEQUENCES if keys.startswith(each)), None)
+        if known is not None:
+            names.append(_SEQUENCES[known])
+            keys = keys[len(known) :]
+        elif keys[0] == 0x1B and len(keys) > 1:
+            # Some other function key: to the end of what came with it.
+            return names
+        else:
+            names.append(_NAMED.get(keys[0], chr(keys[0])))
+            keys = keys[1:]
+    return names
 
 
 class Dashboard:
@@ -29,6 +60,9 @@ class Dashboard:
         self._console = report_console(sys.stdout, fold=True)
         self._live: Live | None = None
         self._source: ViewSource | None = None
+        self._view: View | None = None
+        # A large screen has room for a list from the start.
+        self._focus = Focus(shown=CONNECTIONS if self._console.height >= _LARGE_ROWS else NOTHING)
 
     def moved(self, moves: Sequence[Move]) -> None:
         """What moved shows in the next picture."""
@@ -38,7 +72,23 @@ class Dashboard:
             return
         if self._source is None:
             self._source = ViewSource(watch)
-        self._live.update(Text("\n").join(lines(self._source.view(), self._console)), refresh=True)
+        if self._view is None or not self._focus.paused:
+            self._view = self._source.view(self._focus.shown)
+        self.draw()
+
+    def draw(self) -> None:
+        if self._live is not None and self._view is not None:
+            drawn = lines(self._view, self._console, self._focus)
+            self._live.update(Text("\n").join(drawn), refresh=True)
+
+    def press(self, key: str) -> bool:
+        """Takes a key that is about what is shown; whether it was one."""
+        before = self._focus.shown
+        taken = self._focus.press(key)
+        if taken and self._focus.shown == before:
+            # Another list has to be fetched first; that comes with the next look.
+            self.draw()
+        return taken
 
     @contextmanager
     def shown(self, watch: Watch) -> Iterator[None]:
@@ -52,7 +102,7 @@ class Dashboard:
             redirect_stderr=False,
         ) as live:
             self._live = live
-            with _keys(watch):
+            with _keys(watch, self.press):
                 try:
                     yield
                 finally:
@@ -60,7 +110,7 @@ class Dashboard:
 
 
 @contextmanager
-def _keys(watch: Watch) -> Iterator[None]:
+def _keys(watch: Watch, press: Callable[[str], bool]) -> Iterator[None]:
     """While inside, keys come without Enter and are not echoed."""
     if sys.stdin is None or not sys.stdin.isatty():
         yield
@@ -79,11 +129,9 @@ def _keys(watch: Watch) -> Iterator[None]:
         if not keys:
             # The terminal is gone.
             watch.detach(descriptor)
-        elif keys[:1] in (b"\x1b",) and len(keys) > 1:
-            # An arrow or function key, not Escape.
-            return
-        elif any(key in _KEYS for key in keys):
-            watch.stop()
+        for name in key_names(keys):
+            if name == "ctrl-c" or (not press(name) and name in _ENDS):
+                watch.stop()
 
     stop: Callable[[], None] = pressed
     tty.setcbreak(descriptor)

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterator
+from heapq import nsmallest
 
 from tcptrace_py.findings.wording import socket_name
 from tcptrace_py.report.people.dashboard import Holder, TimeWaitPile, View
+from tcptrace_py.report.people.dashboard_lists import CONNECTIONS, SERVICES, LiveConnection, LiveService
 from tcptrace_py.run.live import Watch
 from tcptrace_py.tcp.clocks import nanoseconds
+from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.state import BASIS_NAMES, CLOSE_WAIT, CLOSED, LISTEN, STATE_NAMES
 from tcptrace_py.tcp.time_wait import Pile
 from tcptrace_py.wire.address import address_text
 
 # Seconds of rates that are remembered.
 _HISTORY = 120
+# Connections that one can move through.
+_LISTED = 2_000
 # Piles that are named.
 _NAMED = 50
 
@@ -46,7 +53,8 @@ class ViewSource:
         self._before = now
         self._sampled_s = now_s
 
-    def view(self) -> View:
+    def view(self, shown: str = "") -> View:
+        """``shown``: the list that is looked at, if any."""
         self._sample()
         watch = self._watch
         tracker = watch.tracker
@@ -79,7 +87,59 @@ class ViewSource:
             time_waits=self._time_waits(),
             findings=watch.findings(),
             notes=notes,
+            live_connections=self._connections() if shown == CONNECTIONS else [],
+            live_services=self._services() if shown == SERVICES else [],
         )
+
+    def _alive(self) -> Iterator[Connection]:
+        over = (CLOSED, LISTEN)
+        for connection in self._watch.tracker.table.all():
+            if connection.a.state not in over or connection.b.state not in over:
+                yield connection
+
+    def _connections(self) -> list[LiveConnection]:
+        """The oldest of those that are alive."""
+        tracker = self._watch.tracker
+        oldest = nsmallest(_LISTED, self._alive(), key=lambda each: each.first_ns)
+        return [self._connection(each, tracker.last_ns) for each in oldest]
+
+    def _connection(self, connection: Connection, now_ns: int) -> LiveConnection:
+        client, server = connection.client(), connection.server()
+        version = connection.ip_version
+        names = [socket_name(version, end.address_hi, end.address_lo, end.port) for end in (client, server)]
+        moves = [
+            (ts_ns, f"{side} {STATE_NAMES[state]} ({BASIS_NAMES[basis]})")
+            for side, end in (("client", client), ("server", server))
+            for state, ts_ns, _frame, basis in self._watch.tracker.history(end)
+        ]
+        return LiveConnection(
+            client=names[0],
+            server=names[1],
+            client_state=STATE_NAMES[client.state],
+            server_state=STATE_NAMES[server.state],
+            age_ns=max(0, now_ns - connection.first_ns),
+            idle_ns=max(0, now_ns - connection.last_ns),
+            sent_bytes=client.bytes,
+            received_bytes=server.bytes,
+            history=[
+                f"+{(ts_ns - connection.first_ns) / 1e9:.6f} s  {text}" for ts_ns, text in sorted(moves)
+            ],
+        )
+
+    def _services(self) -> list[LiveService]:
+        counts: dict[tuple[int, int, int, int], list[int]] = {}
+        clients: dict[tuple[int, int, int, int], set[tuple[int, int]]] = {}
+        for connection in self._alive():
+            client, server = connection.client(), connection.server()
+            key = (connection.ip_version, server.address_hi, server.address_lo, server.port)
+            count = counts.setdefault(key, [0, 0])
+            count[0] += 1
+            count[1] += server.state == CLOSE_WAIT
+            clients.setdefault(key, set()).add((client.address_hi, client.address_lo))
+        return [
+            LiveService(socket_name(*key), alive, stuck, len(clients[key]))
+            for key, (alive, stuck) in counts.items()
+        ]
 
     def _time_waits(self) -> list[TimeWaitPile]:
         """The largest piles of now, each with the destination that has taken most of its ports."""

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tcptrace_py.cli.dashboard import key_names
 from tcptrace_py.report.people.dashboard import Holder, TimeWaitPile, View, lines, sparkline
+from tcptrace_py.report.people.dashboard_lists import HELP, Focus, LiveConnection, LiveService
 from tcptrace_py.tcp.state import STATES
 from tests.conftest import COMMAND, ROOT
 from tests.live.net import CLIENTS, LEAKING_SERVER, SERVER, Net, serving
@@ -61,6 +63,8 @@ def test_all_parts_are_there(width: int, height: int) -> None:
         "1:02:03",
         "12,345,678 packets, 123,457/s",
         "opened 99/s",
+        "max 99",
+        "? keys  q ends",
         "reset 7/s",
         "none dropped",
         "CLOSE_WAIT      1,000    2,000",
@@ -70,6 +74,76 @@ def test_all_parts_are_there(width: int, height: int) -> None:
         "more",
     ):
         assert part in text
+
+
+def test_states_that_nobody_is_in_fold_away_and_a_cut_shows() -> None:
+    view = View("lo", clients=[0] * STATES, servers=[0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0])
+    view.close_waits = [Holder("server [2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:8080", 5, 10**9)]
+    text = "\n".join(line.plain for line in lines(view, _console(70, 24)))
+    assert "CLOSE_WAIT          0        5" in text
+    assert "ESTABLISHED" not in text and "TIME_WAIT   " not in text
+    assert "5  server [2001:db8:aaaa:bbb" in text and "…" in text
+
+
+def _listed(number: int, state: str = "ESTABLISHED") -> LiveConnection:
+    ends = (f"10.0.0.{number}:4000", f"10.9.9.9:{8000 + number % 2}")
+    return LiveConnection(
+        *ends, "ESTABLISHED", state, number * 10**9, 10**6, 10 * number, 5, ["+0 s  client SYN_SENT"]
+    )
+
+
+def test_a_list_is_moved_through_sorted_filtered_and_looked_into() -> None:
+    view = _view()
+    view.live_connections = [_listed(n, "CLOSE_WAIT" if n == 7 else "ESTABLISHED") for n in range(60)]
+    view.live_services = [LiveService("10.9.9.9:8000", 30, 0, 30), LiveService("10.9.9.9:8001", 30, 1, 30)]
+    console, focus = _console(160, 50), Focus()
+
+    def at() -> str:
+        drawn = lines(view, console, focus)
+        assert len(drawn) == 50 and all(line.cell_len <= 160 for line in drawn)
+        return next((line.plain for line in drawn if str(line.style) == "reverse"), "")
+
+    assert at() == "" and not focus.press("s")
+    assert focus.press("tab") and at().startswith("10.0.0.59:4000")
+    focus.press("down"), focus.press("down"), focus.press("up")
+    assert at().startswith("10.0.0.58:4000")
+    focus.press("pgdn")
+    assert int(at().split(".")[3].split(":")[0]) < 55
+    for _ in range(99):
+        focus.press("down")
+    assert at().startswith("10.0.0.0:4000")
+    for key in ("s", "s", "s"):
+        focus.press(key)
+    assert focus.sorted_by == "server"
+    for key in ("/", *"close_w", "enter"):
+        focus.press(key)
+    assert at().startswith("10.0.0.7:4000") and focus.length == 1
+    assert any("holding 'close_w'" in line.plain for line in lines(view, console, focus))
+    focus.press("enter")
+    assert any(line.plain == "    +0 s  client SYN_SENT" for line in lines(view, console, focus))
+    for _ in range(2):
+        focus.press("esc")
+    assert at() and focus.length == 60
+    focus.press("tab"), focus.press("s")
+    assert at().startswith("10.9.9.9:8001")
+    focus.press("esc")
+    assert at() == "" and not focus.press("esc")
+
+
+def test_keys_are_explained_and_what_is_shown_can_be_paused() -> None:
+    focus = Focus()
+    focus.press("?"), focus.press("space")
+    text = "\n".join(line.plain for line in lines(_view(), _console(80, 24), focus))
+    assert "PAUSED" in text and all(what in text for _, what in HELP)
+    focus.press("?"), focus.press("space")
+    text = "\n".join(line.plain for line in lines(_view(), _console(80, 24), focus))
+    assert "PAUSED" not in text and "Tab" not in text
+
+
+def test_keys_as_a_terminal_sends_them() -> None:
+    sent = b"q\x1b[A\x1b[B\x1b[6~ \t\r/\x7f\x03"
+    assert key_names(sent) == ["q", "up", "down", "pgdn", "space", "tab", "enter", "/", "backspace", "ctrl-c"]
+    assert key_names(b"\x1b") == ["esc"] and key_names(b"\x1b[15~") == []
 
 
 def test_a_drop_is_red() -> None:
@@ -144,7 +218,7 @@ def terminal(net: Net, tmp_path: Path, request: pytest.FixtureRequest) -> Iterat
 def test_in_a_terminal(net: Net, terminal: _Terminal, key: str) -> None:
     shown = terminal.wait_for("no findings so far")
     assert shown.startswith("tcptrace-py live on r0")
-    assert "ESTABLISHED         0        0\n" in shown
+    assert "no connection is alive" in shown and "LAST_ACK" not in shown
     assert "0 packets" in shown
     with serving(net, net.server, LEAKING_SERVER, SERVER) as port:
         assert net.python(net.client, CLIENTS, SERVER, str(port), "12").wait(30) == 0

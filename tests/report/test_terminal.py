@@ -54,7 +54,7 @@ WARNING   connection-refused: 10.0.0.20:9090, 1 connection, from +2.1 s to
 
 Next: tcptrace-py show sick.pcap 0
       tcptrace-py explain stuck-close-wait    (-v: proof and all counters)
-      Wireshark: ip.addr == 10.0.0.20 && tcp.port == 8080
+      Wireshark: tcp.stream in {0..2}
 
 Services
   server          conns  failed  reset  stuck  resent     in      out      RTT
