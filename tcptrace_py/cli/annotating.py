@@ -10,7 +10,7 @@ import click
 
 from tcptrace_py.cli.inputs import STDIN
 from tcptrace_py.cli.outcome import complain, output_to
-from tcptrace_py.cli.outputs import refuse_overwriting, refuse_sharing, target_option
+from tcptrace_py.cli.outputs import refuse_overwriting, refuse_sharing, say_wrote, target_option
 
 if TYPE_CHECKING:
     from tcptrace_py.report.formats.comments import Comments
@@ -45,6 +45,7 @@ class Annotating:
         written = Written()
         with output_to(self.target):
             write_whole(annotated(captures, comments, written, keep, anonymizer), self.target)
+        say_wrote(self.target)
         if written.left_out:
             complain(
                 f"{self.target}: {times(written.left_out, 'frame')} left out that could not be made anonymous"

@@ -128,5 +128,5 @@ def show(
 
             with output_to(STDOUT):
                 render_ladder(ladder, report_console(sys.stdout, fold=True))
-    say_wrote(svg_target, write_target, annotating.target if annotating is not None else None)
+    say_wrote(svg_target, write_target)
     return FINE if found.complete else INPUT

@@ -10,6 +10,7 @@ from tcptrace_py.capture.stop import Stop
 from tcptrace_py.report.model.builder import Sink
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.run.captures import Captures, Progress
+from tcptrace_py.run.owners import name_owners
 from tcptrace_py.run.session import Session, no_cycle_collection
 from tcptrace_py.settings import Settings
 
@@ -59,7 +60,7 @@ def analyze(
                 session.tracker.forget()
                 raise
             session.end()
-    return session.report(
+    report = session.report(
         opened.readers,
         dropped=_dropped(opened.readers),
         complete=opened.complete,
@@ -67,6 +68,8 @@ def analyze(
         allow_undecoded=allow_undecoded,
         bpf=bpf,
     )
+    name_owners(report, captures)
+    return report
 
 
 def _dropped(readers: Sequence[Reader]) -> int | None:

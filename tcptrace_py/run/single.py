@@ -21,6 +21,7 @@ from tcptrace_py.report.model.passage import DUPLICATE, KEEP_ALIVE, RETRANSMITTE
 from tcptrace_py.report.model.record import connection_record
 from tcptrace_py.report.people.wanted import Wanted
 from tcptrace_py.run.captures import Captures, Progress
+from tcptrace_py.run.owners import name_connection, name_findings, owners_of
 from tcptrace_py.run.replay import Replay
 from tcptrace_py.run.session import no_cycle_collection
 from tcptrace_py.settings import Settings
@@ -94,6 +95,9 @@ def single(
             raise CaptureError("\n".join([*warnings, missing]))
         raise NoSuchConnection(missing)
     record, findings, passages = follower.found
+    owners = owners_of(captures)
+    name_connection(record, owners)
+    name_findings(findings, owners)
     if follower.frames is not None:
         follower.frames.keep_only([passage.frame_id for passage in passages])
     return SingleConnection(

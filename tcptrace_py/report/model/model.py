@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
-from tcptrace_py.findings.finding import Evidence, Finding, Subject
+from tcptrace_py.findings.finding import Evidence, Finding, Process, Subject
 from tcptrace_py.report.model.host import Kernel, Listener, Socket
 from tcptrace_py.report.model.stats import EndpointStats
 from tcptrace_py.settings import Settings
@@ -361,6 +361,7 @@ class Endpoint(Struct, gc=False, omit_defaults=True):
     restarted its 2MSL clock. ``gaps``: holes in its sequence space, which the capture missed.
     ``stats``: the figures of tcptrace's long report; left out of the JSON if they were not asked for.
     ``socket``: what the kernel of this host says of it; left out where it is on another, or in a file.
+    ``process``: whose it is as the capture itself says (comments and process blocks of a pcapng).
     """
 
     address: str
@@ -379,6 +380,7 @@ class Endpoint(Struct, gc=False, omit_defaults=True):
     gaps: int
     stats: EndpointStats | None = None
     socket: Socket | None = None
+    process: Process | None = None
 
 
 class Handshake(Struct, gc=False):

@@ -23,6 +23,7 @@ from tcptrace_py.report.model.passage import (
     number_base,
 )
 from tcptrace_py.report.people.terminal_text import amount, endpoint_name
+from tcptrace_py.report.people.verdict import process_text
 from tcptrace_py.wire.segment import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG
 
 #: What follows a state that is not proved, and what it says: by basis.
@@ -342,6 +343,9 @@ def _heading(connection: Connection, passages: Sequence[Passage]) -> list[str]:
     lines.append(
         f"In Wireshark: {stream_filter([connection.stream])}; Community ID {connection.community_id}."
     )
+    for side, endpoint in (("client", connection.client), ("server", connection.server)):
+        if endpoint.process is not None:
+            lines.append(f"The {side} is {process_text(endpoint.process)}.")
     lines.append(f"Time 0 is {moment(connection.first_ns)}.")
     related = []
     if connection.reuse_of is not None:

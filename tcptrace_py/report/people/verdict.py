@@ -150,17 +150,19 @@ def by_trouble(services: Iterable[Service]) -> list[Service]:
 
 
 def held_by(finding: Finding) -> list[str]:
-    """``pid 123 (python3 leaky.py; leaky.service), fd 4, 6, 42 bytes unread``; nothing in a capture file."""
-    lines = [_process(process) for process in finding.processes[:_PROCESSES]]
+    """``pid 123 (python3 leaky.py; leaky.service), fd 4, 6, 42 bytes unread``; nothing where nobody names them."""
+    lines = [process_text(process) for process in finding.processes[:_PROCESSES]]
     left = len(finding.processes) - len(lines)
     return [*lines, f"and {times(left, 'more process', 'more processes')}"] if left else lines
 
 
-def _process(process: Process) -> str:
+def process_text(process: Process) -> str:
+    """``pid 123 (python3 leaky.py; leaky.service), fd 4, 6, 42 bytes unread``, as far as it is known."""
     where = process.unit or (f"container {process.container}" if process.container else "")
     text = f"pid {process.pid} ({process.command}{'; ' if where else ''}{where})"
     shown = ", ".join(map(str, process.descriptors[:_DESCRIPTORS]))
-    text += f", fd {shown}{', …' if len(process.descriptors) > _DESCRIPTORS else ''}"
+    if shown:
+        text += f", fd {shown}{', …' if len(process.descriptors) > _DESCRIPTORS else ''}"
     if process.unread_bytes:
         text += f", {times(process.unread_bytes, 'byte')} unread"
     return text

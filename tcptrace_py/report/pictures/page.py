@@ -14,14 +14,14 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tcptrace_py.findings.finding import CONFIDENCE_MEANINGS, SEVERITIES, Evidence, Finding, Process
+from tcptrace_py.findings.finding import CONFIDENCE_MEANINGS, SEVERITIES, Evidence, Finding
 from tcptrace_py.findings.texts import TEXTS
 from tcptrace_py.findings.wording import duration, moment, times
 from tcptrace_py.gates.gate import Verdict
 from tcptrace_py.report.formats.target import write_whole
 from tcptrace_py.report.model.model import Connection, Report, Service
 from tcptrace_py.report.people.terminal_text import amount, endpoint_name, in_words, latency, since
-from tcptrace_py.report.people.verdict import by_trouble, failed, how_many, title
+from tcptrace_py.report.people.verdict import by_trouble, failed, how_many, process_text, title
 from tcptrace_py.report.pictures.html import rendered
 from tcptrace_py.report.pictures.page_data import data_block
 
@@ -185,7 +185,7 @@ class _Page:
             "title": _title(finding),
             "subject": finding.subject.label(),
             "count": how_many(finding, report),
-            "processes": [_process(each) for each in finding.processes[:_LINES]],
+            "processes": [process_text(each) for each in finding.processes[:_LINES]],
             "since": begin,
             "until": since(report, finding.last_ns) if finding.last_ns > finding.first_ns else "",
             "confidence": finding.confidence,
@@ -234,12 +234,6 @@ class _Page:
 def _title(finding: Finding) -> str:
     text = title(finding)
     return text[:1].upper() + text[1:]
-
-
-def _process(process: Process) -> str:
-    """``nginx (pid 812, nginx.service)``."""
-    where = ", ".join(each for each in (f"pid {process.pid}", process.unit, process.container) if each)
-    return f"{process.command} ({where})"
 
 
 def _cut(text: str) -> str:

@@ -73,13 +73,13 @@ function endName(address, port) {
 // --- connections from the data block ---------------------------------------------------
 
 function end(row, first) {
-  const [address, port, packets, sent, retransmits, flat] = row;
+  const [address, port, packets, sent, retransmits, flat, process] = row;
   const history = [];
   for (let i = 0; i < flat.length; i += 5) {
     history.push({ state: STATES[flat[i]], at: first + flat[i + 1], frame: flat[i + 2],
       basis: data.bases[flat[i + 3]], source: flat[i + 4] });
   }
-  return { address, port, name: endName(address, port), packets, bytes: sent, retransmits, history };
+  return { address, port, name: endName(address, port), packets, bytes: sent, retransmits, history, process };
 }
 
 const connections = data.connections.map((row) => {

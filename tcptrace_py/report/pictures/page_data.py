@@ -23,6 +23,7 @@ from tcptrace_py.report.model.model import (
     ResetCause,
     State,
 )
+from tcptrace_py.report.people.verdict import process_text
 from tcptrace_py.report.pictures.html import json_block, shown
 from tcptrace_py.report.pictures.timeline import timeline
 
@@ -202,6 +203,7 @@ def _end(endpoint: Endpoint, first_ns: int, names: _Names) -> tuple[Any, ...]:
         endpoint.bytes,
         endpoint.retransmits,
         history,
+        "" if endpoint.process is None else shown(process_text(endpoint.process)),
     )
 
 

@@ -198,6 +198,7 @@ function openLadder(connection) {
         fact("Opened", connection.outcome), fact("Closed", closed),
         fact("Began", `${since(connection.first)} `, h("span", { class: "dim" }, clock(connection.first))),
         fact("Lasted", duration(lasts(connection))), fact("Client sent", sent(client)), fact("Server sent", sent(server)),
+        ...connection.sides.map((side, which) => (side.process ? fact(which ? "Server is" : "Client is", side.process) : null)),
         connection.kinds.length ? fact("Findings", connection.kinds.join(", ")) : null,
         fact("In Wireshark", copied(`tcp.stream == ${connection.stream}`)),
         fact("Every segment", copied(`${SHOW} ${connection.id}`))),
