@@ -150,7 +150,7 @@ def by_trouble(services: Iterable[Service]) -> list[Service]:
 
 
 def held_by(finding: Finding) -> list[str]:
-    """``pid 123 (python3 leaky.py; leaky.service), fd 4, 6, 42 bytes unread``; nothing where nobody names them."""
+    """``pid 123 (python3 leaky.py; leaky.service), fd 4, 6, 42 bytes unread``; often nothing."""
     lines = [process_text(process) for process in finding.processes[:_PROCESSES]]
     left = len(finding.processes) - len(lines)
     return [*lines, f"and {times(left, 'more process', 'more processes')}"] if left else lines
