@@ -62,11 +62,7 @@ def texts(target: str) -> list[bytes]:
         return list(_RULES)
     if target == "policy":
         return [_POLICY]
-    reports = []
-    for name in ("sick_service.pcap",):
-        encoded = json.encode(analyze(ROOT / "sample_pcaps" / name))
-        reports.append(encoded if isinstance(encoded, bytes) else b"".join(encoded))
-    return reports
+    return [json.encode(analyze(ROOT / "sample_pcaps" / "sick_service.pcap"))]
 
 
 def seeds(target: str) -> list[bytes]:
