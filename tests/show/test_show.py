@@ -138,7 +138,7 @@ def test_several_files_are_one_capture(run_cli: RunCli, tmp_path: Path) -> None:
 
 def test_the_picture(run_cli: RunCli, tmp_path: Path) -> None:
     done = run_cli("show", SICK, "3", "--svg", "x.svg")
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"tcptrace-py: wrote x.svg\n")
     root = ElementTree.parse(tmp_path / "x.svg").getroot()
     assert root.tag.endswith("svg")
     again = run_cli("show", SICK, "3", "--svg", "-")
@@ -170,7 +170,7 @@ def told(record: Connection) -> tuple[object, ...]:
 def test_a_cut_analyzes_to_the_same_connection(run_cli: RunCli, tmp_path: Path, name: str) -> None:
     for record in (analyze(SAMPLES / name).connections or [])[:8]:
         done = run_cli("show", SAMPLES / name, str(record.id), "--write", "cut.pcap")
-        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"tcptrace-py: wrote cut.pcap\n")
         cut = analyze(tmp_path / "cut.pcap")
         assert cut.listed is not None
         assert [told(each) for each in cut.connections] == [told(record)]
