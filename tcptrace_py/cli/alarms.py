@@ -28,7 +28,7 @@ def _check_kinds(ctx: click.Context, param: click.Parameter, kinds: tuple[str, .
 
 
 def alarms_from(options: Mapping[str, Any]) -> Alarms | None:
-    """What ``--record`` and ``--notify`` ask for. Raises ``click.BadParameter`` where that can not be."""
+    """What ``--record`` and ``--notify`` ask for. Raises ``click.BadParameter`` where that cannot be."""
     if options["record_folder"] is None and options["notify"] is None:
         return None
     from tcptrace_py.run.alarm import Alarm, Alarms, Notifier

@@ -28,7 +28,7 @@ from tcptrace_py.cli.view import view_from, view_options
     metavar="CAPTURE...",
     nargs=-1,
     required=True,
-    # Nothing is checked here: what can not be read is told in one line, and the rest is read.
+    # Nothing is checked here: what cannot be read is told in one line, and the rest is read.
     type=click.Path(allow_dash=True, readable=False),
     callback=check_captures,
 )

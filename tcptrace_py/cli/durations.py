@@ -57,5 +57,5 @@ class Duration(click.ParamType[float]):
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
         if seconds == 0 and not self.zero:
-            self.fail(f"{value!r}: this duration can not be zero.", param, ctx)
+            self.fail(f"{value!r}: this duration cannot be zero.", param, ctx)
         return seconds

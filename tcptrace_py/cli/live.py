@@ -174,7 +174,7 @@ def live(
     gates = gates_from(options)
     outputs = outputs_from({**options, "quiet": quiet}, (), bool(gates))
     if events and outputs.uses_stdout:
-        raise click.UsageError("--events and a report can not both write to standard output.")
+        raise click.UsageError("--events and a report cannot both write to standard output.")
     on_terminal = shows_progress(sys.stdout)
     streams = events or not (quiet or outputs.uses_stdout or sys.stdout is None or sys.stdout.isatty())
     settings = gates.settings(settings_from(options), ctx)

@@ -12,7 +12,7 @@ import click
 FINE = 0
 #: A rule that the user set over the report did not hold.
 GATE_FAILED = 1
-#: Wrong usage (also click's own status), or a target that can not be written.
+#: Wrong usage (also click's own status), or a target that cannot be written.
 USAGE = 2
 #: Input that could not be read, or only in part; what was read is reported.
 INPUT = 3
@@ -78,7 +78,7 @@ def output_to(target: str) -> Iterator[None]:
 
 
 def silence_stdout() -> None:
-    """Sends what is still buffered nowhere, so that the interpreter's last flush can not fail."""
+    """Sends what is still buffered nowhere, so that the interpreter's last flush cannot fail."""
     if sys.stdout is None:
         return
     try:

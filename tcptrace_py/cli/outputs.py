@@ -212,7 +212,7 @@ def refuse_overwriting(inputs: Sequence[str], target: str | None, hint: str) -> 
 
 
 def check_target(_ctx: click.Context, _param: click.Parameter, path: str | None) -> str | None:
-    """A click callback: refuses, before the work, a file that can not be written after it."""
+    """A click callback: refuses, before the work, a file that cannot be written after it."""
     if path is None or path == STDOUT:
         return path
     folder = os.path.dirname(path) or os.curdir
@@ -229,13 +229,13 @@ def refuse_sharing(targets: Mapping[str, str], github: bool = False) -> None:
     """Two options that write to one place are a usage error."""
     used = {STDOUT: "--github"} if github else {}
     for name, path in targets.items():
-        # A device can take more than one; a file or standard output can not.
+        # A device can take more than one; a file or standard output cannot.
         place = path if path == STDOUT else os.path.realpath(path)
         if path != STDOUT and os.path.exists(path) and not _is_file(path):
             continue
         if place in used:
             where = "standard output" if path == STDOUT else repr(path)
-            raise click.UsageError(f"{used[place]} and --{name} can not both write to {where}.")
+            raise click.UsageError(f"{used[place]} and --{name} cannot both write to {where}.")
         used[place] = f"--{name}"
 
 

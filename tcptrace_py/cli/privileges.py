@@ -26,7 +26,7 @@ def invoking_user() -> tuple[int, int, str] | None:
 def load_all() -> None:
     """Import what may be imported later, while root may still read it.
 
-    Python and the packages may lie below a directory that the user who called sudo can not read.
+    Python and the packages may lie below a directory that the user who called sudo cannot read.
     """
     import importlib
     import pkgutil

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import nullcontext
+from datetime import tzinfo
 
 import click
 
@@ -15,6 +16,7 @@ from tcptrace_py.cli.outcome import FINE, INPUT, PROGRAM, USAGE, complain, outpu
 from tcptrace_py.cli.outputs import STDOUT, refuse_overwriting, say_wrote, target_option
 from tcptrace_py.cli.progress import ProgressBar, shows_progress
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
+from tcptrace_py.cli.view import timezone_option
 
 
 @with_examples(
@@ -43,11 +45,13 @@ from tcptrace_py.cli.thresholds import settings_from, threshold_options
     callback=check_filter,
     help="Only packets that match, in the syntax of tcpdump (pcap-filter).",
 )
+@timezone_option
 @threshold_options
 def show(
     captures: tuple[str, ...],
     connection: str,
     full: bool,
+    zone: tzinfo | None,
     svg_target: str | None,
     write_target: str | None,
     bpf: str | None,
@@ -70,7 +74,7 @@ def show(
             ) from error
         raise click.BadParameter(f"{error}.", param_hint="'CONNECTION'") from error
     if svg_target is not None and write_target == svg_target:
-        raise click.BadParameter("the picture and the pcap can not have one name.", param_hint="'--write'")
+        raise click.BadParameter("the picture and the pcap cannot have one name.", param_hint="'--write'")
     for option, target in (("'--svg'", svg_target), ("'--write'", write_target)):
         refuse_overwriting(captures, target, option)
     targets = {"svg": svg_target, "write": write_target}
@@ -116,7 +120,7 @@ def show(
         comments = joined(move_comments(found.record), finding_comments(found.findings))
         annotating.write(captures, comments, {(each.source, each.frame) for each in found.passages})
     if svg_target is not None or (write_target is None and annotating is None):
-        ladder = build_ladder(found.record, found.findings, found.passages, found.paths, full=full)
+        ladder = build_ladder(found.record, found.findings, found.passages, found.paths, full=full, zone=zone)
         if svg_target is not None:
             from tcptrace_py.report.pictures.ladder_svg import write_svg
 

@@ -230,7 +230,7 @@ def open_capture(options: Mapping[str, Any], outputs: Outputs) -> LiveCapture:
                 check_target(ctx, click.Option([f"--{name}"]), path)
     except OSError as error:
         capture.close()
-        raise CaptureError(f"can not give up root's rights: {error.strerror}") from error
+        raise CaptureError(f"cannot give up root's rights: {error.strerror}") from error
     except click.BadParameter:
         capture.close()
         raise
@@ -239,7 +239,7 @@ def open_capture(options: Mapping[str, Any], outputs: Outputs) -> LiveCapture:
 
 @contextmanager
 def metrics_server(address: tuple[str, int] | None, host: HostView | None) -> Iterator[Metrics | None]:
-    """What answers scrapes at ``address``; where it can not, one line says so and capture goes on."""
+    """What answers scrapes at ``address``; where it cannot, one line says so and capture goes on."""
     if address is None:
         yield None
         return
@@ -283,7 +283,7 @@ def host_view(options: Mapping[str, Any]) -> Iterator[HostView | None]:
 
 
 def open_writer(options: Mapping[str, Any], capture: LiveCapture) -> PcapWriter | None:
-    """The file of ``--write``, if there is to be one. A target that can not be written is wrong usage."""
+    """The file of ``--write``, if there is to be one. A target that cannot be written is wrong usage."""
     path = options["write_target"]
     if path is None:
         return None

@@ -125,7 +125,7 @@ def test_help_names_the_exit_statuses(run_cli: RunCli) -> None:
         (["analyse"], "No such command or file: 'analyse'. Did you mean analyze?"),
         (["analyze", "--wat", "x"], "No such option"),
         (["analyze", "--msl", "5 parsecs", "x"], "write 30s, 2m, 500ms, 1.5h"),
-        (["analyze", "--msl", "0", "x"], "can not be zero"),
+        (["analyze", "--msl", "0", "x"], "cannot be zero"),
         (["analyze", "--close-wait-after", "-3s", "x"], "is not a duration"),
         (["analyze", "--time-wait-pile", "0", "x"], "--time-wait-pile"),
         (["analyze", "--time-wait-share", "110%", "x"], "is not a share"),

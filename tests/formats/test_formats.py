@@ -261,9 +261,9 @@ def test_several_formats_at_once(run_cli: RunCli, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--json", "-", "--csv", "-"], "--json and --csv can not both write to standard output"),
-        (["--github", "--csv", "-"], "--github and --csv can not both write to standard output"),
-        (["--json", "a", "--csv", "./a"], "--json and --csv can not both write to './a'"),
+        (["--json", "-", "--csv", "-"], "--json and --csv cannot both write to standard output"),
+        (["--github", "--csv", "-"], "--github and --csv cannot both write to standard output"),
+        (["--json", "a", "--csv", "./a"], "--json and --csv cannot both write to './a'"),
         (["--csv", "capture.pcap"], "is one of the captures"),
         (["--ndjson", "."], "is a directory"),
     ],

@@ -42,11 +42,11 @@ def drawn(shown: Ladder, width: int = 80, encoding: str = "utf-8") -> str:
 
 REFUSED = """\
 Connection 0: client 10.0.0.10:40020 → server 10.0.0.30:5432
-Handshake refused; ended by the server's RST (refused); the SYN shows who is
-  client.
+Handshake refused; ended by the server's RST (refused); client identified by its
+  SYN.
 2 segments in 10 ms; 0 B from the client, 0 B from the server.
 In Wireshark: tcp.stream == 0; Community ID 1:5cSJsCdQh+GceD+fVyUVjxDVisA=.
-Time 0 is 2026-03-02 10:00:00.000 UTC.
+Times are relative to 2026-03-02 10:00:00.000 UTC.
 
 client                                time  frame                         server
 10.0.0.10:40020                                                   10.0.0.30:5432

@@ -8,10 +8,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 
 from tcptrace_py.findings.finding import Finding
 from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, RESET_ABORT, TEXTS
-from tcptrace_py.findings.wording import duration, moment, times
+from tcptrace_py.findings.wording import duration, times
 from tcptrace_py.report.model.display_filter import stream_filter
 from tcptrace_py.report.model.model import Close, Connection, Endpoint, Move
 from tcptrace_py.report.model.passage import (
@@ -22,6 +23,7 @@ from tcptrace_py.report.model.passage import (
     Passage,
     number_base,
 )
+from tcptrace_py.report.people.clock import moment
 from tcptrace_py.report.people.terminal_text import amount, endpoint_name
 from tcptrace_py.report.people.verdict import process_text
 from tcptrace_py.wire.segment import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG
@@ -50,11 +52,11 @@ _KEPT_BEFORE = 3
 _KEPT_AFTER = 2
 
 _ROLES = {
-    "syn": "the SYN shows who is client",
-    "syn_ack": "the SYN+ACK shows who is server",
-    "listener": "the server listens elsewhere in the capture",
-    "port": "client and server told apart by their ports",
-    "first_speaker": "who spoke first is taken for the client",
+    "syn": "client identified by its SYN",
+    "syn_ack": "server identified by its SYN+ACK",
+    "listener": "server identified by connections that it accepted elsewhere in the capture",
+    "port": "client and server identified by their ports",
+    "first_speaker": "the side that spoke first is assumed to be the client",
 }
 _CLOSES = {
     "four_way": "closed four-way",
@@ -151,8 +153,12 @@ def build_ladder(
     paths: Sequence[str],
     *,
     full: bool = False,
+    zone: tzinfo | None = UTC,
 ) -> Ladder:
-    """``passages`` in order of the capture; ``paths`` by their source. ``full``: no run is folded."""
+    """``passages`` in order of the capture; ``paths`` by their source. ``full``: no run is folded.
+
+    ``zone``: of times of the day, None for the system's.
+    """
     several = len(paths) > 1
     placed = _Rows(connection.first_ns, several)
     _add_passages(passages, placed)
@@ -165,7 +171,7 @@ def build_ladder(
         rows = _folded(rows)
     client = endpoint_name(connection.client.address, connection.client.port)
     server = endpoint_name(connection.server.address, connection.server.port)
-    heading = _heading(connection, passages)
+    heading = _heading(connection, passages, zone)
     if several:
         used = sorted({passage.source for passage in passages})
         heading.append("Frames: " + ", ".join(f"@{each + 1} in {paths[each]}" for each in used))
@@ -331,7 +337,7 @@ def _fold(run: list[Row]) -> list[Row]:
 # --- words around it -------------------------------------------------------------------
 
 
-def _heading(connection: Connection, passages: Sequence[Passage]) -> list[str]:
+def _heading(connection: Connection, passages: Sequence[Passage], zone: tzinfo | None) -> list[str]:
     opened = f"Handshake {connection.handshake.outcome.replace('_', ' ')}"
     if connection.handshake.simultaneous:
         opened += " (simultaneous)"
@@ -346,7 +352,7 @@ def _heading(connection: Connection, passages: Sequence[Passage]) -> list[str]:
     for side, endpoint in (("client", connection.client), ("server", connection.server)):
         if endpoint.process is not None:
             lines.append(f"The {side} is {process_text(endpoint.process)}.")
-    lines.append(f"Time 0 is {moment(connection.first_ns)}.")
+    lines.append(f"Times are relative to {moment(connection.first_ns, zone)}.")
     related = []
     if connection.reuse_of is not None:
         related.append(f"after connection {connection.reuse_of}")
