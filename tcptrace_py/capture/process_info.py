@@ -14,11 +14,18 @@ from itertools import islice
 from typing import NamedTuple
 
 from tcptrace_py.capture.error import CaptureError
-from tcptrace_py.capture.pcapng import ENHANCED_PACKET, MAGIC, OBSOLETE_PACKET, PACKET_BYTES, SIMPLE_PACKET
-from tcptrace_py.capture.pcapng_copy import Block, blocks
+from tcptrace_py.capture.pcapng import MAGIC
+from tcptrace_py.capture.pcapng_copy import (
+    ENHANCED_PACKET,
+    OBSOLETE_PACKET,
+    PACKET_BYTES,
+    SECTION_HEADER,
+    SIMPLE_PACKET,
+    Block,
+    blocks,
+)
 from tcptrace_py.capture.stream import open_stream
 
-_SECTION_HEADER = 0x0A0D0D0A
 _APPLE_PROCESS = 0x80000001
 _APPLE_PROCESS_NAME = 2
 _APPLE_PROCESS_INDEX = 0x8001
@@ -58,7 +65,7 @@ def _read(path: str | os.PathLike[str], most_blocks: int | None) -> Iterator[Pro
         frame = 0
         processes: list[tuple[int, str]] = []
         for block in islice(blocks(stream, head), most_blocks):
-            if block.kind == _SECTION_HEADER:
+            if block.kind == SECTION_HEADER:
                 processes = []
             elif block.kind == _APPLE_PROCESS:
                 processes.append(_apple_process(block))

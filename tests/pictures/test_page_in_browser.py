@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,6 +128,38 @@ def test_pictures_say_the_report_own_numbers(browser: Any, sick: Path) -> None:
         )
         shown.locator("#time-side").select_option("0")
         assert "CLOSE_WAIT" not in shown.locator("#legend").inner_text()
+
+
+def test_an_area_has_no_slanted_edge(browser: Any, sick: Path) -> None:
+    with opened(browser, sick) as found:
+        paths = found.page.evaluate(
+            """stackPaths([
+                { name: "A", at: (t) => (t < 30 ? 0 : t < 60 ? 3 : 1) },
+                { name: "B", at: (t) => (t < 45 ? 2 : 0) },
+            ], 0, 100, 100, 50, 10).map((each) => each.path)"""
+        )
+        for path in paths:
+            steps = re.findall(r"([MHVZ])([\d.,]*)", path)
+            assert "".join(command + number for command, number in steps) == path
+            # It closes where it began, at the left edge.
+            across = [float(number) for command, number in steps if command == "H"]
+            assert path.startswith("M0,") and across[-1] == 0
+        # Upright and level edges only, so what is drawn is the counts: 3 * 30 + 1 * 40, and 2 * 45.
+        assert [round(_area(path) / 5, -1) for path in paths] == [130, 90]
+
+
+def _area(path: str) -> float:
+    """Of a path of level and upright lines."""
+    x = y = doubled = 0.0
+    for command, number in re.findall(r"([MHV])([\d.,]+)", path):
+        to_x, to_y = x, y
+        if command == "M":
+            x, y = (float(each) for each in number.split(","))
+            continue
+        to_x, to_y = (float(number), y) if command == "H" else (x, float(number))
+        doubled += x * to_y - to_x * y
+        x, y = to_x, to_y
+    return abs(doubled) / 2
 
 
 def test_dragging_zooms_every_picture_and_the_list(browser: Any, sick: Path) -> None:

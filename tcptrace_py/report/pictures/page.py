@@ -121,6 +121,8 @@ class _Page:
             return "There is no TCP in what was read"
         if not report.capture.complete:
             return "Nothing is wrong in the part of the input that could be read"
+        if self._warnings():
+            return "Nothing is wrong as far as this capture can tell"
         return "Nothing is wrong in what was captured"
 
     def _besides(self) -> list[tuple[str, str]]:

@@ -262,7 +262,7 @@ function stackPaths(layers, from, to, width, height, top) {
       const x = (width * i / columns).toFixed(1);
       if (i === 0) line = `M0,${y(base[0])}`;
       else if (base[i] !== base[i - 1]) line += `H${x}V${y(base[i])}`;
-      if (i === 0) back = `V${y(lower[0])}`;
+      if (i === 0) back = `V${y(lower[0])}H0`;
       else if (lower[i] !== lower[i - 1]) back = `V${y(lower[i])}H${x}${back}`;
     }
     return { name, path: `${line}H${width}V${y(lower[columns])}H${width}${back}Z`, empty: !above };
@@ -386,19 +386,24 @@ function stackModel(layers, limit = null) {
   };
 }
 
+// In a view of some length by the second; in a short one, where that would say thousands of one, by the bar.
+const RATES_FROM_US = 20e6;
+
 function rateModel(events) {
   const names = ["opened", "failed", "reset"];
   const binsOf = (width) => {
-    const bins = Math.max(Math.round(width / 6), 1);
+    const second = view.to - view.from >= RATES_FROM_US ? (view.to - view.from) / 1e6 : Infinity;
+    const bins = Math.max(Math.round(Math.min(width / 6, second)), 1);
     return complete ? bins : Math.max(Math.min(bins, Math.ceil(data.timeline.steps * (view.to - view.from) / data.span_us)), 1);
   };
   let binned = null;
   return {
     paint(plot, width, height) {
       const bins = binsOf(width), span = (view.to - view.from) / bins;
+      const unit = view.to - view.from >= RATES_FROM_US ? span / 1e6 : 1;
       // The first packet itself lies in the first bin.
-      const rate = (name, i) => events[name].within(view.from + span * i - (i ? 0 : 1), view.from + span * (i + 1)) / (span / 1e6);
-      binned = { span, rate };
+      const rate = (name, i) => events[name].within(view.from + span * i - (i ? 0 : 1), view.from + span * (i + 1)) / unit;
+      binned = { span, rate, unit };
       let top = 0;
       for (let i = 0; i < bins; i++) top = Math.max(top, names.reduce((sum, name) => sum + rate(name, i), 0));
       top = (top || 1) * 1.06;
@@ -416,7 +421,8 @@ function rateModel(events) {
     },
     said(time) {
       const i = Math.floor((time - view.from) / binned.span);
-      return names.map((name) => `${short(binned.rate(name, i))} ${name}`).join(", ") + " a second";
+      const counts = names.map((name) => `${short(binned.rate(name, i))} ${name}`).join(", ");
+      return `${counts} ${binned.unit === 1 ? `in ${duration(Math.round(binned.span))}` : "a second"}`;
     },
     summary() { return names.map((name) => `${count(Math.round(events[name].total))} ${name}`).join(", ") + "."; },
   };
@@ -428,7 +434,8 @@ function makeCharts() {
   const { states, events } = countsOf(view.service, view.side);
   const seen = STACK.filter((name) => states[name]);
   charts = [new Chart("Sockets by state", 240, stackModel(layersOf(states, seen.filter((name) => !view.hidden.has(name)))))];
-  const lasting = (name) => states[name] && highest(layersOf(states, [name]), 0, data.span_us, 1000) > 0;
+  // Not for what only the last packet brought, which has no width.
+  const lasting = (name) => states[name] && highest(layersOf(states, [name]), 0, data.span_us * 0.998, 1000) > 0;
   if (lasting("CLOSE_WAIT")) charts.push(new Chart("CLOSE_WAIT", 110, stackModel(layersOf(states, ["CLOSE_WAIT"]))));
   if (lasting("TIME_WAIT")) {
     const service = services.get(view.service);
@@ -440,7 +447,7 @@ function makeCharts() {
         stackModel([{ name: "TIME_WAIT", at: (time) => busiest.series.at(time) }], limit)));
     } else charts.push(new Chart("TIME_WAIT", 110, stackModel(layersOf(states, ["TIME_WAIT"]))));
   }
-  const rates = new Chart("Connections opened, failed to open and reset, a second", 120, rateModel(events));
+  const rates = new Chart("Connections opened, failed to open and reset", 120, rateModel(events));
   rates.said.before(...["opened", "failed", "reset"].map((name) => h("span", { class: "key" },
     svg("svg", { class: "swatch", width: 12, height: 12, "aria-hidden": "true" }, svg("rect", { width: 12, height: 12, rx: 2, class: `e-${name}` })), name)));
   charts.push(rates);
@@ -505,7 +512,7 @@ function smallPicture(place, counts, height, label, named = true) {
       svg("path", { class: "ground", d: `M0,${height - 0.5}H${width}` }));
   };
   const most = highest(layers, 0, data.span_us, 600);
-  const lasting = layers.filter((layer) => highest([layer], 0, data.span_us, 300));
+  const lasting = layers.filter((layer) => highest([layer], 0, data.span_us * 0.998, 300));
   place.append(svg("svg", { class: "small", height, role: "img", "aria-label": `${label}: at most ${count(most)}` }));
   if (place.tagName === "FIGURE") {
     const ends = h("p", { class: "ends-of-time" }, h("span", null, ""), h("span", null, ""));
