@@ -24,6 +24,8 @@ PACKAGE = "tcptrace_py"
 BUILD = ROOT / "build"
 DIST = ROOT / "dist"
 _SUFFIX = EXTENSION_SUFFIXES[0]
+# What all compiled modules share; no source of ours.
+_SHARED = f"_cython{_SUFFIX}"
 
 
 def run(*command: str, cwd: Path) -> None:
@@ -56,7 +58,7 @@ def reuse(tree: Path) -> None:
     for module in BUILD.glob(f"lib.*/{PACKAGE}/**/*{_SUFFIX}"):
         relative = module.relative_to(BUILD)
         source = tree.joinpath(*relative.parts[1:]).with_name(module.name.removesuffix(_SUFFIX) + ".pxd")
-        if source.exists():
+        if source.exists() or module.name == _SHARED:
             target = tree / "build" / relative
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(module, target)
@@ -71,7 +73,7 @@ def problems(wheel: Path, tree: Path) -> list[str]:
         path.relative_to(tree).with_suffix("").as_posix() + _SUFFIX
         for path in package.rglob("*.pxd")
         if path.stem != "__init__"
-    }
+    } | {f"{PACKAGE}/{_SHARED}"}
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     extra = {name for name in names if name.startswith(f"{PACKAGE}/")} - sources - compiled

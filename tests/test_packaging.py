@@ -58,7 +58,7 @@ def hot_modules() -> set[str]:
         path.relative_to(ROOT).with_suffix("").as_posix()
         for path in PACKAGE.rglob("*.pxd")
         if path.stem != "__init__"
-    }
+    } | {"tcptrace_py/_cython"}  # what they share
 
 
 def compiled_in(archive: zipfile.ZipFile) -> set[str]:

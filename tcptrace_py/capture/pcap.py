@@ -1,3 +1,4 @@
+# cython: boundscheck=False, initializedcheck=False
 """Reader of classic pcap files (draft-ietf-opsawg-pcap).
 
 Compiled (see ``pcap.pxd``). Both byte orders, micro- and nanosecond time

@@ -1,3 +1,4 @@
+# cython: boundscheck=False, initializedcheck=False
 """Reader of pcapng files (draft-ietf-opsawg-pcapng).
 
 Compiled (see ``pcapng.pxd``). Many sections, each in its own byte order, many

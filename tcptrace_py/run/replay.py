@@ -1,3 +1,4 @@
+# cython: boundscheck=False, initializedcheck=False
 """Replays frames through the decoder into the tracker: the loop that every packet goes through.
 
 Compiled (see ``replay.pxd``).

@@ -1,3 +1,4 @@
+# cython: boundscheck=False, initializedcheck=False
 """Frames of a batch to TCP segments: the fast path first, then the decoder built on dpkt.
 
 Compiled (see ``decoder.pxd``).
