@@ -12,19 +12,20 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tcptrace_py.capture.chunk import Stream
 from tcptrace_py.capture.error import CaptureError
-from tcptrace_py.capture.pcapng import BYTE_ORDERS
+from tcptrace_py.capture.pcapng_blocks import (
+    BYTE_ORDERS,
+    ENHANCED_PACKET,
+    INTERFACE_STATISTICS,
+    LARGEST_BLOCK_BYTES,
+    OBSOLETE_PACKET,
+    PACKET_BYTES,
+    SECTION_HEADER,
+    SECTION_HEADER_BYTES,
+    SIMPLE_PACKET,
+    SIMPLE_PACKET_BYTES,
+)
 
-# Block types and smallest lengths, as in `capture.pcapng`, where they are C constants.
-SECTION_HEADER = 0x0A0D0D0A
-OBSOLETE_PACKET = 2
-SIMPLE_PACKET = 3
 NAME_RESOLUTION = 4
-INTERFACE_STATISTICS = 5
-ENHANCED_PACKET = 6
-SECTION_HEADER_BYTES = 28
-PACKET_BYTES = 32
-SIMPLE_PACKET_BYTES = 16
-LARGEST_BLOCK_BYTES = 16 * 1024 * 1024
 _PACKETS = (ENHANCED_PACKET, OBSOLETE_PACKET, SIMPLE_PACKET)
 _COMMENT = 1
 _OPTION_BYTES = 65532

@@ -14,16 +14,15 @@ from itertools import islice
 from typing import NamedTuple
 
 from tcptrace_py.capture.error import CaptureError
-from tcptrace_py.capture.pcapng import MAGIC
-from tcptrace_py.capture.pcapng_copy import (
+from tcptrace_py.capture.pcapng_blocks import (
     ENHANCED_PACKET,
+    MAGIC,
     OBSOLETE_PACKET,
     PACKET_BYTES,
     SECTION_HEADER,
     SIMPLE_PACKET,
-    Block,
-    blocks,
 )
+from tcptrace_py.capture.pcapng_copy import Block, blocks
 from tcptrace_py.capture.stream import open_stream
 
 _APPLE_PROCESS = 0x80000001

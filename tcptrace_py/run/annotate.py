@@ -15,7 +15,7 @@ from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.capture.chunk import Stream
 from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.capture.merge import merge
-from tcptrace_py.capture.pcapng import MAGIC
+from tcptrace_py.capture.pcapng_blocks import MAGIC
 from tcptrace_py.capture.pcapng_copy import NAME_RESOLUTION, blocks, copied
 from tcptrace_py.capture.source import open_sources
 from tcptrace_py.capture.stream import open_stream
