@@ -27,9 +27,9 @@ FOUND = Path(__file__).with_name("found")
 _SHARES = {"whole": 60, "reader": 10, "decoder": 24, "saved": 2, "policy": 2, "rule": 2}
 
 
-def maker(target: str, seed: int) -> Callable[[], bytes]:
-    """What makes inputs for a target."""
-    mutator = Mutator(seed, corpus.captures())
+def maker(target: str, seed: int, every: int = 1) -> Callable[[], bytes]:
+    """What makes inputs for a target, of one of so many samples."""
+    mutator = Mutator(seed, corpus.captures(every))
     drawn = random.Random(seed)
     if target in ("whole", "reader"):
         return mutator.file
