@@ -17,9 +17,12 @@ from tcptrace_py.tcp.words import (
     ABORT,
     AFTER_CLOSE,
     CLOSE_WAIT_ABORT,
+    FITS_NOTHING,
     KILLS_TIME_WAIT,
     NO_CONNECTION,
+    RECEIVER_GOES_ON,
     RESET_CAUSES,
+    SENDER_GOES_ON,
     TIMEOUT,
 )
 
@@ -53,6 +56,13 @@ _SHOWS = {
     AFTER_CLOSE: "sent RST although it had sent FIN before",
     NO_CONNECTION: "sent RST without ACK, its number the provoking segment's: it knows no such connection",
     KILLS_TIME_WAIT: "sent RST while the other side was in TIME_WAIT",
+}
+
+#: Why a RST changed nothing, by ``Connection.stray_reset_fits``.
+_CHANGES_NOTHING = {
+    FITS_NOTHING: "that does not fit the connection and changes nothing",
+    SENDER_GOES_ON: "that was not its own: its number fitted, but its sender went on",
+    RECEIVER_GOES_ON: "that changes nothing: its number fitted, but its receiver went on",
 }
 
 
@@ -120,6 +130,9 @@ class Resets:
         if connection.pending_reset_frame == connection.reset_frame:
             # Not exact; only the silence afterwards speaks for it.
             return LIKELY
+        if connection.doubtful:
+            # Another RST on this connection was not its sender's, or was not believed; this may be like it.
+            return LIKELY
         return LIKELY if cause in (NO_CONNECTION, KILLS_TIME_WAIT) else CERTAIN
 
     def _idle_ns(self, case: Case) -> int:
@@ -161,7 +174,7 @@ class Resets:
         if connection.stray_resets >= _MANY_STRAYS:
             group.tally["many"] += 1
         if group.wants_example(connection.id):
-            text = f"RST in the name of {case.name(by)} that does not fit the connection and changes nothing"
+            text = f"RST in the name of {case.name(by)} {_CHANGES_NOTHING[connection.stray_reset_fits]}"
             if connection.stray_resets > 1:
                 text += f"; the first of {connection.stray_resets:,}"
             line = case.evidence(connection.stray_reset_frame, connection.stray_reset_ns, text)

@@ -18,6 +18,7 @@ cdef class Attempt(Flow):
     cdef public int64_t ts_ns
     cdef public int64_t frame
     cdef public uint32_t seq
+    cdef public uint32_t ts_val
     cdef public uint32_t payload_bytes
     cdef public uint16_t src_port
     cdef public uint16_t dst_port

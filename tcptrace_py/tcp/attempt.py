@@ -33,6 +33,7 @@ class Attempt(Flow):
         self.seq = syn.seq
         self.payload_bytes = syn.payload_bytes
         self.window = syn.window
+        self.ts_val = syn.ts_val
         self.window_scale = syn.window_scale
         self.flags = syn.flags
         self.ip_version = syn.ip_version
@@ -50,6 +51,7 @@ class Attempt(Flow):
         segment.seq = self.seq
         segment.payload_bytes = self.payload_bytes
         segment.window = self.window
+        segment.ts_val = self.ts_val
         segment.window_scale = self.window_scale
         segment.flags = self.flags
         segment.ip_version = self.ip_version

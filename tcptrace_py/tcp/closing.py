@@ -145,13 +145,13 @@ class Closing:
         if not sender.fin_sent or segment.ts_ns - sender.fin_ns >= RTO_MIN_NS:
             # For the first time, or sent again: no copy made on the way.
             receiver.fin_passed_last = receiver.fin_ack_passed or receiver.state == FIN_WAIT_2
+        fin_seq = advance(segment.seq, segment.payload_bytes + (1 if segment.flags & SYN else 0))
         if sender.fin_sent:
-            fin_seq = advance(segment.seq, segment.payload_bytes)
             if receiver.fin_sent and not acks_fin and segment.flags & ACK and fin_seq == sender.fin_seq:
                 self._closed_first(connection, sender, receiver, segment)
             return
         sender.fin_sent = True
-        sender.fin_seq = advance(segment.seq, segment.payload_bytes)
+        sender.fin_seq = fin_seq
         sender.fin_ns = segment.ts_ns
         sender.fin_frame = segment.frame
         sender.fin_ahead = receiver.has_rcv and distance(segment.seq, receiver.rcv_nxt) > 0

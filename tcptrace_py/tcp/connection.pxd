@@ -60,11 +60,14 @@ cdef class Connection(Flow):
     cdef public int64_t stale_syn_ns
     cdef public int64_t reused_frame
     cdef public int64_t reused_ns
+    cdef public uint32_t syn_ts_val
+    cdef public uint32_t last_syn_ts_val
     cdef public uint32_t pending_syn_isn
     cdef public uint32_t pending_syn_window
     cdef public uint32_t pending_syns
     cdef public uint32_t stray_resets
     cdef public uint32_t reset_seq
+    cdef public uint32_t reset_peer_nxt
     cdef public uint32_t pending_reset_seq
     cdef public uint32_t former_isn
     cdef public uint32_t stale_syns
@@ -74,9 +77,13 @@ cdef class Connection(Flow):
     cdef public uint8_t reset_by
     cdef public uint8_t reset_cause
     cdef public uint8_t stray_reset_by
+    cdef public uint8_t stray_reset_fits
+    cdef public uint8_t doubtful
+    cdef public uint8_t reset_acknowledges
     cdef public uint8_t stale_syn_by
     cdef public uint8_t reused_time_wait
     cdef public uint8_t client_is_a
+    cdef public uint8_t foreign_echo
     cdef public uint8_t refused
     cdef public uint8_t aborted
     cdef public uint8_t three_segment_close

@@ -48,6 +48,11 @@ class Connection(Flow):
         self.syn_frame = 0
         self.last_syn_ns = 0
         self.last_syn_frame = 0
+        #: The timestamps of the first and the last SYN (RFC 7323), 0 without; and whether the last SYN+ACK
+        #: echoed none of them.
+        self.syn_ts_val = 0
+        self.last_syn_ts_val = 0
+        self.foreign_echo = False
         self.syn_ack_ns = 0
         self.syn_ack_frame = 0
         self.last_syn_ack_ns = 0
@@ -83,6 +88,11 @@ class Connection(Flow):
         #: The number of the one that was believed last, and how many arrows its receiver took for it.
         self.reset_seq = 0
         self.reset_moves = 0
+        #: Whether it had an ACK, and how far its receiver's numbers had passed by then.
+        self.reset_acknowledges = False
+        self.reset_peer_nxt = 0
+        #: Some RST on it had the right number, and yet changed nothing: no finding from another is certain.
+        self.doubtful = False
         # One in the window but not exact, waiting to be confirmed by silence, or by another where
         # its receiver did not believe it.
         self.pending_reset_by = 0
@@ -97,6 +107,8 @@ class Connection(Flow):
         # Those that changed nothing.
         self.stray_resets = 0
         self.stray_reset_by = 0
+        #: Why the first of them is one, by ``words.FITS_NOTHING`` and those after it.
+        self.stray_reset_fits = 0
         self.stray_reset_frame = 0
         self.stray_reset_ns = 0
 

@@ -5,6 +5,7 @@ from tcptrace_py.tcp.arrows cimport Arrows
 from tcptrace_py.tcp.closing cimport Closing
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.gate cimport takes
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.opening cimport Opening
 from tcptrace_py.tcp.resets cimport Resets
@@ -29,8 +30,6 @@ cdef class Machine:
     cdef object segment(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(flags=int, fin_in_gap=bint, fresh_bytes=int64_t, same_window=bint)
     cdef object _pass(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
-    @cython.locals(window=int64_t)
-    cdef bint _plausible(self, Endpoint sender, Endpoint receiver, Segment segment) except *
     cdef bint _ends_before(self, Segment segment, int64_t snd_nxt) except *
     @cython.locals(before=uint32_t, fresh_bytes=int64_t)
     cdef int64_t _account(self, Endpoint sender, Endpoint receiver, Segment segment) except -1

@@ -14,6 +14,7 @@ from tcptrace_py.tcp.clocks import UNDER_WAY_NS
 from tcptrace_py.tcp.closing import Closing
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.gate import takes
 from tcptrace_py.tcp.opening import Opening
 from tcptrace_py.tcp.resets import Resets
 from tcptrace_py.tcp.serial import advance, distance
@@ -76,7 +77,7 @@ class Machine:
                 # It drops the number as old, or, of what refuses a SYN, as no number of that connection's:
                 # SYN_SENT alone believes it (3.10.7.3).
                 connection.refused = False
-                self.resets.disbelieve(connection)
+                self.resets.disbelieve(connection, False)
             else:
                 self.resets.deliver(connection, receiver, sender, ts_ns, frame)
         else:
@@ -85,19 +86,14 @@ class Machine:
     def _pass(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
         """Any segment but a RST."""
         flags = segment.flags
-        if flags & SYN:
-            if sender.state >= ESTABLISHED and not (sender.has_isn and sender.isn == segment.seq):
-                # A SYN+ACK with another ISN, in a synchronized state.
-                connection.out_of_window += 1
-                sender.out_of_window += 1
-                return
-            self._opening.synchronize(connection, sender, receiver, segment)
-            if not flags & ACK:
-                return
-        elif not self._plausible(sender, receiver, segment):
+        if not takes(connection, sender, receiver, segment):
             connection.out_of_window += 1
             sender.out_of_window += 1
             return
+        if flags & SYN:
+            self._opening.synchronize(connection, sender, receiver, segment)
+            if not flags & ACK:
+                return
 
         receiver.unanswered = 0
         receiver.unanswered_probes = 0
@@ -130,7 +126,7 @@ class Machine:
             elif sender.state == CLOSE_WAIT:
                 sender.half_close_bytes += fresh_bytes
                 sender.half_close_last_ns = segment.ts_ns
-        if flags & FIN and not flags & SYN:
+        if flags & FIN:
             self._closing.finish(connection, sender, receiver, segment, fin_in_gap, fresh_bytes)
         if flags & ACK:
             if receiver.state != ESTABLISHED:
@@ -140,32 +136,6 @@ class Machine:
                     receiver.opened_by_nxt = sender.isn
         if connection.pending_reset_by:
             self.resets.catch_up(connection, sender, receiver, segment)
-
-    def _plausible(self, sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
-        """Does the segment fit the receiver's window, as far as we know it? (3.10.7.4, first check)
-
-        What goes on where its sender left off, and what is old, is the sender's own. What
-        jumps ahead of the window is a stray, unless the next segment goes on from there:
-        then the capture has a gap.
-        """
-        if not sender.has_snd:
-            return True
-        if segment.seq == sender.snd_nxt:
-            sender.has_suspect = False
-            return True
-        if distance(segment.seq, sender.snd_nxt) < 0 or not receiver.has_rcv:
-            return True
-        window = receiver.window_bytes()
-        if window < 65535:
-            window = 65535
-        if distance(segment.seq, receiver.rcv_nxt) <= window:
-            return True
-        if sender.has_suspect and segment.seq == sender.suspect_nxt:
-            sender.has_suspect = False
-            return True
-        sender.has_suspect = True
-        sender.suspect_nxt = advance(segment.seq, segment.payload_bytes)
-        return False
 
     def _ends_before(self, segment: Segment, snd_nxt: int) -> bool:
         return distance(advance(segment.seq, segment.payload_bytes), snd_nxt) < 0
@@ -216,22 +186,17 @@ class Machine:
                     self.arrows.withdraw(sender)
                     if sender.state == TIME_WAIT:
                         # It ignores RST there (RFC 1337 section 3).
-                        self.resets.disbelieve(connection)
+                        self.resets.disbelieve(connection, False)
                     elif receiver.state != CLOSED:
                         self.resets.forget(connection)
         elif (
             basis == SENT
             and connection.reset_by == (1 if sender is connection.a else 2)
             and self._journal.ts_ns(sender.last) >= connection.reset_ns
-            and segment.ts_ns - connection.reset_ns > UNDER_WAY_NS
             and self._journal.previous(sender.last) >= 0
+            and self.resets.contradicts(connection, receiver, segment)
         ):
-            # It goes on as if it had never sent that RST: somebody else had.
-            self.arrows.withdraw(sender)
-            if receiver.state == CLOSED and receiver.last >= 0:
-                if self._journal.ts_ns(receiver.last) >= connection.reset_ns:
-                    self.arrows.withdraw(receiver)
-            self.resets.disbelieve(connection)
+            self.resets.undo(connection, sender, receiver)
 
     def _receipt(
         self,
@@ -283,10 +248,9 @@ class Machine:
             receiver.isn = advance(segment.ack, -1)
             receiver.has_snd = True
             receiver.snd_nxt = segment.ack
-        elif not flags & RST:
+        elif not flags & RST and flags & ACK:
             self.arrows.enter(sender, ESTABLISHED, ASSUMED, segment.ts_ns, segment.frame)
-            if flags & ACK:
-                self.arrows.enter(receiver, ESTABLISHED, ASSUMED, segment.ts_ns, segment.frame)
+            self.arrows.enter(receiver, ESTABLISHED, ASSUMED, segment.ts_ns, segment.frame)
 
     def unreachable(self, connection: Connection, endpoint: Endpoint, ts_ns: int, frame: int) -> None:
         """An ICMP error came for a SYN of this endpoint."""

@@ -10,6 +10,7 @@ from tcptrace_py.tcp.arrows import Arrows
 from tcptrace_py.tcp.clocks import UNDER_WAY_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.gate import echoes_another
 from tcptrace_py.tcp.resets import Resets
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import (
@@ -23,6 +24,7 @@ from tcptrace_py.tcp.state import (
     GETS_RST_AS_LISTENER,
     GETS_SYN_ACK,
     LISTEN,
+    LISTENS,
     PRESUMED,
     SENDS_FIN,
     SENDS_SYN,
@@ -62,7 +64,9 @@ class Opening:
             sender.has_isn = True
             sender.isn = segment.seq
             sender.has_snd = True
-            sender.snd_nxt = advance(segment.seq, 1 + segment.payload_bytes)
+            sender.snd_nxt = advance(
+                segment.seq, 1 + segment.payload_bytes + (1 if segment.flags & FIN else 0)
+            )
             sender.syn_bytes = segment.payload_bytes
             sender.bytes += segment.payload_bytes
             sender.proven_open = True
@@ -99,6 +103,8 @@ class Opening:
         if connection.syn_frame == 0:
             connection.syn_ns = segment.ts_ns
             connection.syn_frame = segment.frame
+            connection.syn_ts_val = segment.ts_val
+        connection.last_syn_ts_val = segment.ts_val
         receiver.unanswered = 0
         sender.window_field = segment.window
         if again and sender.passive:
@@ -120,6 +126,7 @@ class Opening:
         ts_ns = segment.ts_ns
         frame = segment.frame
         sender.syn_acks += 1
+        connection.foreign_echo = echoes_another(connection, receiver, segment)
         late = sender.syn_acks > 1 and ts_ns - connection.last_syn_ack_ns >= UNDER_WAY_NS
         connection.last_syn_ack_ns = ts_ns
         connection.last_syn_ack_frame = frame
@@ -133,9 +140,11 @@ class Opening:
             if receiver.has_isn and receiver.syns:
                 receiver.window_scale = 0
                 sender.window_scale = 0
-        if sender.syns == 0 and sender.state == CLOSED and sender.last < 0:
+        before = self._journal.previous(sender.last) if sender.last >= 0 else -1
+        if sender.syns == 0 and sender.state == CLOSED and before < 0:
+            # All that it may have done before is to refuse this SYN; it listens by now.
             sender.passive = True
-            self._arrows.enter(sender, LISTEN, ACKNOWLEDGED, ts_ns, frame)
+            self._arrows.move(sender, LISTENS, ACKNOWLEDGED, ts_ns, frame)
         if sender.state != SYN_SENT:
             self._had_not_opened(connection, sender, receiver, segment, again, late)
         opens = self._arrows.move(sender, SENDS_SYN_ACK, SENT, ts_ns, frame) and not sender.passive
@@ -177,7 +186,7 @@ class Opening:
             # No clock had run out, and no RST had been believed.
             if connection.refused:
                 connection.refused = False
-                self._resets.disbelieve(connection)
+                self._resets.disbelieve(connection, False)
             self._arrows.withdraw(sender)
         if (
             answers
@@ -234,7 +243,7 @@ class Opening:
         endpoint.has_isn = True
         endpoint.isn = isn
         endpoint.passive = True
-        self._arrows.enter(endpoint, LISTEN, ASSUMED, segment.ts_ns, segment.frame)
+        self._arrows.move(endpoint, LISTENS, ASSUMED, segment.ts_ns, segment.frame)
         self._arrows.move(endpoint, SENDS_SYN_ACK, ASSUMED, segment.ts_ns, segment.frame)
 
     def past_gap(

@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint32_t
 from tcptrace_py.tcp.arrows cimport Arrows
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.gate cimport refuses_ack
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.wire.segment cimport Segment
@@ -14,6 +15,7 @@ cdef int GETS_ACK_OF_FIN, GETS_ACK_OF_SYN, GETS_FIN, GETS_FIN_WITH_ACK_OF_FIN, G
 cdef int GETS_SYN_ACK, SENDS_RST
 cdef int ABORT, AFTER_CLOSE, CLOSE_WAIT_ABORT, HANDSHAKE_ABORT, KILLS_TIME_WAIT, NO_CONNECTION, NO_RESET
 cdef int REFUSED, RST_EXACT, RST_IN_WINDOW, RST_STRAY, TIMEOUT
+cdef int RECEIVER_GOES_ON, SENDER_GOES_ON
 cdef int ACK, FIN, SYN
 cdef int64_t UNDER_WAY_NS
 
@@ -45,7 +47,11 @@ cdef class Resets:
     cdef object deliver(self, Connection connection, Endpoint sender, Endpoint receiver, int64_t ts_ns, int64_t frame)
     cdef object take_back(self, Connection connection, Endpoint receiver)
     cdef object stray(self, Connection connection, int by, int64_t frame, int64_t ts_ns)
-    cdef object disbelieve(self, Connection connection)
+    @cython.locals(end=uint32_t)
+    cdef bint contradicts(self, Connection connection, Endpoint receiver, Segment segment) except *
+    @cython.locals(frame=int64_t)
+    cdef object undo(self, Connection connection, Endpoint sender, Endpoint receiver)
+    cdef object disbelieve(self, Connection connection, bint sender_goes_on)
     cdef object forget(self, Connection connection)
     cdef object doubt_pending(self, Connection connection, Endpoint sender, Segment segment)
     cdef object _drop_pending(self, Connection connection)

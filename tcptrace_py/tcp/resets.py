@@ -10,6 +10,7 @@ from tcptrace_py.tcp.arrows import Arrows
 from tcptrace_py.tcp.clocks import UNDER_WAY_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.gate import refuses_ack
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
@@ -41,10 +42,12 @@ from tcptrace_py.tcp.words import (
     KILLS_TIME_WAIT,
     NO_CONNECTION,
     NO_RESET,
+    RECEIVER_GOES_ON,
     REFUSED,
     RST_EXACT,
     RST_IN_WINDOW,
     RST_STRAY,
+    SENDER_GOES_ON,
     TIMEOUT,
 )
 from tcptrace_py.wire.segment import ACK, FIN, SYN, Segment
@@ -159,6 +162,10 @@ class Resets:
         if self._arrows.done(connection) and (sender.last >= 0 or receiver.last >= 0):
             self._again(connection, sender, receiver, segment, acks_fin)
             return
+        if refuses_ack(connection, sender, receiver, segment):
+            if connection.foreign_echo:
+                self.deliver(connection, sender, receiver, segment.ts_ns, segment.frame)
+            return
         ruling = verdict(sender, receiver, segment)
         if (
             sender.state == SYN_RCVD
@@ -193,6 +200,8 @@ class Resets:
                 # It never was ESTABLISHED: the ACK that passed was refused.
                 self._arrows.withdraw(sender)
             connection.reset_seq = segment.seq
+            connection.reset_acknowledges = segment.flags & ACK != 0
+            connection.reset_peer_nxt = receiver.snd_nxt
             self._send(connection, sender, receiver, segment.ts_ns, segment.frame)
             self.deliver(connection, sender, receiver, segment.ts_ns, segment.frame)
         elif ruling == RST_IN_WINDOW:
@@ -319,8 +328,35 @@ class Resets:
             connection.stray_reset_frame = frame
             connection.stray_reset_ns = ts_ns
 
-    def disbelieve(self, connection: Connection) -> None:
-        """The RST that took effect was a stray: its receiver ignored it, or somebody else had sent it."""
+    def contradicts(self, connection: Connection, receiver: Endpoint, segment: Segment) -> bool:
+        """Did the sender of this segment send it after "its" RST? Then the RST was somebody else's.
+
+        A segment that the RST overtook acknowledges nothing that passed after the RST, and brings nothing
+        beyond its number if it has an ACK. (One without may have the number that it answers: 3.5.2.)
+        """
+        if segment.ts_ns - connection.reset_ns > UNDER_WAY_NS:
+            return True
+        if segment.flags & ACK and distance(segment.ack, connection.reset_peer_nxt) > 0:
+            return receiver.has_snd and distance(segment.ack, receiver.snd_nxt) <= 0
+        end = advance(segment.seq, segment.payload_bytes + (1 if segment.flags & FIN else 0))
+        return connection.reset_acknowledges and distance(end, connection.reset_seq) > 0
+
+    def undo(self, connection: Connection, sender: Endpoint, receiver: Endpoint) -> None:
+        """The RST that took effect was not its sender's: take back what it moved, of both."""
+        frame = connection.reset_frame
+        self._arrows.withdraw(sender)
+        while sender.last >= 0 and self._journal.frame(sender.last) == frame:
+            self._arrows.withdraw(sender)
+        if receiver.last >= 0 and self._journal.ts_ns(receiver.last) >= connection.reset_ns:
+            self.take_back(connection, receiver)
+        self.disbelieve(connection, True)
+
+    def disbelieve(self, connection: Connection, sender_goes_on: bool) -> None:
+        """The RST that took effect was a stray: its receiver ignored it, or its sender goes on."""
+        if connection.stray_resets == 0:
+            connection.stray_reset_fits = SENDER_GOES_ON if sender_goes_on else RECEIVER_GOES_ON
+        connection.doubtful = True
+        self.took_effect -= 1
         self.stray(connection, connection.reset_by, connection.reset_frame, connection.reset_ns)
         self.forget(connection)
 
@@ -329,6 +365,7 @@ class Resets:
         connection.reset_cause = NO_RESET
         connection.reset_frame = 0
         connection.reset_ns = 0
+        connection.reset_moves = 0
 
     def doubt_pending(self, connection: Connection, sender: Endpoint, segment: Segment) -> None:
         """The receiver of a RST in the window but not exact goes on: it did not believe it (RFC 5961).
@@ -383,6 +420,8 @@ class Resets:
         frame = connection.pending_reset_frame
         connection.pending_reset_by = 0
         connection.reset_seq = connection.pending_reset_seq
+        connection.reset_acknowledges = False
+        connection.reset_peer_nxt = receiver.snd_nxt
         if sender.last >= 0 and self._journal.ts_ns(sender.last) > ts_ns:
             # What passed after it shows what its sender had been before.
             ts_ns = self._journal.ts_ns(sender.last)

@@ -84,6 +84,7 @@ GETS_RST_AS_LISTENER = 10
 GETS_UNREACHABLE = 11
 CLOCK_RUNS_OUT = 12
 IS_REPLACED = 13
+LISTENS = 14
 
 EVENT_NAMES = (
     "sends SYN",
@@ -100,6 +101,7 @@ EVENT_NAMES = (
     "gets ICMP unreachable",
     "clock runs out",
     "is replaced",
+    "listens",
 )
 EVENTS = len(EVENT_NAMES)
 
@@ -109,6 +111,8 @@ _SYNCHRONIZED = (ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, CLOSE_WAIT, CLOSING, LAST_
 
 #: ``(state, event) -> state``. Section numbers are RFC 9293's.
 ARROWS: dict[tuple[int, int], int] = {
+    # A passive OPEN (3.10.1): that it was one is seen by its first answer, at times after a refusal.
+    (CLOSED, LISTENS): LISTEN,
     # An active OPEN (3.10.1). LISTEN may turn active as well (3.10.2, SEND in LISTEN).
     (CLOSED, SENDS_SYN): SYN_SENT,
     (LISTEN, SENDS_SYN): SYN_SENT,

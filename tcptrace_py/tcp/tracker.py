@@ -431,7 +431,9 @@ class Tracker:
     def _attempt(self, connection: Connection, segment: Segment, flow_hash: int) -> Connection:
         """A bare SYN on a four-tuple that has a connection: the same attempt again, or another?"""
         sender, receiver = direction(connection, segment)
-        if sender.has_isn and sender.isn == segment.seq:
+        over = self.arrows.done(connection)
+        if sender.has_isn and sender.isn == segment.seq and not (over and sender.passive):
+            # (Who had only answered, and is done with that, now asks itself, whatever number it takes.)
             return connection
         sender_by = 1 if sender is connection.a else 2
         if connection.pending_syn_by == sender_by and connection.pending_syn_isn == segment.seq:
@@ -439,7 +441,6 @@ class Tracker:
         if not sender.has_isn and receiver.state == SYN_SENT and receiver.syns:
             connection.simultaneous_open = True
             return connection
-        over = self.arrows.done(connection)
         in_time_wait = sender.state == TIME_WAIT or receiver.state == TIME_WAIT
         unanswered = sender.state == SYN_SENT
         if over or in_time_wait or unanswered:
@@ -534,9 +535,11 @@ class Tracker:
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
     ) -> None:
         """A SYN+ACK passed: its sender listens, and holds no older connection on this four-tuple."""
+        if not 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.syn_bytes:
+            return
         if sender.passive:
             self._roles.listens(sender)
-        if connection.reuse_of < 0 or not 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.syn_bytes:
+        if connection.reuse_of < 0:
             return
         older = self.table.older(connection, connection)
         while older is not None:

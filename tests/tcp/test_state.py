@@ -8,6 +8,7 @@ from tcptrace_py.tcp.diagram import mermaid
 # Figure 5's arrows that a segment or a CLOSE makes, written out once more by hand.
 FIGURE_5 = {
     ("CLOSED", "SYN_SENT"),
+    ("CLOSED", "LISTEN"),
     ("LISTEN", "SYN_RCVD"),
     ("LISTEN", "SYN_SENT"),
     ("SYN_SENT", "SYN_RCVD"),

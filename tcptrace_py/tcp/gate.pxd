@@ -1,0 +1,20 @@
+cimport cython
+from libc.stdint cimport int64_t, uint32_t
+
+from tcptrace_py.tcp.connection cimport Connection
+from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.serial cimport advance, distance
+from tcptrace_py.wire.segment cimport Segment
+
+cdef int ACK, ESTABLISHED, FIN, SYN, SYN_SENT
+cdef int64_t _LEAST_WINDOW_BYTES
+
+
+@cython.locals(flags=int)
+cpdef bint takes(Connection connection, Endpoint sender, Endpoint receiver, Segment segment) except *
+cpdef bint acknowledges_syn(Endpoint opener, uint32_t ack) except *
+cpdef bint refuses_ack(Connection connection, Endpoint opener, Endpoint peer, Segment rst) except *
+@cython.locals(echo=uint32_t)
+cpdef bint echoes_another(Connection connection, Endpoint opener, Segment syn_ack) except *
+@cython.locals(window=int64_t)
+cpdef bint in_window(Endpoint sender, Endpoint receiver, Segment segment) except *

@@ -1,0 +1,85 @@
+"""What its receiver would drop is no evidence (4.4 of the design): judged before a segment is read.
+
+Compiled (see ``gate.pxd``). RFC 9293 section 3.10.7; RFC 7323 for timestamps. Nothing is changed here but
+``Endpoint.suspect_nxt``. What is judged are segments without RST; those are weighed in ``resets.py``.
+"""
+
+from __future__ import annotations
+
+from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.serial import advance, distance
+from tcptrace_py.tcp.state import ESTABLISHED, SYN_SENT
+from tcptrace_py.wire.segment import ACK, SYN, Segment
+
+# A window is at least this large here: its scale may be unknown, and it may have grown since.
+_LEAST_WINDOW_BYTES = 65535
+
+
+def takes(connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
+    """Would the receiver take this segment, as far as we know it?"""
+    flags = segment.flags
+    if flags & SYN:
+        if sender.state >= ESTABLISHED and not (sender.has_isn and sender.isn == segment.seq):
+            # A SYN+ACK with another ISN, in a synchronized state (3.10.7.4, fourth check).
+            return False
+    elif not flags & ACK:
+        # In every state (3.10.7.3, fifth step; 3.10.7.4, fifth check).
+        return False
+    elif not in_window(sender, receiver, segment):
+        return False
+    if receiver.state == SYN_SENT and flags & ACK and receiver.syns and not sender.has_isn:
+        return acknowledges_syn(receiver, segment.ack)
+    return True
+
+
+def acknowledges_syn(opener: Endpoint, ack: int) -> bool:
+    """Is this acceptable in SYN_SENT (ISS < SEG.ACK =< SND.NXT: 3.10.7.3, first check)?"""
+    return distance(ack, opener.isn) >= 1 and distance(ack, opener.snd_nxt) <= 0
+
+
+def refuses_ack(connection: Connection, opener: Endpoint, peer: Endpoint, rst: Segment) -> bool:
+    """Is this the answer of SYN_SENT to an ACK that is not of its SYN? It stays in SYN_SENT.
+
+    Such a RST has the number that it refuses (3.10.7.3, first check; figures 9 and 10). A closed endpoint
+    that answers a SYN+ACK sends the same, but there the number is the right one. Where the timestamp echo
+    was not its own (RFC 7323 section 5.8 and Linux: outside of what it has sent), the number is right too.
+    """
+    if rst.flags & ACK or opener.state != SYN_SENT or not opener.syns:
+        return False
+    return connection.foreign_echo if peer.has_isn else not acknowledges_syn(opener, rst.seq)
+
+
+def echoes_another(connection: Connection, opener: Endpoint, syn_ack: Segment) -> bool:
+    """Does a SYN+ACK echo a timestamp that no SYN of this attempt carried?"""
+    if not (opener.state == SYN_SENT and syn_ack.has_timestamps and connection.syn_ts_val):
+        return False
+    echo = syn_ack.ts_ecr
+    return distance(echo, connection.syn_ts_val) < 0 or distance(echo, connection.last_syn_ts_val) > 0
+
+
+def in_window(sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
+    """Does the segment fit the receiver's window? (3.10.7.4, first check)
+
+    What goes on where its sender left off, and what is old, is the sender's own. What
+    jumps ahead of the window is a stray, unless the next segment goes on from there:
+    then the capture has a gap.
+    """
+    if not sender.has_snd:
+        return True
+    if segment.seq == sender.snd_nxt:
+        sender.has_suspect = False
+        return True
+    if distance(segment.seq, sender.snd_nxt) < 0 or not receiver.has_rcv:
+        return True
+    window = receiver.window_bytes()
+    if window < _LEAST_WINDOW_BYTES:
+        window = _LEAST_WINDOW_BYTES
+    if distance(segment.seq, receiver.rcv_nxt) <= window:
+        return True
+    if sender.has_suspect and segment.seq == sender.suspect_nxt:
+        sender.has_suspect = False
+        return True
+    sender.has_suspect = True
+    sender.suspect_nxt = advance(segment.seq, segment.payload_bytes)
+    return False

@@ -1,0 +1,187 @@
+"""What a receiver would drop is no evidence, and a RST weighs no more than what its sender does next.
+
+Designed in 4.4 and 4.5; the captures of ``../shared/cases/states`` in small, and their sisters.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tcptrace_py.tcp import outcome
+from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.words import HANDSHAKE_OUTCOMES, RESET_CAUSES
+
+from .wire_words import Trace, segment
+
+OPEN = "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301\n"
+SPOKEN = OPEN + "c ACK 101 301 5\ns ACK 301 106\n"
+OPENED = "SYN_SENT@1s ESTABLISHED@3a"
+SERVING = "LISTEN@2a SYN_RCVD@2s ESTABLISHED@3p"
+
+TRACES = {
+    "SYN_SENT refuses an ACK of an older connection, and stays there (RFC 9293 figures 9 and 10)": (
+        "c SYN 100\ns ACK 7000 9000\nc RST 9000\n+1\nc SYN 100\ns SYN+ACK 300 101\nc ACK 101 301",
+        "SYN_SENT@1s ESTABLISHED@6a",
+        "LISTEN@5a SYN_RCVD@5s ESTABLISHED@6p",
+    ),
+    "the same with an ACK behind its number, and without a capture of the refusal": (
+        "c SYN 100\ns ACK 7000 90\n+1\nc SYN 100\ns SYN+ACK 300 101\nc ACK 101 301",
+        "SYN_SENT@1s ESTABLISHED@5a",
+        "LISTEN@4a SYN_RCVD@4s ESTABLISHED@5p",
+    ),
+    "a SYN+ACK that acknowledges another SYN is refused likewise": (
+        "c SYN 100\ns SYN+ACK 7000 51\nc RST 51\ns SYN+ACK 300 101\nc ACK 101 301",
+        "SYN_SENT@1s ESTABLISHED@5a",
+        "LISTEN@4a SYN_RCVD@4s ESTABLISHED@5p",
+    ),
+    "a SYN+ACK with the right number is refused by who has given up: that ends the attempt": (
+        "c SYN 100\ns SYN+ACK 300 101\nc RST 101",
+        "SYN_SENT@1s CLOSED@3s",
+        "LISTEN@2a SYN_RCVD@2s LISTEN@3p",
+    ),
+    "FIN without ACK in SYN_SENT is dropped": (
+        "c SYN 100\ns FIN 0\n+1\nc SYN 100\ns SYN+ACK 300 101\nc ACK 101 301\nc FIN+ACK 101 301\n"
+        "s FIN+ACK 301 102\nc ACK 102 302",
+        "SYN_SENT@1s ESTABLISHED@5a FIN_WAIT_1@6s TIME_WAIT@8a",
+        "LISTEN@4a SYN_RCVD@4s ESTABLISHED@5p CLOSE_WAIT@7a LAST_ACK@7s CLOSED@8p",
+    ),
+    "FIN without ACK in ESTABLISHED is dropped as well": (
+        OPEN + "s FIN 301\nc ACK 101 301 10",
+        OPENED,
+        SERVING,
+    ),
+    "a SYN+ACK that carries FIN": (
+        "c SYN 100\ns SYN+FIN+ACK 300 101\nc ACK 101 302\nc FIN+ACK 101 302\ns ACK 302 102",
+        "SYN_SENT@1s ESTABLISHED@3a CLOSE_WAIT@3a LAST_ACK@4s CLOSED@5p",
+        "LISTEN@2a SYN_RCVD@2s FIN_WAIT_1@2s FIN_WAIT_2@3p TIME_WAIT@5a",
+    ),
+    "refused, and then accepted with the same ISN": (
+        "c SYN 100\ns RST+ACK 0 101\nc SYN 100\ns SYN+ACK 300 101\nc ACK 101 301",
+        "SYN_SENT@1s ESTABLISHED@5a",
+        "CLOSED@2s LISTEN@4a SYN_RCVD@4s ESTABLISHED@5p",
+    ),
+    "refused twice, and then accepted, after the second SYN did not pass here": (
+        "c SYN 100\ns RST+ACK 0 101\n+1\nc SYN 100\ns RST+ACK 0 101\n+2\ns SYN+ACK 300 101\nc ACK 101 301",
+        "SYN_SENT@1s ESTABLISHED@6a",
+        "CLOSED@2s LISTEN@5a SYN_RCVD@5s ESTABLISHED@6p",
+    ),
+    "a RST with the exact number; its sender acknowledges what passed after it": (
+        SPOKEN + "s RST 301\nc ACK 106 301 10\ns ACK 301 116",
+        OPENED,
+        SERVING,
+    ),
+    "the same in the name of the client": (
+        OPEN + "c RST 101\ns ACK 301 101 10\nc ACK 101 311",
+        OPENED,
+        SERVING,
+    ),
+    "a RST that acknowledges; its sender sends data from its number on": (
+        OPEN + "s RST+ACK 301 101\ns ACK 301 101 10",
+        OPENED,
+        SERVING,
+    ),
+    "a RST that acknowledges; its sender sends FIN with its number": (
+        OPEN + "s RST+ACK 301 101\ns FIN+ACK 301 101\nc ACK 101 302",
+        OPENED + " CLOSE_WAIT@6a",
+        SERVING + " FIN_WAIT_1@5s FIN_WAIT_2@6p",
+    ),
+    "data that the RST may have overtaken proves nothing": (
+        OPEN + "s RST+ACK 311 101\ns ACK 301 101 10",
+        OPENED + " CLOSED@4p",
+        SERVING + " CLOSED@4s",
+    ),
+    "nor does data from the number of a RST that answers from CLOSED, having forgotten what it had sent": (
+        SPOKEN + "s RST 301\ns ACK 301 106 10",
+        OPENED + " CLOSED@6p",
+        SERVING + " CLOSED@6s",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("trace", "client", "server"), TRACES.values(), ids=TRACES)
+def test_reading(trace: str, client: str, server: str) -> None:
+    played = Trace().play(trace)
+    (connection,) = played.tracker.table.all()
+    assert played.words(connection.client()) == client
+    assert played.words(connection.server()) == server
+
+
+@pytest.mark.parametrize(("trace", "client", "server"), TRACES.values(), ids=TRACES)
+def test_reading_where_numbers_wrap(trace: str, client: str, server: str) -> None:
+    """The same with every number 2**32 - 150 further on, so that most wrap in the middle."""
+    lines = []
+    for line in trace.strip().splitlines():
+        sender, *rest = line.split()
+        if rest:
+            flags, seq, *others = rest
+            ack = [str(int(others[0]) - 150)] if others and "ACK" in flags.split("+") else others[:1]
+            zero = flags == "RST+ACK" and seq == "0"
+            line = " ".join([sender, flags, seq if zero else str(int(seq) - 150), *ack, *others[1:]])
+        lines.append(line)
+    test_reading("\n".join(lines), client, server)
+
+
+def ended(trace: str) -> Connection:
+    (connection,) = Trace().play(trace).end()
+    return connection
+
+
+def test_a_refusal_that_was_followed_by_acceptance_is_no_refusal() -> None:
+    connection = ended("c SYN 100\ns RST+ACK 0 101\nc SYN 100\ns SYN+ACK 300 101\nc ACK 101 301")
+    assert HANDSHAKE_OUTCOMES[outcome.handshake_outcome(connection)] == "complete"
+    assert (connection.reset_by, connection.stray_resets) == (0, 0)
+
+
+def test_a_contradicted_reset_is_a_stray() -> None:
+    connection = ended(OPEN + "s RST 301\nc ACK 101 301 10\ns ACK 301 111")
+    assert connection.reset_by == 0
+    assert (connection.stray_resets, connection.stray_reset_by) == (1, 2)
+    assert (connection.stray_reset_fits, connection.doubtful) == (1, True)
+
+
+def test_a_reset_after_a_contradicted_one_counts() -> None:
+    connection = ended(OPEN + "s RST+ACK 301 101\ns ACK 301 101 10\nc RST+ACK 101 311")
+    assert (connection.reset_by, RESET_CAUSES[connection.reset_cause]) == (1, "abort")
+    assert connection.doubtful
+
+
+def opening(second_echo: int, first_echo: int = 90) -> Trace:
+    """SYN with timestamp 50 and again with 60; SYN+ACKs that echo what is given, the first of them reset."""
+    trace = Trace()
+    for sender, flags, seq, ack, ts_val, ts_ecr in (
+        ("c", "SYN", 100, 0, 50, 0),
+        ("c", "SYN", 100, 0, 60, 0),
+        ("s", "SYN+ACK", 300, 101, 7, first_echo),
+        ("c", "RST", 101, 0, 0, 0),
+        ("s", "SYN+ACK", 300, 101, 8, second_echo),
+        ("c", "ACK", 101, 301, 70, 8),
+    ):
+        made = segment(sender, flags, seq, ack)
+        made.has_timestamps = flags != "RST"
+        made.ts_val, made.ts_ecr = ts_val, ts_ecr
+        trace.feed(made)
+    return trace
+
+
+@pytest.mark.parametrize("second_echo", [50, 60])
+def test_a_syn_ack_that_echoes_another_timestamp_is_refused(second_echo: int) -> None:
+    trace = opening(second_echo)
+    (connection,) = trace.tracker.table.all()
+    assert trace.words(connection.client()) == "SYN_SENT@1s ESTABLISHED@6a"
+    # Its second SYN+ACK has the same ISN, so it had not believed the RST.
+    assert trace.words(connection.server()) == "LISTEN@3a SYN_RCVD@3s ESTABLISHED@6p"
+
+
+def test_a_syn_ack_with_the_right_echo_is_not() -> None:
+    trace = opening(60, first_echo=60)
+    (connection,) = trace.tracker.table.all()
+    assert trace.words(connection.client()).startswith("SYN_SENT@1s CLOSED@4s")
+
+
+def test_who_had_only_answered_may_ask_with_the_same_number() -> None:
+    trace = Trace().play("c SYN+ACK 0 0\ns RST 0\nc SYN 0\ns SYN+ACK 500 1\nc ACK 1 501")
+    first, second = trace.end()
+    assert HANDSHAKE_OUTCOMES[outcome.handshake_outcome(second)] == "complete"
+    assert trace.words(second.client()) == "SYN_SENT@3s ESTABLISHED@5a"
+    assert second.client().port == 40000
+    assert first.reused_by == second.id
