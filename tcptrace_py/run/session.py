@@ -134,7 +134,7 @@ class Session:
             skipped=Skipped(**replay.decoder.skipped(), filtered=packets - replay.packets),
             dropped_by_kernel=dropped,
             complete=complete,
-            warnings=[*warnings, *self._unknown_links()],
+            warnings=[*warnings, *self._unknown_links(), *self._two_clocks()],
             filter=bpf,
             undecoded=[Undecoded(each.name, each.packets) for each in replay.decoder.undecoded()],
         )
@@ -151,6 +151,10 @@ class Session:
         return self._builder.finish(
             capture, findings, self.tracker.time_wait, self.settings, keep=self._connections
         )
+
+    def _two_clocks(self) -> list[str]:
+        clocks = self.tracker.two_clocks
+        return [clocks.warning()] if clocks.differ() else []
 
     def _unknown_links(self) -> list[str]:
         unknown = self.replay.decoder.unknown_link_types

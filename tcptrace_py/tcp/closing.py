@@ -86,12 +86,16 @@ class Closing:
         """It acknowledges the peer's FIN, so it has received it (3.10.7.4, eighth check)."""
         ts_ns = segment.ts_ns
         frame = segment.frame
+        # A bare ACK has the number of what its sender sends next: what is missing beyond that came later.
+        past_gap = sender.tail_gap and (
+            segment.payload_bytes > 0 or segment.flags & FIN != 0 or segment.seq == sender.snd_nxt
+        )
         if receiver.fin_acked_frame == 0:
             receiver.fin_acked_ns = ts_ns
             receiver.fin_acked_frame = frame
-            receiver.fin_acked_past_gap = sender.tail_gap and sender.gap_packet != sender.packets
+            receiver.fin_acked_past_gap = past_gap and sender.gap_packet != sender.packets
         state = sender.state
-        basis = ASSUMED if sender.tail_gap else ACKNOWLEDGED
+        basis = ASSUMED if past_gap else ACKNOWLEDGED
         if state == ESTABLISHED or state == FIN_WAIT_2:
             if state == ESTABLISHED and not sender.proven_open and connection.syn_frame == 0:
                 # Picked up mid-stream and never seen to send: its own FIN may have gone before.
@@ -165,11 +169,61 @@ class Closing:
             connection.three_segment_close = True
         if in_gap and sender.state == CLOSE_WAIT:
             self._finish_late(connection, sender, receiver, segment, acks_fin)
+            self._answered_early(connection, sender, receiver, segment)
             return
         if sender.state == FIN_WAIT_1 or self._opening.too_early(connection, sender, receiver, segment):
             # It was assumed until now that it had sent this, or presumed that it was open before.
             self._arrows.withdraw(sender)
         self._arrows.move(sender, SENDS_FIN, SENT, segment.ts_ns, segment.frame)
+        self._answered_early(connection, sender, receiver, segment)
+
+    def _answered_early(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
+    ) -> None:
+        """The ACK of this FIN passed before it, and just before: the two directions have two clocks."""
+        if not receiver.has_rcv or distance(receiver.rcv_nxt, sender.fin_seq) < 1:
+            return
+        if segment.ts_ns - receiver.last_ns >= RTO_MIN_NS:
+            return
+        if receiver.state == FIN_WAIT_1 and receiver.last_frame == receiver.fin_frame:
+            self._closed_second(connection, sender, receiver)
+        else:
+            self.takes_fin(connection, receiver, sender, segment)
+        if sender.state == FIN_WAIT_1:
+            bare = not receiver.fin_sent or receiver.last_frame != receiver.fin_frame
+        else:
+            bare = sender.state == LAST_ACK or sender.state == CLOSING
+        if bare:
+            self._arrows.move(sender, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
+
+    def _closed_second(self, connection: Connection, sender: Endpoint, receiver: Endpoint) -> None:
+        """The receiver's FIN, its last segment, acknowledges this FIN, though it was stamped earlier."""
+        ts_ns = self._journal.ts_ns(receiver.last)
+        frame = self._journal.frame(receiver.last)
+        self._arrows.withdraw(receiver)
+        self._arrows.move(receiver, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
+        self._arrows.move(receiver, SENDS_FIN, SENT, ts_ns, frame)
+        sender.fin_acked_ns = ts_ns
+        sender.fin_acked_frame = frame
+        receiver.fin_acks_fin = True
+        connection.first_fin_by = 1 if sender is connection.a else 2
+        connection.simultaneous_close = False
+        connection.three_segment_close = True
+
+    def goes_on(self, connection: Connection, sender: Endpoint, receiver: Endpoint) -> None:
+        """It sends data beyond its FIN, which nobody has acknowledged: that FIN was not its own (3.10.4)."""
+        if receiver.has_rcv and distance(receiver.rcv_nxt, sender.fin_seq) > 0:
+            return
+        if sender.last < 0 or self._journal.frame(sender.last) != sender.fin_frame:
+            return
+        if self._journal.basis(sender.last) != SENT:
+            return
+        self._arrows.withdraw(sender)
+        sender.fin_sent = False
+        sender.fin_acks_fin = False
+        connection.simultaneous_close = False
+        connection.three_segment_close = False
+        connection.first_fin_by = (2 if sender is connection.a else 1) if receiver.fin_sent else 0
 
     def _finish_late(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment, acks_fin: bool

@@ -1,12 +1,16 @@
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
+from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.flow_table cimport FlowTable
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int FIN, RST, SYN
 cdef uint64_t _REMEMBERED
 cdef int64_t _WITH_ID_NS, _WITHOUT_ID_NS
+
+
+cpdef bint another(Endpoint sender, Endpoint receiver, Segment segment) except *
 
 
 @cython.final

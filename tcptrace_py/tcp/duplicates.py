@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 
+from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.flow_table import FlowTable
 from tcptrace_py.wire.segment import FIN, RST, SYN, Segment
 
@@ -15,6 +16,16 @@ from tcptrace_py.wire.segment import FIN, RST, SYN, Segment
 _REMEMBERED = 4096
 _WITH_ID_NS = 1_000_000_000
 _WITHOUT_ID_NS = 5_000_000
+
+
+def another(sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
+    """Is this a RST that only looks like one captured before, for want of an IP identification?
+
+    CLOSED answers each segment with one (3.10.7.1), and here no segment so far was captured twice.
+    """
+    if not segment.flags & RST or segment.ip_id:
+        return False
+    return receiver.packets > 0 and receiver.duplicates == 0 and sender.duplicates == 0
 
 
 class Duplicates:

@@ -89,6 +89,8 @@ cdef class Endpoint:
     cdef object be_acknowledged(self, uint32_t ack)
     @cython.locals(reach=uint32_t, begin=uint32_t, end=uint32_t)
     cdef uint32_t passed_in_order(self, Endpoint receiver) except? 0
+    @cython.locals(begin=int64_t)
+    cdef bint goes_on_before_gap(self, int64_t end) except *
     @cython.locals(carried=int64_t, seq=int64_t, ahead=int64_t, fresh=int64_t)
     cdef int64_t take_sequence_space(self, Segment segment) except -1
     cdef object _skip_to(self, uint32_t seq)

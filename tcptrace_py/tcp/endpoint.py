@@ -193,6 +193,16 @@ class Endpoint:
                 reach = begin
         return reach
 
+    def goes_on_before_gap(self, end: int) -> bool:
+        """Does a segment that ends here come before what was acknowledged and has not passed?
+
+        With a clock for each direction, that acknowledgment need not have been sent first.
+        """
+        if not self.tail_gap or not self.holes:
+            return False
+        begin = self.holes[len(self.holes) - 1][0]
+        return begin == end
+
     def take_sequence_space(self, segment: Segment) -> int:
         """Account for what a segment of this endpoint carries (SYN, payload, FIN).
 

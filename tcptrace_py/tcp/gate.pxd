@@ -13,6 +13,8 @@ cdef int64_t _LEAST_WINDOW_BYTES
 @cython.locals(flags=int)
 cpdef bint takes(Connection connection, Endpoint sender, Endpoint receiver, Segment segment) except *
 cpdef bint acknowledges_syn(Endpoint opener, uint32_t ack) except *
+@cython.locals(opened=bint)
+cpdef bint acknowledges_unsent(Endpoint receiver, uint32_t ack) except *
 cpdef bint refuses_ack(Connection connection, Endpoint opener, Endpoint peer, Segment rst) except *
 @cython.locals(echo=uint32_t)
 cpdef bint echoes_another(Connection connection, Endpoint opener, Segment syn_ack) except *

@@ -38,12 +38,21 @@ def acknowledges_syn(opener: Endpoint, ack: int) -> bool:
     return distance(ack, opener.isn) >= 1 and distance(ack, opener.snd_nxt) <= 0
 
 
+def acknowledges_unsent(receiver: Endpoint, ack: int) -> bool:
+    """Is this beyond SND.NXT? Then the segment is dropped, FIN and all (3.10.7.4, fifth check).
+
+    In a capture that lacks nothing of the receiver's so far; with gaps it may well have sent that.
+    """
+    opened = receiver.syns > 0 or receiver.syn_acks > 0
+    return opened and receiver.gaps == 0 and distance(ack, receiver.snd_nxt) > 0
+
+
 def refuses_ack(connection: Connection, opener: Endpoint, peer: Endpoint, rst: Segment) -> bool:
     """Is this the answer of SYN_SENT to an ACK that is not of its SYN? It stays in SYN_SENT.
 
-    Such a RST has the number that it refuses (3.10.7.3, first check; figures 9 and 10). A closed endpoint
-    that answers a SYN+ACK sends the same, but there the number is the right one. Where the timestamp echo
-    was not its own (RFC 7323 section 5.8 and Linux: outside of what it has sent), the number is right too.
+    Such a RST has the number that it refuses (3.10.7.3, first check; figures 9 and 10). CLOSED answers a
+    SYN+ACK likewise, but there the number is the right one. So it is where the timestamp was refused: a
+    SYN+ACK echoes that of the SYN (RFC 7323 section 3.2), and Linux answers any other with RST.
     """
     if rst.flags & ACK or opener.state != SYN_SENT or not opener.syns:
         return False

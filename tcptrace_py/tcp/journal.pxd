@@ -18,6 +18,8 @@ cdef class Journal:
     cpdef int64_t pop(self, int64_t index) except -2
     @cython.locals(entries=list)
     cdef list take(self, int64_t index)
+    @cython.locals(entries=list)
+    cpdef list history(self, int64_t index)
     cpdef object release(self, int64_t index)
     cpdef int64_t previous(self, int64_t index) except? -2
     cpdef int64_t state(self, int64_t index) except -2

@@ -69,6 +69,15 @@ class Journal:
         entries.reverse()
         return entries
 
+    def history(self, index: int) -> list[tuple[int, int, int, int]]:
+        """A chain by its newest entry: ``(state, ts_ns, frame, basis)``, oldest first."""
+        entries: list[tuple[int, int, int, int]] = []
+        while index >= 0:
+            entries.append((self.state(index), self.ts_ns(index), self.frame(index), self.basis(index)))
+            index = self.previous(index)
+        entries.reverse()
+        return entries
+
     def release(self, index: int) -> None:
         """Give back a whole chain by its newest entry."""
         while index >= 0:

@@ -5,7 +5,7 @@ from tcptrace_py.tcp.arrows cimport Arrows
 from tcptrace_py.tcp.closing cimport Closing
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
-from tcptrace_py.tcp.gate cimport takes
+from tcptrace_py.tcp.gate cimport acknowledges_unsent, takes
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.opening cimport Opening
 from tcptrace_py.tcp.resets cimport Resets
@@ -37,7 +37,7 @@ cdef class Machine:
     cdef object _rise(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(news=bint, state=int)
     cdef object _receipt(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment, bint same_window)
-    @cython.locals(carried=int64_t, beyond=int64_t)
+    @cython.locals(carried=int64_t, end=int64_t, beyond=int64_t)
     cdef object _delivery(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(flags=int)
     cdef object pick_up(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)

@@ -14,7 +14,7 @@ from tcptrace_py.tcp.clocks import UNDER_WAY_NS
 from tcptrace_py.tcp.closing import Closing
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.gate import takes
+from tcptrace_py.tcp.gate import acknowledges_unsent, takes
 from tcptrace_py.tcp.opening import Opening
 from tcptrace_py.tcp.resets import Resets
 from tcptrace_py.tcp.serial import advance, distance
@@ -110,12 +110,14 @@ class Machine:
             fresh_bytes = self._account(sender, receiver, segment)
             if sender.tail_gap and sender.gap_packet == sender.packets:
                 self._opening.past_gap(connection, sender, receiver, segment)
-        if flags & ACK:
+        if flags & ACK and not (flags & FIN and acknowledges_unsent(receiver, segment.ack)):
             if not receiver.has_snd or not receiver.has_una or receiver.snd_una != segment.ack:
                 receiver.be_acknowledged(segment.ack)
             self._receipt(connection, sender, receiver, segment, same_window)
         if fresh_bytes:
             sender.proven_open = True
+            if sender.fin_sent and distance(sender.snd_nxt, sender.fin_seq) > 1:
+                self._closing.goes_on(connection, sender, receiver)
             if sender.state == FIN_WAIT_1 and not sender.fin_sent:
                 # What never passed was no FIN, as was assumed.
                 self.arrows.withdraw(sender)
@@ -225,8 +227,9 @@ class Machine:
         if not segment.flags & SYN and receiver.has_rcv:
             # What carries nothing but old numbers is answered and dropped, its ACK unread (3.10.7.4).
             carried = segment.payload_bytes + (1 if segment.flags & FIN else 0)
-            beyond = distance(advance(segment.seq, carried), receiver.rcv_nxt)
-            if beyond < 0 or (beyond == 0 and carried > 0):
+            end = advance(segment.seq, carried)
+            beyond = distance(end, receiver.rcv_nxt)
+            if (beyond < 0 and not sender.goes_on_before_gap(end)) or (beyond == 0 and carried > 0):
                 return
         if receiver.state == SYN_RCVD:
             if distance(segment.ack, receiver.isn) >= 1:

@@ -5,18 +5,20 @@ from tcptrace_py.tcp.arrows cimport Arrows
 from tcptrace_py.tcp.attempt cimport Attempt, Attempts
 from tcptrace_py.tcp.clocks cimport Clocks
 from tcptrace_py.tcp.connection cimport Connection
-from tcptrace_py.tcp.duplicates cimport Duplicates
+from tcptrace_py.tcp.duplicates cimport Duplicates, another
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.flow cimport Flow
 from tcptrace_py.tcp.flow_table cimport FlowTable
 from tcptrace_py.tcp.incarnations cimport direction, incarnation
 from tcptrace_py.tcp.journal cimport Journal
+from tcptrace_py.tcp.late_copies cimport LateCopies
 from tcptrace_py.tcp.machine cimport Machine
 from tcptrace_py.tcp.compat.peers cimport Peers
 from tcptrace_py.tcp.roles cimport Roles
 from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.compat.tcptrace cimport Stats
 from tcptrace_py.tcp.time_wait cimport TimeWait
+from tcptrace_py.tcp.two_clocks cimport TwoClocks
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int ACKNOWLEDGED, CLOSED, ESTABLISHED, PRESUMED, SENT, SYN_RCVD, SYN_SENT, TIME_WAIT
@@ -48,6 +50,8 @@ cdef class Tracker:
     cdef list _rest
     cdef Roles _roles
     cdef Duplicates _duplicates
+    cdef public LateCopies late_copies
+    cdef public TwoClocks two_clocks
     cdef readonly Connection recent
     cdef Clocks _clocks
     cdef uint64_t[::1] _hashes
@@ -72,7 +76,6 @@ cdef class Tracker:
     @cython.locals(connection=Connection)
     cpdef object forget(self)
     cpdef object release(self, Connection connection)
-    @cython.locals(journal=Journal, index=int64_t)
     cpdef list history(self, Endpoint endpoint)
     @cython.locals(connection=Connection, endpoint=Endpoint)
     cpdef object unreachable(self, object error, Segment segment)

@@ -15,10 +15,11 @@ from tcptrace_py.tcp.attempt import Attempt, Attempts
 from tcptrace_py.tcp.compat.peers import Peers
 from tcptrace_py.tcp.compat.tcptrace import Stats
 from tcptrace_py.tcp.connection import Connection
-from tcptrace_py.tcp.duplicates import Duplicates
+from tcptrace_py.tcp.duplicates import Duplicates, another
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.flow_table import FlowTable
 from tcptrace_py.tcp.incarnations import direction, incarnation
+from tcptrace_py.tcp.late_copies import LateCopies
 from tcptrace_py.tcp.machine import Machine
 from tcptrace_py.tcp.roles import Roles
 from tcptrace_py.tcp.serial import advance, distance
@@ -32,6 +33,7 @@ from tcptrace_py.tcp.state import (
     SYN_SENT,
     TIME_WAIT,
 )
+from tcptrace_py.tcp.two_clocks import TwoClocks
 from tcptrace_py.tcp.words import (
     BY_LISTENER,
     BY_SYN,
@@ -99,6 +101,8 @@ class Tracker:
         self._syn = Segment()
         self._roles = Roles()
         self._duplicates = Duplicates(self.table)
+        self.late_copies = LateCopies()
+        self.two_clocks = TwoClocks()
         #: The connection that the last segment was given to.
         self.recent: Connection | None = None
         self._hashes = array("Q", bytes(8 * RUN_SEGMENTS))
@@ -148,8 +152,11 @@ class Tracker:
             or recent.a.port ^ recent.b.port != segment.src_port ^ segment.dst_port
         ):
             recent = self._find(segment, flow_hash)
-            if recent is None and self.table.count >= self.hold_from and self._hold(segment, flow_hash):
-                return
+            if recent is None:
+                if self.table.count >= self.hold_from and self._hold(segment, flow_hash):
+                    return
+                if self.late_copies.known(segment, flow_hash):
+                    return
         connection = self._which(recent, segment, flow_hash)
         self.recent = connection
 
@@ -169,7 +176,7 @@ class Tracker:
         regular = self._regular(sender, receiver, segment)
         if self._peers is not None:
             self._peers.pass_by(connection, sender is a, regular, segment)
-        if self._duplicates.captured_before(segment, flow_hash):
+        if self._duplicates.captured_before(segment, flow_hash) and not another(sender, receiver, segment):
             sender.duplicates += 1
             self.duplicates += 1
             return
@@ -208,6 +215,7 @@ class Tracker:
             connection = self.arrows.run_clocks(ts_ns)
             if connection is None:
                 break
+            self.late_copies.remember(connection)
             self._hand_over(connection)
         attempt = self._attempts.oldest
         while attempt is not None and attempt.over_ns <= ts_ns:
@@ -250,6 +258,7 @@ class Tracker:
         self._clocks.stop(connection.b)
         self.table.remove(connection)
         connection.finished = True
+        self.two_clocks.look(connection)
         if connection.pending_syn_by:
             self._call_stale(connection)
         if connection.roles_basis > BY_LISTENER:
@@ -310,16 +319,7 @@ class Tracker:
 
     def history(self, endpoint: Endpoint) -> list[tuple[int, int, int, int]]:
         """``(state, ts_ns, frame, basis)``, oldest first; frame 0 where a clock ran out."""
-        journal = self.arrows.journal
-        entries: list[tuple[int, int, int, int]] = []
-        index = endpoint.last
-        while index >= 0:
-            entries.append(
-                (journal.state(index), journal.ts_ns(index), journal.frame(index), journal.basis(index))
-            )
-            index = journal.previous(index)
-        entries.reverse()
-        return entries
+        return self.arrows.journal.history(endpoint.last)
 
     def unreachable(self, error: object, segment: Segment) -> None:
         """An ICMP error quotes a segment (filled into ``segment``: four-tuple, ``seq``, time, frame).

@@ -185,3 +185,81 @@ def test_who_had_only_answered_may_ask_with_the_same_number() -> None:
     assert trace.words(second.client()) == "SYN_SENT@3s ESTABLISHED@5a"
     assert second.client().port == 40000
     assert first.reused_by == second.id
+
+
+# --- what comes long after, and what only looks like a copy ------------------------------------------------
+
+
+def late(repeated: str, wait_s: int, times: int) -> list[Connection]:
+    """A connection closed by RST or FIN, and a segment that comes again and again, long after it is over."""
+    closed = {
+        "c RST 106": "c RST 106",
+        "s FIN+ACK 301 107": "c FIN+ACK 106 301\ns ACK 301 107\ns FIN+ACK 301 107\nc ACK 107 302",
+    }[repeated]
+    return Trace().play(SPOKEN + closed + f"\n+{wait_s}\n{repeated}" * times).end()
+
+
+@pytest.mark.parametrize("repeated", ["c RST 106", "s FIN+ACK 301 107"])
+@pytest.mark.parametrize("wait_s", [1, 59, 70, 300])
+def test_copies_belong_to_the_old_connection_however_late(repeated: str, wait_s: int) -> None:
+    assert len(late(repeated, wait_s, 20)) == 1
+
+
+def test_so_does_what_answers_them() -> None:
+    trace = Trace().play(SPOKEN + "c FIN+ACK 106 301\ns ACK 301 107\ns FIN+ACK 301 107\nc ACK 107 302")
+    trace.play("+200\ns FIN+ACK 301 107\nc RST 107\n+200\ns FIN+ACK 301 107\nc ACK 107 302")
+    assert len(trace.end()) == 1
+    assert trace.tracker.late_copies.count == 2
+
+
+def test_new_data_or_a_syn_is_no_copy() -> None:
+    assert len(Trace().play(SPOKEN + "c RST 106\n+200\nc ACK 106 301 5").end()) == 2
+    assert len(Trace().play(SPOKEN + "c RST 106\n+200\nc SYN 106").end()) == 2
+
+
+def resets(trace: Trace, first_id: int) -> tuple[int, int]:
+    """Two RSTs of a client, 2 ms apart and alike; how many were counted, and how many duplicates."""
+    trace.now_ns += 20_000_000
+    for number in range(2):
+        made = segment("c", "RST", 106)
+        made.ip_id = first_id
+        made.ts_ns = trace.now_ns + number * 2_000_000
+        made.frame = trace.frame + 1 + number
+        trace.tracker.segment(made)
+    (connection,) = trace.end()
+    client = connection.client()
+    return client.rsts, client.duplicates
+
+
+def test_two_resets_without_an_ip_id_answer_two_segments() -> None:
+    assert resets(Trace().play(SPOKEN + "s ACK 301 106 10\ns ACK 311 106 10"), 0) == (2, 0)
+
+
+def test_with_an_ip_id_they_are_one() -> None:
+    assert resets(Trace().play(SPOKEN + "s ACK 301 106 10\ns ACK 311 106 10"), 7) == (1, 1)
+
+
+def test_so_are_they_where_all_is_captured_twice() -> None:
+    trace = Trace().play(SPOKEN)
+    for microseconds in (0, 2):
+        made = segment("s", "ACK", 301, 106, 10)
+        made.ts_ns = trace.now_ns + 1000 * microseconds
+        made.frame = trace.frame = trace.frame + 1
+        trace.tracker.segment(made)
+    assert resets(trace, 0) == (1, 1)
+
+
+def test_a_fin_whose_ack_is_of_what_was_never_sent_moves_nobody_else() -> None:
+    """It is dropped (RFC 9293 section 3.10.7.4, fifth check); the server's RST has the exact number."""
+    trace = Trace().play(OPEN + "c FIN+ACK 101 10301\ns ACK 301 101\nc ACK 101 301 1000\ns RST+ACK 301 1101")
+    (connection,) = trace.end()
+    assert (connection.reset_by, RESET_CAUSES[connection.reset_cause]) == (2, "abort")
+    assert connection.stray_resets == 0
+    assert trace.words(connection.client()) == OPENED + " CLOSED@7p"
+    assert trace.words(connection.server()) == SERVING + " CLOSED@7s"
+
+
+def test_where_the_capture_has_gaps_such_a_fin_counts() -> None:
+    trace = Trace().play(OPEN + "s ACK 401 101 10\nc FIN+ACK 101 511\ns ACK 511 102")
+    (connection,) = trace.tracker.table.all()
+    assert trace.words(connection.client()) == OPENED + " FIN_WAIT_1@5s FIN_WAIT_2@6p"

@@ -1,0 +1,63 @@
+"""Late copies: what ended a connection and comes again long after belongs to it still (4.5 of the design).
+
+Compiled (see ``late_copies.pxd``). A connection that is over is forgotten after another 2MSL. Where FIN or
+RST ended it, where its numbers ended is remembered longer, in a table that does not grow.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.serial import advance
+from tcptrace_py.wire.segment import FIN, SYN, Segment
+
+# Ends remembered (a power of two); a newer one takes the place of an older.
+_REMEMBERED = 8192
+
+
+class LateCopies:
+    """Where both directions of connections that are over ended."""
+
+    def __init__(self) -> None:
+        #: Segments that were told to be such copies.
+        self.count = 0
+        # Pairs: the hash of a four-tuple, and SND.NXT << 16 | port of an end of it.
+        self._ends = array("Q", bytes(16 * _REMEMBERED))
+
+    def remember(self, connection: Connection) -> None:
+        """The connection is over, and handed over."""
+        a = connection.a
+        b = connection.b
+        if a.fins or b.fins or a.rsts or b.rsts:
+            self._remember(connection, a)
+            self._remember(connection, b)
+
+    def _remember(self, connection: Connection, endpoint: Endpoint) -> None:
+        if endpoint.has_snd:
+            self._put(connection.hash, endpoint.snd_nxt, endpoint.port)
+
+    def _put(self, flow_hash: int, number: int, port: int) -> None:
+        at = self._place(number, port)
+        self._ends[at] = flow_hash
+        self._ends[at + 1] = (number << 16) | port
+
+    def _place(self, number: int, port: int) -> int:
+        # Not by the hash, which is seeded: what shares a place must not differ from run to run.
+        return 2 * ((number ^ (number >> 13) ^ port) % _REMEMBERED)
+
+    def known(self, segment: Segment, flow_hash: int) -> bool:
+        """Does a segment that fits no connection bring nothing beyond where one had ended?
+
+        What answers it does neither: a RST has the number that it acknowledges (3.5.2), and so has an ACK.
+        """
+        if segment.flags & SYN:
+            return False
+        number = advance(segment.seq, segment.payload_bytes + (1 if segment.flags & FIN else 0))
+        port = segment.src_port
+        at = self._place(number, port)
+        if self._ends[at] != flow_hash or self._ends[at + 1] != ((number << 16) | port):
+            return False
+        self.count += 1
+        return True

@@ -1,0 +1,110 @@
+"""Each direction stamped by its own clock: the order of proof comes from the numbers (4.6 of the design)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tcptrace_py.tcp.state import STATE_NAMES
+from tcptrace_py.tcp.tracker import Tracker
+from tcptrace_py.tcp.two_clocks import TwoClocks
+
+from .wire_words import Trace, segment
+
+#: Microseconds, and what passes then: whole connections over a round trip of 100 microseconds.
+OPENED = (
+    "0 c SYN 100|50 s SYN+ACK 300 101|100 c ACK 101 301"
+    "|5000 c ACK 101 301 20|5050 s ACK 301 121 40|5100 c ACK 121 341"
+)
+CLOSES = {
+    "the server first": "9000 s FIN+ACK 341 121|9050 c ACK 121 342|9300 c FIN+ACK 121 342|9350 s ACK 342 122",
+    "the client first": "9000 c FIN+ACK 121 341|9050 s ACK 341 122|9300 s FIN+ACK 341 122|9350 c ACK 122 342",
+    "the server first, in three segments": "9000 s FIN+ACK 341 121|9050 c FIN+ACK 121 342|9100 s ACK 342 122",
+    "the client first, in three segments": "9000 c FIN+ACK 121 341|9050 s FIN+ACK 341 122|9100 c ACK 122 342",
+}  # fmt: skip
+
+
+def shifted(close: str, skew_us: int, late: str) -> list[tuple[int, str]]:
+    """What passes, with the stamps of direction ``late`` that much later."""
+    passing = []
+    for line in f"{OPENED}|{CLOSES[close]}".split("|"):
+        at, words = line.split(" ", 1)
+        passing.append((int(at) + (skew_us if words[0] == late else 0), words))
+    return sorted(passing, key=lambda each: each[0])
+
+
+def played(passing: list[tuple[int, str]]) -> Trace:
+    trace = Trace()
+    begin_ns = trace.now_ns
+    for number, (at_us, words) in enumerate(passing, 1):
+        sender, flags, *numbers = words.split()
+        made = segment(sender, flags, *map(int, numbers))
+        made.ts_ns = begin_ns + 1000 * at_us
+        made.frame = number
+        trace.tracker.segment(made)
+    return trace
+
+
+def states(trace: Trace) -> tuple[list[str], list[str]]:
+    (connection,) = trace.tracker.table.all()
+    client, server = (
+        [STATE_NAMES[state] for state, *_ in trace.tracker.history(each)]
+        for each in (connection.client(), connection.server())
+    )
+    return client, server
+
+
+@pytest.mark.parametrize("late", ["c", "s"])
+@pytest.mark.parametrize("skew_us", [60, 120, 200, 240])
+@pytest.mark.parametrize("close", CLOSES)
+def test_states_do_not_depend_on_the_skew(close: str, skew_us: int, late: str) -> None:
+    assert states(played(shifted(close, skew_us, late))) == states(played(shifted(close, 0, late)))
+
+
+def handshake(tracker: Tracker, port: int, early_us: int) -> None:
+    """One whose SYN+ACK is stamped so much earlier than its SYN."""
+    begin_ns = 1_700_000_000_000_000_000 + port * 1_000_000
+    lines = [
+        ("c", "SYN", 100, 0, early_us),
+        ("s", "SYN+ACK", 300, 101, 0),
+        ("c", "ACK", 101, 301, early_us + 1),
+    ]
+    for frame, (sender, flags, seq, ack, at_us) in enumerate(sorted(lines, key=lambda line: line[4]), 1):
+        made = segment(sender, flags, seq, ack)
+        if sender == "c":
+            made.src_port = port
+        else:
+            made.dst_port = port
+        made.ts_ns = begin_ns + 1000 * at_us
+        made.frame = 10 * port + frame
+        tracker.segment(made)
+
+
+def clocks(early_us: list[int]) -> TwoClocks:
+    tracker = Trace().tracker
+    for port, each in enumerate(early_us, 1000):
+        handshake(tracker, port, each)
+    tracker.end()
+    assert len(tracker.finished) == len(early_us)
+    return tracker.two_clocks
+
+
+def test_answers_before_their_questions_are_noticed_and_measured() -> None:
+    found = clocks([150, 200, 170, -50])
+    assert found.differ()
+    assert (found.handshakes, found.answered_early, found.most_ns) == (4, 3, 200_000)
+    assert "200 µs apart: 3 of 4 SYN+ACKs" in found.warning()
+
+
+def test_a_few_in_the_wrong_order_are_not() -> None:
+    assert not clocks([150, 150] + [-50] * 20).differ()
+    assert not clocks([150] * 3 + [-50] * 40).differ()
+
+
+def test_a_syn_sent_again_after_its_answer_is_not() -> None:
+    assert not clocks([1_000_000] * 5).differ()
+
+
+def test_parts_add_up() -> None:
+    whole = clocks([150, 200])
+    whole.add(clocks([300, -50]))
+    assert (whole.handshakes, whole.answered_early, whole.most_ns) == (4, 3, 300_000)
