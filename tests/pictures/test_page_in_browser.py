@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,12 @@ from tests.samples.catalogue import SAMPLES
 # Once, with the engine that reports are made with: the browser does not know which one it was.
 pytestmark = pytest.mark.slow
 
-_OPENS_WITHIN_S = 2.0
+# Some 0.7 s of a quiet machine's script, in ms of this one.
+_WORK = """(() => {
+    const began = performance.now();
+    for (let n = 0; n < 6; n++) Float64Array.from({ length: 1e6 }, (_, i) => Math.sin(i * 7919 + n)).sort();
+    return performance.now() - began;
+})()"""
 _GRAVE = ("serious", "critical")
 
 
@@ -266,12 +270,12 @@ def test_a_hostile_report_makes_no_element_and_runs_nothing(browser: Any, tmp_pa
 
 def test_ten_thousand_connections_open_and_scroll(browser: Any, tmp_path: Path) -> None:
     path = written(large(10_000), tmp_path)
-    began = time.monotonic()
     with opened(browser, path) as found:
-        took_s = time.monotonic() - began
         shown = found.page
-        drawn = shown.evaluate("performance.now()")
-        assert drawn < 1000 * _OPENS_WITHIN_S or took_s < _OPENS_WITHIN_S, (drawn, took_s)
+        took_ms = shown.evaluate("performance.now()")
+        # By what the machine can do meanwhile, so that it holds on a busy one: within two seconds of a quiet one.
+        work_ms = shown.evaluate(_WORK)
+        assert took_ms < 2 * work_ms, (took_ms, work_ms)
         # However long the list is, only what is in sight exists.
         assert shown.locator("#list .row").count() < 60
         frames = shown.evaluate(
