@@ -56,10 +56,11 @@ def analyze(
             try:
                 for source, batch, lo, hi in opened.runs(progress):
                     session.feed(batch, source, lo, hi)
+                session.end()
             except BaseException:
+                # Connections know their endpoints and these know them: nobody else takes that apart.
                 session.tracker.forget()
                 raise
-            session.end()
     report = session.report(
         opened.readers,
         dropped=_dropped(opened.readers),

@@ -23,6 +23,12 @@ def report_finished(
     finished.reverse()
     while finished:
         connection = finished.pop()
-        kinds = diagnosis.look(connection, at_end, tracker.last_ns)
-        builder.add(connection, kinds, keep)
+        try:
+            kinds = diagnosis.look(connection, at_end, tracker.last_ns)
+            builder.add(connection, kinds, keep)
+        except BaseException:
+            # Whoever takes connections failed: what is left stays the tracker's to forget.
+            finished.append(connection)
+            tracker.finished = finished
+            raise
         tracker.release(connection)

@@ -77,12 +77,16 @@ def single(
     with Captures(captures, bpf) as opened:
         follower = _Follower(settings or Settings(), wanted, KeptFrames() if keep_frames else None)
         with no_cycle_collection():
-            for source, batch, lo, hi in opened.runs(progress):
-                follower.run(batch, source, lo, hi)
-                if follower.found is not None and wanted.id is not None:
-                    break
-            else:
-                follower.end()
+            try:
+                for source, batch, lo, hi in opened.runs(progress):
+                    follower.run(batch, source, lo, hi)
+                    if follower.found is not None and wanted.id is not None:
+                        break
+                else:
+                    follower.end()
+            finally:
+                # Nobody else takes connections and their endpoints apart.
+                follower.forget()
     complete, warnings = opened.complete, opened.warnings
     if follower.found is not None and wanted.id is not None and not follower.at_end:
         # What is wrong behind the connection's end, where nobody looks, is no matter.
@@ -160,6 +164,10 @@ class _Follower:
                 self._drain(at_end=False)
                 if self.found is not None and self._wanted.id is not None:
                     return
+
+    def forget(self) -> None:
+        """Nothing more is asked of the connections that are not the wanted one."""
+        self._tracker.forget()
 
     def end(self) -> None:
         """The captures are read to their end."""

@@ -314,6 +314,9 @@ class Tracker:
             self._clocks.stop(connection.b)
             self.table.remove(connection)
             self.release(connection)
+        for connection in self.finished:
+            self.release(connection)
+        self.finished = []
         while self._attempts.oldest is not None:
             self._attempts.remove(self._attempts.oldest)
 
