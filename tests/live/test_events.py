@@ -49,6 +49,7 @@ def test_a_finding_is_told_when_it_is_new_or_grows() -> None:
             "connections": [0, 1],
             "confidence": "certain",
             "explanation": "why",
+            "display_filter": "ip.addr == 10.0.0.1 && tcp.port == 80",
         }
     ]
     writer.found([_finding(2)], 11)

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from tcptrace_py.findings.finding import Confidence, Finding, Severity, Subject
+from tcptrace_py.report.model.display_filter import subject_filter
 from tcptrace_py.report.model.model import Basis, Side, State
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
@@ -72,7 +73,9 @@ class Withdrawal(Struct, tag_field="event", tag="withdrawal"):
 
 
 class FindingEvent(Struct, tag_field="event", tag="finding"):
-    """A finding is new, or has grown: see `model.Finding`. ``connections``: at most 1,000 ids."""
+    """A finding is new, or has grown: see `model.Finding`. ``connections``: at most 1,000 ids;
+    ``display_filter``: for Wireshark, by the subject.
+    """
 
     ts_ns: int
     kind: str
@@ -82,6 +85,7 @@ class FindingEvent(Struct, tag_field="event", tag="finding"):
     connections: list[int]
     confidence: Confidence
     explanation: str
+    display_filter: str
 
 
 class Cleared(Struct, tag_field="event", tag="cleared"):
@@ -154,6 +158,7 @@ class EventWriter:
                     finding.connections,
                     finding.confidence,
                     finding.explanation,
+                    subject_filter(finding.subject),
                 )
             )
         for key, subject in self._subjects.items():
