@@ -105,6 +105,8 @@ def try_in(folder: Path, wheel: Path, rooms: list[str]) -> None:
     kinds = {finding["kind"] for finding in json.loads(report)["findings"]}
     if "stuck-close-wait" not in kinds:
         sys.exit(f"the report of a sample does not find what is wrong there, but {', '.join(sorted(kinds))}")
+    # As people type it.
+    run(program, "sample_pcaps/sick_service.pcap")
     for page in ("man/man1/tcptrace-py.1", "man/man1/tcptrace-py-analyze.1"):
         if not (folder / "env" / "share" / page).is_file():
             sys.exit(f"no share/{page} was installed")
