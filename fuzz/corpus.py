@@ -17,6 +17,8 @@ from tcptrace_py import analyze
 from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.report.formats import json
 from tests.hostile.inputs import INPUTS, pcap
+from tests.wire.formats import FORMATS
+from tests.wire.frames import IPV4, IPV6, ipv4, ipv6, tcp
 
 ROOT = Path(__file__).resolve().parent.parent
 _MOST_BYTES = 200_000
@@ -75,6 +77,10 @@ def seeds(target: str) -> list[bytes]:
             each.link_type.to_bytes(2, "big") + b"\0" + each.data
             for frames in captures()
             for each in frames[:3]
+        ] + [
+            form.link_type.to_bytes(2, "big") + b"\0" + form.build(packet, kind)
+            for form in FORMATS.values()
+            for packet, kind in ((ipv4(tcp()), IPV4), (ipv6(tcp()), IPV6))
         ]
     return texts(target)
 
