@@ -1,0 +1,260 @@
+"""Evidence: what one end of a connection has shown by its own segments (4.9 of the design).
+
+It only grows: firsts, lasts, minima and maxima, some of them *at* the highest number so far. A FIN is the
+highest number of all, so what is kept there is what is known of the FIN, also before it passes and where it
+never does. Nothing here looks at the other end, so it does not matter how the two directions were merged;
+nothing is derived, so nothing is ever taken back. What its receiver would drop is not told here
+(``gate.py``). What all this means, ``reading.py`` says.
+
+A shadow so far: the tracker does not read it yet. Frame 0: not seen. Numbers are distances from the first
+number of the end that sent or acknowledged them (``Evidence.number``), so that they can be compared.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tcptrace_py.tcp.clocks import RTO_MIN_NS, UNDER_WAY_NS
+from tcptrace_py.tcp.serial import distance
+from tcptrace_py.wire.segment import ACK, FIN, RST, SYN
+
+#: Below and above every number.
+NONE = -1 << 40
+BEYOND = 1 << 40
+
+# RSTs remembered: the first three, and the last.
+_RSTS = 4
+# Pieces ahead of a gap remembered.
+_AHEAD = 8
+# An ISN that follows what was sent before it by less than this is of the same connection.
+_NEAR_BYTES = 1 << 24
+
+
+class Rst(NamedTuple):
+    """A RST, with what its sender had sent by then."""
+
+    frame: int
+    ts_ns: int
+    seq: int
+    #: ``NONE`` without ACK.
+    ack: int
+    nxt: int
+
+
+class Passes:
+    """The first and the last segment that shows one thing, and up to where what they carried goes."""
+
+    __slots__ = ("first", "first_end", "last", "last_end")
+
+    def __init__(self) -> None:
+        self.first = self.last = 0
+        self.first_end = self.last_end = NONE
+
+    def add(self, frame: int, end: int) -> None:
+        if not self.first:
+            self.first, self.first_end = frame, end
+        self.last, self.last_end = frame, end
+
+    def after(self, frame: int) -> int:
+        """The first of the two that passed after ``frame``, or 0."""
+        return self.first if self.first > frame else self.last if self.last > frame else 0
+
+
+class Evidence:
+    """Of one end. ``*_frame`` of what is sent more than once: the first, if not said otherwise."""
+
+    def __init__(self) -> None:
+        self._origin: int | None = None
+
+        # How it opened.
+        self.isn = NONE
+        self.syn_bytes = 0
+        self.syns = self.syn_frame = 0
+        self.syn_acks = self.syn_ack_frame = self.last_syn_ack_frame = self.last_syn_ack_ns = 0
+        #: Its SYN+ACK again, and not at once: nothing had come.
+        self.syn_ack_again_frame = 0
+        #: A SYN+ACK with another ISN, which it has forgotten.
+        self.former_syn_ack_frame = 0
+        self.former_isn = NONE
+        #: Without SYN: the first of all, the first that acknowledges more than that, the first with data.
+        self.first_frame = self.more_frame = self.data_frame = 0
+        self.first_ack = NONE
+        self.acks = Passes()
+
+        # The highest number that it has sent (SND.NXT), and the least ACK there.
+        self.nxt = NONE
+        self.nxt_frame = 0
+        self.nxt_least_ack = BEYOND
+        #: The last that went ahead of what had passed, and the one that leaves a gap open at the very end.
+        self.jump_frame = self.gap_frame = 0
+        #: All up to here has passed, and pieces beyond.
+        self.in_order = NONE
+        self.ahead: list[tuple[int, int]] = []
+
+        # What it has acknowledged (RCV.NXT): the highest number, the one before it, and how.
+        self.top_ack = self.lower_ack = NONE
+        self.top_frame = self.top_ns = self.lower_frame = 0
+        self.bare, self.on_fin = Passes(), Passes()
+        #: The end of the least new data that came with the highest ACK.
+        self.with_data_to = BEYOND
+        self.duplicate_ack = NONE
+        self.duplicate_acks = Passes()
+
+        # Its FIN.
+        self.fin = self.fin_seq = NONE
+        self.fins = self.fin_frame = self.fin_ns = self.last_fin_frame = 0
+        #: The last of its FINs that no network made of another.
+        self.fin_again_frame = 0
+        self.fin_least_ack = BEYOND
+        self.fin_fills_gap = False
+
+        # What it sent again knowing all that it ever knew, and the first such after its FIN.
+        self.again_frame = self.again_after_fin_frame = 0
+        self.retransmits = 0
+        #: But for RSTs.
+        self.segments = 0
+        self.rsts: list[Rst] = []
+        self.last_frame = self.last_ns = 0
+
+    def number(self, number: int) -> int:
+        """A 32-bit number of this end's as a distance from the first that was seen."""
+        if self._origin is None:
+            self._origin = number
+        return distance(number, self._origin)
+
+    def has_numbers(self) -> bool:
+        return self._origin is not None
+
+    def add(self, frame: int, ts_ns: int, seq: int, ack: int, flags: int, payload_bytes: int) -> None:
+        """One segment of this end. ``seq`` by its own ``number``, ``ack`` by the other end's, or ``NONE``."""
+        if flags & RST:
+            if len(self.rsts) == _RSTS:
+                self.rsts.pop()
+            self.rsts.append(Rst(frame, ts_ns, seq, ack, self.nxt))
+            return
+        syn = bool(flags & SYN)
+        fin = bool(flags & FIN)
+        end = seq + payload_bytes + syn + fin
+        if syn:
+            self._synchronizes(frame, ts_ns, seq, end, payload_bytes, bool(flags & ACK))
+        elif not self.first_frame:
+            self.first_frame = frame
+        self.segments += 1
+        self.last_frame, self.last_ns = frame, ts_ns
+        if fin or not syn:
+            within = self.nxt != NONE and end <= self.nxt and seq + syn < end
+            self._sends(frame, seq + syn, ack, end)
+            if payload_bytes and not self.data_frame:
+                self.data_frame = frame
+            if fin and (not self.fins or self.fin == end - 1):
+                if not self.fins:
+                    self.fin, self.fin_seq, self.fin_fills_gap = end - 1, seq + syn, within
+                self._finishes(frame, ts_ns, ack)
+            self._passes_in_order(seq + syn, end)
+        if ack != NONE:
+            if not syn:
+                self.acks.add(frame, end)
+            self._acknowledges(frame, ts_ns, ack)
+            if ack == self.top_ack and not syn:
+                (self.on_fin if fin else self.bare).add(frame, end if payload_bytes or fin else BEYOND)
+                if (payload_bytes or fin) and self.nxt_frame == frame and end == self.nxt:
+                    self.with_data_to = min(self.with_data_to, end)
+
+    def _synchronizes(
+        self, frame: int, ts_ns: int, isn: int, end: int, payload_bytes: int, answers: bool
+    ) -> None:
+        if self.former_syn_ack_frame and self.former_isn == isn:
+            return  # A late copy of an answer that it has forgotten.
+        if self.isn != isn:
+            if self.isn != NONE and self.syn_acks:
+                self.former_syn_ack_frame, self.former_isn = self.syn_ack_frame, self.isn
+                self.syn_acks = 0
+            if self.nxt != NONE and not 0 < self.nxt - isn < _NEAR_BYTES:
+                self._forget()
+            self.isn, self.syn_bytes, self.in_order = isn, payload_bytes, end
+            self.nxt = max(self.nxt, end)
+        if answers:
+            self.retransmits += self.syn_acks > 0
+            if not self.syn_acks:
+                self.syn_ack_frame = frame
+            elif ts_ns - self.last_syn_ack_ns >= UNDER_WAY_NS:
+                self.syn_ack_again_frame = frame
+            self.syn_acks += 1
+            self.last_syn_ack_frame, self.last_syn_ack_ns = frame, ts_ns
+        else:
+            self.retransmits += self.syns > 0
+            self.syn_frame = self.syn_frame or frame
+            self.syns += 1
+
+    def _forget(self) -> None:
+        """An ISN begins: numbers from before that do not lead to it are another connection's (3.5.1)."""
+        kept = {
+            name: getattr(self, name)
+            for name in (
+                "_origin", "rsts", "former_syn_ack_frame", "former_isn", "syns", "syn_frame", "syn_acks",
+                "retransmits", "segments",
+            )
+        }  # fmt: skip
+        self.__init__()  # type: ignore[misc]
+        for name, value in kept.items():
+            setattr(self, name, value)
+
+    def _sends(self, frame: int, seq: int, ack: int, end: int) -> None:
+        again = self.nxt != NONE and seq < end and seq < self.nxt
+        self.retransmits += again
+        if again and ack >= self.top_ack:
+            self.again_frame = frame
+            if self.fins and not self.again_after_fin_frame:
+                self.again_after_fin_frame = frame
+        if end > self.nxt:
+            if self.nxt != NONE and seq > self.nxt:
+                self.jump_frame = frame
+            leaves_gap = end == seq and NONE < self.in_order < end
+            self.gap_frame = frame if leaves_gap else 0
+            self.nxt, self.nxt_frame, self.nxt_least_ack = end, frame, ack
+        elif end == self.nxt:
+            self.nxt_least_ack = min(self.nxt_least_ack, ack)
+            if end > seq:
+                self.gap_frame = 0
+        if end == seq == self.nxt and ack == self.top_ack:
+            if self.duplicate_ack != ack:
+                self.duplicate_ack, self.duplicate_acks = ack, Passes()
+            self.duplicate_acks.add(frame, end)
+
+    def _passes_in_order(self, seq: int, end: int) -> None:
+        if self.in_order == NONE:
+            self.in_order = seq
+        self.ahead = [each for each in (*self.ahead, (seq, end)) if each[1] > self.in_order][-_AHEAD:]
+        for begin, after in sorted(self.ahead):
+            if begin <= self.in_order:
+                self.in_order = max(self.in_order, after)
+
+    def _finishes(self, frame: int, ts_ns: int, ack: int) -> None:
+        if not self.fins:
+            self.fin_frame, self.fin_ns = frame, ts_ns
+        if not self.fins or ts_ns - self.fin_ns >= RTO_MIN_NS:
+            self.fin_again_frame = frame
+        self.fins += 1
+        self.last_fin_frame = frame
+        self.fin_least_ack = min(self.fin_least_ack, ack)
+
+    def _acknowledges(self, frame: int, ts_ns: int, ack: int) -> None:
+        if self.first_ack == NONE:
+            self.first_ack = ack
+        elif ack > self.first_ack and not self.more_frame:
+            self.more_frame = frame
+        if ack > self.top_ack:
+            self.lower_ack, self.lower_frame = self.top_ack, self.top_frame
+            self.top_ack, self.top_frame, self.top_ns = ack, frame, ts_ns
+            self.bare, self.on_fin, self.with_data_to = Passes(), Passes(), BEYOND
+
+
+def tell(
+    end: Evidence, peer: Evidence, frame: int, ts_ns: int, seq: int, ack: int, flags: int, size: int
+) -> None:
+    """Add a segment of ``end`` as it was captured: 32-bit numbers, ``size`` bytes of payload.
+
+    The zero of a RST that answers a SYN (3.10.7.1) is no number of its sender's.
+    """
+    own = 0 if flags & RST and seq == 0 and not end.has_numbers() else end.number(seq)
+    end.add(frame, ts_ns, own, peer.number(ack) if flags & ACK else NONE, flags, size)

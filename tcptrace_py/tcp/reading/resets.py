@@ -1,0 +1,188 @@
+"""RST: whose was it, who believed it, and what does it show? (RFC 9293 sections 3.5, 3.10.7; RFC 5961)"""
+
+from __future__ import annotations
+
+from tcptrace_py.tcp.clocks import UNDER_WAY_NS
+from tcptrace_py.tcp.evidence import BEYOND, NONE, Evidence, Rst
+from tcptrace_py.tcp.reading.closing import fin_brings_ack
+from tcptrace_py.tcp.reading.rules import GETS_FIN, History, Reach, rule
+from tcptrace_py.tcp.state import (
+    ACKNOWLEDGED,
+    ASSUMED,
+    CLOSED,
+    ESTABLISHED,
+    FIN_WAIT_1,
+    FIN_WAIT_2,
+    LISTEN,
+    PRESUMED,
+    SENT,
+    SYN_RCVD,
+    SYN_SENT,
+    TIME_WAIT,
+)
+
+
+def weigh(end: Evidence, peer: Evidence) -> tuple[Rst | None, Rst | None]:
+    """The RST by which ``end`` closed, and the one of its that ``peer`` believes."""
+    own = came = None
+    for rst in end.rsts:
+        asked = bool(peer.syns and not peer.syn_acks and not 0 < peer.first_frame < rst.frame)
+        acknowledged = _acknowledged_by(peer, rst.frame)
+        if not (answers_syn(end, peer, rst) if asked else exact(end, rst, acknowledged)):
+            continue
+        if challenged(peer, rst, acknowledged):
+            continue
+        if came is None and (asked or peer.top_ack == NONE or peer.top_ack <= rst.seq):
+            if not goes_on(peer, rst) and not _of_former(peer, rst):
+                came = rst
+        if own is None and closes_by(end, rst) and not goes_on(end, rst):
+            if contradicted(end, peer, rst):
+                came = None if came is rst else came
+            else:
+                own = rst
+    if own is None and came is not None:
+        if peer.syn_acks or peer.first_frame or end.last_ns - came.ts_ns >= UNDER_WAY_NS:
+            came = None
+    return own, came
+
+
+@rule("3.10.7.3 second check")
+def answers_syn(end: Evidence, peer: Evidence, rst: Rst) -> bool:
+    """SYN_SENT believes a RST that acknowledges its SYN; without ACK, only one of who has opened itself."""
+    if rst.ack != NONE:
+        return peer.isn < rst.ack <= peer.nxt
+    return bool(end.syn_acks or end.syns) and rst.seq == end.nxt
+
+
+def _acknowledged_by(end: Evidence, frame: int) -> int:
+    """The highest number that it had acknowledged by then, or ``NONE``."""
+    if end.top_frame < frame:
+        return end.top_ack
+    return end.lower_ack if end.lower_frame < frame else NONE
+
+
+@rule("3.10.7.4 second check")
+def exact(end: Evidence, rst: Rst, acknowledged: int) -> bool:
+    """A RST is believed with a number between what its receiver had acknowledged and what has passed without
+    a gap, for RCV.NXT lies between those."""
+    if end.nxt == NONE or acknowledged == NONE:
+        return True
+    return acknowledged <= rst.seq <= max(end.in_order, acknowledged)
+
+
+@rule("RFC 5961 section 3.2")
+def challenged(peer: Evidence, rst: Rst, acknowledged: int) -> bool:
+    """A RST ahead of all that had passed is answered with a challenge ACK, and moves nobody."""
+    return rst.nxt != NONE and rst.seq > max(rst.nxt, acknowledged) and peer.last_frame > rst.frame
+
+
+@rule("4.4 of the design")
+def goes_on(end: Evidence, rst: Rst) -> bool:
+    """Who still sends when nothing can be under way any more had not sent, or not believed, that RST."""
+    return end.last_frame > rst.frame and end.last_ns - rst.ts_ns >= UNDER_WAY_NS
+
+
+@rule("4.4 of the design")
+def contradicted(end: Evidence, peer: Evidence, rst: Rst) -> bool:
+    """Who acknowledges what passed after "its" RST, or brings more than the number of one that has an ACK,
+    sent that later, so the RST was somebody else's."""
+    if 0 < rst.frame < min(end.top_frame, peer.nxt_frame) and end.top_ack >= peer.nxt:
+        return True
+    return rst.ack != NONE and rst.seq < end.nxt and rst.frame < end.nxt_frame
+
+
+def _of_former(end: Evidence, rst: Rst) -> bool:
+    """It is about an answer that a listener has forgotten."""
+    return bool(end.former_syn_ack_frame) and rst.frame < end.syn_ack_frame
+
+
+@rule("3.10.7.1")
+def closes_by(end: Evidence, rst: Rst) -> bool:
+    """A RST is of a connection only with a number that its sender has used there; any other answers, from
+    CLOSED, what it had not opened yet, or has forgotten."""
+    if end.isn != NONE and rst.seq <= end.isn:
+        return False
+    if end.syns and not end.syn_acks and not end.first_frame and rst.seq != end.nxt:
+        return False
+    opened = min(end.syn_frame or end.syn_ack_frame, end.syn_ack_frame or end.syn_frame)
+    return rst.frame >= opened and not _of_former(end, rst)
+
+
+def both_reset(
+    a: Evidence, b: Evidence, a_own: Rst, b_own: Rst, a_came: Rst | None, b_came: Rst | None
+) -> tuple[Rst | None, Rst | None, Rst | None, Rst | None]:
+    """Whose RST is an abort, and whose only the answer of who had closed by the other's?"""
+    a_first = a_own < b_own
+    if not a_first or aborts_itself(b, a, b_own):
+        b_came = None
+    if a_first or aborts_itself(a, b, a_own):
+        a_came = None
+    return (None if a_came else a_own), (None if b_came else b_own), a_came, b_came
+
+
+@rule("3.5.2, 3.10.5")
+def aborts_itself(end: Evidence, peer: Evidence, rst: Rst) -> bool:
+    """CLOSED answers with a number that was acknowledged; one that nobody had acknowledged is of an abort."""
+    return rst.seq == end.nxt and peer.top_ack < end.nxt
+
+
+def reach_of(end: Evidence, peer: Evidence, own: Rst | None, came: Rst | None) -> Reach:
+    frame = BEYOND
+    if own:
+        frame = 0 if refuses_handshake(end, peer, own) or closed_before_ack(end) else own.frame
+    if came:
+        return Reach(min(frame, came.frame), came.seq)
+    return Reach(frame)
+
+
+@rule("3.10.7.4 fifth check")
+def refuses_handshake(end: Evidence, peer: Evidence, rst: Rst) -> bool:
+    """Who sent nothing but SYN+ACK, and a RST with the number of the ACK, refused what ends the handshake."""
+    only_answered = end.syn_acks > 0 and not end.syns and end.segments == end.syn_acks
+    return (
+        rst.ack == NONE
+        and only_answered
+        and peer.segments == 2 + peer.retransmits
+        and rst.seq == peer.top_ack
+    )
+
+
+@rule("3.10.7.1")
+def closed_before_ack(end: Evidence) -> bool:
+    """Later RSTs with numbers before its FIN answer, from CLOSED, what was sent before the ACK of
+    that FIN."""
+    return any(rst.ack == NONE and rst.seq <= end.fin for rst in end.rsts[1:])
+
+
+def sends_reset(history: History, end: Evidence, peer: Evidence, rst: Rst) -> None:
+    """It is CLOSED; its RSTs may show what it was before."""
+    if history.state == SYN_SENT and end.isn != NONE and any(each.seq > end.isn + 1 for each in end.rsts):
+        history.put(ESTABLISHED, rst.frame, ASSUMED)
+    ack = max(rst.ack, *(each.ack for each in end.rsts if each.ts_ns - rst.ts_ns < UNDER_WAY_NS))
+    if peer.fins and ack > peer.fin:
+        if history.state == SYN_RCVD:
+            history.put(ESTABLISHED, rst.frame, ACKNOWLEDGED)
+        if history.state in GETS_FIN:
+            history.put(GETS_FIN[history.state], rst.frame, ACKNOWLEDGED)
+    if history.state not in (CLOSED, LISTEN) or not history:
+        history.put(CLOSED, rst.frame, SENT)
+
+
+def believes_reset(history: History, end: Evidence, peer: Evidence, rst: Rst) -> None:
+    """It is CLOSED, or listens again: it has had all that the peer sent before that RST."""
+    if history.state in (CLOSED, LISTEN):
+        return
+    if history.state == FIN_WAIT_1 and peer.top_ack > end.fin and rst.seq >= peer.with_data_to:
+        history.put(FIN_WAIT_2, rst.frame, PRESUMED)
+    if peer.fins and rst.seq == peer.fin + 1:
+        if history.state == FIN_WAIT_1 and fin_brings_ack(end, peer):
+            history.put(TIME_WAIT, rst.frame, PRESUMED)
+        else:
+            if history.state == SYN_RCVD:
+                history.put(ESTABLISHED, rst.frame, PRESUMED)
+            if history.state in GETS_FIN:
+                history.put(GETS_FIN[history.state], rst.frame, PRESUMED)
+    elif history.state == SYN_RCVD and NONE < end.top_ack < rst.seq:
+        history.put(ESTABLISHED, rst.frame, PRESUMED)
+    listens_again = history.state == SYN_RCVD and not end.syns
+    history.put(LISTEN if listens_again else CLOSED, rst.frame, PRESUMED)

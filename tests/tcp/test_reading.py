@@ -1,0 +1,225 @@
+"""The reading of evidence beside the tracker's own histories: where they agree, and the laws it keeps."""
+
+from __future__ import annotations
+
+import random
+import sys
+from types import ModuleType
+
+import pytest
+
+from tcptrace_py.tcp.evidence import Evidence, tell
+from tcptrace_py.tcp.reading import RULES, History, closing, opening, read, resets
+from tcptrace_py.tcp.reading.rules import Opened
+from tcptrace_py.tcp.state import BASIS_NAMES, STATE_NAMES
+
+from .test_faults import TRACES as FAULTS
+from .test_validity import OPEN
+from .test_validity import TRACES as VALIDITY
+from .wire_words import Trace, segment
+
+TRACES = {**FAULTS, **VALIDITY}
+
+#: Frame, time in ns, sender (0 the client), sequence number, acknowledgment, flags, payload bytes.
+Passing = tuple[int, int, int, int, int, int, int]
+
+
+def passing(trace: str) -> list[Passing]:
+    """The segments of the trace's first connection that their receivers take, by the tracker's gate."""
+    played = Trace()
+    taken: list[Passing] = []
+    dropped = 0
+    first = None
+    for line in trace.strip().splitlines():
+        sender, *rest = line.split("#")[0].split()
+        if sender.startswith("+"):
+            played.now_ns += int(float(sender) * 1e9)
+            played.tracker.tick(played.now_ns)
+            continue
+        made = segment(sender, rest[0], *map(int, rest[1:]))
+        played.feed(made)
+        connection = played.tracker.recent
+        assert connection is not None
+        first = first or connection
+        if connection is first and connection.out_of_window == dropped:
+            who = 0 if sender == "c" else 1
+            taken.append((made.frame, made.ts_ns, who, made.seq, made.ack, made.flags, made.payload_bytes))
+        dropped = connection.out_of_window
+    return taken
+
+
+def both(segments: list[Passing], origins: tuple[int, int] | None = None) -> tuple[History, History]:
+    ends = Evidence(), Evidence()
+    for end, origin in zip(ends, origins or (), strict=False):
+        end.number(origin)
+    for frame, ts_ns, who, seq, ack, flags, size in segments:
+        tell(ends[who], ends[1 - who], frame, ts_ns, seq, ack, flags, size)
+    return read(*ends)
+
+
+def words(history: History) -> str:
+    """As ``Trace.words`` has it."""
+    letters = ["A" if name == "assumed" else name[0] for name in BASIS_NAMES]
+    return " ".join(f"{STATE_NAMES[state]}@{frame}{letters[basis]}" for state, frame, basis in history)
+
+
+def states(history: str) -> list[str]:
+    """Of a history in words; what clocks did is left out."""
+    return [each.partition("@")[0] for each in history.split() if not each.endswith("@t")]
+
+
+#: Traces where the reading has not the tracker's states yet. Most are refusals that span two incarnations
+#: (evidence must move from one to the other) and RSTs that crossed what their receiver had sent before.
+DIFFERS = frozenset(
+    [
+        "a SYN+ACK from who was refused in SYN_SENT: it was in SYN_RCVD when the RST came",
+        "a copy of what refused the first SYN passes after the own SYN of its sender, which goes on",
+        "a refused attempt goes on, and who refused it opens as well",
+        "both open at once, and a FIN overtakes its sender's SYN+ACK",
+        "but not where a RST with the number after that data has passed before",
+        "data overtakes the ACK that ends the handshake",
+        "nor does a late one from an endpoint that has reset the connection since",
+        "nor does the RST for what acknowledges it",
+        "the peer's FIN passes only after an ACK of the own one, which came again in between",
+        "the same, and what would have ended its handshake carried that FIN",
+        "the same, but the second may have come before the ACK",
+        "two answers to one SYN, neither after a reset: a RST of the one that the client took is believed",
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("trace", "client", "server"),
+    [
+        pytest.param(*row, id=name, marks=[pytest.mark.xfail(strict=True)] if name in DIFFERS else [])
+        for name, row in TRACES.items()
+    ],
+)
+def test_the_states_are_the_trackers(trace: str, client: str, server: str) -> None:
+    found = both(passing(trace))
+    assert states(words(found[0])) == states(client)
+    assert states(words(found[1])) == states(server)
+
+
+# --- the law of merging ---------------------------------------------------------------------------------
+
+
+def merged(segments: list[Passing], rng: random.Random) -> list[Passing]:
+    """Each direction in its order, the two merged in any other way; frames and times stay."""
+    ends = [[each for each in segments if each[2] == who] for who in (0, 1)]
+    out = []
+    while ends[0] or ends[1]:
+        who = 0 if rng.random() * (len(ends[0]) + len(ends[1])) < len(ends[0]) else 1
+        out.append(ends[who].pop(0))
+    return out
+
+
+@pytest.mark.parametrize("name", TRACES)
+def test_merged_otherwise_the_reading_is_the_same(name: str) -> None:
+    segments = passing(TRACES[name][0])
+    whole = both(segments, (100, 300))
+    rng = random.Random(name)
+    for _ in range(20):
+        assert both(merged(segments, rng), (100, 300)) == whole
+
+
+def schedule(rng: random.Random) -> list[Passing]:
+    """Segments near where a real connection's numbers would be, some again, some late."""
+    nxt = [1000, 6000]
+    sent: tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]] = ([], [])
+    made: list[Passing] = []
+    now_ns = 10**18
+    for frame in range(1, rng.randint(2, 15)):
+        who = rng.randint(0, 1)
+        now_ns += rng.choice([10**6, 10**6, 3 * 10**8, 2 * 10**9])
+        if sent[who] and rng.random() < 0.3:
+            seq, flags, size = rng.choice(sent[who])
+        else:
+            flags = rng.choice([2, 18, 16, 16, 16, 17, 17, 4, 20])
+            size = 0 if flags & 4 else rng.choice([0, 0, 10])
+            seq = nxt[who] + rng.choice([0, 0, 0, 0, 0, 1, 10, -1])
+            sent[who].append((seq, flags, size))
+            if not flags & 4:
+                nxt[who] = max(nxt[who], seq + size + bool(flags & 2) + bool(flags & 1))
+        ack = nxt[1 - who] - rng.choice([0, 0, 0, 1, 10])
+        made.append((frame, now_ns, who, seq, ack, flags, size))
+    return made
+
+
+def test_ten_thousand_random_schedules_keep_the_law() -> None:
+    rng = random.Random(14)
+    for _ in range(10_000):
+        segments = schedule(rng)
+        assert both(merged(segments, rng), (1000, 6000)) == both(segments, (1000, 6000)), segments
+
+
+def test_a_reading_changes_nothing() -> None:
+    rng = random.Random(15)
+    for _ in range(200):
+        ends = Evidence(), Evidence()
+        for frame, ts_ns, who, seq, ack, flags, size in schedule(rng):
+            tell(ends[who], ends[1 - who], frame, ts_ns, seq, ack, flags, size)
+        assert read(*ends) == read(*ends)
+        client, server = read(*ends)
+        assert read(ends[1], ends[0]) == (server, client)
+
+
+def test_numbers_may_wrap() -> None:
+    rng = random.Random(16)
+    for _ in range(500):
+        segments = schedule(rng)
+        wrapped = [
+            (frame, ts_ns, who, (seq - 1005) % 2**32, (ack - 1005) % 2**32, flags, size)
+            for frame, ts_ns, who, seq, ack, flags, size in segments
+        ]
+        assert both(wrapped, ((1000 - 1005) % 2**32, 6000 - 1005)) == both(segments, (1000, 6000))
+
+
+# --- every rule is needed ---------------------------------------------------------------------------------
+
+
+def homes(name: str) -> list[ModuleType]:
+    """Modules that know the rule by name."""
+    reading = sys.modules["tcptrace_py.tcp.reading"]
+    return [module for module in (opening, closing, resets, reading) if hasattr(module, name)]
+
+
+#: What neither those traces nor chance make.
+MORE = [
+    # A FIN ahead of lost data acknowledges the other FIN; the duplicate ACK shows that it has come.
+    OPEN + "c FIN+ACK 101 301\ns FIN+ACK 311 102\nc ACK 102 301",
+]
+
+
+@pytest.fixture(scope="module")
+def readings() -> list[tuple[list[Passing], tuple[History, History]]]:
+    rng = random.Random(17)
+    known = [passing(trace) for trace, _, _ in TRACES.values()]
+    known += [passing(trace) for trace in MORE] + [schedule(rng) for _ in range(2000)]
+    return [(segments, both(segments)) for segments in known]
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_every_rule_is_needed(
+    name: str, readings: list[tuple[list[Passing], tuple[History, History]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it (with its opposite where it says yes or no, with nothing where it says when) some
+    reading is another."""
+    asked = getattr(homes(name)[0], name)
+
+    def without(*arguments: object) -> object:
+        answer = asked(*arguments)
+        if isinstance(answer, Opened):
+            return arguments[-1]
+        return not answer if isinstance(answer, bool) else 0
+
+    for module in homes(name):
+        monkeypatch.setattr(module, name, without)
+    assert any(both(segments) != whole for segments, whole in readings)
+
+
+def test_every_rule_says_where_it_is_from_and_what_follows() -> None:
+    assert len(RULES) > 25
+    for section, sentence in RULES.values():
+        assert any(part[0].isdigit() or part.startswith(("RFC", "figure")) for part in section.split(", "))
+        assert sentence.endswith(".") and len(sentence) > 40
