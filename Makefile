@@ -160,11 +160,12 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 INPUTS ?= 20000
 SANITIZED = LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
     ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
-    PYTHONPATH=build/sanitize/lib:. $(BIN)/python
+    PYTHONSAFEPATH=1 PYTHONPATH=build/sanitize/lib:. $(BIN)/python
 sanitize: sanitized
 	$(SANITIZED) -m fuzz --seed $(SEED) --inputs $(INPUTS)
-	$(SANITIZED) -m pytest -q -p no:cacheprovider tests/wire/test_hostile.py tests/capture/test_hostile.py
+	$(SANITIZED) -m pytest -q -p no:cacheprovider -o "pythonpath=build/sanitize/lib ." \
+	    tests/hostile/test_inputs.py tests/wire/test_hostile.py tests/capture/test_hostile.py
 
 sanitized: $(VENV)/built $(VENV)/tools
-	CFLAGS="-O1 -fno-omit-frame-pointer $(SANITIZE)" LDFLAGS="$(SANITIZE)" \
+	CFLAGS="-O0 -fno-omit-frame-pointer $(SANITIZE)" LDFLAGS="$(SANITIZE)" \
 	    $(BIN)/python setup.py --quiet build --build-base build/sanitize/work --build-lib build/sanitize/lib

@@ -20,6 +20,7 @@ from pathlib import Path
 from fuzz import corpus
 from fuzz.mutate import Mutator
 from fuzz.targets import TARGETS, remove_file
+from tcptrace_py import wire
 from tcptrace_py.engine import engine
 
 FOUND = Path(__file__).with_name("found")
@@ -103,7 +104,8 @@ def _run(targets: list[str], arguments: argparse.Namespace) -> int:
     for name in targets:
         (FOUND / f"{name}-now").unlink(missing_ok=True)
     said = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-    print(f"{engine()} engine, seed {arguments.seed}: {sum(counts.values()):,} inputs ({said})")
+    print(f"{engine()} engine in {Path(wire.__file__).parents[1]}")
+    print(f"seed {arguments.seed}: {sum(counts.values()):,} inputs ({said})")
     print(f"{sum(failures.values()):,} failures of {len(failures):,} kinds")
     return 1 if failures else 0
 

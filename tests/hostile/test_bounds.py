@@ -22,7 +22,7 @@ from tests.wire.frames import ethernet, ipv4, tcp
 #: Steps that a report takes at least, and for each byte of the capture at most.
 STEPS, STEPS_A_BYTE = 100_000, 60
 #: The same of bytes of memory, beyond what the modules take.
-MEMORY, MEMORY_A_BYTE = 6_000_000, 60
+MEMORY, MEMORY_A_BYTE = 4_000_000, 300
 
 _PROGRAM = """
 import json, sys, tracemalloc
