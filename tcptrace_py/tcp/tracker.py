@@ -518,9 +518,9 @@ class Tracker:
             self._peers.begin(began, asked)
         self._begin_with(began, asked)
         asker = connection.a if connection.pending_syn_by == 1 else connection.b
-        asker.packets -= connection.pending_syns
-        # None was counted where the frame that made it pending had been captured before.
+        # One at least: none was counted where the frame that made it pending had been captured before.
         again = connection.pending_syns - 1 if connection.pending_syns else 0
+        asker.packets -= again + 1
         began.a.packets += again
         began.a.syns += again
         began.a.retransmits += again

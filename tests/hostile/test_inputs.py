@@ -28,6 +28,8 @@ def _report(run_cli: RunCli, path: Path) -> dict[str, object]:
 def _plausible(report: dict[str, object]) -> None:
     """No counter has wrapped, and no duration is of another millennium."""
     packets = report["capture"]["packets"]
+    ends = [end for each in report["connections"] for end in (each["client"], each["server"])]
+    assert sum(end["packets"] for end in ends) == report["capture"]["tcp_segments"]
     for connection in report["connections"]:
         for end in (connection["client"], connection["server"]):
             assert 0 <= end["retransmits"] <= end["packets"] <= packets
