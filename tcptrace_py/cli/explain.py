@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
     from rich.console import Console
 
-    from tcptrace_py.findings.texts import Text as FindingText
+    from tcptrace_py.findings.text import Text as FindingText
 
 _MOST_SUGGESTIONS = 4
 

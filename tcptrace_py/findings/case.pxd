@@ -8,6 +8,9 @@ from tcptrace_py.wire.frame_id cimport frame_number, frame_source
 cdef class Case:
     cdef object _history
     cdef public Connection connection
+    cdef public object seen
+    cdef public set explained
+    cdef public tuple undecided
     cdef public bint at_end
     cdef public int64_t end_ns
 

@@ -36,6 +36,12 @@ class Case:
         self.at_end = at_end
         self.end_ns = end_ns
         self._history = history
+        #: What was observed of it, an ``Observations``, or None.
+        self.seen = connection.observed
+        #: Kinds that a cause found for it accounts for, so that they are not told besides.
+        self.explained: set[str] = set()
+        #: A cause that only the whole capture can confirm: the tag of its family, and what it hangs on.
+        self.undecided: tuple[object, ...] | None = None
 
     def endpoint(self, by: int) -> Endpoint:
         return self.connection.a if by == 1 else self.connection.b

@@ -8,8 +8,9 @@ from typing import NamedTuple
 from tcptrace_py.findings.case import ENDPOINTS, Case, other
 from tcptrace_py.findings.crowd import Crowd
 from tcptrace_py.findings.families import WAITS
-from tcptrace_py.findings.finding import CERTAIN, POSSIBLE, Evidence, Finding
+from tcptrace_py.findings.finding import CERTAIN, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, span
 from tcptrace_py.settings import Settings
@@ -20,6 +21,8 @@ from tcptrace_py.tcp.state import ASSUMED, CLOSE_WAIT, LAST_ACK
 KIND = "stuck-close-wait"
 #: Instants at which the holders are counted, the first and the last included.
 _SAMPLES = 5
+#: Sockets that a client may keep half-closed before it matters: those of a browser, or of a pool.
+_CLIENTS_FEW = 10
 
 
 class Stay(NamedTuple):
@@ -84,8 +87,9 @@ def stuck_stay(case: Case, by: int, after_ns: int) -> Stay | None:
 class CloseWaits:
     """Collects stuck CLOSE_WAITs.
 
-    Critical if any is still there at the end of the capture or their number grew; else a
-    warning. Where every case rests on a guess (``possible``) it is a warning at most.
+    Critical where a server has several at the end of the capture, or ever more; else a warning. Where
+    every case rests on a guess (``possible``), and for clients, it is a warning at most; a client's few
+    are information.
     """
 
     KINDS = (KIND,)
@@ -96,7 +100,9 @@ class CloseWaits:
         self._groups = Groups()
 
     def look(self, case: Case, known: Collection[str]) -> list[str]:
-        kinds = []
+        kinds: list[str] = []
+        if KIND in case.explained:
+            return kinds
         for by in ENDPOINTS:
             stay = stuck_stay(case, by, self._after_ns)
             if stay is not None:
@@ -163,8 +169,16 @@ class CloseWaits:
     def merge(self, other: CloseWaits) -> None:
         self._groups.merge(other._groups)
 
-    def findings(self, end_ns: int) -> list[Finding]:
+    def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
         return [self._finding(group, end_ns) for group in self._groups]
+
+    def _severity(self, group: Group, grows: bool) -> Severity:
+        """A server loses sockets by each; a client that keeps a few loses next to nothing."""
+        if group.side == "client" and group.count < _CLIENTS_FEW:
+            return "info"
+        if group.confidence() == "possible" or group.side == "client":
+            return "warning"
+        return "critical" if group.tally["open"] > 1 or (grows and group.count > 1) else "warning"
 
     def _finding(self, group: Group, end_ns: int) -> Finding:
         crowd = group.crowd or Crowd()
@@ -190,10 +204,9 @@ class CloseWaits:
             how = "grew" if grows else "stayed the same" if len({n for _, n in samples}) == 1 else "changed"
             sentences.append(f"Their number {how}: {samples[0][1]:,} at first, {', '.join(counts)}.")
         sentences.append(TEXTS[KIND].meaning)
-        critical = (still or grows) and group.confidence() != "possible"
         return group.finding(
             KIND,
-            "critical" if critical else "warning",
+            self._severity(group, grows),
             " ".join(sentences),
             remedy(TEXTS[KIND], group.socket_filter()),
             group.trend(end_ns),

@@ -2,18 +2,24 @@ cimport cython
 from libc.stdint cimport int64_t
 
 from tcptrace_py.findings.case cimport Case
+from tcptrace_py.findings.knowledge cimport Knowledge
 from tcptrace_py.findings.suspicion cimport Suspicion
 from tcptrace_py.tcp.connection cimport Connection
+
+cdef int HANDSHAKE, OBSERVED, SLOW
 
 
 cdef class Diagnosis:
     cdef object _settings
     cdef object _history
     cdef Suspicion _suspicion
-    cdef list _families
+    cdef public Knowledge knowledge
+    cdef object _causes
     cdef readonly object defects
+    cdef public dict revised
 
     @cython.locals(suspect=int, case=Case, kinds=list)
     cpdef tuple look(self, Connection connection, bint at_end, int64_t end_ns)
+    cdef object _look_with(self, list families, int suspect, Case case, list kinds)
     cdef object _failed(self, object family, Connection connection, object error)
     cpdef object merge(self, Diagnosis other)

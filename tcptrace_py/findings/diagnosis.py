@@ -7,16 +7,19 @@ the number of culprits that are listed (``group.GROUPS`` a kind), not by the num
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tcptrace_py.defects import Defects
 from tcptrace_py.findings.case import Case, History
+from tcptrace_py.findings.causes.claims import CAUSES, Causes, Revised
 from tcptrace_py.findings.close_wait import CloseWaits
+from tcptrace_py.findings.families import HANDSHAKE, OBSERVED, SLOW
 from tcptrace_py.findings.family import Family
 from tcptrace_py.findings.fin_wait import FinWaits
 from tcptrace_py.findings.finding import KINDS, Finding, worst_first
 from tcptrace_py.findings.half_close import HalfCloses
 from tcptrace_py.findings.handshake import Handshakes
+from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.resets import Resets
 from tcptrace_py.findings.silence import DeadPeers
 from tcptrace_py.findings.suspicion import Suspicion
@@ -27,7 +30,7 @@ from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.time_wait import TimeWait
 
-#: Every family, in the order in which they look: a later one is told what earlier ones found.
+#: The general families, in the order in which they look: a later one is told what earlier ones found.
 FAMILIES: tuple[type[Family], ...] = (
     CloseWaits,
     FinWaits,
@@ -39,20 +42,25 @@ FAMILIES: tuple[type[Family], ...] = (
     Resets,
 )
 
+GENERAL_KINDS = frozenset(KINDS) - {cause.KIND for cause in CAUSES} - {"time-wait-pile"}
+
 
 class Diagnosis:
     """Looks at every connection of a capture and says in the end what is wrong.
 
     A value: a new one is the empty element, ``merge`` is associative and commutative, and
-    ``findings`` changes nothing. ``history`` gives an endpoint's ``(state, ts_ns, frame_id,
-    basis)`` entries, oldest first.
+    ``findings`` changes nothing but ``revised``. ``history`` gives an endpoint's ``(state, ts_ns,
+    frame_id, basis)`` entries, oldest first.
     """
 
     def __init__(self, settings: Settings, history: Callable[[Endpoint], History]) -> None:
         self._settings = settings
         self._history = history
         self._suspicion = Suspicion(settings)
-        self._families = [family(settings) for family in FAMILIES]
+        self.knowledge = Knowledge()
+        self._causes = Causes(settings, lambda: [family(settings) for family in FAMILIES])
+        #: By id of connection: kinds that only the whole capture told, as ``findings`` last found them.
+        self.revised: Revised = {}
         #: Families that failed on a connection, or in the end; the others have done their work.
         self.defects = Defects()
 
@@ -61,20 +69,43 @@ class Diagnosis:
 
         To be called once for each connection, before its history is given back. ``at_end``: it
         is handed over because the capture ended; ``end_ns``: the capture's time now. A
-        ``time-wait-pile`` is not about connections and never among the kinds.
+        ``time-wait-pile`` is not about connections and never among the kinds; what only the whole
+        capture tells is in ``revised`` in the end.
         """
+        self.knowledge.note(connection)
         suspect = self._suspicion.suspicious(connection, end_ns)
         if not suspect:
             return ()
         case = Case(connection, at_end, end_ns, self._history)
         kinds: list[str] = []
-        for family in self._families:
+        if suspect & (OBSERVED | SLOW | HANDSHAKE):
+            try:
+                kinds, waiting, hanging = self._causes.look(case, self.knowledge)
+            except Exception as error:
+                self._failed(self._causes, connection, error)
+            else:
+                if waiting is not None:
+                    accounted = case.explained
+                    case.explained = set(GENERAL_KINDS - hanging)
+                    self._look_with(waiting, suspect, case, kinds)
+                    case.explained = accounted | hanging
+        self._look_with(self._causes.general, suspect, case, kinds)
+        return tuple(sorted(set(kinds), key=KINDS.index)) if len(kinds) > 1 else tuple(kinds)
+
+    def _look_with(self, families: list[Family], suspect: int, case: Case, kinds: list[str]) -> None:
+        for family in families:
             if suspect & family.SUSPECT:
                 try:
                     kinds += family.look(case, kinds)
                 except Exception as error:
-                    self._failed(family, connection, error)
-        return tuple(sorted(set(kinds), key=KINDS.index)) if len(kinds) > 1 else tuple(kinds)
+                    self._failed(family, case.connection, error)
+
+    def revise(self, record_id: int, kinds: Sequence[str]) -> list[str]:
+        """The kinds of a connection once the whole capture is known; after ``findings``."""
+        kind, explains = self.revised.get(record_id, ("", frozenset()))
+        if not kind:
+            return list(kinds)
+        return sorted({kind, *(each for each in kinds if each not in explains)}, key=KINDS.index)
 
     def _failed(self, family: object, connection: Connection | None, error: Exception) -> None:
         what = f"the findings of {type(family).__name__}"
@@ -87,16 +118,14 @@ class Diagnosis:
     def merge(self, other: Diagnosis) -> None:
         """Take in what another diagnosis was shown; that one stays as it is."""
         self.defects.merge(other.defects)
-        for mine, its in zip(self._families, other._families, strict=True):
-            mine.merge(its)
+        self.knowledge.merge(other.knowledge)
+        self._causes.merge(other._causes)
 
     def findings(self, time_wait: TimeWait, end_ns: int) -> list[Finding]:
         """All findings, in the order of ``worst_first``. ``end_ns``: end of the capture, or its time now."""
-        found = pile_findings(time_wait, self._settings)
-        for family in self._families:
-            try:
-                found += family.findings(end_ns)
-            except Exception as error:
-                self._failed(family, None, error)
+        found, self.revised = self._causes.findings(
+            self.knowledge, end_ns, lambda family, error: self._failed(family, None, error)
+        )
+        found += pile_findings(time_wait, self._settings)
         found.sort(key=worst_first)
         return found

@@ -16,6 +16,10 @@ HANDSHAKE = 16
 RESETS = 32
 #: Retransmissions or probes without an answer.
 SILENCE = 64
+#: A connection of which something was observed that causes are told from.
+OBSERVED = 128
+#: A SYN sent again, then success.
+SLOW = 256
 
 #: A handshake without a retransmission is late when it has waited so long: the first
 #: retransmission is due after 1 s (RFC 6298 section 2), or 3 s in older systems.

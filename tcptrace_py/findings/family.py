@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.finding import Finding
+from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.settings import Settings
 
 
@@ -39,5 +40,5 @@ class Family(Protocol):
     def merge(self, other: Any) -> None:
         """Take in what another one was shown; the other one stays as it is."""
 
-    def findings(self, end_ns: int) -> list[Finding]:
+    def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
         """What it amounts to. ``end_ns``: the capture's end, or its time now."""

@@ -10,6 +10,7 @@ from tcptrace_py.findings.crowd import Crowd
 from tcptrace_py.findings.families import WAITS
 from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding
 from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, span
 from tcptrace_py.settings import Settings
@@ -35,7 +36,9 @@ class FinWaits:
         self._groups = Groups()
 
     def look(self, case: Case, known: Collection[str]) -> list[str]:
-        kinds = []
+        kinds: list[str] = []
+        if KIND in case.explained:
+            return kinds
         for by in ENDPOINTS:
             # The peer's data shows that its application still uses the connection.
             peer = case.endpoint(other(by))
@@ -95,7 +98,7 @@ class FinWaits:
     def merge(self, other: FinWaits) -> None:
         self._groups.merge(other._groups)
 
-    def findings(self, end_ns: int) -> list[Finding]:
+    def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
         return [self._finding(group, end_ns) for group in self._groups.turned()]
 
     def _finding(self, group: Group, end_ns: int) -> Finding:

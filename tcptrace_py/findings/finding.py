@@ -34,6 +34,19 @@ KINDS = (
     "reset-no-connection",
     "stray-reset",
     "dead-peer",
+    "accept-queue-full",
+    "slow-connect",
+    "foreign-reply",
+    "stale-timestamp",
+    "keep-alive-race",
+    "idle-timeout",
+    "path-state-lost",
+    "unresponsive-server",
+    "zero-window-stall",
+    "mtu-black-hole",
+    "injected-reset",
+    "tls-alert",
+    "probe",
 )
 
 #: Worst first.

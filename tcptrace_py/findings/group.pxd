@@ -37,6 +37,7 @@ cdef class Group:
     @cython.locals(peer=Endpoint)
     cpdef object add(self, Case case, int by, int64_t first_ns, int64_t last_ns, int confidence)
     cpdef object add_id(self, int64_t connection)
+    cpdef list ids(self)
     cpdef object measure(self, int64_t ns)
     cpdef object merge(self, Group group)
     cpdef object absorb(self, Group group)

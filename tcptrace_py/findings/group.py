@@ -107,6 +107,11 @@ class Group:
         if len(self._ids) == IDS:
             self._ids_below = -self._ids[0]
 
+    def ids(self) -> list[int]:
+        """The ids that are listed, in order."""
+        # A connection may be listed for two reasons: it reused a port, and its port was reused.
+        return sorted({-connection for connection in self._ids})
+
     def measure(self, ns: int) -> None:
         if ns > self.most_ns:
             self.most_ns = ns
@@ -237,8 +242,7 @@ class Group:
             severity=severity,
             subject=self.subject(),
             count=self.count,
-            # A connection may be listed for two reasons: it reused a port, and its port was reused.
-            connections=sorted({-connection for connection in self._ids}),
+            connections=self.ids(),
             first_ns=self.first_ns,
             last_ns=self.last_ns,
             evidence=[line for example in self._examples for line in example[1]],

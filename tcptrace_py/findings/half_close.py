@@ -8,6 +8,7 @@ from tcptrace_py.findings.case import ENDPOINTS, Case, other
 from tcptrace_py.findings.families import HALF_CLOSE
 from tcptrace_py.findings.finding import CERTAIN, POSSIBLE, Evidence, Finding
 from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, span
 from tcptrace_py.settings import Settings
@@ -33,7 +34,9 @@ class HalfCloses:
         self._groups = Groups()
 
     def look(self, case: Case, known: Collection[str]) -> list[str]:
-        kinds = []
+        kinds: list[str] = []
+        if KIND in case.explained:
+            return kinds
         for by in ENDPOINTS:
             if case.endpoint(by).half_close_bytes > 0 and not _refused(case, by):
                 self._take(case, by)
@@ -73,7 +76,7 @@ class HalfCloses:
     def merge(self, other: HalfCloses) -> None:
         self._groups.merge(other._groups)
 
-    def findings(self, end_ns: int) -> list[Finding]:
+    def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
         return [self._finding(group) for group in self._groups.turned()]
 
     def _finding(self, group: Group) -> Finding:

@@ -31,7 +31,7 @@ cdef class Handshakes:
     )
     cdef list _take_timeout(self, Case case)
     @cython.locals(
-        connection=Connection, server=Endpoint, group=Group, by=int, state=int, answered=bint, sure=int,
+        connection=Connection, server=Endpoint, group=Group, by=int, state=int, sure=int,
         history=list,
     )
     cdef list _take_half_open(self, Case case, bint half_open)

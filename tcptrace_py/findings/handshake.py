@@ -10,8 +10,9 @@ from collections.abc import Collection
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.crowd import Crowd
 from tcptrace_py.findings.families import HANDSHAKE, LATE_NS
-from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding
+from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, TEXTS, remedy
 from tcptrace_py.findings.wording import duration, moment, part, span, times
 from tcptrace_py.settings import Settings
@@ -73,6 +74,8 @@ class Handshakes:
 
     def _take_refused(self, case: Case) -> list[str]:
         connection = case.connection
+        if REFUSED_KIND in case.explained:
+            return []
         by = case.server_by
         refused_ns = connection.reset_ns or connection.last_ns
         group = self._refused.of(case, by)
@@ -94,6 +97,8 @@ class Handshakes:
 
     def _take_timeout(self, case: Case) -> list[str]:
         connection = case.connection
+        if TIMEOUT_KIND in case.explained:
+            return []
         client = case.endpoint(case.client_by)
         waited_until_ns = connection.reused_ns or case.end_ns
         if client.syns < 2 and waited_until_ns - connection.syn_ns < LATE_NS:
@@ -127,6 +132,8 @@ class Handshakes:
 
     def _take_unreachable(self, case: Case) -> list[str]:
         connection = case.connection
+        if UNREACHABLE_KIND in case.explained:
+            return []
         by = case.server_by
         error = connection.unreachable
         reason = str(getattr(error, "reason", "unreachable"))
@@ -147,7 +154,7 @@ class Handshakes:
 
     def _take_half_open(self, case: Case, half_open: bool) -> list[str]:
         connection = case.connection
-        if connection.simultaneous_open or not connection.syn_ack_frame:
+        if connection.simultaneous_open or not connection.syn_ack_frame or HALF_OPEN_KIND in case.explained:
             return []
         by = case.server_by
         server = case.endpoint(by)
@@ -158,38 +165,35 @@ class Handshakes:
         state, entered_ns, _, _ = history[len(history) - 1]
         if state not in (SYN_RCVD, CLOSED):
             return []
-        answered = connection.ack_frame != 0
-        if not half_open and not answered:
+        if not half_open or connection.ack_frame:
+            # Acknowledged, and yet SYN+ACK again: `accept-queue-full` tells that.
             return []
-        if server.syn_acks < 2 and (answered or case.end_ns - connection.syn_ack_ns < LATE_NS):
+        if server.syn_acks < 2 and case.end_ns - connection.syn_ack_ns < LATE_NS:
             return []
-        group = self._half_open.of(case, by, "accept_queue" if answered else "unanswered")
-        sure = CERTAIN if server.syn_acks > 1 and not answered else LIKELY
+        group = self._half_open.of(case, by, "unanswered")
+        sure = CERTAIN if server.syn_acks > 1 else LIKELY
         group.add(case, by, connection.syn_ack_ns, connection.last_syn_ack_ns, sure)
         group.tally["syn_acks"] += server.syn_acks
         if group.crowd is None:
             group.crowd = Crowd()
         group.crowd.stay(connection.syn_ack_ns, entered_ns if state != SYN_RCVD else None)
         if group.wants_example(connection.id):
-            group.example(connection.id, self._half_open_evidence(case, answered))
+            group.example(connection.id, self._half_open_evidence(case))
         return [HALF_OPEN_KIND]
 
-    def _half_open_evidence(self, case: Case, answered: bool) -> list[Evidence]:
+    def _half_open_evidence(self, case: Case) -> list[Evidence]:
         connection = case.connection
         name, client_name = case.name(case.server_by), case.name(case.client_by)
         server = case.endpoint(case.server_by)
         lines = [self._syn(case)] if connection.syn_frame else []
         text = f"{name} answers with SYN+ACK"
         lines.append(case.evidence(connection.syn_ack_frame, connection.syn_ack_ns, text))
-        if answered:
-            text = f"{client_name} acknowledges it"
-            lines.append(case.evidence(connection.ack_frame, connection.ack_ns, text))
         if server.syn_acks > 1:
             ns = connection.last_syn_ack_ns - connection.syn_ack_ns
             text = (
                 f"{duration(ns)} later: SYN+ACK again, the last of"
                 f" {times(server.syn_acks - 1, 'retransmission')};"
-                + (" the server acts as if no ACK had come" if answered else f" no ACK from {client_name}")
+                f" no ACK from {client_name}"
             )
             lines.append(case.evidence(connection.last_syn_ack_frame, connection.last_syn_ack_ns, text))
         else:
@@ -201,6 +205,8 @@ class Handshakes:
 
     def _take_refused_stale(self, case: Case) -> list[str]:
         connection = case.connection
+        if STALE_KIND in case.explained:
+            return []
         by = case.client_by
         group = self._stale.of(case, by)
         group.add(case, by, connection.syn_ns or connection.first_ns, connection.reset_ns, LIKELY)
@@ -221,6 +227,8 @@ class Handshakes:
 
     def _take_ignored_stale(self, case: Case) -> list[str]:
         connection = case.connection
+        if STALE_KIND in case.explained:
+            return []
         by = connection.stale_syn_by
         group = self._stale.of(case, by)
         group.add(case, by, connection.stale_syn_ns, connection.stale_syn_ns, POSSIBLE)
@@ -244,7 +252,7 @@ class Handshakes:
         self._half_open.merge(other._half_open)
         self._stale.merge(other._stale)
 
-    def findings(self, end_ns: int) -> list[Finding]:
+    def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
         found = [self._refused_finding(group) for group in self._refused.turned()]
         found += [self._timeout_finding(group) for group in self._timeouts.turned()]
         found += [self._unreachable_finding(group) for group in self._unreachable.turned()]
@@ -255,8 +263,10 @@ class Handshakes:
     def _refused_finding(self, group: Group) -> Finding:
         first = f"{group.who()} refused {group.connections()} from {group.they()}{_scan(group)}."
         text = TEXTS[REFUSED_KIND]
+        # A name with several addresses is tried on each in turn; on the host itself that costs nothing.
+        severity: Severity = "info" if _loopback(group) else "warning"
         return group.finding(
-            REFUSED_KIND, "warning", f"{first} {text.meaning}", remedy(text, group.socket_filter())
+            REFUSED_KIND, severity, f"{first} {text.meaning}", remedy(text, group.socket_filter())
         )
 
     def _timeout_finding(self, group: Group) -> Finding:
@@ -292,16 +302,10 @@ class Handshakes:
     def _half_open_finding(self, group: Group) -> Finding:
         text = HALF_OPEN[group.variant]
         peak, peak_at_ns = group.crowd.peak() if group.crowd is not None else (0, 0)
-        if group.variant == "accept_queue":
-            first = (
-                f"{group.who()} does not take up {group.connections()} that {group.they()} completed:"
-                f" SYN+ACK sent {times(group.tally['syn_acks'], 'time')}."
-            )
-        else:
-            first = (
-                f"{group.who()} sent SYN+ACK to {group.they()} for {group.connections()} and never got the"
-                f" ACK{_scan(group)}."
-            )
+        first = (
+            f"{group.who()} sent SYN+ACK to {group.they()} for {group.connections()} and never got the"
+            f" ACK{_scan(group)}."
+        )
         sentences = [first]
         if peak > 1:
             sentences.append(f"Up to {peak:,} half-open at once, at {moment(peak_at_ns)}.")
@@ -334,6 +338,11 @@ class Handshakes:
             f" {', '.join(said)}."
         )
         return group.finding(STALE_KIND, "info", f"{first} {text.meaning}", remedy(text, ""))
+
+
+def _loopback(group: Group) -> bool:
+    """127.0.0.0/8 and ::1."""
+    return group.hi == 0 and (group.lo == 1 if group.version == 6 else group.lo >> 24 == 127)
 
 
 def _scan(group: Group) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tcptrace_py.findings.texts import RESET_ABORT, TEXTS, Text
+from tcptrace_py.findings.text import Text
+from tcptrace_py.findings.texts import RESET_ABORT, TEXTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,12 @@ from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.case import other as peer_of
 from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group, Groups
-from tcptrace_py.findings.texts import GENERAL, RESET_ABORT, TEXTS, Text, remedy
+from tcptrace_py.findings.knowledge import Knowledge
+from tcptrace_py.findings.text import Text
+from tcptrace_py.findings.texts import GENERAL, RESET_ABORT, TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, span, times
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.observations import Observations, Reset
 from tcptrace_py.tcp.serial import distance
 from tcptrace_py.tcp.words import (
     ABORT,
@@ -36,6 +39,10 @@ STRAY_KIND = "stray-reset"
 _IDLE_NS = 5_000_000_000
 #: A server that resets so soon after the handshake, without a byte, did not take the connection up.
 _AT_ONCE_NS = 100_000_000
+#: An endpoint that sent something so short a time ago has not forgotten the connection.
+_THERE_NS = 1_000_000_000
+#: A TLS close_notify in its record, and what other protocols say goodbye with, is no longer than this.
+GOODBYE_BYTES = 64
 #: So many stray RSTs on one connection are no accident.
 _MANY_STRAYS = 10
 
@@ -66,6 +73,34 @@ _CHANGES_NOTHING = {
 }
 
 
+def harmless(case: Case, by: int, cause: int) -> bool:
+    """Nobody lost anything by the RST of endpoint ``by``: what was sent had arrived, or was not wanted."""
+    seen = case.seen
+    sender, peer = case.endpoint(by), case.endpoint(peer_of(by))
+    reset = None if seen is None else seen.resets[by - 1]
+    if cause == AFTER_CLOSE:
+        if seen is not None and seen.after_fin_bytes[2 - by] > 0:
+            # What comes after a client has closed it does not want; a goodbye nobody needs.
+            return by == case.client_by or goodbye(case, peer_of(by))
+        delivered = peer.has_una and distance(peer.snd_nxt, peer.snd_una) <= 1
+        return bool(delivered or sender.unanswered == 0 and peer.bytes == 0)
+    if reset is None:
+        return False
+    if reset.own_outstanding or reset.peer_outstanding > 1:
+        return False
+    # A client that wants no more has what it wanted; a server that resets owed its client a FIN at least.
+    return by == case.client_by or (cause != ABORT and not reset.peer_spoke_last)
+
+
+def goodbye(case: Case, by: int) -> bool:
+    """What endpoint ``by`` sent after the other side's FIN was a few bytes, and its own FIN at once."""
+    seen = case.seen
+    endpoint = case.endpoint(by)
+    if seen is None or not 0 < seen.after_fin_bytes[by - 1] <= GOODBYE_BYTES or not endpoint.fin_sent:
+        return False
+    return bool(endpoint.fin_ns - seen.after_fin_ns[by - 1] < _THERE_NS)
+
+
 class Resets:
     """Collects RSTs by who sent them; one group for each cause.
 
@@ -85,39 +120,52 @@ class Resets:
         connection = case.connection
         kinds = []
         cause = connection.reset_cause
+        if cause == NO_CONNECTION and self._was_there(case):
+            cause = ABORT
         told = (cause == TIMEOUT and "dead-peer" in known) or (
             cause in (ABORT, TIMEOUT) and "half-open-handshake" in known
         )
+        told = told or _KINDS.get(cause) in case.explained
         if connection.reset_by and cause in _KINDS and not told:
             self._take(case, cause)
             kinds.append(_KINDS[cause])
-        if connection.stray_resets:
+        if connection.stray_resets and STRAY_KIND not in case.explained:
             self._take_stray(case)
             kinds.append(STRAY_KIND)
         return kinds
+
+    def _was_there(self, case: Case) -> bool:
+        """It had just sent something on the connection: some stacks abort by RST without ACK."""
+        connection = case.connection
+        reset = None if case.seen is None else case.seen.resets[connection.reset_by - 1]
+        if case.seen is not None and case.seen.began_anew_by == connection.reset_by:
+            return False
+        return reset is not None and 0 <= reset.after_own_ns < _THERE_NS
 
     def _take(self, case: Case, cause: int) -> None:
         connection = case.connection
         by = connection.reset_by
         kind = _KINDS[cause]
+        reset = None if case.seen is None else case.seen.resets[by - 1]
         group = self._groups[kind].of(case, by, RESET_CAUSES[cause] if kind == ABORT_KIND else "")
         group.add(case, by, connection.reset_ns, connection.reset_ns, self._confidence(case, cause))
         idle_ns = self._idle_ns(case)
-        if cause in (ABORT, NO_CONNECTION) and idle_ns >= 0:
+        if cause in (ABORT, NO_CONNECTION) and idle_ns >= _IDLE_NS:
             group.measure(idle_ns)
-            if idle_ns >= _IDLE_NS:
-                group.tally["idle"] += 1
-        sender, receiver = case.endpoint(by), case.endpoint(peer_of(by))
+            group.tally["idle"] += 1
+        sender = case.endpoint(by)
         if cause == ABORT:
             since_ns = connection.reset_ns - connection.ack_ns
             if by == case.server_by and connection.ack_ns and since_ns < _AT_ONCE_NS and sender.bytes == 0:
                 group.tally["at_once"] += 1
-            if receiver.has_una and distance(receiver.snd_nxt, receiver.snd_una) > 0:
+            if reset is not None and reset.peer_outstanding:
                 group.tally["unacknowledged"] += 1
-        if cause == AFTER_CLOSE:
-            delivered = receiver.fin_sent and receiver.has_una
-            if delivered and distance(receiver.fin_seq, receiver.snd_una) <= 0:
-                group.tally["harmless"] += 1
+            if connection.first_fin_by:
+                group.tally["fin"] += 1
+        if harmless(case, by, cause):
+            group.tally["harmless"] += 1
+        if cause == AFTER_CLOSE and case.seen is not None and case.seen.after_fin_bytes[2 - by]:
+            group.tally["data"] += 1
         if group.wants_example(connection.id):
             group.example(connection.id, self._evidence(case, cause, idle_ns))
 
@@ -136,14 +184,16 @@ class Resets:
         return LIKELY if cause in (NO_CONNECTION, KILLS_TIME_WAIT) else CERTAIN
 
     def _idle_ns(self, case: Case) -> int:
-        """How long before the RST its sender had last sent data, or the handshake was done; -1 unknown."""
+        """Silence of both sides before the RST, or before what it answers; -1 unknown."""
         connection = case.connection
-        sender, receiver = case.endpoint(connection.reset_by), case.endpoint(peer_of(connection.reset_by))
-        last_ns = max(sender.last_data_ns, connection.ack_ns)
-        if connection.reset_cause != NO_CONNECTION:
-            # There the peer's last data is what provoked the RST; here it is use of the connection.
-            last_ns = max(last_ns, receiver.last_data_ns)
-        return max(connection.reset_ns - last_ns, 0) if last_ns else -1
+        seen: Observations | None = case.seen
+        reset: Reset | None = None if seen is None else seen.resets[connection.reset_by - 1]
+        if seen is None or reset is None:
+            return -1
+        gap_by = seen.gap_by
+        if gap_by and gap_by != connection.reset_by and reset.ns - seen.gap_end_ns < _THERE_NS:
+            return max(seen.gap_ns, reset.quiet_ns)
+        return reset.quiet_ns
 
     def _evidence(self, case: Case, cause: int, idle_ns: int) -> list[Evidence]:
         connection = case.connection
@@ -161,7 +211,7 @@ class Resets:
             lines.append(case.evidence(connection.ack_frame, connection.ack_ns, text))
         text = f"{case.name(by)} {_SHOWS[cause]}"
         if cause in (ABORT, NO_CONNECTION) and idle_ns >= _IDLE_NS:
-            text += f"; {duration(idle_ns)} without data before"
+            text += f"; neither side had sent anything for {duration(idle_ns)}"
         lines.append(case.evidence(connection.reset_frame, connection.reset_ns, text))
         return lines
 
@@ -171,7 +221,9 @@ class Resets:
         group = self._strays.of(case, by)
         group.add(case, by, connection.stray_reset_ns, connection.stray_reset_ns, CERTAIN)
         group.tally["resets"] += connection.stray_resets
-        if connection.stray_resets >= _MANY_STRAYS:
+        closed = case.endpoint(by).fin_sent or connection.reset_by == by
+        # Each segment that was under way when its sender closed draws one: that is no sign of forgery.
+        if connection.stray_resets >= _MANY_STRAYS and not closed:
             group.tally["many"] += 1
         if group.wants_example(connection.id):
             text = f"RST in the name of {case.name(by)} {_CHANGES_NOTHING[connection.stray_reset_fits]}"
@@ -187,7 +239,7 @@ class Resets:
             self._groups[kind].merge(groups)
         self._strays.merge(other._strays)
 
-    def findings(self, end_ns: int) -> list[Finding]:
+    def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
         found = [self._abort_finding(group) for group in self._groups[ABORT_KIND].turned()]
         found += [self._after_close_finding(group) for group in self._groups[AFTER_CLOSE_KIND].turned()]
         found += [self._no_connection_finding(group) for group in self._groups[NO_CONNECTION_KIND].turned()]
@@ -198,7 +250,8 @@ class Resets:
     def _abort_finding(self, group: Group) -> Finding:
         text = RESET_ABORT[group.variant]
         first = {
-            "abort": "aborted {} with {} by RST, without a FIN from either side.",
+            "abort": "aborted {} with {} by RST"
+            + (", without a FIN from either side." if not group.tally["fin"] else "."),
             "close_wait_abort": "answered the FIN with RST on {} with {}, instead of closing.",
             "timeout": "gave up {} with {} by RST after no answer.",
         }[group.variant]
@@ -206,8 +259,15 @@ class Resets:
         if group.variant == "abort":
             sentences += self._hints(group)
         sentences += [GENERAL[ABORT_KIND], text.meaning]
-        severity: Severity = "info" if group.variant == "timeout" else "warning"
+        if group.tally["harmless"]:
+            sentences.insert(1, self._nothing_lost(group))
+        lost = group.variant != "timeout" and group.tally["harmless"] < group.count
+        severity: Severity = "warning" if lost else "info"
         return group.finding(ABORT_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
+
+    def _nothing_lost(self, group: Group) -> str:
+        many = part(group.tally["harmless"], group.count)
+        return f"{many} cost nothing: all that mattered had been delivered."
 
     def _hints(self, group: Group) -> list[str]:
         hints = []
@@ -227,30 +287,35 @@ class Resets:
         return hints
 
     def _silence(self, group: Group) -> str:
-        said = f"Before the RST there was no data for {span(group.least_ns, group.most_ns)}"
+        said = f"Before it, neither side had sent anything for {span(group.least_ns, group.most_ns)}"
         steady = group.count >= 3 and group.most_ns - group.least_ns <= group.most_ns // 10
         return said + (": always about as long, so probably an idle time-out." if steady else ".")
 
     def _after_close_finding(self, group: Group) -> Finding:
         text = TEXTS[AFTER_CLOSE_KIND]
-        harmless = group.tally["harmless"]
         sentences = [f"{group.who()} sent RST after FIN on {group.connections()} with {group.they()}."]
-        if harmless:
-            sentences.append(f"{part(harmless, group.count)} came when all data had been acknowledged.")
+        if group.tally["data"]:
+            sentences.append(
+                f"{part(group.tally['data'], group.count)} answered data that came after the close."
+            )
+        if group.tally["harmless"]:
+            sentences.append(self._nothing_lost(group))
         sentences.append(text.meaning)
-        severity: Severity = "info" if harmless == group.count else "warning"
+        severity: Severity = "info" if group.tally["harmless"] == group.count else "warning"
         return group.finding(AFTER_CLOSE_KIND, severity, " ".join(sentences), remedy(text, ""))
 
     def _no_connection_finding(self, group: Group) -> Finding:
         text = TEXTS[NO_CONNECTION_KIND]
         sentences = [
-            f"{group.who()} no longer knew {group.connections()} that {group.they()} still used, and"
-            " answered with RST."
+            f"{group.who()} no longer knew {group.connections()} that {group.they()} still used: it sent RST."
         ]
+        if group.tally["harmless"]:
+            sentences.append(self._nothing_lost(group))
         if group.tally["idle"]:
             sentences.append(self._silence(group))
         sentences.append(text.meaning)
-        return group.finding(NO_CONNECTION_KIND, "warning", " ".join(sentences), remedy(text, ""))
+        severity: Severity = "info" if group.tally["harmless"] == group.count else "warning"
+        return group.finding(NO_CONNECTION_KIND, severity, " ".join(sentences), remedy(text, ""))
 
     def _assassination_finding(self, group: Group) -> Finding:
         text: Text = TEXTS[ASSASSINATION_KIND]

@@ -8,6 +8,7 @@ from tcptrace_py.findings.case import ENDPOINTS, Case, other
 from tcptrace_py.findings.families import SILENCE
 from tcptrace_py.findings.finding import LIKELY, Evidence, Finding
 from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, span, times
 from tcptrace_py.settings import Settings
@@ -16,12 +17,22 @@ from tcptrace_py.tcp.words import TIMEOUT
 KIND = "dead-peer"
 
 
-def unanswered(case: Case, by: int, probes: int) -> bool:
-    """Endpoint ``by`` repeated itself ``probes`` times or more and its peer stayed silent to the end."""
+#: Retransmissions over so long are as many as are needed.
+_SILENT_NS = 10_000_000_000
+_FEWEST = 2
+
+
+def silent(case: Case, by: int, settings: Settings) -> bool:
+    """Endpoint ``by`` repeated itself often or long enough, and its peer stayed silent to the end."""
     connection = case.connection
     endpoint = case.endpoint(by)
-    if endpoint.unanswered + endpoint.unanswered_probes < probes:
-        return False
+    tries = endpoint.unanswered + endpoint.unanswered_probes
+    if tries < settings.dead_peer_probes:
+        since_ns = endpoint.first_unanswered_ns
+        if endpoint.unanswered and 0 < endpoint.last_data_ns < since_ns:
+            since_ns = endpoint.last_data_ns
+        if tries < _FEWEST or endpoint.last_ns - since_ns < _SILENT_NS:
+            return False
     if not connection.established and (connection.syn_frame or connection.syn_ack_frame):
         # A handshake in vain is another finding.
         return False
@@ -40,13 +51,13 @@ class DeadPeers:
     SUSPECT = SILENCE
 
     def __init__(self, settings: Settings) -> None:
-        self._probes = settings.dead_peer_probes
+        self._settings = settings
         self._groups = Groups()
 
     def look(self, case: Case, known: Collection[str]) -> list[str]:
         kinds = []
         for by in ENDPOINTS:
-            if unanswered(case, by, self._probes):
+            if KIND not in case.explained and silent(case, by, self._settings):
                 self._take(case, by)
                 kinds = [KIND]
         return kinds
@@ -88,7 +99,7 @@ class DeadPeers:
     def merge(self, other: DeadPeers) -> None:
         self._groups.merge(other._groups)
 
-    def findings(self, end_ns: int) -> list[Finding]:
+    def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
         return [self._finding(group) for group in self._groups.turned()]
 
     def _finding(self, group: Group) -> Finding:

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 
-cdef int FIN_UNANSWERED, HALF_CLOSE, HANDSHAKE, RESETS, REUSE, SILENCE, WAITS
+cdef int FIN_UNANSWERED, HALF_CLOSE, HANDSHAKE, OBSERVED, RESETS, REUSE, SILENCE, SLOW, WAITS
 cdef int SYN_RCVD
 cdef int64_t LATE_NS
 

@@ -11,9 +11,11 @@ from tcptrace_py.findings.families import (
     HALF_CLOSE,
     HANDSHAKE,
     LATE_NS,
+    OBSERVED,
     RESETS,
     REUSE,
     SILENCE,
+    SLOW,
     WAITS,
 )
 from tcptrace_py.settings import Settings
@@ -27,7 +29,7 @@ class Suspicion:
 
     def __init__(self, settings: Settings) -> None:
         self.wait_ns = round(min(settings.close_wait_after_s, settings.fin_wait_2_after_s) * 1_000_000_000)
-        self.probes = settings.dead_peer_probes
+        self.probes = min(settings.dead_peer_probes, 2)
 
     def suspicious(self, connection: Connection, end_ns: int) -> int:
         """Bits of ``families``: which of them must look; 0 for a healthy connection.
@@ -35,6 +37,8 @@ class Suspicion:
         ``end_ns`` is the capture's time when the connection was handed over.
         """
         found = 0
+        if connection.observed is not None:
+            found |= OBSERVED
         if connection.reset_by or connection.stray_resets:
             found |= RESETS
         if connection.reused_time_wait or connection.reuse_of >= 0:
@@ -46,6 +50,8 @@ class Suspicion:
         elif connection.established:
             if a.syn_acks > 1 or b.syn_acks > 1 or a.state == SYN_RCVD or b.state == SYN_RCVD:
                 found |= HANDSHAKE
+            if a.syns + b.syns > 1:
+                found |= SLOW
         elif connection.syn_frame or connection.syn_ack_frame:
             if self._failed(connection, a, b, end_ns):
                 found |= HANDSHAKE

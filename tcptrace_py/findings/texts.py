@@ -11,22 +11,9 @@ stands for the ``ss`` filter of the sockets in question.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """``title``: a few words. ``meaning``: what it is and what usually causes it.
-    ``remedy``: what to change. ``reference``: where the rules are written.
-    """
-
-    title: str
-    meaning: str
-    remedy: str
-    reference: str
-
-
-_SYSCTLS = "Linux Documentation/networking/ip-sysctl.rst"
+from tcptrace_py.findings.cause_texts import CAUSE_TEXTS
+from tcptrace_py.findings.text import SYSCTLS as _SYSCTLS
+from tcptrace_py.findings.text import Text
 
 TEXTS: dict[str, Text] = {
     "stuck-close-wait": Text(
@@ -181,7 +168,7 @@ TEXTS: dict[str, Text] = {
     ),
     "reset-after-close": Text(
         "RST after close",
-        "This side had closed, then data still came for which nobody reads any more, and the kernel answered"
+        "This side had closed; for what comes then nobody reads any more, and the kernel answers"
         " with RST. The peer may lose what it had received but not read yet, even data that was sent long"
         " before the RST: a half-delivered response, a broken upload.",
         "Let the side that closes first be the one that has nothing more to receive. Before close():"
@@ -205,9 +192,10 @@ TEXTS: dict[str, Text] = {
     ),
     "stray-reset": Text(
         "RSTs that changed nothing",
-        "A RST's number did not fit the connection, so its receiver ignored it, or answered with a challenge"
-        " ACK. Late RSTs of an earlier connection look like this, and so do forged ones: someone off the"
-        " path who guesses numbers, or a device that injects RSTs too late.",
+        "A RST's number did not fit the connection, so its receiver ignored it, or answered with a"
+        " challenge ACK. Answers to segments that were under way when their sender closed look like this,"
+        " late RSTs of an earlier connection too; and forged ones: someone off the path who guesses"
+        " numbers, or a device that injects RSTs too late.",
         "Nothing, if it is rare. If it is not: compare TTL and IP identification of these RSTs with the"
         " endpoint's other segments; if they differ, a device on the way (intrusion prevention, a censor, a"
         " firewall) or an attacker sends them. Linux counts challenge ACKs:"
@@ -230,17 +218,17 @@ TEXTS: dict[str, Text] = {
     ),
 }
 
+TEXTS.update(CAUSE_TEXTS)
+
 #: ``reset-abort`` by cause of reset.
 RESET_ABORT: dict[str, Text] = {
     "abort": Text(
         "aborted while established",
-        "Usual reasons: close() with data received but unread (also when the"
-        " process is killed: the kernel then sends RST instead of FIN), SO_LINGER with time 0, a proxy or"
-        " load balancer whose idle time-out ran out, or a device on the way that resets in the name of an"
-        " endpoint.",
+        "Usual reasons: close() with data received but unread (also when the process is killed: the kernel"
+        " then sends RST instead of FIN), SO_LINGER with time 0, or a device on the way that resets in the"
+        " name of an endpoint.",
         "Look for crashes and time-outs in the sender's log at these times. Let it read to"
-        " the end of file before it closes, and take SO_LINGER 0 out. If the connections had been silent"
-        " for a constant time, raise that idle time-out or use keep-alive below it. If the endpoint itself"
+        " the end of file before it closes, and take SO_LINGER 0 out. If the endpoint itself"
         " did not send the RST (capture there), a device on the way did.",
         "RFC 9293 section 3.10.5; RFC 1122 section 4.2.2.13; RFC 2525 section 2.17",
     ),
@@ -273,16 +261,6 @@ HALF_OPEN: dict[str, Text] = {
         " addresses with one attempt each it is a SYN flood with forged sources: net.ipv4.tcp_syncookies=1"
         " (the default) keeps the service reachable, and filtering belongs upstream.",
         "RFC 4987; RFC 9293 section 3.5",
-    ),
-    "accept_queue": Text(
-        "the server ignores the last ACK",
-        "The client did acknowledge and believes the connection open, but the server goes on sending its"
-        " SYN+ACK: typically its accept queue is full, so Linux drops the last ACK (or the ACK is"
-        " lost between here and the server).",
-        "Find what keeps the application from calling accept() fast enough. Where Recv-Q is more than Send-Q"
-        " the queue is full: `ss -ltn '{filter}'`; how often it was: `nstat -az TcpExtListenOverflows`. Raise"
-        " the backlog in listen() and net.core.somaxconn (the smaller one counts) for bursts only.",
-        "RFC 9293 section 3.10.7.4",
     ),
 }
 

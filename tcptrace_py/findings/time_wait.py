@@ -8,6 +8,7 @@ from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.families import REUSE
 from tcptrace_py.findings.finding import CERTAIN, POSSIBLE, Evidence, Finding, Role, Severity, Subject
 from tcptrace_py.findings.group import Group, Groups, Key
+from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, moment, socket_name, span
 from tcptrace_py.settings import Settings
@@ -27,6 +28,18 @@ _CRITICAL_SHARE = 0.8
 _NAMED = 3
 #: Findings of piles, the largest.
 _PILES = 1000
+#: What needs no telling besides of a SYN that met TIME_WAIT.
+CHALLENGED_EXPLAINS = frozenset(
+    (
+        "connection-timeout",
+        "stale-syn",
+        "connection-refused",
+        "half-open-handshake",
+        "slow-connect",
+        "foreign-reply",
+        "stale-timestamp",
+    )
+)
 #: Reuses whose new connection is awaited, and new connections whose old one is.
 _AWAITED = 10_000
 
@@ -49,19 +62,50 @@ class Reuses:
 
     def look(self, case: Case, known: Collection[str]) -> list[str]:
         connection = case.connection
-        kinds = []
-        if connection.reuse_of >= 0:
-            fate = self._fate(case)
+        kinds: list[str] = []
+        if REUSE_KIND in case.explained:
+            return kinds
+        challenged = case.seen is not None and case.seen.challenges > 0
+        if challenged and not case.seen.challenge_in_time_wait:
+            self._take_challenged(case)
+            kinds = [REUSE_KIND]
+        elif connection.reuse_of >= 0:
+            fate = "challenged" if challenged else self._fate(case)
             key = self._awaited.pop(connection.id, None)
             if key is not None:
                 self._meet(key, connection.id, fate)
                 kinds = [REUSE_KIND]
             elif len(self._early) < _AWAITED:
                 self._early[connection.id] = fate
+        if case.seen is not None and case.seen.challenge_reset_frame == connection.reset_frame:
+            # The client's answer to the ACK that its new SYN drew: part of the reuse.
+            case.explained |= {"time-wait-assassination", "reset-after-close", "stray-reset"}
         if connection.reused_time_wait:
             self._take(case)
             kinds = [REUSE_KIND]
         return kinds
+
+    def _take_challenged(self, case: Case) -> None:
+        """The ACK of old numbers that answers a SYN proves TIME_WAIT, whatever our clock says."""
+        connection = case.connection
+        seen = case.seen
+        by = case.client_by
+        group = self._groups.of(case, by)
+        group.add(case, by, connection.syn_ns, connection.last_ns, CERTAIN)
+        group.tally["challenged"] += 1
+        if group.wants_example(connection.id):
+            name, server = case.name(by), case.name(case.server_by)
+            text = f"{name} sent SYN to {server}"
+            lines = [case.evidence(connection.syn_frame, connection.syn_ns, text)]
+            text = f"{server} answers with an ACK of the connection before: it holds that in TIME_WAIT"
+            lines.append(case.evidence(seen.challenge_frame, seen.challenge_ns, text))
+            if seen.challenge_reset_frame:
+                text = f"{name} knows nothing of that connection: RST"
+                lines.append(case.evidence(seen.challenge_reset_frame, seen.challenge_reset_ns, text))
+            if connection.syn_ack_frame:
+                text = f"{duration(connection.syn_ack_ns - connection.syn_ns)} after the first SYN: SYN+ACK"
+                lines.append(case.evidence(connection.syn_ack_frame, connection.syn_ack_ns, text))
+            group.example(connection.id, lines)
 
     def _meet(self, key: Key, new: int, fate: str) -> None:
         """Both connections of a reuse have been seen: ``new`` is the later one's id."""
@@ -116,9 +160,13 @@ class Reuses:
             after = f"{duration(connection.reused_ns - entered_ns)} later: " if entered_ns else ""
             text = f"{after}a new SYN on the same ports"
             lines.append(case.evidence(connection.reused_frame, connection.reused_ns, text))
+            seen = case.seen
+            if seen is not None and seen.challenge_reset_frame:
+                text = f"{case.name(case.client_by)} answers the ACK of the old connection with RST"
+                lines.append(case.evidence(seen.challenge_reset_frame, seen.challenge_reset_ns, text))
             group.example(connection.id, lines)
 
-    def findings(self, end_ns: int) -> list[Finding]:
+    def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
         return [self._finding(group) for group in self._groups.turned()]
 
     def _finding(self, group: Group) -> Finding:
@@ -130,6 +178,10 @@ class Reuses:
                 ("accepted", "accepted at once"),
                 ("delayed", "accepted only after SYN retransmissions"),
                 ("refused", "refused"),
+                (
+                    "challenged",
+                    "answered with an ACK of the old connection, for the SYN's number was not newer",
+                ),
                 ("failed", "never completed"),
             )
             if tally[fate]
@@ -141,14 +193,17 @@ class Reuses:
         if fates:
             sentences.append(f"Of these: {', '.join(fates)}.")
         sentences.append(text.meaning)
-        severity: Severity = "warning" if tally["refused"] or tally["failed"] else "info"
+        severity: Severity = (
+            "warning" if tally["refused"] or tally["failed"] or tally["challenged"] else "info"
+        )
         return group.finding(REUSE_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
 
 
 def pile_findings(time_wait: TimeWait, settings: Settings) -> list[Finding]:
     """``time-wait-pile``: one finding an address that reached a threshold, the 1,000 largest.
 
-    Critical if one destination took 80 % of the ephemeral ports, else a warning. ``count`` is the
+    Critical if one destination took 80 % of the ephemeral ports, a warning if one took the share that is
+    set; else information, for TIME_WAIT by itself costs next to nothing. ``count`` is the
     most sockets at once; ``connections`` are only examples.
     """
     toward: dict[tuple[int, int, int], list[Pile]] = {}
@@ -192,7 +247,7 @@ def _pile_finding(pile: Pile, destinations: list[Pile], crowded: list[Pile], set
     frame, source = frame_number(pile.first_frame), frame_source(pile.first_frame)
     return Finding(
         kind=PILE_KIND,
-        severity="critical" if critical else "warning",
+        severity="critical" if critical else "warning" if crowded else "info",
         subject=subject,
         count=pile.peak,
         connections=sorted(pile.connections),

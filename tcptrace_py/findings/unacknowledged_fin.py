@@ -8,6 +8,7 @@ from tcptrace_py.findings.case import ENDPOINTS, Case, other
 from tcptrace_py.findings.families import FIN_UNANSWERED
 from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, span, times
 from tcptrace_py.settings import Settings
@@ -46,7 +47,9 @@ class UnacknowledgedFins:
         self._groups = Groups()
 
     def look(self, case: Case, known: Collection[str]) -> list[str]:
-        kinds = []
+        kinds: list[str] = []
+        if KIND in case.explained:
+            return kinds
         for by in ENDPOINTS:
             if unanswered_fin(case, by):
                 self._take(case, by)
@@ -96,7 +99,7 @@ class UnacknowledgedFins:
     def merge(self, other: UnacknowledgedFins) -> None:
         self._groups.merge(other._groups)
 
-    def findings(self, end_ns: int) -> list[Finding]:
+    def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
         return [self._finding(group) for group in self._groups.turned()]
 
     def _finding(self, group: Group) -> Finding:

@@ -139,6 +139,8 @@ class Session:
             undecoded=[Undecoded(each.name, each.packets) for each in replay.decoder.undecoded()],
         )
         findings = self.diagnosis.findings(self.tracker.time_wait, self.end_ns)
+        if self.diagnosis.revised:
+            self._builder.revise(self.diagnosis.revise)
         defects = Defects()
         for each in (self.tracker.defects, self.diagnosis.defects, self._builder.defects):
             defects.merge(each)

@@ -291,7 +291,10 @@ class _Follower:
         alone = Diagnosis(self._settings, tracker.history)
         kinds = alone.look(connection, at_end, tracker.last_ns)
         both = self._with_older.look(connection, at_end, tracker.last_ns)
-        found = [each for each in alone.findings(tracker.time_wait, tracker.last_ns) if each.kind in kinds]
+        told = alone.findings(tracker.time_wait, tracker.last_ns)
+        kinds = tuple(alone.revise(connection.id, kinds))
+        both = tuple(alone.revise(connection.id, both))
+        found = [each for each in told if each.kind in kinds]
         shared = [kind for kind in both if kind not in kinds]
         if shared:
             together = self._with_older.findings(tracker.time_wait, tracker.last_ns)

@@ -14,6 +14,7 @@ cdef class Connection(Flow):
     cdef public Endpoint b
     cdef public int64_t last_ns
     cdef public uint8_t plain
+    cdef public uint8_t watched
     cdef public uint8_t pending_syn_by
     cdef public uint8_t pending_reset_by
     cdef public uint8_t finished
@@ -30,6 +31,7 @@ cdef class Connection(Flow):
     cdef public int64_t id
     cdef public object unreachable
     cdef public object tunnel
+    cdef public object observed
     cdef public Zeek zeek
     cdef public Stream stream
     cdef public Stream stream_now

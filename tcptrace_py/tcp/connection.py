@@ -6,7 +6,7 @@ tracker (see ``roles_basis``); ``a`` is whichever was seen to speak first.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.tcp.compat.wireshark import Stream
 from tcptrace_py.tcp.compat.zeek import Zeek
@@ -146,6 +146,10 @@ class Connection(Flow):
 
         self.out_of_window = 0
         self.finished = False
+        #: What the causes of trouble are told from, an ``Observations``; made when there is something.
+        self.observed: Any = None
+        #: The observer wants to see every segment.
+        self.watched = False
 
     def joins(self, segment: Segment) -> bool:
         a = self.a

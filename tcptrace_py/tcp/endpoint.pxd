@@ -34,6 +34,11 @@ cdef class Endpoint:
     cdef public uint32_t unanswered
     cdef public uint32_t unanswered_probes
     cdef public uint32_t packets
+    cdef public uint32_t largest_bytes
+    cdef public uint32_t largest_seq
+    cdef public uint32_t syn_ts_val
+    cdef public uint8_t ttl
+    cdef public uint8_t has_syn_ts
     cdef public list holes
     cdef public int64_t last_ns
     cdef public int64_t last_frame

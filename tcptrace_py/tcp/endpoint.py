@@ -79,6 +79,15 @@ class Endpoint:
         self.window_scale = -1
         self.window_field = 0
 
+        #: TTL of what it sent last that was no RST and out of the ordinary, 0 before.
+        self.ttl = 0
+        #: Its first SYN's TSval, if it had one.
+        self.has_syn_ts = False
+        self.syn_ts_val = 0
+        #: Its largest segment's payload, and the first that was so large.
+        self.largest_bytes = 0
+        self.largest_seq = 0
+
         # Counters.
         self.packets = 0
         self.duplicates = 0

@@ -14,6 +14,7 @@ from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.late_copies cimport LateCopies
 from tcptrace_py.tcp.machine cimport Machine
 from tcptrace_py.tcp.compat.peers cimport Peers
+from tcptrace_py.tcp.observations cimport Observer
 from tcptrace_py.tcp.roles cimport Roles
 from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.compat.tcptrace cimport Stats
@@ -24,7 +25,7 @@ from tcptrace_py.wire.segment cimport Segment
 cdef int ACKNOWLEDGED, CLOSED, ESTABLISHED, PRESUMED, SENT, SYN_RCVD, SYN_SENT, TIME_WAIT
 cdef int BY_LISTENER, BY_SYN, BY_SYN_ACK, LINGER_CLOCK, SYN_CLOCK
 cdef int ACK, FIN, RST, SYN
-cdef int64_t _ALL, _HOLD_FROM
+cdef int64_t _ALL, _HOLD_FROM, QUIET_NS
 
 
 @cython.final
@@ -49,6 +50,7 @@ cdef class Tracker:
     cdef Segment _syn
     cdef list _rest
     cdef Roles _roles
+    cdef Observer _observer
     cdef Duplicates _duplicates
     cdef public LateCopies late_copies
     cdef public TwoClocks two_clocks
@@ -60,7 +62,8 @@ cdef class Tracker:
     cpdef object segment(self, Segment segment)
     @cython.locals(hashes=uint64_t[::1], table=FlowTable, i=Py_ssize_t, flow_hash=uint64_t)
     cpdef object run(self, list segments, Py_ssize_t count)
-    @cython.locals(recent=Connection, connection=Connection, a=Endpoint, sender=Endpoint, receiver=Endpoint, regular=bint)
+    @cython.locals(recent=Connection, connection=Connection, a=Endpoint, sender=Endpoint, receiver=Endpoint, regular=bint,
+                   quiet_ns=int64_t, before_ns=int64_t, by=int)
     cdef object _take(self, Segment segment, uint64_t flow_hash)
     cdef bint _regular(self, Endpoint sender, Endpoint receiver, Segment segment) except *
     @cython.locals(connection=Connection, attempt=Attempt)

@@ -21,6 +21,7 @@ from tcptrace_py.tcp.flow_table import FlowTable
 from tcptrace_py.tcp.incarnations import direction, incarnation
 from tcptrace_py.tcp.late_copies import LateCopies
 from tcptrace_py.tcp.machine import Machine
+from tcptrace_py.tcp.observations import QUIET_NS, Observer
 from tcptrace_py.tcp.roles import Roles
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import (
@@ -100,6 +101,7 @@ class Tracker:
         self._rest: list[Connection] | None = None
         self._syn = Segment()
         self._roles = Roles()
+        self._observer = Observer()
         self._duplicates = Duplicates(self.table)
         self.late_copies = LateCopies()
         self.two_clocks = TwoClocks()
@@ -167,9 +169,11 @@ class Tracker:
         else:
             sender = connection.b
             receiver = a
+        quiet_ns = segment.ts_ns - connection.last_ns
         connection.last_ns = segment.ts_ns
         if sender.packets == 0:
             sender.first_ns = segment.ts_ns
+        before_ns = sender.last_ns
         sender.last_ns = segment.ts_ns
         sender.last_frame = segment.frame
         sender.packets += 1
@@ -180,6 +184,18 @@ class Tracker:
             sender.duplicates += 1
             self.duplicates += 1
             return
+        if (
+            not regular
+            or quiet_ns >= QUIET_NS
+            or quiet_ns < 0
+            or segment.payload_bytes > sender.largest_bytes
+            or connection.watched
+            or segment.sack_blocks
+            or segment.tls_alert >= 0
+        ):
+            self._observer.see(
+                connection, 1 if sender is a else 2, sender, receiver, segment, quiet_ns, before_ns, recent
+            )
         if (
             regular
             and sender.state == ESTABLISHED
@@ -485,6 +501,7 @@ class Tracker:
         """The four-tuple has a newer connection, begun by this segment."""
         began.reuse_of = connection.id
         connection.reused_by = began.id
+        connection.watched = True
         connection.reused_frame = segment.frame
         connection.reused_ns = segment.ts_ns
 

@@ -6,6 +6,7 @@ from tcptrace_py.wire.segment cimport Segment
 cdef int TCP, NOT_TCP, TRUNCATED, MALFORMED, ICMP_ERROR, OTHER, UNDECODED
 cdef int MAX_VLAN_TAGS, MAX_EXTENSION_HEADERS, MAX_WINDOW_SCALE, NEEDED_TCP_BYTES
 cdef int64_t ETHERTYPE_KEY, IP_PROTOCOL_KEY, UDP_PORT_KEY
+cdef int TLS_ALERT_BYTES, MAX_ALERT_PAYLOAD_BYTES
 
 
 @cython.final
@@ -47,5 +48,7 @@ cdef class FastPath:
     cdef int udp(self, int64_t at, int64_t end, int64_t limit, Segment segment) except -1
     @cython.locals(length=int64_t, captured=int64_t, header=int64_t, word=int64_t)
     cdef int tcp(self, int64_t at, int64_t end, int64_t limit, Segment segment) except -1
+    @cython.locals(level=int64_t)
+    cdef int tls_alert(self, int64_t at) except -2
     @cython.locals(kind=int64_t, size=int64_t, scale=int64_t)
     cdef int options(self, int64_t at, int64_t end, Segment segment) except -1

@@ -35,6 +35,9 @@ NEEDED_TCP_BYTES = 16
 ETHERTYPE_KEY = ETHERTYPE << KEY_SHIFT
 IP_PROTOCOL_KEY = IP_PROTOCOL << KEY_SHIFT
 UDP_PORT_KEY = UDP_PORT << KEY_SHIFT
+# A TLS record with an alert in clear; payloads longer than this are not looked at for one.
+TLS_ALERT_BYTES = 7
+MAX_ALERT_PAYLOAD_BYTES = 64
 
 
 class FastPath:
@@ -407,12 +410,25 @@ class FastPath:
         segment.sack_left = 0
         segment.sack_right = 0
         segment.fast_open_cookie_bytes = -1
+        segment.tls_alert = -1
+        if length - header >= TLS_ALERT_BYTES and length - header <= MAX_ALERT_PAYLOAD_BYTES:
+            if captured >= header + TLS_ALERT_BYTES and self.u8(at + header) == 21:
+                segment.tls_alert = self.tls_alert(at + header)
         if header > 20 and captured > 20:
             if captured < header:
                 self.options(at + 20, end, segment)
             else:
                 self.options(at + 20, at + header, segment)
         return TCP
+
+    def tls_alert(self, at: int) -> int:
+        """RFC 8446 sections 5.1 and 6: an alert record that is not encrypted; -1 if it is no such."""
+        if self.u8(at + 1) != 3 or self.u16(at + 3) != 2:
+            return -1
+        level = self.u8(at + 5)
+        if level != 1 and level != 2:
+            return -1
+        return level << 8 | self.u8(at + 6)
 
     def options(self, at: int, end: int, segment: Segment) -> int:
         """RFC 9293 section 3.2; stops at the first option that ``end`` cuts or that is no option."""

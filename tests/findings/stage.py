@@ -80,6 +80,8 @@ class End:
         self.isn = isn
         self.nxt = isn
         self.window = 64_000
+        self.ttl = 64
+        self.tls_alert = -1
 
     def send(self, flags: int, payload_bytes: int = 0, seq: int | None = None) -> None:
         stage = self.stage
@@ -96,6 +98,8 @@ class End:
         segment.flags = flags
         segment.window = self.window
         segment.payload_bytes = payload_bytes
+        segment.ttl = self.ttl
+        segment.tls_alert = self.tls_alert
         segment.ip_id = 1 + stage.frame % 65_535
         stage.tracker.segment(segment)
         stage.look(False)

@@ -13,7 +13,8 @@ from tcptrace_py.findings.crowd import Crowd
 from tcptrace_py.findings.distinct import Distinct
 from tcptrace_py.findings.finding import CONFIDENCE_MEANINGS, CONFIDENCES, KINDS, Evidence, Subject
 from tcptrace_py.findings.group import Group, Groups
-from tcptrace_py.findings.texts import HALF_OPEN, RESET_ABORT, TEXTS, Text, remedy
+from tcptrace_py.findings.text import Text
+from tcptrace_py.findings.texts import HALF_OPEN, RESET_ABORT, TEXTS, remedy
 from tcptrace_py.findings.wording import duration, moment, part, socket_name, span, times
 from tcptrace_py.report.people.remedy import action, pieces
 

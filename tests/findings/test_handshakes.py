@@ -155,10 +155,10 @@ def test_full_accept_queue() -> None:
     for _ in range(3):
         stage.wait(1)
         s.syn_ack()
-    full = one(stage.end(at_s=10), "half-open-handshake")
+    full = one(stage.end(at_s=10), "accept-queue-full")
     assert "TcpExtListenOverflows" in full.remedy
-    assert full.explanation.startswith("Server 10.0.0.20:80 does not take up 1 connection that client 10.0")
-    assert [line.frame for line in full.evidence] == [1, 2, 3, 6]
+    assert full.explanation.startswith("Server 10.0.0.20:80 did not take up 1 connection that client 10.0")
+    assert [line.frame for line in full.evidence] == [3, 6]
     assert full.confidence == "likely"
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tcptrace_py.capture.merge import merge
 from tcptrace_py.capture.source import open_sources
+from tcptrace_py.findings.causes.claims import CAUSES
 from tcptrace_py.findings.diagnosis import FAMILIES, Diagnosis
 from tcptrace_py.findings.finding import KINDS, Finding
 from tcptrace_py.findings.group import Groups
@@ -97,4 +98,5 @@ def test_the_culprits_kept_do_not_depend_on_who_was_shown_what(monkeypatch: pyte
 
 def test_each_kind_has_one_family() -> None:
     given = ["time-wait-pile", *(kind for family in FAMILIES for kind in family.KINDS)]
+    given += [cause.KIND for cause in CAUSES]
     assert sorted(given) == sorted(KINDS)

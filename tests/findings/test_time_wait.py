@@ -28,7 +28,7 @@ def test_pile_on_one_address(sockets: int, found: bool) -> None:
     assert kinds(findings) == ({"time-wait-pile"} if found else set())
     if found:
         pile = findings[0]
-        assert (pile.subject.label(), pile.count, pile.severity) == ("client 10.0.0.9", 20, "warning")
+        assert (pile.subject.label(), pile.count, pile.severity) == ("client 10.0.0.9", 20, "info")
         assert [line.frame for line in pile.evidence] == [10, None]
 
 

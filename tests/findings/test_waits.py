@@ -26,7 +26,7 @@ def test_stuck_close_wait() -> None:
     stuck = one(findings, "stuck-close-wait")
     assert stuck.subject.label() == "server 10.0.0.20:8080"
     assert (stuck.count, stuck.connections) == (1, [0])
-    assert (stuck.severity, stuck.confidence) == ("critical", "certain")
+    assert (stuck.severity, stuck.confidence) == ("warning", "certain")
     assert (stuck.first_ns, stuck.last_ns) == (stage.at_ns(0.009), stage.at_ns(41.2))
     assert [(line.frame, line.text) for line in stuck.evidence] == [
         (8, "10.0.0.9:51324 sent FIN"),

@@ -41,8 +41,10 @@ SAMPLES = [
                 "complete 1 3 4 syn+1",
                 "open",
                 retransmits=(1, 0),
+                findings="slow-connect",
             )
         ],
+        [Finding("slow-connect", "server 10.0.0.20:80", severity="info")],
     ),
     Sample(
         "stale_duplicate_syn.pcap",

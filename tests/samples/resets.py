@@ -100,10 +100,15 @@ SAMPLES = [
                 "LISTEN@12a SYN_RCVD@12s ESTABLISHED@13p",
                 "complete 8 12 13 syn+1",
                 "open",
+                findings="slow-connect",
                 retransmits=(1, 0),
             ),
         ],
-        [Finding("reset-no-connection", "client 10.0.0.10 toward 10.0.0.20:5672")],
+        [
+            Finding("reset-no-connection", "client 10.0.0.10 toward 10.0.0.20:5672"),
+            # What was left of the old connection at the server cost the new one a second.
+            Finding("slow-connect", "server 10.0.0.20:5672", severity="info"),
+        ],
     ),
     Sample(
         "reset_timeout.pcap",

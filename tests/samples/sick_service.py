@@ -43,7 +43,7 @@ CONNECTIONS = (
             SERVER + " CLOSED@9p",
             HANDSHAKE,
             "reset client complete client:abort@9",
-            findings="reset-abort",
+            findings="idle-timeout",
             payload_bytes=(320, 2100),
         )
         for number in range(5)
@@ -74,7 +74,7 @@ SAMPLES = [
             Finding("stuck-fin-wait-2", "client 10.0.0.12 toward 10.0.0.20:8080", 4, "info"),
             Finding("connection-refused", "server 10.0.0.30:5432", 6),
             Finding("connection-timeout", "server 10.0.0.40:6379", 3),
-            Finding("reset-abort", "client 10.0.0.5 toward 10.0.0.20:9000", 5),
+            Finding("idle-timeout", "client 10.0.0.5 toward 10.0.0.20:9000", 5),
             Finding("reset-no-connection", "server 10.0.0.50:5672", 2),
         ],
         per_connection=True,

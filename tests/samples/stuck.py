@@ -41,7 +41,7 @@ SAMPLES = [
             clean("10.0.0.11:42021 > 10.0.0.20:3306", 10),
         ],
         [
-            Finding("stuck-close-wait", "client 10.0.0.10 toward 10.0.0.20:3306", 1, "warning critical"),
+            Finding("stuck-close-wait", "client 10.0.0.10 toward 10.0.0.20:3306", 1, "info"),
             Finding("stuck-fin-wait-2", "server 10.0.0.20:3306", 1, "info"),
         ],
     ),
@@ -89,10 +89,13 @@ SAMPLES = [
                 SERVER + " CLOSE_WAIT@7a LAST_ACK@27s CLOSED@28p",
                 HANDSHAKE,
                 "four_way client complete",
-                findings="half-close",
+                findings="half-close zero-window-stall",
                 payload_bytes=(300, 2800),
             )
         ],
-        [Finding("half-close", "server 10.0.0.20:80", severity="info")],
+        [
+            Finding("half-close", "server 10.0.0.20:80", severity="info"),
+            Finding("zero-window-stall", "client 10.0.0.10 toward 10.0.0.20:80", severity="warning"),
+        ],
     ),
 ]

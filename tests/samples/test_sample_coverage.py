@@ -16,7 +16,8 @@ ROWS = {f"S{number}" for number in range(1, 25)}
 FINDING_KINDS = set(
     """stuck-close-wait stuck-fin-wait-2 unacknowledged-fin time-wait-pile time-wait-reuse
     time-wait-assassination connection-refused connection-timeout connection-unreachable half-open-handshake
-    stale-syn reset-abort reset-after-close reset-no-connection stray-reset dead-peer half-close""".split()
+    stale-syn reset-abort reset-after-close reset-no-connection stray-reset dead-peer half-close
+    slow-connect idle-timeout zero-window-stall""".split()
 )
 STATES = set(
     """CLOSED LISTEN SYN_SENT SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 CLOSE_WAIT CLOSING LAST_ACK

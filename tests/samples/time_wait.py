@@ -66,7 +66,7 @@ SAMPLES = [
                 "10.0.0.10:44002 > 10.0.0.20:80",
                 time_wait_ends="CLOSED@14p",
                 close="four_way server complete client:time_wait@14",
-                findings="time-wait-assassination time-wait-reuse",
+                findings="time-wait-reuse",
             ),
             Connection(
                 "10.0.0.10:44002 > 10.0.0.20:80",
@@ -79,8 +79,7 @@ SAMPLES = [
             ),
         ],
         [
-            Finding("time-wait-assassination", "client 10.0.0.10 toward 10.0.0.20:80", severity="warning"),
-            Finding("time-wait-reuse", "client 10.0.0.10 toward 10.0.0.20:80", severity="info"),
+            Finding("time-wait-reuse", "client 10.0.0.10 toward 10.0.0.20:80", severity="warning"),
         ],
     ),
     Sample(

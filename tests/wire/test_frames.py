@@ -91,6 +91,7 @@ PLAIN = {
     "sack_left": 0,
     "sack_right": 0,
     "fast_open_cookie_bytes": -1,
+    "tls_alert": -1,
 }
 V6_ADDRESSES = {
     "ip_version": 6,
@@ -505,3 +506,22 @@ def test_addresses_are_numbers_in_network_order(decode: Decode) -> None:
         _, segment = decode(ipv6(tcp(), src=src, dst=dst), RAW)
         assert segment.src_hi << 64 | segment.src_lo == int(ipaddress.ip_address(src))
         assert segment.dst_hi << 64 | segment.dst_lo == int(ipaddress.ip_address(dst))
+
+
+@pytest.mark.parametrize(
+    ("payload", "alert"),
+    [
+        (b"\x15\x03\x03\0\x02\x02\x28", 0x228),  # fatal, handshake_failure
+        (b"\x15\x03\x01\0\x02\x01\0" + b"\x15\x03\x01", 0x100),  # a warning, and what follows it
+        (b"\x15\x03\x03\0\x1a" + b"e" * 26, -1),  # encrypted
+        (b"\x15\x03\x03\0\x02\x03\x28", -1),  # no such level
+        (b"\x16\x03\x03\0\x02\x02\x28", -1),  # no alert
+        (b"\x15\x02\x03\0\x02\x02\x28", -1),  # no TLS
+        (b"\x15\x03\x03\0\x02\x02", -1),  # cut
+        (b"\x15\x03\x03\0\x02\x02\x28" + b"x" * 100, -1),  # too long to be looked at
+    ],
+)
+def test_tls_alerts_in_clear(decode: Decode, payload: bytes, alert: int) -> None:
+    for packet in (ipv4, ipv6):
+        code, segment = decode(packet(tcp(payload)), RAW)
+        assert (code, segment.tls_alert) == (result.TCP, alert)

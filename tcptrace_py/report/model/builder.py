@@ -91,6 +91,11 @@ class ReportBuilder:
         if self._sink is not None:
             self._sink(record)
 
+    def revise(self, kinds: Callable[[int, Sequence[str]], list[str]]) -> None:
+        """What the whole capture told of connections that are listed: ``kinds`` gives those of an id."""
+        for record in self._connections:
+            record.findings = kinds(record.id, record.findings)
+
     def finish(
         self,
         capture: Capture,

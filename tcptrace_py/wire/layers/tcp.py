@@ -13,6 +13,9 @@ _MAX_WINDOW_SCALE = 14
 _FAST_OPEN_MAGIC = b"\xf9\x89"
 # Up to and with the window; see wire.fast.
 _NEEDED_BYTES = 16
+# A TLS record with an alert in clear; payloads longer than this are not looked at for one.
+_TLS_ALERT_BYTES = 7
+_MAX_ALERT_PAYLOAD_BYTES = 64
 
 
 @layer(IPV4_PROTOCOLS, 6)
@@ -36,7 +39,19 @@ def tcp(walk: Walk, buf: bytes, wire: int) -> Step:
     segment.checksum = header.sum if len(buf) >= 18 else 0
     segment.payload_bytes = wire - header_bytes
     read_options(bytes(header.opts), segment)
+    segment.tls_alert = -1
+    if segment.payload_bytes <= _MAX_ALERT_PAYLOAD_BYTES:
+        segment.tls_alert = tls_alert(buf[header_bytes : min(wire, header_bytes + _TLS_ALERT_BYTES)])
     return TCP
+
+
+def tls_alert(payload: bytes) -> int:
+    """RFC 8446 sections 5.1 and 6: an alert record in clear, ``level << 8 | description``; else -1."""
+    if len(payload) < _TLS_ALERT_BYTES or payload[0] != 21 or payload[1] != 3:
+        return -1
+    if payload[3:5] != b"\0\x02" or payload[5] not in (1, 2):
+        return -1
+    return payload[5] << 8 | payload[6]
 
 
 def read_options(options: bytes, segment: Segment) -> None:

@@ -1,0 +1,137 @@
+"""``accept-queue-full``: the handshake is complete for the client, and the server does not take it up."""
+
+from __future__ import annotations
+
+from tcptrace_py.findings.case import Case
+from tcptrace_py.findings.causes.about import service_key
+from tcptrace_py.findings.causes.claim import Claim, Key
+from tcptrace_py.findings.finding import LIKELY, Evidence, Finding
+from tcptrace_py.findings.group import Group
+from tcptrace_py.findings.knowledge import Knowledge
+from tcptrace_py.findings.texts import TEXTS, remedy
+from tcptrace_py.findings.wording import duration, part, times
+from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.serial import distance
+
+#: SYN+ACKs after the ACK that are no accident: one may be TCP_DEFER_ACCEPT's, or an ACK that was lost.
+_AGAIN = 2
+_EXPLAINS = (
+    "half-open-handshake",
+    "dead-peer",
+    "idle-timeout",
+    "keep-alive-race",
+    "path-state-lost",
+    "unresponsive-server",
+    "reset-no-connection",
+    "reset-abort",
+    "reset-after-close",
+    "stray-reset",
+    "slow-connect",
+    "unacknowledged-fin",
+    "mtu-black-hole",
+    "time-wait-assassination",
+)
+
+
+class AcceptQueueFull:
+    """By the server. Some of its victims draw no SYN+ACK again: those are told by the others' fate."""
+
+    KIND = "accept-queue-full"
+
+    def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
+        connection = case.connection
+        if connection.simultaneous_open or not connection.syn_ack_frame or not connection.ack_frame:
+            return None
+        client, server = case.endpoint(case.client_by), case.endpoint(case.server_by)
+        seen = case.seen
+        again = 0 if seen is None else seen.late_syn_acks
+        with_data = 0 if seen is None else seen.late_syn_acks_with_data
+        took_data = client.has_una and distance(client.snd_una, client.isn) > 1
+        accepted = bool(server.bytes or took_data)
+        if accepted and not with_data:
+            return None
+        by = case.server_by
+        if again >= _AGAIN or (accepted and with_data):
+            service = knowledge.make(service_key(case))
+            if service is not None:
+                service.not_accepted += 1
+            assert seen is not None  # it counted them
+
+            def evidence() -> list[Evidence]:
+                text = f"{case.name(case.client_by)} acknowledges the SYN+ACK: for it the connection is open"
+                lines = [case.evidence(connection.ack_frame, connection.ack_ns, text)]
+                ns = seen.late_syn_ack_ns - connection.ack_ns
+                text = (
+                    f"{duration(ns)} later: {case.name(by)} sends its SYN+ACK again, the last of"
+                    f" {times(again, 'time')} after that ACK"
+                )
+                lines.append(case.evidence(seen.late_syn_ack_frame, seen.late_syn_ack_ns, text))
+                if client.unanswered:
+                    text = (
+                        f"{times(client.unanswered, 'retransmission')} of the client's data without an answer"
+                    )
+                    lines.append(case.evidence(client.last_frame, client.last_ns, text))
+                return lines
+
+            return Claim(
+                by,
+                connection.ack_ns,
+                max(seen.late_syn_ack_ns, client.last_ns),
+                LIKELY,
+                evidence,
+                measure_ns=max(seen.late_syn_ack_ns, client.last_ns) - connection.ack_ns,
+                tally={"syn_acks": again, "later": int(accepted), "data": int(client.unanswered > 0)},
+                explains=_EXPLAINS,
+            )
+        # No sign of the server's since its SYN+ACK, though the client's data passed again and again.
+        if not client.unanswered or not client.last_data_ns or server.packets > server.syn_acks + server.rsts:
+            return None
+
+        def silent() -> list[Evidence]:
+            text = f"{case.name(case.client_by)} acknowledges the SYN+ACK: for it the connection is open"
+            lines = [case.evidence(connection.ack_frame, connection.ack_ns, text)]
+            text = (
+                f"{times(client.unanswered, 'retransmission')} of its data by now, none answered, while the"
+                f" service leaves others waiting too"
+            )
+            lines.append(case.evidence(client.last_frame, client.last_ns, text))
+            return lines
+
+        return Claim(
+            by,
+            connection.ack_ns,
+            client.last_ns,
+            LIKELY,
+            silent,
+            measure_ns=client.last_ns - connection.ack_ns,
+            tally={"data": 1},
+            explains=_EXPLAINS,
+            hangs_on=("service", *service_key(case)),
+        )
+
+    def judge(self, key: Key, facts: tuple[object, ...], group: Group, knowledge: Knowledge) -> bool:
+        service = knowledge.services.entries.get(key[1:])
+        return service is not None and service.not_accepted > 0
+
+    def finding(self, group: Group, knowledge: Knowledge, end_ns: int) -> Finding:
+        text = TEXTS[self.KIND]
+        tally = group.tally
+        sentences = [
+            f"{group.who()} did not take up {group.connections()} that {group.they()} had opened: its accept"
+            " queue is full, or so it looks."
+        ]
+        if tally["syn_acks"]:
+            sentences.append(
+                f"It sent its SYN+ACK again {times(tally['syn_acks'], 'time')} although the ACK had passed."
+            )
+        if tally["data"]:
+            sentences.append(f"{part(tally['data'], group.count)} had sent data, which was not acknowledged.")
+        if tally["later"]:
+            sentences.append(f"{part(tally['later'], group.count)} was taken up in the end.")
+        sentences.append(text.meaning)
+        return group.finding(
+            self.KIND,
+            "critical" if group.count >= 2 else "warning",
+            " ".join(sentences),
+            remedy(text, group.socket_filter()),
+        )

@@ -1,0 +1,244 @@
+"""Collects what causes claim of connections, and what they leave to the general families.
+
+Some claims need the whole capture: those wait, together with what the general families say of the
+same connections, until it is known which of the two is told. All of it merges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+
+from tcptrace_py.findings.case import Case
+from tcptrace_py.findings.causes.about import service_of
+from tcptrace_py.findings.causes.accept_queue import AcceptQueueFull
+from tcptrace_py.findings.causes.black_hole import MtuBlackHole
+from tcptrace_py.findings.causes.claim import Cause, Claim
+from tcptrace_py.findings.causes.foreign import ForeignReply
+from tcptrace_py.findings.causes.idle import IdleTimeout
+from tcptrace_py.findings.causes.injected import InjectedReset
+from tcptrace_py.findings.causes.path_state import PathStateLost
+from tcptrace_py.findings.causes.probe import Probe
+from tcptrace_py.findings.causes.race import KeepAliveRace
+from tcptrace_py.findings.causes.slow_connect import SlowConnect
+from tcptrace_py.findings.causes.stale_timestamp import StaleTimestamp
+from tcptrace_py.findings.causes.tls import TlsAlert
+from tcptrace_py.findings.causes.unresponsive import UnresponsiveServer
+from tcptrace_py.findings.causes.zero_window import ZeroWindowStall
+from tcptrace_py.findings.family import Family
+from tcptrace_py.findings.finding import Finding
+from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.kept import Kept
+from tcptrace_py.findings.knowledge import Knowledge
+from tcptrace_py.findings.time_wait import CHALLENGED_EXPLAINS
+from tcptrace_py.settings import Settings
+
+#: In this order: the first that is certain of its claim may account for what later ones would say.
+CAUSES: tuple[Cause, ...] = (
+    TlsAlert(),
+    InjectedReset(),
+    AcceptQueueFull(),
+    MtuBlackHole(),
+    ZeroWindowStall(),
+    ForeignReply(),
+    StaleTimestamp(),
+    Probe(),
+    UnresponsiveServer(),
+    KeepAliveRace(),
+    PathStateLost(),
+    IdleTimeout(),
+    SlowConnect(),
+)
+#: By id of connection: the kind that the whole capture told, and those that it accounts for.
+Revised = dict[int, tuple[str, frozenset[str]]]
+
+#: Claims that wait at most: things they hang on.
+_WAITING = 4_096
+
+
+class Waiting:
+    """Claims that hang on the same things, and their connections as the general families see them.
+
+    ``facts`` and ``groups``: one for each cause that claims them, in the order of the key.
+    """
+
+    def __init__(
+        self, facts: list[tuple[object, ...]], explains: frozenset[str], general: list[Family]
+    ) -> None:
+        self.facts = facts
+        self.explains = explains
+        self.groups = [Groups() for _ in facts]
+        self.general = general
+
+    def merge(self, other: Waiting) -> None:
+        for mine, its in zip(self.groups, other.groups, strict=True):
+            mine.merge(its)
+        for family, its_family in zip(self.general, other.general, strict=True):
+            family.merge(its_family)
+
+
+class Causes:
+    """All causes, and the general families behind them.
+
+    ``general`` makes the general families, empty.
+    """
+
+    def __init__(self, settings: Settings, general: Callable[[], list[Family]]) -> None:
+        self._settings = settings
+        self._make_general = general
+        self.general = general()
+        self._groups = [Groups() for _ in CAUSES]
+        self._waiting = Kept(_WAITING)
+
+    def look(self, case: Case, knowledge: Knowledge) -> tuple[list[str], list[Family] | None, set[str]]:
+        """The kinds by cause that a connection takes part in.
+
+        What the general families need not tell is in ``case.explained``. Where a cause waits for the
+        whole capture: the general families that wait with it, and the kinds that only they tell.
+        """
+        kinds: list[str] = []
+        if case.seen is not None and case.seen.challenges:
+            # It met TIME_WAIT: `time-wait-reuse` tells that.
+            case.explained |= CHALLENGED_EXPLAINS
+        undecided: list[tuple[int, Claim]] = []
+        for number, cause in enumerate(CAUSES):
+            if cause.KIND in case.explained:
+                continue
+            claim = cause.look(case, knowledge, self._settings)
+            if claim is None:
+                continue
+            if claim.hangs_on is not None:
+                undecided.append((number, claim))
+                continue
+            self._take(self._groups[number], case, claim)
+            case.explained.update(claim.explains)
+            kinds.append(cause.KIND)
+        undecided = [
+            (number, claim) for number, claim in undecided if CAUSES[number].KIND not in case.explained
+        ]
+        waiting = self._wait(undecided) if undecided else None
+        if waiting is None:
+            return kinds, None, set()
+        hanging: set[str] = set()
+        for groups, (_, claim) in zip(waiting.groups, undecided, strict=True):
+            self._take(groups, case, claim)
+            hanging.update(claim.explains)
+        return kinds, waiting.general, hanging - case.explained
+
+    def _take(self, groups: Groups, case: Case, claim: Claim) -> None:
+        group = groups.of(case, claim.by, claim.variant)
+        group.add(case, claim.by, claim.first_ns, claim.last_ns, claim.confidence)
+        if claim.measure_ns >= 0:
+            group.measure(claim.measure_ns)
+        for what, n in claim.tally.items():
+            group.tally[what] += n
+        if group.wants_example(case.connection.id):
+            group.example(case.connection.id, claim.evidence())
+
+    def _wait(self, undecided: list[tuple[int, Claim]]) -> Waiting | None:
+        key = tuple((number, claim.hangs_on) for number, claim in undecided)
+        known: Waiting | None = self._waiting.entries.get(key)
+        if known is not None:
+            return known
+        rank = _rank(key)
+        if not self._waiting.wants(rank):
+            return None
+        explains = frozenset(kind for _, claim in undecided for kind in claim.explains)
+        facts = [claim.facts for _, claim in undecided]
+        return self._keep(rank, key, Waiting(facts, explains, self._make_general()))
+
+    def _keep(self, rank: int, key: object, waiting: Waiting) -> Waiting | None:
+        gone = self._waiting.put(rank, key, waiting)
+        if gone is not None:
+            self._give_up(gone, self.general)
+        return None if gone is waiting else waiting
+
+    def _give_up(self, waiting: Waiting, general: list[Family]) -> None:
+        """Not confirmed: it is what the general families say."""
+        for mine, its in zip(general, waiting.general, strict=True):
+            mine.merge(its)
+
+    def merge(self, other: Causes) -> None:
+        """Take in what another one was shown; that one stays as it is."""
+        for mine, its in zip(self._groups, other._groups, strict=True):
+            mine.merge(its)
+        for family, its_family in zip(self.general, other.general, strict=True):
+            family.merge(its_family)
+        for key, waiting in other._waiting.entries.items():
+            known: Waiting | None = self._waiting.entries.get(key)
+            if known is None:
+                fresh = Waiting(waiting.facts, waiting.explains, self._make_general())
+                fresh.merge(waiting)
+                self._keep(_rank(key), key, fresh)
+            else:
+                known.merge(waiting)
+
+    def findings(
+        self, knowledge: Knowledge, end_ns: int, failed: Callable[[object, Exception], None]
+    ) -> tuple[list[Finding], Revised]:
+        """What it all amounts to, and for connections whose cause the whole capture told: what that is.
+
+        ``failed`` is told who failed; the others have done their work.
+        """
+        groups = self._groups
+        general = self.general
+        revised: Revised = {}
+        if self._waiting.entries:
+            groups = [Groups() for _ in CAUSES]
+            general = self._make_general()
+            for mine, its in zip(groups, self._groups, strict=True):
+                mine.merge(its)
+            for family, its_family in zip(general, self.general, strict=True):
+                family.merge(its_family)
+            for key, waiting in self._waiting.entries.items():
+                for (number, hangs_on), facts, its in zip(key, waiting.facts, waiting.groups, strict=True):
+                    whole = _whole(its)
+                    if whole is not None and CAUSES[number].judge(hangs_on, facts, whole, knowledge):
+                        groups[number].take(whole)
+                        for connection in whole.ids():
+                            revised[connection] = (CAUSES[number].KIND, waiting.explains)
+                        break
+                else:
+                    self._give_up(waiting, general)
+        found: list[Finding] = []
+        for cause, mine in zip(CAUSES, groups, strict=True):
+            try:
+                found += [
+                    _shared(cause.finding(each, knowledge, end_ns), each, knowledge) for each in mine.turned()
+                ]
+            except Exception as error:
+                failed(cause, error)
+        for family in general:
+            try:
+                found += family.findings(end_ns, knowledge)
+            except Exception as error:
+                failed(family, error)
+        return found, revised
+
+
+def _shared(finding: Finding, group: Group, knowledge: Knowledge) -> Finding:
+    """With what part of its service's connections it is about."""
+    service = service_of(group, knowledge)
+    if service is not None and service.connections >= group.count:
+        finding.share = group.count / service.connections
+    return finding
+
+
+def _whole(groups: Groups) -> Group | None:
+    """All that hangs on one thing, as one group."""
+    several: Iterator[Group] = iter(groups)
+    first = next(several, None)
+    if first is None:
+        return None
+    whole = Group(
+        first.role, first.side, first.version, first.hi, first.lo, first.service_port, first.variant
+    )
+    whole.merge(first)
+    for group in several:
+        whole.merge(group)
+    return whole
+
+
+def _rank(key: object) -> int:
+    """A hash that is the same in every process: that of its text."""
+    return int.from_bytes(blake2b(repr(key).encode(), digest_size=8).digest(), "big")

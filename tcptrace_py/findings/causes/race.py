@@ -1,0 +1,134 @@
+"""``keep-alive-race``: an idle connection is closed just as the next request comes."""
+
+from __future__ import annotations
+
+from tcptrace_py.findings.case import Case
+from tcptrace_py.findings.causes.about import round_trip_ns, service_key, service_of, timer_between
+from tcptrace_py.findings.causes.claim import Claim, Key
+from tcptrace_py.findings.finding import CERTAIN, LIKELY, Evidence, Finding
+from tcptrace_py.findings.group import Group
+from tcptrace_py.findings.knowledge import Knowledge
+from tcptrace_py.findings.resets import goodbye
+from tcptrace_py.findings.texts import TEXTS, remedy
+from tcptrace_py.findings.wording import duration, span, times
+from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.observations import DATA, idle_class
+
+#: A close and a request that come so close together crossed, however short the round trip.
+_CROSSED_NS = 100_000_000
+#: Before and after the timer, a request is in time or too late.
+_EARLY, _LATE = 0.95, 1.05
+
+
+class KeepAliveRace:
+    """By the server, whose idle time-out is the shorter one."""
+
+    KIND = "keep-alive-race"
+
+    def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
+        seen = case.seen
+        if seen is None or not case.connection.established:
+            return None
+        client_by, server_by = case.client_by, case.server_by
+        trip_ns = max(3 * round_trip_ns(case), _CROSSED_NS)
+        server = case.endpoint(server_by)
+        reset = seen.resets[server_by - 1]
+        # The server's FIN ends the silence and crosses the request.
+        if (
+            seen.close_by == server_by
+            and not seen.close_is_reset
+            and seen.close_settled
+            and seen.close_spoke_last == server_by
+            and seen.after_fin_ns[client_by - 1]
+            and seen.after_fin_ns[client_by - 1] - seen.close_ns <= trip_ns
+            and not goodbye(case, client_by)
+            and (reset is not None or server.rsts)
+        ):
+            idle_ns = seen.close_idle_ns
+            asked_ns, asked_frame = seen.after_fin_ns[client_by - 1], seen.after_fin_frame[client_by - 1]
+            crossed = True
+        elif (
+            # The request ends the silence; what answers it is RST.
+            reset is not None
+            and not server.fin_sent
+            and seen.gap_by == client_by
+            and seen.gap_what == DATA
+            and 0 <= reset.ns - seen.gap_end_ns <= trip_ns
+            and server.last_data_ns < seen.gap_end_ns
+            and server.bytes
+        ):
+            idle_ns = seen.gap_ns
+            asked_ns, asked_frame = seen.gap_end_ns, seen.gap_end_frame
+            crossed = False
+        else:
+            return None
+        by = server_by
+
+        def evidence() -> list[Evidence]:
+            lines = []
+            if crossed:
+                text = f"{case.name(by)} closes after {duration(idle_ns)} of silence"
+                lines.append(case.evidence(seen.close_frame, seen.close_ns, text))
+                text = f"{duration(asked_ns - seen.close_ns)} later: the request that crossed it"
+            else:
+                text = f"{case.name(client_by)} sends a request after {duration(idle_ns)} of silence"
+            lines.append(case.evidence(asked_frame, asked_ns, text))
+            if reset is not None:
+                text = f"{case.name(by)} answers it with RST: the request is lost"
+                lines.append(case.evidence(reset.frame, reset.ns, text))
+            return lines
+
+        return Claim(
+            by,
+            asked_ns,
+            reset.ns if reset is not None else asked_ns,
+            CERTAIN if crossed else LIKELY,
+            evidence,
+            measure_ns=idle_ns,
+            tally={"crossed": int(crossed)},
+            explains=(
+                "reset-abort",
+                "reset-after-close",
+                "reset-no-connection",
+                "half-close",
+                "time-wait-assassination",
+                "dead-peer",
+            ),
+            hangs_on=None if crossed else ("idle", *service_key(case), idle_class(idle_ns)),
+            facts=(idle_ns,),
+        )
+
+    def judge(self, key: Key, facts: tuple[object, ...], group: Group, knowledge: Knowledge) -> bool:
+        """The server closes others after just about as long."""
+        service = knowledge.services.entries.get(key[1:5])
+        if service is None:
+            return False
+        count, _, _ = timer_between(
+            service.closed[0], round(group.least_ns * _EARLY), round(group.most_ns * _LATE)
+        )
+        return count >= 2
+
+    def finding(self, group: Group, knowledge: Knowledge, end_ns: int) -> Finding:
+        text = TEXTS[self.KIND]
+        sentences = [
+            f"{group.who()} closed {group.connections()} with {group.they()} after"
+            f" {span(group.least_ns, group.most_ns)} of silence, just as the next request came: the requests"
+            " were lost."
+        ]
+        service = service_of(group, knowledge)
+        if service is not None:
+            count, least_ns, most_ns = timer_between(
+                service.closed[0], round(group.least_ns * _EARLY), round(group.most_ns * _LATE)
+            )
+            if count:
+                sentences.append(
+                    f"It closed {times(count, 'other connection')} idle for {span(least_ns, most_ns)} that"
+                    " nobody was about to use."
+                )
+            if service.longest_survived_ns:
+                sentences.append(
+                    "The longest silence that a connection survived:"
+                    f" {duration(service.longest_survived_ns)}."
+                )
+        sentences.append(text.meaning)
+        return group.finding(self.KIND, "warning", " ".join(sentences), remedy(text, ""))

@@ -1,0 +1,94 @@
+"""``stale-timestamp``: SYNs dropped because their timestamp is lower than the last one of that address."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from tcptrace_py.findings.case import Case
+from tcptrace_py.findings.causes.claim import Claim, Key
+from tcptrace_py.findings.finding import LIKELY, Evidence, Finding, Severity
+from tcptrace_py.findings.group import Group
+from tcptrace_py.findings.knowledge import Knowledge, Pair
+from tcptrace_py.findings.texts import TEXTS, remedy
+from tcptrace_py.findings.wording import duration, times
+from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.outcome import handshake_outcome
+from tcptrace_py.tcp.serial import distance
+from tcptrace_py.tcp.words import UNANSWERED
+
+#: For so long a server may remember an address's timestamp (Linux TCP_PAWS_MSL 60 s, and room for more).
+_REMEMBERED_NS = 120_000_000_000
+#: Fewer may be a coincidence.
+_MANY = 3
+
+
+class StaleTimestamp:
+    """By the server that drops them."""
+
+    KIND = "stale-timestamp"
+
+    def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
+        connection = case.connection
+        client, server = case.endpoint(case.client_by), case.endpoint(case.server_by)
+        if not client.has_syn_ts or handshake_outcome(connection) != UNANSWERED:
+            return None
+        by = case.server_by
+
+        def evidence() -> list[Evidence]:
+            text = (
+                f"{case.name(case.client_by)} sent SYN with timestamp {client.syn_ts_val:,}, lower than one"
+                f" of the same address that was answered before: no answer to {times(client.syns, 'SYN')}"
+            )
+            return [case.evidence(connection.syn_frame, connection.syn_ns, text)]
+
+        return Claim(
+            by,
+            connection.syn_ns,
+            connection.last_syn_ns,
+            LIKELY,
+            evidence,
+            measure_ns=connection.last_syn_ns - connection.syn_ns,
+            explains=("connection-timeout", "slow-connect"),
+            hangs_on=(
+                connection.ip_version,
+                client.address_hi,
+                client.address_lo,
+                server.address_hi,
+                server.address_lo,
+                server.port,
+                connection.syn_ns,
+                client.syn_ts_val,
+            ),
+            facts=(connection.syn_ns, client.syn_ts_val),
+        )
+
+    def judge(self, key: Key, facts: tuple[object, ...], group: Group, knowledge: Knowledge) -> bool:
+        """Answered SYNs of the pair before it, with higher timestamps, and after it or others like it."""
+        pair: Pair | None = knowledge.pairs.entries.get(key[:6])
+        if pair is None:
+            return False
+        ns, value = cast("int", facts[0]), cast("int", facts[1])
+        near = sorted(each for each in pair.stamps.entries if abs(each[0] - ns) <= _REMEMBERED_NS)
+        if any(distance(later[1], earlier[1]) < 0 for earlier, later in zip(near, near[1:], strict=False)):
+            # A lower one was answered after a higher one.
+            return False
+        before = [each for each in near if each[0] < ns]
+        if not before or distance(before[-1][1], value) <= 0:
+            return False
+        # The service went on answering higher ones: after this one, or after another like it.
+        lower = [ns, *(each[0] for each in pair.unanswered.entries if distance(before[-1][1], each[1]) > 0)]
+        return any(before[0][0] < each < near[-1][0] for each in lower)
+
+    def finding(self, group: Group, knowledge: Knowledge, end_ns: int) -> Finding:
+        text = TEXTS[self.KIND]
+        few = group.count < _MANY
+        explanation = (
+            f"{group.who()} did not answer {group.connections()} from {group.they()} whose SYN has a lower"
+            " timestamp than one of the same address before it, and answered those in between that have"
+            f" higher ones. Each was tried for up to {duration(group.most_ns)}. {text.meaning}"
+        )
+        severity: Severity = "warning"
+        finding = group.finding(self.KIND, severity, explanation, remedy(text, ""))
+        if few:
+            finding.confidence = "possible"
+        return finding

@@ -1,0 +1,90 @@
+cimport cython
+from libc.stdint cimport int64_t, uint64_t, uint32_t
+
+from tcptrace_py.findings.distinct cimport mix
+from tcptrace_py.findings.kept cimport Kept
+from tcptrace_py.tcp.connection cimport Connection
+from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.observations cimport Observations, Observer, idle_class
+from tcptrace_py.tcp.serial cimport advance
+
+cdef int _STAMPS, _MOMENTS, _GRAIN_BITS
+cdef int _HEARD_BITS, _HEARD_TIMES
+
+
+cdef class Moments:
+    cdef int _bits
+    cdef set _seen
+    cdef int64_t _last
+
+    @cython.locals(moment=int64_t)
+    cpdef object add(self, int64_t ns)
+    cdef object _coarsen(self)
+    @cython.locals(shift=int)
+    cpdef object merge(self, Moments other)
+
+
+cdef class Service:
+    cdef public int64_t connections
+    cdef public int64_t established
+    cdef public int64_t answered
+    cdef public Moments heard
+    cdef public tuple closed
+    cdef public dict survived
+    cdef public int64_t longest_survived_ns
+    cdef public int64_t not_accepted
+
+
+cdef class Pair:
+    cdef public Kept stamps
+    cdef public Kept unanswered
+    @cython.locals(rank=uint64_t, kept=Kept)
+    cpdef object add(self, int64_t ns, int64_t ts_val, bint answered)
+
+
+cdef class Use:
+    cdef public int64_t id
+    cdef public int64_t first_ns
+    cdef public int64_t last_ns
+    cdef public tuple server
+    cdef public tuple client
+    cdef public bint has_isn
+    cdef public uint32_t isn
+    cdef public bint answered
+    cdef public uint32_t client_nxt
+    cdef public bint has_server
+    cdef public uint32_t server_first
+    cdef public uint32_t server_nxt
+    cdef public bint begun_by_syn
+    cdef public uint32_t lone_seq
+    cdef public object acked
+
+
+cdef class Knowledge:
+    cdef public Kept services
+    cdef public Kept pairs
+    cdef public Kept ports
+    cdef public int64_t connections
+    cdef public int64_t one_way
+    cdef public int64_t midstream
+    cdef Observer _observer
+    cdef Service _service
+    cdef int _version
+    cdef uint64_t _hi
+    cdef uint64_t _lo
+    cdef int _port
+
+    @cython.locals(client=Endpoint, server=Endpoint, service=Service, rank=uint64_t)
+    cpdef object note(self, Connection connection)
+    @cython.locals(bits=int, moment=int64_t, seen=Observations)
+    cdef object _note_heard(self, Connection connection, Endpoint server, Service service)
+    @cython.locals(service=Service)
+    cdef Service _service_of(self, Connection connection, Endpoint server)
+    @cython.locals(service=Service)
+    cpdef Service make(self, tuple key)
+    @cython.locals(seen=Observations)
+    cdef object _note_idle(self, Connection connection, Service service)
+    @cython.locals(rank=uint64_t, pair=Pair)
+    cdef object _note_stamp(self, Connection connection, Endpoint client, Endpoint server)
+    cdef object _note_port(self, object rank, Connection connection, Endpoint client, Endpoint server)
+    cpdef object merge(self, Knowledge other)

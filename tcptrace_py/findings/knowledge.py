@@ -1,0 +1,333 @@
+"""What a capture knows besides one connection: of a service, a pair of hosts, a client's port.
+
+Compiled (see ``knowledge.pxd``): every connection is noted. All of it is bounded, and merges to the
+same whatever part noted which connection.
+"""
+
+from __future__ import annotations
+
+from tcptrace_py.findings.distinct import mix
+from tcptrace_py.findings.kept import Kept
+from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.observations import Observations, Observer, idle_class
+from tcptrace_py.tcp.serial import advance
+
+#: Services, pairs and four-tuples of which something is known at most.
+SERVICES = 10_000
+PAIRS = 1_000
+PORTS = 16_384
+#: Answered SYNs with timestamps kept of one pair.
+_STAMPS = 64
+#: Moments kept of when a service was heard, and their first grain: 2**30 ns, about a second.
+_MOMENTS = 512
+_GRAIN_BITS = 30
+#: Moments noted of one connection: 2**32 ns apart at least, and so many.
+_HEARD_BITS = 32
+_HEARD_TIMES = 1024
+
+#: IP version, address (two halves), port.
+ServiceKey = tuple[int, int, int, int]
+
+
+class Moments:
+    """When something happened, on a grid that is made coarser as it fills: by powers of two."""
+
+    def __init__(self) -> None:
+        self._bits = _GRAIN_BITS
+        self._seen: set[int] = set()
+        self._last = -1
+
+    def add(self, ns: int) -> None:
+        moment = ns >> self._bits
+        if moment == self._last:
+            return
+        self._last = moment
+        self._seen.add(moment)
+        while len(self._seen) > _MOMENTS:
+            self._coarsen()
+
+    def _coarsen(self) -> None:
+        self._bits += 1
+        self._seen = {moment >> 1 for moment in self._seen}
+        self._last = -1
+
+    def merge(self, other: Moments) -> None:
+        while self._bits < other._bits:
+            self._coarsen()
+        shift = self._bits - other._bits
+        for moment in other._seen:
+            self._seen.add(moment >> shift)
+        while len(self._seen) > _MOMENTS:
+            self._coarsen()
+
+    def between(self, begin_ns: int, end_ns: int) -> bool:
+        """Did it happen in between, by moments that lie in between as a whole?"""
+        first = (begin_ns >> self._bits) + 1
+        last = (end_ns >> self._bits) - 1
+        return any(first <= moment <= last for moment in self._seen)
+
+
+class Service:
+    """One server address and port, over all its connections."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        #: Whose handshake was complete, and in which the server sent data.
+        self.established = 0
+        self.answered = 0
+        self.heard = Moments()
+        #: By class of idle time: who closed idle connections after how long (server, client), and the
+        #: idle times that ended with data which was answered.
+        self.closed: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        self.survived: dict[int, int] = {}
+        self.longest_survived_ns = 0
+        #: Connections that its accept queue did not take although the handshake was complete.
+        self.not_accepted = 0
+
+    def merge(self, other: Service) -> None:
+        self.connections += other.connections
+        self.established += other.established
+        self.answered += other.answered
+        self.heard.merge(other.heard)
+        for mine, its in zip((*self.closed, self.survived), (*other.closed, other.survived), strict=True):
+            for number, n in its.items():
+                mine[number] = mine.get(number, 0) + n
+        self.longest_survived_ns = max(self.longest_survived_ns, other.longest_survived_ns)
+        self.not_accepted += other.not_accepted
+
+
+class Pair:
+    """A client's address toward a service: timestamps of its SYNs, answered and not, a sample of each."""
+
+    def __init__(self) -> None:
+        self.stamps = Kept(_STAMPS)
+        self.unanswered = Kept(_STAMPS)
+
+    def merge(self, other: Pair) -> None:
+        for ns, ts_val in other.stamps.entries:
+            self.add(ns, ts_val, True)
+        for ns, ts_val in other.unanswered.entries:
+            self.add(ns, ts_val, False)
+
+    def add(self, ns: int, ts_val: int, answered: bool) -> None:
+        kept = self.stamps if answered else self.unanswered
+        rank = mix(ns, ts_val)
+        if kept.wants(rank) and (ns, ts_val) not in kept.entries:
+            kept.put(rank, (ns, ts_val), True)
+
+
+class Use:
+    """A connection by its client's port: numbers that tell whose a lone segment is."""
+
+    def __init__(self, connection: Connection, client: Endpoint, server: Endpoint) -> None:
+        self.id = connection.id
+        self.first_ns = connection.first_ns
+        self.last_ns = connection.last_ns
+        self.server = (connection.ip_version, server.address_hi, server.address_lo, server.port)
+        self.client = (connection.ip_version, client.address_hi, client.address_lo, client.port)
+        self.has_isn = bool(client.has_isn)
+        self.isn = client.isn
+        self.answered = server.packets > 0
+        self.client_nxt = client.snd_nxt
+        self.has_server = bool(server.has_snd)
+        self.server_first = server.isn if server.has_isn else advance(server.snd_nxt, -server.bytes)
+        self.server_nxt = server.snd_nxt
+        self.begun_by_syn = bool(connection.syn_frame)
+        #: Of what came without a SYN of the client's: its number and what it acknowledges.
+        self.lone_seq = self.server_first
+        self.acked: int | None = server.rcv_nxt if server.has_rcv else None
+
+
+class Knowledge:
+    """``note`` every connection; then ask."""
+
+    def __init__(self) -> None:
+        self.services = Kept(SERVICES)
+        self.pairs = Kept(PAIRS)
+        self.ports = Kept(PORTS)
+        self.connections = 0
+        self.one_way = 0
+        self.midstream = 0
+        self._observer = Observer()
+        #: The service asked for last: in most captures it is the next one too.
+        self._service: Service | None = None
+        self._version = 0
+        self._hi = 0
+        self._lo = 0
+        self._port = 0
+
+    def note(self, connection: Connection) -> None:
+        client = connection.client()
+        server = connection.server()
+        self.connections += 1
+        if not connection.syn_frame and not connection.syn_ack_frame:
+            self.midstream += 1
+        if client.packets == 0 or server.packets == 0:
+            if client.packets + server.packets > client.syns:
+                self.one_way += 1
+        service = self._service_of(connection, server)
+        if service is not None:
+            service.connections += 1
+            if connection.established:
+                service.established += 1
+            if server.bytes:
+                service.answered += 1
+            if server.packets:
+                self._note_heard(connection, server, service)
+            if connection.observed is not None:
+                self._note_idle(connection, service)
+        if client.has_syn_ts and (connection.syn_ack_frame or not server.packets):
+            self._note_stamp(connection, client, server)
+        rank = mix(client.address_hi ^ (client.port << 48), client.address_lo)
+        if self.ports.wants(rank):
+            self._note_port(rank, connection, client, server)
+
+    def _note_heard(self, connection: Connection, server: Endpoint, service: Service) -> None:
+        """At the first and the last moment, and in between as often as no silence can contradict."""
+        service.heard.add(server.first_ns)
+        service.heard.add(server.last_ns)
+        seen: Observations | None = connection.observed
+        bits = _HEARD_BITS
+        while seen is not None and seen.longest_gap_ns >> bits:
+            bits += 1
+        while (server.last_ns - server.first_ns) >> bits > _HEARD_TIMES:
+            bits += 1
+        # On a grid of its own, so that a connection that goes on adds moments and moves none.
+        moment = (server.first_ns >> bits) + 1
+        while moment < server.last_ns >> bits:
+            service.heard.add(moment << bits)
+            moment += 1
+
+    def _service_of(self, connection: Connection, server: Endpoint) -> Service | None:
+        if (
+            self._service is not None
+            and self._lo == server.address_lo
+            and self._port == server.port
+            and self._hi == server.address_hi
+            and self._version == connection.ip_version
+        ):
+            return self._service
+        self._service = self.make((connection.ip_version, server.address_hi, server.address_lo, server.port))
+        self._version = connection.ip_version
+        self._hi = server.address_hi
+        self._lo = server.address_lo
+        self._port = server.port
+        return self._service
+
+    def make(self, key: ServiceKey) -> Service | None:
+        """What is known of a service, begun if need be; None where there are too many."""
+        service: Service | None = self.services.entries.get(key)
+        if service is None:
+            rank = mix(key[1] ^ (key[3] << 48), key[2])
+            if not self.services.wants(rank):
+                return None
+            service = Service()
+            if self.services.put(rank, key, service) is service:
+                return None
+            self._service = None
+        return service
+
+    def _note_idle(self, connection: Connection, service: Service) -> None:
+        seen: Observations = connection.observed
+        self._observer.settle(connection, seen)
+        for number, n in seen.survived.items():
+            service.survived[number] = service.survived.get(number, 0) + n
+        if seen.longest_survived_ns > service.longest_survived_ns:
+            service.longest_survived_ns = seen.longest_survived_ns
+        # Idle: the side that closes had the last word answered, and nothing was under way.
+        if seen.close_by and seen.close_settled and seen.close_idle_ns >= 900_000_000:
+            server_by = 2 if connection.client_is_a else 1
+            if seen.close_spoke_last == server_by:
+                closed = service.closed[0 if seen.close_by == server_by else 1]
+                number = idle_class(seen.close_idle_ns)
+                closed[number] = closed.get(number, 0) + 1
+
+    def _note_stamp(self, connection: Connection, client: Endpoint, server: Endpoint) -> None:
+        key = (
+            connection.ip_version,
+            client.address_hi,
+            client.address_lo,
+            server.address_hi,
+            server.address_lo,
+            server.port,
+        )
+        pair: Pair | None = self.pairs.entries.get(key)
+        if pair is None:
+            rank = mix(client.address_hi ^ (server.port << 48) ^ server.address_lo, client.address_lo)
+            if not self.pairs.wants(rank):
+                return
+            pair = Pair()
+            self.pairs.put(rank, key, pair)
+        pair.add(connection.syn_ns, client.syn_ts_val, connection.syn_ack_frame != 0)
+
+    def _note_port(self, rank: int, connection: Connection, client: Endpoint, server: Endpoint) -> None:
+        key = (connection.ip_version, client.address_hi, client.address_lo, client.port)
+        uses: dict[ServiceKey, list[Use]] | None = self.ports.entries.get(key)
+        if uses is None:
+            uses = {}
+            if self.ports.put(rank, key, uses) is uses:
+                return
+        _remember(uses, Use(connection, client, server))
+
+    def service(self, version: int, hi: int, lo: int, port: int) -> Service | None:
+        """What is known of a service; None where nothing is."""
+        return self.services.entries.get((version, hi, lo, port))
+
+    def used_before_ns(self, connection: Connection) -> int:
+        """How long before its first segment the four-tuple was last in use; -1 if that is not known."""
+        client = connection.client()
+        server = connection.server()
+        uses = self.ports.entries.get(
+            (connection.ip_version, client.address_hi, client.address_lo, client.port)
+        )
+        if uses is None:
+            return -1
+        known: list[Use] = uses.get(
+            (connection.ip_version, server.address_hi, server.address_lo, server.port), []
+        )
+        for use in reversed(known):
+            if use.id != connection.id and use.first_ns < connection.first_ns:
+                return max(connection.first_ns - use.last_ns, 0)
+        return -1
+
+    def merge(self, other: Knowledge) -> None:
+        """Take in what another one noted; that one stays as it is."""
+        self.connections += other.connections
+        self.one_way += other.one_way
+        self.midstream += other.midstream
+        for key, service in other.services.entries.items():
+            mine = self.make(key)
+            if mine is not None:
+                mine.merge(service)
+        for key, pair in other.pairs.entries.items():
+            rank = mix(key[1] ^ (key[5] << 48) ^ key[4], key[2])
+            if key not in self.pairs.entries:
+                if not self.pairs.wants(rank):
+                    continue
+                self.pairs.put(rank, key, Pair())
+            if key in self.pairs.entries:
+                self.pairs.entries[key].merge(pair)
+        for key, uses in other.ports.entries.items():
+            rank = mix(key[1] ^ (key[3] << 48), key[2])
+            if key not in self.ports.entries:
+                if not self.ports.wants(rank):
+                    continue
+                self.ports.put(rank, key, {})
+            if key in self.ports.entries:
+                for each in uses.values():
+                    for use in each:
+                        _remember(self.ports.entries[key], use)
+
+
+def _remember(uses: dict[ServiceKey, list[Use]], use: Use) -> None:
+    """The latest two connections of a client's port to one service; of many services some."""
+    if use.server not in uses and len(uses) >= 8:
+        if use.server > max(uses):
+            return
+        del uses[max(uses)]
+    known = uses.setdefault(use.server, [])
+    known.append(use)
+    known.sort(key=lambda each: (each.first_ns, each.id))
+    if len(known) > 2:
+        uses[use.server] = known[len(known) - 2 :]

@@ -1,0 +1,19 @@
+"""What there is to say of a kind of finding, in general."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SYSCTLS = "Linux Documentation/networking/ip-sysctl.rst"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """``title``: a few words. ``meaning``: what it is and what usually causes it.
+    ``remedy``: what to change. ``reference``: where the rules are written.
+    """
+
+    title: str
+    meaning: str
+    remedy: str
+    reference: str

@@ -1,0 +1,385 @@
+"""Kinds by cause: what trips each, and what resembles it and does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tcptrace_py.findings.finding import KINDS
+from tcptrace_py.wire.segment import ACK, RST
+
+from .stage import End, Stage, kinds, one
+
+V4 = ("10.0.0.9:{}", "10.0.0.20:443")
+V6 = ("[2001:db8::9]:{}", "[2001:db8::20]:443")
+families = pytest.mark.parametrize("names", [V4, V6], ids=["IPv4", "IPv6"])
+
+
+def established(stage: Stage, names: tuple[str, str], port: int = 40_000) -> tuple[End, End]:
+    return stage.established(names[0].format(port), names[1])
+
+
+# --- accept-queue-full ---
+
+
+@families
+@pytest.mark.parametrize("data", [False, True])
+def test_accept_queue_full(names: tuple[str, str], data: bool) -> None:
+    stage = Stage()
+    for number in range(2):
+        c, s = stage.pair(names[0].format(40_000 + number), names[1])
+        c.syn()
+        s.syn_ack()
+        c.ack()
+        if data:
+            c.data(100)
+        for _ in range(3):
+            stage.wait(1)
+            if data:
+                c.again(100)
+            s.syn_ack()
+    findings = stage.end(at_s=30)
+    full = one(findings, "accept-queue-full")
+    assert (full.count, full.severity, full.confidence) == (2, "critical", "likely")
+    assert findings[0] is full
+    assert not kinds(findings) & {"dead-peer", "half-open-handshake", "reset-abort"}
+
+
+def test_a_connection_that_waits_in_silence_shares_the_fate_of_the_others() -> None:
+    """Linux drops the data of some without sending its SYN+ACK again."""
+    stage = Stage()
+    for number in range(3):
+        c, s = stage.pair(V4[0].format(40_000 + number), V4[1])
+        c.syn()
+        s.syn_ack()
+        c.ack()
+        c.data(100)
+        for _ in range(4):
+            stage.wait(2)
+            c.again(100)
+            if number == 0:
+                s.syn_ack()
+    full = one(stage.end(at_s=60), "accept-queue-full")
+    assert full.count == 3
+    assert kinds(stage.end(at_s=60)) == {"accept-queue-full"}
+
+
+def test_silence_from_the_first_segment_alone_is_a_dead_peer() -> None:
+    stage = Stage()
+    c, s = stage.pair(V4[0].format(40_000), V4[1])
+    c.syn()
+    s.syn_ack()
+    c.ack()
+    c.data(100)
+    for _ in range(4):
+        stage.wait(2)
+        c.again(100)
+    assert kinds(stage.end(at_s=60)) == {"dead-peer"}
+
+
+# --- slow-connect ---
+
+
+@families
+def test_slow_connect(names: tuple[str, str]) -> None:
+    stage = Stage()
+    for number in range(10):
+        c, s = stage.pair(names[0].format(40_000 + number), names[1])
+        c.syn()
+        if number < 4:
+            stage.wait(1)
+            c.syn()
+        s.syn_ack()
+        c.ack()
+    slow = one(stage.end(), "slow-connect")
+    assert (slow.count, slow.severity, slow.share) == (4, "warning", 0.4)
+    assert "of 10 connections" in slow.explanation
+
+
+def test_one_lost_syn_is_no_matter() -> None:
+    stage = Stage()
+    c, s = stage.pair(V4[0].format(40_000), V4[1])
+    c.syn()
+    stage.wait(3)
+    c.syn()
+    s.syn_ack()
+    c.ack()
+    assert one(stage.end(), "slow-connect").severity == "info"
+
+
+def test_a_long_round_trip_is_no_slow_connect() -> None:
+    stage = Stage()
+    c, s = stage.pair(V4[0].format(40_000), V4[1])
+    c.syn()
+    stage.wait(2)
+    s.syn_ack()
+    c.ack()
+    assert stage.end() == []
+
+
+# --- foreign-reply ---
+
+
+@families
+def test_syn_ack_from_another_address(names: tuple[str, str]) -> None:
+    stage = Stage()
+    c, s = stage.pair(names[0].format(40_000), names[1])
+    other = End(stage, names[1].replace("20", "77"), 5_000)
+    c.syn()
+    other.peer = End(stage, names[0].format(40_000), c.isn)
+    other.peer.nxt, other.peer.peer = c.nxt, other
+    other.syn_ack()
+    other.peer.send(RST, seq=c.nxt)
+    stage.wait(1)
+    c.syn()
+    findings = stage.end(at_s=20)
+    assert kinds(findings) == {"foreign-reply"}
+    assert findings[0].severity == "warning"
+    assert names[1] in findings[0].explanation
+    assert s.port == 443
+
+
+def test_a_syn_ack_with_other_numbers_is_no_reply_of_that_connection() -> None:
+    stage = Stage()
+    c, _ = stage.pair(V4[0].format(40_000), V4[1])
+    other = End(stage, "10.0.0.77:443", 5_000)
+    c.syn()
+    other.peer = End(stage, V4[0].format(40_000), 77_000)
+    other.peer.nxt, other.peer.peer = 77_001, other
+    other.syn_ack()
+    other.peer.send(RST, seq=77_001)
+    stage.wait(1)
+    c.syn()
+    assert "foreign-reply" not in kinds(stage.end(at_s=20))
+
+
+# --- keep-alive-race ---
+
+
+@families
+@pytest.mark.parametrize("timer_s", [5.0, 15.0, 75.0])
+def test_keep_alive_race(names: tuple[str, str], timer_s: float) -> None:
+    stage = Stage()
+    for number in range(6):
+        c, s = established(stage, names, 40_000 + number)
+        if number % 3:
+            stage.wait(timer_s)
+            s.fin()
+            c.fin()
+            s.ack()
+        else:
+            stage.wait(timer_s - 0.003)
+            c.data(300)
+            s.rst()
+    race = one(stage.end(), "keep-alive-race")
+    assert (race.count, race.severity) == (2, "warning")
+    assert "It closed 4 other connections" in race.explanation
+
+
+def test_a_reset_on_a_request_where_nobody_closes_idle_connections_is_no_race() -> None:
+    stage = Stage()
+    c, s = established(stage, V4)
+    stage.wait(60)
+    c.data(300)
+    s.rst()
+    assert "keep-alive-race" not in kinds(stage.end())
+
+
+def test_idle_connections_closed_in_time_are_no_race() -> None:
+    stage = Stage()
+    for number in range(6):
+        c, s = established(stage, V4, 40_000 + number)
+        stage.wait(5)
+        s.fin()
+        c.fin()
+        s.ack()
+    assert stage.end() == []
+
+
+# --- path-state-lost ---
+
+
+@families
+@pytest.mark.parametrize("served", [True, False])
+def test_path_state_lost(names: tuple[str, str], served: bool) -> None:
+    stage = Stage()
+    c, s = established(stage, names)
+    busy, answers = established(stage, names, 50_000)
+    stage.wait(300)
+    c.data(100)
+    for _ in range(5):
+        stage.wait(4)
+        c.again(100)
+        if served:
+            busy.data(10)
+            answers.data(10)
+    findings = stage.end()
+    assert ("path-state-lost" in kinds(findings)) is False or served
+    if served:
+        # The other connection was as long without traffic and lives: nothing forgot it.
+        assert "dead-peer" in kinds(findings)
+
+
+@families
+def test_idle_connections_are_forgotten_while_busy_ones_live(names: tuple[str, str]) -> None:
+    stage = Stage()
+    idle = [established(stage, names, 40_000 + number) for number in range(3)]
+    busy, answers = established(stage, names, 50_000)
+    for _ in range(30):
+        stage.wait(10)
+        busy.data(10)
+        answers.data(10)
+    for c, _ in idle:
+        c.data(100)
+    for _ in range(8):
+        stage.wait(4)
+        for c, _ in idle:
+            c.again(100)
+        busy.data(10)
+        answers.data(10)
+    findings = stage.end()
+    lost = one(findings, "path-state-lost")
+    assert (lost.count, lost.severity, lost.confidence) == (3, "critical", "likely")
+    assert "dead-peer" not in kinds(findings)
+    assert stage.diagnosis.revise(0, ["dead-peer"]) == ["path-state-lost"]
+
+
+# --- unresponsive-server ---
+
+
+@families
+def test_unresponsive_server(names: tuple[str, str]) -> None:
+    stage = Stage()
+    for number in range(10):
+        c, s = established(stage, names, 40_000 + number)
+        c.data(100)
+        s.ack()
+        if number < 3:
+            stage.wait(2)
+        else:
+            s.data(500)
+            c.ack()
+        c.fin()
+        s.fin()
+        c.ack()
+    mute = one(stage.end(), "unresponsive-server")
+    assert (mute.count, mute.severity) == (3, "warning")
+    assert "2.0 s: always about as long" in mute.explanation
+
+
+def test_a_service_that_never_answers_is_not_meant_to() -> None:
+    stage = Stage()
+    for number in range(5):
+        c, s = stage.pair(V4[0].format(40_000 + number), V4[1])
+        c.syn()
+        s.syn_ack()
+        c.ack()
+        c.data(100)
+        s.ack()
+        stage.wait(2)
+        c.fin()
+        s.fin()
+        c.ack()
+    assert stage.end() == []
+
+
+# --- zero-window-stall ---
+
+
+@families
+@pytest.mark.parametrize(("stall_s", "found"), [(0.25, False), (20, True)])
+def test_zero_window(names: tuple[str, str], stall_s: float, found: bool) -> None:
+    stage = Stage()
+    c, s = established(stage, names)
+    c.data(1000)
+    s.window = 0
+    s.ack()
+    for _ in range(4):
+        stage.wait(stall_s / 4)
+        c.probe()
+        s.ack()
+    s.window = 60_000
+    s.ack()
+    findings = stage.end()
+    assert kinds(findings) == ({"zero-window-stall"} if found else set())
+    if found:
+        assert findings[0].subject.address is not None
+        assert findings[0].subject.address.endswith("20")
+
+
+# --- injected-reset ---
+
+
+@families
+def test_a_reset_whose_sender_goes_on(names: tuple[str, str]) -> None:
+    stage = Stage()
+    c, s = stage.pair(names[0].format(40_000), names[1])
+    s.ttl = 47
+    c.syn()
+    stage.wait(0.3)
+    s.syn_ack()
+    c.ack()
+    c.data(500)
+    s.ttl = 57
+    s.rst()
+    s.ttl = 47
+    stage.wait(0.3)
+    s.ack()
+    s.data(1000)
+    findings = stage.end()
+    injected = one(findings, "injected-reset")
+    assert injected.confidence == "certain"
+    assert "TTL 57" in injected.evidence[0].text
+    assert not kinds(findings) & {"reset-abort", "stray-reset"}
+
+
+def test_a_reset_of_the_endpoint_itself_is_not_injected() -> None:
+    stage = Stage()
+    c, s = established(stage, V4)
+    c.data(500)
+    s.rst()
+    assert kinds(stage.end()) == {"reset-abort"}
+
+
+# --- tls-alert ---
+
+
+@pytest.mark.parametrize(("level", "description", "found"), [(2, 40, True), (2, 70, True), (1, 0, False)])
+def test_tls_alert(level: int, description: int, found: bool) -> None:
+    stage = Stage()
+    c, s = established(stage, V4)
+    s.tls_alert = level << 8 | description
+    s.data(7)
+    s.tls_alert = -1
+    s.fin()
+    c.send(RST | ACK)
+    findings = stage.end()
+    assert ("tls-alert" in kinds(findings)) is found
+    if found:
+        name = {40: "handshake_failure", 70: "protocol_version"}[description]
+        assert name in one(findings, "tls-alert").explanation
+        assert kinds(findings) == {"tls-alert"}
+
+
+# --- probe ---
+
+
+def test_a_check_that_never_speaks_is_a_probe() -> None:
+    stage = Stage()
+    for number in range(3):
+        c, s = stage.pair(V4[0].format(40_000 + number), V4[1])
+        c.syn()
+        s.syn_ack()
+        c.ack()
+        c.rst()
+    (probe,) = stage.end()
+    assert (probe.kind, probe.severity, probe.count) == ("probe", "info", 3)
+
+
+# --- all of them ---
+
+
+def test_every_kind_by_cause_has_a_text() -> None:
+    from tcptrace_py.findings.causes.claims import CAUSES
+    from tcptrace_py.findings.texts import TEXTS
+
+    assert {cause.KIND for cause in CAUSES} <= set(KINDS) & set(TEXTS)
