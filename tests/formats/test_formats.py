@@ -207,11 +207,13 @@ def test_github_annotations_and_summary(run_cli: RunCli, tmp_path: Path) -> None
         " 10.0.0.10:50000 sent FIN"
     )
     # One annotation a fact: neither the finding of the failed gate again, nor its mirrors.
-    assert [line.split(" ")[0] for line in lines[1:]] == ["::warning"] * 4
+    assert [line.split(" ")[0] for line in lines[1:]] == ["::warning"] * 3 + ["::notice"]
     assert not any("CLOSE_WAIT" in line or "FIN_WAIT_2" in line for line in lines[1:])
     assert "%0AFix: " in lines[1] and "%0Aframe 75, " in lines[1]
     summary = (tmp_path / "summary.md").read_text()
-    assert summary.startswith("what an earlier command said\n## tcptrace-py: 1 critical, 4 warnings\n")
+    assert summary.startswith(
+        "what an earlier command said\n## tcptrace-py: 1 critical, 3 warnings, 1 informational\n"
+    )
     assert "| **failed** | critical |" in summary
 
 

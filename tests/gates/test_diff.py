@@ -209,8 +209,9 @@ def test_a_regression_counts_once() -> None:
     # A leak that grew and four kinds that are new, each of which four to eight counters show as well.
     found = difference(report_of("stuck_close_wait"), report_of("sick_service"))
     told = [each for each in found.findings if each.regression]
-    assert len([each for each in found.summary if each.regression]) > len(told) == 5
-    assert found.regressions - len(told) <= 1
+    assert len([each for each in found.summary if each.regression]) > len(told) == 4
+    # The resets of the idle time-out, which is information, and one more.
+    assert found.regressions - len(told) <= 2
     # A counter that no finding explains counts by itself, and so does one of a service.
     base = report_of("sick_service")
     worse = changed(base, resets__by_cause__abort=60, resets__total=68, closes__reset=68)

@@ -173,7 +173,7 @@ def test_what_is_allowed_is_shown_in_every_format_and_what_allows_nothing_is_tol
     assert "an allowance that nothing needs: any kind of 10.9.9.9 (gone long ago)\n" in said
     assert said.count("allowance") == 1
     shown = "allowed until 2099-12-31: the <pool> leaks"
-    assert f"4 warnings, 1 allowed in {SAMPLES / 'sick_service.pcap'}" in said
+    assert f"3 warnings, 1 informational, 1 allowed in {SAMPLES / 'sick_service.pcap'}" in said
     assert f"critical, {shown}\n" in said and "CRITICAL" not in said
     # The next step is about what counts.
     assert "tcptrace-py explain connection-refused" in said
