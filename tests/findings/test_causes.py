@@ -327,9 +327,31 @@ def test_a_reset_whose_sender_goes_on(names: tuple[str, str]) -> None:
     s.data(1000)
     findings = stage.end()
     injected = one(findings, "injected-reset")
-    assert injected.confidence == "certain"
+    # A RST that its sender contradicts proves nothing of who sent it.
+    assert (injected.confidence, injected.severity) == ("likely", "warning")
     assert "TTL 57" in injected.evidence[0].text
     assert not kinds(findings) & {"reset-abort", "stray-reset"}
+
+
+@families
+def test_a_reset_that_changed_nothing_is_worth_knowing_only(names: tuple[str, str]) -> None:
+    stage = Stage()
+    c, s = stage.pair(names[0].format(40_000), names[1])
+    s.ttl = 47
+    c.syn()
+    s.syn_ack()
+    c.ack()
+    c.data(500)
+    s.ttl = 57
+    s.rst()
+    s.ttl = 47
+    stage.wait(0.3)
+    s.ack()
+    s.data(1000)
+    c.ack()
+    injected = one(stage.end(), "injected-reset")
+    assert injected.severity == "info"
+    assert "changed nothing" in injected.explanation
 
 
 def test_a_reset_of_the_endpoint_itself_is_not_injected() -> None:

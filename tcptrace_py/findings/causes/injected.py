@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tcptrace_py.findings.case import ENDPOINTS, Case
+from tcptrace_py.findings.case import ENDPOINTS, Case, other
 from tcptrace_py.findings.causes.about import trip_ns
 from tcptrace_py.findings.causes.claim import Claim, Decided
-from tcptrace_py.findings.finding import CERTAIN, LIKELY, Evidence, Finding
+from tcptrace_py.findings.finding import LIKELY, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
@@ -73,9 +73,15 @@ class InjectedReset(Decided):
             by,
             reset.ns,
             reset.ns,
-            CERTAIN if went_on and other_ttl else LIKELY,
+            # Whose a RST is that its sender contradicts, nothing that passes here proves.
+            LIKELY,
             evidence,
-            tally={"ttl": int(other_ttl), "sooner": int(sooner), "went_on": int(went_on)},
+            tally={
+                "ttl": int(other_ttl),
+                "sooner": int(sooner),
+                "went_on": int(went_on),
+                "harmless": int(went_on and _unheeded(case, by, reset)),
+            },
             explains=(
                 "reset-abort",
                 "reset-after-close",
@@ -102,11 +108,22 @@ class InjectedReset(Decided):
         if group.tally["went_on"]:
             many = part(group.tally["went_on"], group.count)
             why.append(f"{many} did not stop the endpoint that is named as sender: it went on.")
+        harmless = group.tally["harmless"]
+        if harmless:
+            why.append(f"{part(harmless, group.count)} changed nothing: the receiver went on as well.")
+        done = "tried to reset" if harmless == group.count else "reset"
         explanation = (
-            f"A device on the way reset {group.connections()} between {_bare(group.who())} and"
+            f"A device on the way {done} {group.connections()} between {_bare(group.who())} and"
             f" {group.they()}, in the name of {_bare(group.who())}. {' '.join(why)} {text.meaning}"
         )
-        return group.finding(self.KIND, "warning", explanation, remedy(text, ""))
+        severity: Severity = "info" if harmless == group.count else "warning"
+        return group.finding(self.KIND, severity, explanation, remedy(text, ""))
+
+
+def _unheeded(case: Case, by: int, reset: Reset) -> bool:
+    """The receiver did not believe it either: it answers what came after it, and not with RST."""
+    receiver = case.endpoint(other(by))
+    return not case.connection.reset_by and not receiver.rsts and receiver.last_ns > reset.went_on_ns
 
 
 def _bare(who: str) -> str:
