@@ -60,6 +60,14 @@ from tcptrace_py.cli.view import view_from, view_options
     is_flag=True,
     help="Judge also a capture of which less than half could be decoded (else status 3, and no gate passes).",
 )
+@click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(1, 256),
+    help="Share the work among N processes; the report is the same. Default: one for each core where the"
+    " captures are large enough to pay, plain files and read whole; a format that is written as"
+    " connections finish (--ndjson, --csv, --parquet, --zeek) and a pipe take one.",
+)
 @threshold_options
 @click.pass_context
 def analyze(
@@ -72,6 +80,7 @@ def analyze(
     pager: bool,
     bpf: str | None,
     allow_undecoded: bool,
+    jobs: int | None,
     **options: object,
 ) -> int:
     """Say what is wrong with the TCP connections in CAPTURE files, and on which evidence.
@@ -92,6 +101,7 @@ def analyze(
     cut = annotating is not None and annotating.only_findings
 
     from tcptrace_py.capture.error import CaptureError
+    from tcptrace_py.run.analyze import JobLost
     from tcptrace_py.run.analyze import analyze as analyze_captures
 
     with stoppable() as stop:
@@ -108,7 +118,11 @@ def analyze(
                         stats=stats or long,
                         stop=stop,
                         allow_undecoded=allow_undecoded,
+                        jobs=jobs,
                     )
+        except JobLost as error:
+            complain(str(error))
+            return INPUT
         except CaptureError as error:
             if stop.asked:
                 # Nothing had come by then.

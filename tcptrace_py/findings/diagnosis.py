@@ -17,6 +17,7 @@ from tcptrace_py.findings.families import HANDSHAKE, OBSERVED, SLOW
 from tcptrace_py.findings.family import Family
 from tcptrace_py.findings.fin_wait import FinWaits
 from tcptrace_py.findings.finding import KINDS, Finding, worst_first
+from tcptrace_py.findings.group import Groups
 from tcptrace_py.findings.half_close import HalfCloses
 from tcptrace_py.findings.handshake import Handshakes
 from tcptrace_py.findings.knowledge import Knowledge
@@ -121,6 +122,27 @@ class Diagnosis:
         self.knowledge.merge(other.knowledge)
         self._causes.merge(other._causes)
 
+    def renumber(self, numbers: Sequence[int]) -> None:
+        """Connections have other ids now, in the same order: ``numbers[id]``."""
+        for family in self._families:
+            renumber = getattr(family, "renumber", None)
+            if renumber is not None:
+                renumber(numbers)
+                continue
+            for value in vars(family).values():
+                for each in value.values() if isinstance(value, dict) else (value,):
+                    if isinstance(each, Groups):
+                        each.renumber(numbers)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The histories stay behind: it has been shown all that it will be.
+        return _restored, (self._settings, self._families, self.defects)
+
+    def restore(self, families: list[Family], defects: Defects) -> None:
+        """Have been shown what these were."""
+        self._families = families
+        self.defects = defects
+
     def findings(self, time_wait: TimeWait, end_ns: int) -> list[Finding]:
         """All findings, in the order of ``worst_first``. ``end_ns``: end of the capture, or its time now."""
         found, self.revised = self._causes.findings(
@@ -129,3 +151,13 @@ class Diagnosis:
         found += pile_findings(time_wait, self._settings)
         found.sort(key=worst_first)
         return found
+
+
+def _restored(settings: Settings, families: list[Family], defects: Defects) -> Diagnosis:
+    diagnosis = Diagnosis(settings, _no_history)
+    diagnosis.restore(families, defects)
+    return diagnosis
+
+
+def _no_history(_endpoint: Endpoint) -> History:
+    raise RuntimeError("the histories of another process stay there")

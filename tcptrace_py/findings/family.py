@@ -19,7 +19,8 @@ class Family(Protocol):
     """Made of settings it is the empty element; ``merge`` is associative and commutative.
 
     ``findings`` leaves the family as it is, so it may be asked while connections are still coming,
-    and only it writes texts: from groups that are merged by then.
+    and only it writes texts: from groups that are merged by then. A family that keeps ids of connections
+    elsewhere than in ``Groups`` has ``renumber(numbers)`` as well: see `Groups.renumber`.
     """
 
     def __init__(self, settings: Settings) -> None: ...

@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from heapq import heapify, heappush, heappushpop, heapreplace
 
+from msgspec.structs import replace
+
 from tcptrace_py.findings.case import Case, other
 from tcptrace_py.findings.crowd import Crowd
 from tcptrace_py.findings.distinct import Distinct, mix
@@ -164,6 +166,19 @@ class Group:
             self.add_id(-connection)
         for connection, evidence in group._examples:
             self.example(connection, evidence)
+
+    def renumber(self, numbers: Sequence[int]) -> None:
+        """Connections have other ids now, in the same order: ``numbers[id]``."""
+        self._ids = [-numbers[-connection] for connection in self._ids]
+        if len(self._ids) == IDS:
+            self._ids_below = -self._ids[0]
+        self._examples = [
+            (
+                numbers[connection],
+                [replace(line, connection=numbers[line.connection]) for line in evidence],
+            )
+            for connection, evidence in self._examples
+        ]
 
     def subject(self) -> Subject:
         if self.role == "others":
@@ -337,6 +352,11 @@ class Groups:
         """Take in one group, which stays as it is."""
         into = self.named(group.key)
         into.merge(_as_target(group) if into.role == "others" and group.role != "others" else group)
+
+    def renumber(self, numbers: Sequence[int]) -> None:
+        """Connections have other ids now, in the same order: ``numbers[id]``."""
+        for group in self:
+            group.renumber(numbers)
 
     def __iter__(self) -> Iterator[Group]:
         yield from self._groups.values()

@@ -5,7 +5,7 @@ Compiled (see ``handshake.pxd``): in a flood every connection is one of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.crowd import Crowd
@@ -244,6 +244,10 @@ class Handshakes:
         return [STALE_KIND]
 
     # --- what it amounts to ---
+
+    def renumber(self, numbers: Sequence[int]) -> None:
+        for groups in (self._refused, self._timeouts, self._unreachable, self._half_open, self._stale):
+            groups.renumber(numbers)
 
     def merge(self, other: Handshakes) -> None:
         self._refused.merge(other._refused)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.families import REUSE
@@ -112,6 +112,11 @@ class Reuses:
         group = self._groups.named(key)
         group.tally[fate] += 1
         group.add_id(new)
+
+    def renumber(self, numbers: Sequence[int]) -> None:
+        self._groups.renumber(numbers)
+        self._awaited = {numbers[new]: key for new, key in self._awaited.items()}
+        self._early = {numbers[new]: fate for new, fate in self._early.items()}
 
     def merge(self, other: Reuses) -> None:
         self._groups.merge(other._groups)
@@ -243,7 +248,7 @@ def _pile_finding(pile: Pile, destinations: list[Pile], crowded: list[Pile], set
     text = TEXTS[PILE_KIND]
     sentences.append(text.meaning)
     critical = any(there.peak >= _CRITICAL_SHARE * settings.ephemeral_ports for there in crowded)
-    example = pile.connections[0] if pile.connections else 0
+    example = max(pile.first_connection, 0)
     frame, source = frame_number(pile.first_frame), frame_source(pile.first_frame)
     return Finding(
         kind=PILE_KIND,

@@ -9,12 +9,12 @@ from tcptrace_py.capture.source import Reader
 from tcptrace_py.capture.stop import Stop
 from tcptrace_py.report.model.builder import Sink
 from tcptrace_py.report.model.model import Report
-from tcptrace_py.run.captures import Captures, Progress
+from tcptrace_py.run.captures import Captures, JobLost, Progress
 from tcptrace_py.run.owners import name_owners
 from tcptrace_py.run.session import Session, no_cycle_collection
 from tcptrace_py.settings import Settings
 
-__all__ = ["Progress", "analyze"]
+__all__ = ["JobLost", "Progress", "analyze"]
 
 
 def analyze(
@@ -27,6 +27,7 @@ def analyze(
     stats: bool = False,
     stop: Stop | None = None,
     allow_undecoded: bool = False,
+    jobs: int | None = 1,
 ) -> Report:
     """Read captures, follow every TCP connection in them, and report.
 
@@ -37,15 +38,28 @@ def analyze(
     finished (in that order, not that of their ids), whether or not the report lists them.
     ``stats``: each endpoint carries the figures of tcptrace's long report. ``stop``: where it is asked
     for, reading ends early. ``allow_undecoded``: a capture of which next to nothing could be decoded is
-    as good as any other.
+    as good as any other. ``jobs``: so many processes share the work (None: as many as pay), and the
+    report is the same; with ``sink``, or a pipe among the captures, it is always one.
 
     What can be read of a damaged or missing input is read; then ``report.capture.complete`` is
     False and a line of ``report.capture.warnings`` says what is missing. ``CaptureError`` is
     raised if no input can be read at all, or the filter does not compile.
     """
+    settings = settings or Settings()
     with Captures(captures, bpf, stop) as opened:
+        if jobs != 1 and sink is None:
+            from tcptrace_py.run.jobs import Work, analyze_parts, can_be_split, jobs_for
+
+            if jobs is None:
+                jobs = jobs_for(opened)
+            if jobs > 1 and can_be_split(opened):
+                paths = tuple(os.fspath(path) for path in captures)
+                work = Work(paths, settings, bpf, connections, stats)
+                report = analyze_parts(work, opened, jobs, progress, allow_undecoded)
+                name_owners(report, captures)
+                return report
         session = Session(
-            settings or Settings(),
+            settings,
             connections=connections,
             sink=sink,
             stats=stats,

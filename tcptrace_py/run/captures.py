@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int | None, int], None]
 
 
+class JobLost(RuntimeError):
+    """A process that shared the work ended before its part was done; the text is one line."""
+
+
 class Captures:
     """A context manager: the files are open inside of it.
 
@@ -37,6 +41,8 @@ class Captures:
 
             self._filter = BpfFilter(bpf)
         self._stop = stop
+        #: Asked after each run, with how many there were: whether another may be read.
+        self.goes_on: Callable[[int], bool] | None = None
         self._unread = False
         self.readers, self._unopened = open_sources(paths, stop)
 
@@ -74,9 +80,13 @@ class Captures:
             )
 
     def _until_asked(self) -> Iterator[tuple[int, FrameBatch, int, int]]:
-        for run in merge(self.readers):
+        for number, run in enumerate(merge(self.readers), 1):
             yield run
-            if self._stop is not None and self._stop.asked and any(self._files()):
+            if self.goes_on is not None:
+                if not self.goes_on(number):
+                    self._unread = True
+                    return
+            elif self._stop is not None and self._stop.asked and any(self._files()):
                 self._unread = True
                 return
 

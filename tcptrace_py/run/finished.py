@@ -7,15 +7,32 @@ from __future__ import annotations
 
 from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.report.model.builder import ReportBuilder
+from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.roles import Listeners
 from tcptrace_py.tcp.tracker import Tracker
+from tcptrace_py.tcp.words import BY_LISTENER
+
+#: An endpoint's ``(state, ts_ns, frame_id, basis)`` entries, oldest first.
+History = list[tuple[int, int, int, int]]
+#: A connection, ``at_end``, and the histories of its ``a`` and ``b``.
+Undecided = tuple[Connection, bool, tuple[History, History]]
+
+_NOBODY = Listeners()
 
 
 def report_finished(
-    tracker: Tracker, diagnosis: Diagnosis, builder: ReportBuilder, keep: bool, at_end: bool
+    tracker: Tracker,
+    diagnosis: Diagnosis,
+    builder: ReportBuilder,
+    keep: bool,
+    at_end: bool,
+    undecided: list[Undecided] | None = None,
 ) -> None:
     """Take what has finished from the tracker, which may forget it then.
 
-    ``keep``: the report lists it. ``at_end``: it was handed over because the capture ended.
+    ``keep``: the report lists it. ``at_end``: it was handed over because the capture ended. Connections
+    whose roles wait until all listeners are known go to ``undecided`` instead, with ``at_end`` and the
+    histories of ``a`` and ``b``; where it is None, their roles are guessed from what is known.
     """
     finished = tracker.finished
     tracker.finished = []
@@ -23,8 +40,16 @@ def report_finished(
     finished.reverse()
     while finished:
         connection = finished.pop()
+        if undecided is not None and connection.roles_basis >= BY_LISTENER:
+            if connection.id < tracker.undecided_below:
+                histories = (tracker.history(connection.a), tracker.history(connection.b))
+                undecided.append((connection, at_end, histories))
+                tracker.release(connection)
+                continue
+            # Too many wait. These do with what they show themselves, whichever listeners are known by now.
+            _NOBODY.guess(connection)
         try:
-            kinds = diagnosis.look(connection, at_end, tracker.last_ns)
+            kinds = diagnosis.look(connection, at_end, connection.over_ns)
             builder.add(connection, kinds, keep)
         except BaseException:
             # Whoever takes connections failed: what is left stays the tracker's to forget.

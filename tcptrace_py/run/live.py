@@ -19,7 +19,6 @@ from tcptrace_py.capture.batch import BATCH_FRAMES
 from tcptrace_py.capture.live import DELIVERY_MS, LiveCapture
 from tcptrace_py.capture.pcap_writer import PcapWriter
 from tcptrace_py.findings.census import Census
-from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.findings.finding import Finding
 from tcptrace_py.findings.suspicion import Suspicion
 from tcptrace_py.findings.wording import times
@@ -89,6 +88,11 @@ class Watch:
             moved=self._tell if observers else None,
         )
         self.tracker = self.session.tracker
+        # Months of small piles need not be known.
+        self.tracker.time_wait.floor = min(
+            self.settings.time_wait_pile_sockets,
+            max(1, int(self.settings.time_wait_pile_share * self.settings.ephemeral_ports)),
+        )
         self.warnings: list[str] = []
         #: Why nothing more is written to the capture file, or None.
         self.write_problem: OSError | None = None
@@ -234,12 +238,7 @@ class Watch:
         census = Census()
         census.take(self.tracker.table.all(), self._suspicion, now_ns)
         self._census = census
-        # Those over are diagnosed once and for all; those still there anew each time.
-        passing = Diagnosis(self.settings, self.tracker.history)
-        for connection in census.suspects:
-            passing.look(connection, True, now_ns)
-        passing.merge(self.session.diagnosis)
-        self._findings = passing.findings(self.tracker.time_wait, now_ns)
+        self._findings = self.session.findings(census.suspects)
         census.suspects = []
         end_s = time.monotonic()
         self._look_again_s = end_s + max(_LOOK_S * 0.95, (end_s - begin_s) / _LOOKING_SHARE)

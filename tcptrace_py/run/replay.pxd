@@ -18,7 +18,7 @@ cdef class Replay:
     cdef public int64_t first_ns
     cdef public int64_t last_ns
 
-    @cython.locals(decoder=Decoder, tracker=Tracker, segments=list, i=Py_ssize_t, count=Py_ssize_t, code=int, ts_ns=int64_t)
+    @cython.locals(decoder=Decoder, tracker=Tracker, segments=list, segment=Segment, i=Py_ssize_t, count=Py_ssize_t, code=int, ts_ns=int64_t)
     cpdef object run(self, FrameBatch batch, int64_t source, Py_ssize_t lo, Py_ssize_t hi)
     @cython.locals(quoted=Segment)
     cdef object _icmp_error(self, int64_t ts_ns, int64_t frame)

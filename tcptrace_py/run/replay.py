@@ -15,10 +15,16 @@ from tcptrace_py.wire.segment import Segment
 
 
 class Replay:
-    """A decoder and a tracker, one behind the other."""
+    """A decoder and a tracker, one behind the other.
 
-    def __init__(self, settings: Settings, stats: bool = False, peers: bool = True) -> None:
-        self.decoder = Decoder()
+    ``part`` of ``parts``: only the connections of that part of the capture are followed (see
+    ``wire.place``), all frames are seen.
+    """
+
+    def __init__(
+        self, settings: Settings, stats: bool = False, peers: bool = True, part: int = 0, parts: int = 1
+    ) -> None:
+        self.decoder = Decoder(part, parts)
         self.tracker = Tracker(settings, stats, peers)
         self._segments = [Segment() for _ in range(RUN_SEGMENTS)]
         self.decoder.segment = self._segments[0]
@@ -38,7 +44,8 @@ class Replay:
                 count = 0
                 code = TCP
                 while i < hi and count < RUN_SEGMENTS and code != ICMP_ERROR:
-                    decoder.segment = segments[count]
+                    segment = segments[count]
+                    decoder.segment = segment
                     code = decoder.decode(batch, i)
                     if code == TCP:
                         count += 1
@@ -47,6 +54,7 @@ class Replay:
                         self.first_ns = ts_ns
                     if ts_ns > self.last_ns:
                         self.last_ns = ts_ns
+                    segment.now_ns = self.last_ns
                     self.packets += 1
                     i += 1
                 tracker.run(segments, count)
@@ -61,6 +69,7 @@ class Replay:
             return
         quoted = Segment()
         quoted.ts_ns = ts_ns
+        quoted.now_ns = self.last_ns
         quoted.frame = frame
         quoted.ip_version = error.ip_version
         quoted.src_hi = error.src_hi

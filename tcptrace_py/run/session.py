@@ -13,13 +13,15 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from tcptrace_py.capture.batch import FrameBatch
-from tcptrace_py.defects import Defects
 from tcptrace_py.findings.diagnosis import Diagnosis
-from tcptrace_py.report.model.builder import ReportBuilder, Sink
-from tcptrace_py.report.model.model import Capture, Report, Skipped, Source, Undecoded
+from tcptrace_py.findings.finding import Finding
+from tcptrace_py.report.model.builder import Sink
+from tcptrace_py.report.model.model import Report, Source
 from tcptrace_py.run.finished import report_finished
+from tcptrace_py.run.partial import Kept, Partial
 from tcptrace_py.run.replay import Replay
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 
 #: An arrow taken: endpoint, from state, to state, basis (-1: taken back), time in ns, frame id.
@@ -27,8 +29,6 @@ Move = tuple[Endpoint, int, int, int, int, int]
 
 # Connections handed over at once when the capture ends.
 _HANDED_OVER = 256
-# Kinds of what was not decoded that a warning names.
-_NAMED = 5
 
 
 class Input(Protocol):
@@ -51,7 +51,9 @@ class Session:
 
     ``stats``: each endpoint carries the figures of tcptrace's long report. ``peers``: connections carry
     what Zeek and Wireshark would say of them; who lists or streams them needs that. ``moved`` is called
-    with the arrows that endpoints took, before their connections are given back.
+    with the arrows that endpoints took, before their connections are given back. ``part`` of ``parts``:
+    all frames are fed, but only the connections of that part are followed; then ``partial`` is what
+    counts, and ``report`` is for whoever merges them.
     """
 
     def __init__(
@@ -63,16 +65,22 @@ class Session:
         stats: bool = False,
         peers: bool = True,
         moved: Callable[[Sequence[Move]], None] | None = None,
+        part: int = 0,
+        parts: int = 1,
     ) -> None:
         self.settings = settings
-        self.replay = Replay(settings, stats, peers)
+        self.replay = Replay(settings, stats, peers, part, parts)
         self.tracker = self.replay.tracker
-        self.diagnosis = Diagnosis(settings, self.tracker.history)
-        self._builder = ReportBuilder(self.tracker.history, sink=sink)
-        self._connections = connections
+        self.partial = Partial(settings, connections, self.tracker, sink)
+        self._sink = sink
+        self._tells_all = part == 0
         self._moved = moved
         if moved is not None:
             self.tracker.arrows.moves = []
+        if parts > 1:
+            self.tracker.begins = self.partial.begins
+            if self.tracker.peers is not None:
+                self.tracker.peers.begins = self.partial.stream_begins
 
     def feed(self, batch: FrameBatch, source: int, lo: int, hi: int) -> None:
         """Frames ``lo <= i < hi`` of a batch from the input of index ``source``."""
@@ -81,26 +89,56 @@ class Session:
 
     def drain(self, at_end: bool = False) -> None:
         """Take what has finished from the tracker: findings, counts, records."""
-        if self._moved is not None and (moves := self.tracker.arrows.moves):
-            self.tracker.arrows.moves = []
+        tracker, partial = self.tracker, self.partial
+        if self._moved is not None and (moves := tracker.arrows.moves):
+            tracker.arrows.moves = []
             self._moved(moves)
-        if self.tracker.finished:
-            report_finished(self.tracker, self.diagnosis, self._builder, self._connections, at_end)
+        if tracker.finished:
+            report_finished(
+                tracker, partial.diagnosis, partial.builder, partial.connections, at_end, partial.undecided
+            )
 
-    def end(self) -> None:
-        """No frame follows: clocks run to the capture's last moment, all that is open is handed over."""
-        self.tracker.tick(self.end_ns)
+    def end(self, end_ns: int = 0) -> None:
+        """No frame follows: clocks run to the capture's last moment, all that is open is handed over.
+
+        ``end_ns``: the last moment, where others have seen a later one.
+        """
+        self.tracker.tick(max(end_ns, self.end_ns))
         self.drain()
         more = True
         while more:
             # A few at a time: of a flood each is small only until it is handed over.
             more = self.tracker.end(_HANDED_OVER)
             self.drain(at_end=True)
+        replay, counts = self.replay, self.partial.counts
+        self.partial.defects.merge(self.tracker.defects)
+        counts.tcp_segments = replay.decoder.tcp_segments
+        if replay.packets:
+            counts.first_ns, counts.last_ns = replay.first_ns, self.end_ns
+        if self._tells_all:
+            counts.packets = replay.packets
+            counts.skipped = replay.decoder.skipped()
+            counts.unread = dict(replay.decoder.unread)
 
     @property
     def end_ns(self) -> int:
         """The capture's time now: that of its latest frame, or of a clock that live capture let run on."""
         return max(self.replay.last_ns, self.tracker.last_ns)
+
+    def findings(self, open_ones: Sequence[Connection]) -> list[Finding]:
+        """Findings as of now, with ``open_ones``: the suspects among the connections that are not over."""
+        now_ns = self.tracker.last_ns
+        # Those over are diagnosed once and for all; those still there anew each time.
+        passing = Diagnosis(self.settings, self.tracker.history)
+        for connection in open_ones:
+            passing.look(connection, True, now_ns)
+        kept = Kept()
+        waiting = Diagnosis(self.settings, kept)
+        for _ in self.partial.look_at_undecided(waiting, kept):
+            pass
+        passing.merge(waiting)
+        passing.merge(self.partial.diagnosis)
+        return passing.findings(self.tracker.time_wait, now_ns)
 
     def report(
         self,
@@ -113,68 +151,30 @@ class Session:
         allow_undecoded: bool = False,
     ) -> Report:
         """The report of all that was fed; after ``end``. ``bpf``: the user's filter, to be named in it."""
-        replay = self.replay
-        packets = sum(each.packets for each in inputs)
-        seen = replay.packets > 0
-        capture = Capture(
-            sources=[
-                Source(
-                    path=os.fspath(each.path),
-                    format=each.format,
-                    link_types=sorted(each.link_types),
-                    packets=each.packets,
-                    bytes=each.consumed_bytes,
-                )
-                for each in inputs
-            ],
-            first_ns=replay.first_ns if seen else None,
-            last_ns=self.end_ns if seen else None,
-            packets=packets,
-            tcp_segments=replay.decoder.tcp_segments,
-            skipped=Skipped(**replay.decoder.skipped(), filtered=packets - replay.packets),
-            dropped_by_kernel=dropped,
+        return self.partial.finish(
+            sources_of(inputs),
+            packets=sum(each.packets for each in inputs),
+            dropped=dropped,
             complete=complete,
-            warnings=[*warnings, *self._unknown_links(), *self._two_clocks()],
-            filter=bpf,
-            undecoded=[Undecoded(each.name, each.packets) for each in replay.decoder.undecoded()],
-        )
-        findings = self.diagnosis.findings(self.tracker.time_wait, self.end_ns)
-        if self.diagnosis.revised:
-            self._builder.revise(self.diagnosis.revise)
-        defects = Defects()
-        for each in (self.tracker.defects, self.diagnosis.defects, self._builder.defects):
-            defects.merge(each)
-        capture.defects = defects.count
-        capture.decoded = allow_undecoded or not replay.decoder.blind()
-        if not capture.decoded:
-            capture.warnings.append(_blind(capture))
-        capture.complete = complete and capture.decoded and not defects.count
-        capture.warnings += defects.lines()
-        return self._builder.finish(
-            capture, findings, self.tracker.time_wait, self.settings, keep=self._connections
+            warnings=list(warnings),
+            bpf=bpf,
+            allow_undecoded=allow_undecoded,
+            sink=self._sink,
         )
 
-    def _two_clocks(self) -> list[str]:
-        clocks = self.tracker.two_clocks
-        return [clocks.warning()] if clocks.differ() else []
 
-    def _unknown_links(self) -> list[str]:
-        unknown = self.replay.decoder.unknown_link_types
-        if not unknown:
-            return []
-        from tcptrace_py.capture.linktype import link_type_name
-
-        return [f"frames of link type {link_type_name(each)} are not decoded" for each in unknown]
-
-
-def _blind(capture: Capture) -> str:
-    """One line on why next to nothing could be decoded."""
-    named = [f"{each.what}: {each.count:,}" for each in capture.undecoded[:_NAMED]]
-    skipped = capture.skipped
-    for name, count in (("truncated", skipped.truncated), ("malformed", skipped.malformed)):
-        if count:
-            named.append(f"{name}: {count:,}")
-    return f"most of the {capture.packets:,} packets could not be decoded ({'; '.join(named)})"
+def sources_of(inputs: Sequence[Input]) -> list[Source]:
+    """What the report says of its inputs."""
+    return [
+        Source(
+            path=os.fspath(each.path),
+            format=each.format,
+            link_types=sorted(each.link_types),
+            packets=each.packets,
+            bytes=each.consumed_bytes,
+        )
+        for each in inputs
+    ]
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from tcptrace_py.run.replay import Replay
 from tcptrace_py.run.session import no_cycle_collection
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.words import BY_LISTENER
 from tcptrace_py.wire.address import address_text
 from tcptrace_py.wire.icmp import IcmpError
 from tcptrace_py.wire.segment import ACK, SYN, Segment
@@ -131,6 +132,8 @@ class _Follower:
         self._with_older = Diagnosis(settings, self._tracker.history)
         self._ids: list[int] = []
         self._target: Connection | None = None
+        #: The target, where its roles wait for the listeners that are still to be seen.
+        self._undecided: Connection | None = None
         self._newest = -1
         self._segments = 0
         self._duplicates = 0
@@ -176,6 +179,10 @@ class _Follower:
         self._drain(at_end=False)
         self._tracker.end()
         self._drain(at_end=True)
+        if self._undecided is not None:
+            self._tracker.listeners.guess(self._undecided)
+            self._find(self._undecided, at_end=False)
+            self._tracker.release(self._undecided)
 
     def missing(self, paths: Sequence[str]) -> str:
         """Why there is no connection to show, in one line."""
@@ -273,24 +280,29 @@ class _Follower:
         tracker.finished = []
         for connection in finished:
             if connection is self._target:
-                kinds, findings = self._diagnose(connection, at_end)
-                record = connection_record(connection, kinds, tracker.history)
-                client_is_a = bool(connection.client_is_a)
-                passages = [
-                    passage._replace(from_client=from_a == client_is_a) for from_a, passage in self._passages
-                ]
-                self.found = (record, findings, passages)
-                self._passages = []
+                if connection.roles_basis >= BY_LISTENER and not self.at_end:
+                    # Its roles are a guess, and listeners are still to come.
+                    self._undecided = connection
+                    continue
+                self._find(connection, at_end)
             elif connection.reused_by >= 0 and connection.reused_by == self._wanted.id:
-                self._with_older.look(connection, at_end, tracker.last_ns)
+                self._with_older.look(connection, at_end, connection.over_ns)
             tracker.release(connection)
+
+    def _find(self, connection: Connection, at_end: bool) -> None:
+        kinds, findings = self._diagnose(connection, at_end)
+        record = connection_record(connection, kinds, self._tracker.history)
+        client_is_a = bool(connection.client_is_a)
+        passages = [passage._replace(from_client=from_a == client_is_a) for from_a, passage in self._passages]
+        self.found = (record, findings, passages)
+        self._passages = []
 
     def _diagnose(self, connection: Connection, at_end: bool) -> tuple[list[str], list[Finding]]:
         """What is wrong with the wanted connection; what it shares with the older one on its ports too."""
         tracker = self._tracker
         alone = Diagnosis(self._settings, tracker.history)
-        kinds = alone.look(connection, at_end, tracker.last_ns)
-        both = self._with_older.look(connection, at_end, tracker.last_ns)
+        kinds = alone.look(connection, at_end, connection.over_ns)
+        both = self._with_older.look(connection, at_end, connection.over_ns)
         told = alone.findings(tracker.time_wait, tracker.last_ns)
         kinds = tuple(alone.revise(connection.id, kinds))
         both = tuple(alone.revise(connection.id, both))

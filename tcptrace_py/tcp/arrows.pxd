@@ -25,9 +25,9 @@ cdef class Arrows:
     cdef int move(self, Endpoint endpoint, int event, int basis, int64_t ts_ns, int64_t frame) except -1
     @cython.locals(connection=Connection)
     cdef object enter(self, Endpoint endpoint, int state, int basis, int64_t ts_ns, int64_t frame)
-    @cython.locals(state=int, connection=Connection)
+    @cython.locals(state=int, connection=Connection, ts_ns=int64_t)
     cdef object withdraw(self, Endpoint endpoint)
-    @cython.locals(told=list, entries=list, states=list, connection=Connection)
+    @cython.locals(told=list, entries=list, states=list, connection=Connection, since_ns=int64_t)
     cdef object opened_itself(self, Endpoint endpoint)
     @cython.locals(told=list, entries=list, states=list)
     cdef object opened_with_syn_ack(self, Endpoint endpoint, bint acknowledged)
@@ -36,7 +36,7 @@ cdef class Arrows:
     @cython.locals(states=list, at=int, now_ns=int64_t)
     cdef object _retell(self, Endpoint endpoint, list told, list entries)
     @cython.locals(was=int, connection=Connection)
-    cdef object _become(self, Endpoint endpoint, int state)
+    cdef object _become(self, Endpoint endpoint, int state, int64_t ts_ns)
     @cython.locals(a=int, b=int)
     cdef bint done(self, Connection connection) except *
     @cython.locals(connection=Connection)

@@ -52,12 +52,7 @@ class Arrows:
     def __init__(self, settings: Settings) -> None:
         self.journal = Journal()
         self.clocks = Clocks(settings)
-        self.time_wait = TimeWait(
-            min(
-                settings.time_wait_pile_sockets,
-                max(1, int(settings.time_wait_pile_share * settings.ephemeral_ports)),
-            )
-        )
+        self.time_wait = TimeWait(0)
         #: Where it is a list, every arrow is appended to it as ``(endpoint, from_state, to_state,
         #: basis, ts_ns, frame)``; basis -1 for an entry taken back. For whoever watches live.
         self.moves: list[tuple[Endpoint, int, int, int, int, int]] | None = None
@@ -79,7 +74,7 @@ class Arrows:
         endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)
         if self.moves is not None:
             self.moves.append((endpoint, endpoint.state, state, basis, ts_ns, frame))
-        self._become(endpoint, state)
+        self._become(endpoint, state, ts_ns)
         if state == TIME_WAIT:
             connection: Connection = endpoint.connection
             self.time_wait.enter(
@@ -88,14 +83,16 @@ class Arrows:
 
     def withdraw(self, endpoint: Endpoint) -> None:
         """Take the newest history entry back: what the endpoint does now contradicts it."""
+        # Whatever it did then, it did not.
+        ts_ns = self.journal.ts_ns(endpoint.last)
         endpoint.last = self.journal.pop(endpoint.last)
         state = self.journal.state(endpoint.last) if endpoint.last >= 0 else CLOSED
         if self.moves is not None:
             self.moves.append((endpoint, endpoint.state, state, -1, self.clocks.now_ns, 0))
-        self._become(endpoint, state)
+        self._become(endpoint, state, ts_ns)
         if state == TIME_WAIT:
             connection: Connection = endpoint.connection
-            self.time_wait.resume(endpoint, self._peer(endpoint), connection.ip_version)
+            self.time_wait.resume(endpoint, self._peer(endpoint), connection.ip_version, ts_ns)
 
     # --- how it opened, told anew: a segment passes that was sent long before others that have passed -------
 
@@ -106,11 +103,12 @@ class Arrows:
         states = [state for state, _, _, _ in entries]
         if len(states) > 1 and states[0] == LISTEN and LISTEN not in states[1:]:
             connection: Connection = endpoint.connection
+            since_ns = entries[len(entries) - 1][2]
             if endpoint.state == TIME_WAIT:
-                self.time_wait.leave(endpoint, self._peer(endpoint), connection.ip_version)
+                self.time_wait.leave(endpoint, self._peer(endpoint), connection.ip_version, since_ns)
             endpoint.passive = False
             if endpoint.state == TIME_WAIT:
-                self.time_wait.resume(endpoint, self._peer(endpoint), connection.ip_version)
+                self.time_wait.resume(endpoint, self._peer(endpoint), connection.ip_version, since_ns)
             entries[0] = (SYN_SENT, *entries[0][1:])
         self._retell(endpoint, told, entries)
 
@@ -158,13 +156,13 @@ class Arrows:
             self.moves.append((endpoint, before, state, basis, ts_ns, frame))
             before = state
 
-    def _become(self, endpoint: Endpoint, state: int) -> None:
-        """Change the state, the clock that runs in it, and the count of TIME_WAIT."""
+    def _become(self, endpoint: Endpoint, state: int, ts_ns: int) -> None:
+        """Change the state at ``ts_ns``, the clock that runs in it, and the count of TIME_WAIT."""
         connection: Connection = endpoint.connection
         was = endpoint.state
         endpoint.state = state
         if was == TIME_WAIT:
-            self.time_wait.leave(endpoint, self._peer(endpoint), connection.ip_version)
+            self.time_wait.leave(endpoint, self._peer(endpoint), connection.ip_version, ts_ns)
         if state == SYN_SENT:
             self.clocks.start(endpoint, SYN_CLOCK)
         elif state == SYN_RCVD:
@@ -205,19 +203,18 @@ class Arrows:
     def run_clocks(self, ts_ns: int) -> Connection | None:
         """Let clocks run to ``ts_ns``; a connection whose time is up, to be asked for until ``None``."""
         clocks = self.clocks
-        if ts_ns > clocks.now_ns:
-            clocks.now_ns = ts_ns
-        if clocks.next_ns > clocks.now_ns:
-            return None
-        while True:
-            endpoint = clocks.run_out()
+        while clocks.next_ns <= ts_ns:
+            endpoint = clocks.run_out(ts_ns)
             if endpoint is None:
-                return None
+                break
             if endpoint.clock == LINGER_CLOCK:
                 clocks.stop(endpoint)
                 connection: Connection = endpoint.connection
                 return connection
             self.run_out(endpoint)
+        if ts_ns > clocks.now_ns:
+            clocks.now_ns = ts_ns
+        return None
 
     def run_out(self, endpoint: Endpoint) -> None:
         """The endpoint's clock has reached its deadline."""

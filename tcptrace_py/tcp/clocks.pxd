@@ -23,4 +23,4 @@ cdef class Clocks:
     cdef int64_t duration_ns(self, int kind) except -1
     cdef Endpoint oldest(self, int kind)
     @cython.locals(earliest=Endpoint, head=Endpoint, next_ns=int64_t, kind=int)
-    cdef Endpoint run_out(self)
+    cdef Endpoint run_out(self, int64_t ts_ns)

@@ -107,8 +107,12 @@ class Clocks:
         """The endpoint whose clock of this kind was started first."""
         return self._heads[kind]
 
-    def run_out(self) -> Endpoint | None:
-        """The endpoint whose clock ran out first, by now; ``None`` when none (any more) has."""
+    def run_out(self, ts_ns: int) -> Endpoint | None:
+        """The endpoint whose clock runs out first, if by ``ts_ns``; ``None`` when none (any more) does.
+
+        The time is then that at which it ran out: what starts because of it starts there, whenever
+        the next segment passes.
+        """
         earliest: Endpoint | None = None
         next_ns = _NEVER
         for kind in range(1, CLOCK_KINDS):
@@ -117,6 +121,8 @@ class Clocks:
                 earliest = head
                 next_ns = head.deadline_ns
         self.next_ns = next_ns
-        if next_ns > self.now_ns:
+        if next_ns > ts_ns:
             return None
+        if next_ns > self.now_ns:
+            self.now_ns = next_ns
         return earliest

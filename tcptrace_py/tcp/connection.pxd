@@ -62,6 +62,7 @@ cdef class Connection(Flow):
     cdef public int64_t stale_syn_ns
     cdef public int64_t reused_frame
     cdef public int64_t reused_ns
+    cdef public int64_t over_ns
     cdef public uint32_t syn_ts_val
     cdef public uint32_t last_syn_ts_val
     cdef public uint32_t pending_syn_isn

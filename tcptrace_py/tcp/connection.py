@@ -150,6 +150,8 @@ class Connection(Flow):
         self.observed: Any = None
         #: The observer wants to see every segment.
         self.watched = False
+        #: The capture's time when the tracker was done with it.
+        self.over_ns = 0
 
     def joins(self, segment: Segment) -> bool:
         a = self.a

@@ -3,10 +3,12 @@ from libc.stdint cimport int64_t, uint64_t
 
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.flow_table cimport FlowTable
+from tcptrace_py.wire.place cimport place
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int FIN, RST, SYN
 cdef uint64_t _REMEMBERED
+cdef int64_t PLACES
 cdef int64_t _WITH_ID_NS, _WITHOUT_ID_NS
 
 

@@ -9,11 +9,13 @@ from array import array
 
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.flow_table import FlowTable
+from tcptrace_py.wire.place import PLACES, place
 from tcptrace_py.wire.segment import FIN, RST, SYN, Segment
 
-# How many of the latest frames are remembered (a power of two), and how long. With an IP
-# identification two equal frames are one packet; without, only haste tells.
-_REMEMBERED = 4096
+# How many of the latest frames are remembered for the four-tuples that share a place (`FlowTable.place`), a
+# power of two, and how long. With an IP identification two equal frames are one packet; without, only haste
+# tells.
+_REMEMBERED = 64
 _WITH_ID_NS = 1_000_000_000
 _WITHOUT_ID_NS = 5_000_000
 
@@ -34,7 +36,7 @@ class Duplicates:
     def __init__(self, table: FlowTable) -> None:
         self._table = table
         # Pairs: the fingerprint of a frame, and its time.
-        self._seen = array("Q", bytes(16 * _REMEMBERED))
+        self._seen = array("Q", bytes(16 * PLACES * _REMEMBERED))
 
     def captured_before(self, segment: Segment, flow_hash: int) -> bool:
         """Was the same packet captured a moment ago? If not, it is remembered."""
@@ -46,10 +48,12 @@ class Duplicates:
             # A pure ACK repeated in haste may as well be a duplicate ACK.
             return False
         fingerprint = self._table.fingerprint(segment, flow_hash)
-        # Not by the fingerprint, which is seeded: which frames share a place decides which duplicates
-        # are seen, and the same capture must give the same report.
+        # Not by the fingerprint, which is seeded: which frames share a place decides which duplicates are
+        # seen. The same capture must give the same report, and so must its parts: frames of four-tuples that
+        # may be in another part do not come in between.
         at = segment.seq
-        at = 2 * ((at ^ (at >> 12) ^ segment.ip_id * 31 ^ segment.src_port) % _REMEMBERED)
+        at = (at ^ (at >> 12) ^ segment.ip_id * 31 ^ segment.src_port) % _REMEMBERED
+        at = 2 * (place(segment) * _REMEMBERED + at)
         since_ns = segment.ts_ns - self._seen[at + 1]
         if self._seen[at] == fingerprint and 0 <= since_ns < within_ns:
             return True

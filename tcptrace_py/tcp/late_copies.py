@@ -11,10 +11,12 @@ from array import array
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.serial import advance
+from tcptrace_py.wire.place import PLACES, place, place_between
 from tcptrace_py.wire.segment import FIN, SYN, Segment
 
-# Ends remembered (a power of two); a newer one takes the place of an older.
-_REMEMBERED = 8192
+# Ends remembered for the four-tuples that share a place (``wire.place``), a power of two; a newer one takes
+# the room of an older. Those of four-tuples that may be in another part of the capture never do.
+_REMEMBERED = 64
 
 
 class LateCopies:
@@ -24,28 +26,29 @@ class LateCopies:
         #: Segments that were told to be such copies.
         self.count = 0
         # Pairs: the hash of a four-tuple, and SND.NXT << 16 | port of an end of it.
-        self._ends = array("Q", bytes(16 * _REMEMBERED))
+        self._ends = array("Q", bytes(16 * PLACES * _REMEMBERED))
 
     def remember(self, connection: Connection) -> None:
         """The connection is over, and handed over."""
         a = connection.a
         b = connection.b
         if a.fins or b.fins or a.rsts or b.rsts:
-            self._remember(connection, a)
-            self._remember(connection, b)
+            where = place_between(a.address_hi, a.address_lo, a.port, b.address_hi, b.address_lo, b.port)
+            self._remember(connection, a, where)
+            self._remember(connection, b, where)
 
-    def _remember(self, connection: Connection, endpoint: Endpoint) -> None:
+    def _remember(self, connection: Connection, endpoint: Endpoint, where: int) -> None:
         if endpoint.has_snd:
-            self._put(connection.hash, endpoint.snd_nxt, endpoint.port)
+            self._put(connection.hash, endpoint.snd_nxt, endpoint.port, where)
 
-    def _put(self, flow_hash: int, number: int, port: int) -> None:
-        at = self._place(number, port)
+    def _put(self, flow_hash: int, number: int, port: int, where: int) -> None:
+        at = self._row(number, port, where)
         self._ends[at] = flow_hash
         self._ends[at + 1] = (number << 16) | port
 
-    def _place(self, number: int, port: int) -> int:
+    def _row(self, number: int, port: int, where: int) -> int:
         # Not by the hash, which is seeded: what shares a place must not differ from run to run.
-        return 2 * ((number ^ (number >> 13) ^ port) % _REMEMBERED)
+        return 2 * (where * _REMEMBERED + (number ^ (number >> 13) ^ port) % _REMEMBERED)
 
     def known(self, segment: Segment, flow_hash: int) -> bool:
         """Does a segment that fits no connection bring nothing beyond where one had ended?
@@ -56,7 +59,7 @@ class LateCopies:
             return False
         number = advance(segment.seq, segment.payload_bytes + (1 if segment.flags & FIN else 0))
         port = segment.src_port
-        at = self._place(number, port)
+        at = self._row(number, port, place(segment))
         if self._ends[at] != flow_hash or self._ends[at + 1] != ((number << 16) | port):
             return False
         self.count += 1

@@ -10,10 +10,12 @@ cdef Py_ssize_t _LISTENERS
 
 
 @cython.final
-cdef class Roles:
-    cdef set _listeners
+cdef class Listeners:
+    cdef set _sockets
 
-    cdef object listens(self, Endpoint endpoint)
+    cdef object add(self, Endpoint endpoint)
+    cpdef object merge(self, Listeners other)
+    cpdef object prune(self)
     @cython.locals(a=Endpoint, b=Endpoint, a_listens=bint, b_listens=bint)
-    cdef object guess(self, Connection connection)
+    cpdef object guess(self, Connection connection)
     cdef object _socket(self, Endpoint endpoint)

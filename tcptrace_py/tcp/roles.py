@@ -9,28 +9,46 @@ from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.words import BY_FIRST_SPEAKER, BY_LISTENER, BY_PORT
 
+#: Connections whose roles are guessed only when all listeners are known: the first that began.
+MOST_UNDECIDED = 10_000
+
 # Listeners remembered: more than any real network that one interface sees has.
 _LISTENERS = 1 << 18
 _IPV4_LAST = 0xFFFFFFFF
 
 
-class Roles:
-    """Who was seen to listen, and guesses from that."""
+class Listeners:
+    """Who was seen to listen, and guesses from that. A value: ``merge`` is associative and commutative.
+
+    Of more than are remembered, those with the least addresses and ports stay, in whatever order they came.
+    """
 
     def __init__(self) -> None:
-        self._listeners: set[object] = set()
+        self._sockets: set[object] = set()
 
-    def listens(self, endpoint: Endpoint) -> None:
+    def add(self, endpoint: Endpoint) -> None:
         """The endpoint was seen to accept a connection."""
-        if len(self._listeners) < _LISTENERS:
-            self._listeners.add(self._socket(endpoint))
+        self._sockets.add(self._socket(endpoint))
+        if len(self._sockets) > 2 * _LISTENERS:
+            self.prune()
+
+    def merge(self, other: Listeners) -> None:
+        """Take in those that were seen in another part of the capture."""
+        self._sockets |= other._sockets
+        if len(self._sockets) > 2 * _LISTENERS:
+            self.prune()
+
+    def prune(self) -> None:
+        """Keep no more than are remembered."""
+        if len(self._sockets) > _LISTENERS:
+            self._sockets = set(sorted(self._sockets, key=_order)[:_LISTENERS])
 
     def guess(self, connection: Connection) -> None:
         """A known listener is the server, or else the lower port, or else who did not speak first."""
         a = connection.a
         b = connection.b
-        a_listens = self._socket(a) in self._listeners
-        b_listens = self._socket(b) in self._listeners
+        a_listens = self._socket(a) in self._sockets
+        b_listens = self._socket(b) in self._sockets
         if a_listens != b_listens:
             connection.client_is_a = b_listens
             connection.roles_basis = BY_LISTENER
@@ -46,3 +64,7 @@ class Roles:
         if endpoint.address_hi or endpoint.address_lo > _IPV4_LAST:
             return endpoint.address_hi, endpoint.address_lo, endpoint.port
         return endpoint.address_lo << 16 | endpoint.port
+
+
+def _order(socket: object) -> tuple[int, int, int]:
+    return socket if isinstance(socket, tuple) else (0, 0, int(socket))  # type: ignore[call-overload]

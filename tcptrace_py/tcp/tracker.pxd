@@ -15,7 +15,7 @@ from tcptrace_py.tcp.late_copies cimport LateCopies
 from tcptrace_py.tcp.machine cimport Machine
 from tcptrace_py.tcp.compat.peers cimport Peers
 from tcptrace_py.tcp.observations cimport Observer
-from tcptrace_py.tcp.roles cimport Roles
+from tcptrace_py.tcp.roles cimport Listeners
 from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.compat.tcptrace cimport Stats
 from tcptrace_py.tcp.time_wait cimport TimeWait
@@ -25,7 +25,7 @@ from tcptrace_py.wire.segment cimport Segment
 cdef int ACKNOWLEDGED, CLOSED, ESTABLISHED, PRESUMED, SENT, SYN_RCVD, SYN_SENT, TIME_WAIT
 cdef int BY_LISTENER, BY_SYN, BY_SYN_ACK, LINGER_CLOCK, SYN_CLOCK
 cdef int ACK, FIN, RST, SYN
-cdef int64_t _ALL, _HOLD_FROM, QUIET_NS
+cdef int64_t _ALL, _HOLD_FROM, MOST_UNDECIDED, QUIET_NS
 
 
 @cython.final
@@ -43,14 +43,17 @@ cdef class Tracker:
     cdef public int64_t last_ns
     cdef public TimeWait time_wait
     cdef bint _stats
-    cdef Peers _peers
+    cdef public Peers peers
     cdef public int64_t hold_from
     cdef Attempts _attempts
     cdef int64_t _hold_ns
     cdef Segment _syn
     cdef list _rest
-    cdef Roles _roles
     cdef Observer _observer
+    cdef public Listeners listeners
+    cdef public int64_t undecided_below
+    cdef int64_t _guessed
+    cdef public object begins
     cdef Duplicates _duplicates
     cdef public LateCopies late_copies
     cdef public TwoClocks two_clocks
@@ -62,19 +65,19 @@ cdef class Tracker:
     cpdef object segment(self, Segment segment)
     @cython.locals(hashes=uint64_t[::1], table=FlowTable, i=Py_ssize_t, flow_hash=uint64_t)
     cpdef object run(self, list segments, Py_ssize_t count)
-    @cython.locals(recent=Connection, connection=Connection, a=Endpoint, sender=Endpoint, receiver=Endpoint, regular=bint,
+    @cython.locals(now_ns=int64_t, recent=Connection, connection=Connection, a=Endpoint, sender=Endpoint, receiver=Endpoint, regular=bint,
                    quiet_ns=int64_t, before_ns=int64_t, by=int)
     cdef object _take(self, Segment segment, uint64_t flow_hash)
     cdef bint _regular(self, Endpoint sender, Endpoint receiver, Segment segment) except *
-    @cython.locals(connection=Connection, attempt=Attempt)
+    @cython.locals(connection=Connection, attempt=Attempt, over_ns=int64_t)
     cpdef object tick(self, int64_t ts_ns)
     @cython.locals(rest=list, connection=Connection, attempt=Attempt)
     cpdef bint end(self, int64_t most=*) except *
     cdef object _settle_stats(self, Endpoint a, Endpoint b)
-    cdef object _hand_over(self, Connection connection)
+    cdef object _hand_over(self, Connection connection, int64_t over_ns)
     @cython.locals(endpoint=Endpoint, kind=int, excess=int64_t)
     cpdef object evict(self, int64_t most)
-    @cython.locals(a=Endpoint, b=Endpoint)
+    @cython.locals(a=Endpoint, b=Endpoint, now_ns=int64_t)
     cdef object _evict(self, Connection connection)
     @cython.locals(connection=Connection)
     cpdef object forget(self)
@@ -104,6 +107,7 @@ cdef class Tracker:
     cdef object _opened_anew(self, Connection connection, Segment segment)
     @cython.locals(a=Endpoint, b=Endpoint)
     cdef object _begin_with(self, Connection connection, Segment syn)
-    cdef Connection _begin(self, Segment segment, uint64_t flow_hash)
+    cdef Connection _begin(self, Segment segment, uint64_t flow_hash, int64_t frame)
+    cdef object _count(self, int64_t frame)
     @cython.locals(connection=Connection, newest=Flow, a=Endpoint, b=Endpoint)
     cdef Connection _open(self, Segment segment, uint64_t flow_hash, int64_t connection_id)

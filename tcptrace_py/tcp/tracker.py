@@ -22,7 +22,7 @@ from tcptrace_py.tcp.incarnations import direction, incarnation
 from tcptrace_py.tcp.late_copies import LateCopies
 from tcptrace_py.tcp.machine import Machine
 from tcptrace_py.tcp.observations import QUIET_NS, Observer
-from tcptrace_py.tcp.roles import Roles
+from tcptrace_py.tcp.roles import MOST_UNDECIDED, Listeners
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
@@ -91,7 +91,7 @@ class Tracker:
         self.time_wait = self.arrows.time_wait
         self._clocks = self.arrows.clocks
         self._stats = stats
-        self._peers = Peers(self.table) if peers else None
+        self.peers = Peers(self.table) if peers else None
         #: From so many flows on, a SYN that nobody has answered is held back. Not where somebody
         #: reads more of it than its state.
         self.hold_from = _ALL if stats or peers else _HOLD_FROM
@@ -100,8 +100,15 @@ class Tracker:
         #: What ``end`` has still to hand over, last id first.
         self._rest: list[Connection] | None = None
         self._syn = Segment()
-        self._roles = Roles()
         self._observer = Observer()
+        #: Who was seen to listen.
+        self.listeners = Listeners()
+        #: A connection with a lower id whose roles are a guess waits until all listeners are known.
+        self.undecided_below = _ALL
+        self._guessed = 0
+        #: Where it is an array: when each connection began, two numbers each in the order of their ids. The
+        #: capture's time then, and the frame.
+        self.begins: array[int] | None = None
         self._duplicates = Duplicates(self.table)
         self.late_copies = LateCopies()
         self.two_clocks = TwoClocks()
@@ -138,11 +145,14 @@ class Tracker:
                 i += 1
 
     def _take(self, segment: Segment, flow_hash: int) -> None:
-        if segment.ts_ns >= self._clocks.next_ns or segment.ts_ns < self.first_ns or not self.first_ns:
+        # The latest stamp of the whole capture so far, whichever part of it this tracker is given.
+        now_ns = segment.now_ns if segment.now_ns > segment.ts_ns else segment.ts_ns
+        if now_ns >= self._clocks.next_ns or segment.ts_ns < self.first_ns or not self.first_ns:
             self.tick(segment.ts_ns)
-        elif segment.ts_ns > self.last_ns:
-            self.last_ns = segment.ts_ns
-            self._clocks.now_ns = segment.ts_ns
+            self.tick(now_ns)
+        elif now_ns > self.last_ns:
+            self.last_ns = now_ns
+            self._clocks.now_ns = now_ns
         self.segments += 1
         recent = self.recent
         if (
@@ -178,8 +188,8 @@ class Tracker:
         sender.last_frame = segment.frame
         sender.packets += 1
         regular = self._regular(sender, receiver, segment)
-        if self._peers is not None:
-            self._peers.pass_by(connection, sender is a, regular, segment)
+        if self.peers is not None:
+            self.peers.pass_by(connection, sender is a, regular, segment)
         if self._duplicates.captured_before(segment, flow_hash) and not another(sender, receiver, segment):
             sender.duplicates += 1
             self.duplicates += 1
@@ -232,10 +242,11 @@ class Tracker:
             if connection is None:
                 break
             self.late_copies.remember(connection)
-            self._hand_over(connection)
+            self._hand_over(connection, self._clocks.now_ns)
         attempt = self._attempts.oldest
         while attempt is not None and attempt.over_ns <= ts_ns:
-            self._hand_over(self._release_syn(attempt))
+            over_ns = attempt.over_ns
+            self._hand_over(self._release_syn(attempt), over_ns)
             attempt = self._attempts.oldest
         if attempt is not None and attempt.over_ns < self._clocks.next_ns:
             self._clocks.next_ns = attempt.over_ns
@@ -259,7 +270,7 @@ class Tracker:
                 return False
             if self._stats and not self.arrows.done(connection):
                 self._settle_stats(connection.a, connection.b)
-            self._hand_over(connection)
+            self._hand_over(connection, self.last_ns)
         return True
 
     def _settle_stats(self, a: Endpoint, b: Endpoint) -> None:
@@ -268,7 +279,8 @@ class Tracker:
             a.stats.settle(self.last_ns)
             b.stats.settle(self.last_ns)
 
-    def _hand_over(self, connection: Connection) -> None:
+    def _hand_over(self, connection: Connection, over_ns: int) -> None:
+        connection.over_ns = over_ns
         self.machine.resets.settle(connection)
         self._clocks.stop(connection.a)
         self._clocks.stop(connection.b)
@@ -277,8 +289,8 @@ class Tracker:
         self.two_clocks.look(connection)
         if connection.pending_syn_by:
             self._call_stale(connection)
-        if connection.roles_basis > BY_LISTENER:
-            self._roles.guess(connection)
+        if connection.roles_basis >= BY_LISTENER:
+            self.listeners.guess(connection)
         self.finished.append(connection)
 
     def evict(self, most: int) -> None:
@@ -305,13 +317,14 @@ class Tracker:
             self.evicted_over += 1
         else:
             self.evicted_open += 1
-        self._hand_over(connection)
+        now_ns = self._clocks.now_ns
+        self._hand_over(connection, now_ns)
         a = connection.a
         b = connection.b
         if a.state == TIME_WAIT:
-            self.time_wait.leave(a, b, connection.ip_version)
+            self.time_wait.leave(a, b, connection.ip_version, now_ns)
         if b.state == TIME_WAIT:
-            self.time_wait.leave(b, a, connection.ip_version)
+            self.time_wait.leave(b, a, connection.ip_version, now_ns)
 
     def release(self, connection: Connection) -> None:
         """Nobody needs this finished connection any more: its history's room is free."""
@@ -346,7 +359,7 @@ class Tracker:
         It counts against the attempt whose SYN it quotes (RFC 5461 section 4.1); ``error`` is
         kept for whoever explains it.
         """
-        self.tick(segment.ts_ns)
+        self.tick(segment.now_ns if segment.now_ns > segment.ts_ns else segment.ts_ns)
         connection = self._find(segment, self.table.hash(segment))
         if connection is None:
             return
@@ -398,7 +411,7 @@ class Tracker:
         now_ns = self._clocks.now_ns
         attempt = Attempt()
         attempt.hold(segment, self.connections, now_ns, now_ns + self._hold_ns)
-        self.connections += 1
+        self._count(segment.frame)
         self.table.add(attempt, flow_hash)
         self._attempts.add(attempt)
         if attempt.over_ns < self._clocks.next_ns:
@@ -416,9 +429,10 @@ class Tracker:
         now_ns = clocks.now_ns
         clocks.now_ns = attempt.held_ns
         self._begin_with(connection, syn)
-        clocks.now_ns = now_ns
         if connection.a.deadline_ns <= now_ns:
+            clocks.now_ns = connection.a.deadline_ns
             self.arrows.run_out(connection.a)
+        clocks.now_ns = now_ns
         return connection
 
     # --- which connection --------------------------------------------------------------
@@ -427,7 +441,7 @@ class Tracker:
         """The connection a segment belongs to, begun here if need be."""
         flags = segment.flags
         if newest is None:
-            return self._begin(segment, flow_hash)
+            return self._begin(segment, flow_hash, segment.frame)
         if not flags & (SYN | RST) and newest.reuse_of < 0:
             return newest
         if not flags & RST and newest.reuse_of >= 0:
@@ -442,7 +456,7 @@ class Tracker:
             sender, _ = direction(connection, segment)
             if sender.state == CLOSED and sender.fin_sent and sender.isn != segment.seq:
                 # A listener answers an old SYN that came again: for it that is another attempt.
-                began = self._begin(segment, flow_hash)
+                began = self._begin(segment, flow_hash, segment.frame)
                 self._succeed(connection, began, segment)
                 return began
         return connection
@@ -463,7 +477,7 @@ class Tracker:
         in_time_wait = sender.state == TIME_WAIT or receiver.state == TIME_WAIT
         unanswered = sender.state == SYN_SENT
         if over or in_time_wait or unanswered:
-            began = self._begin(segment, flow_hash)
+            began = self._begin(segment, flow_hash, segment.frame)
             self._succeed(connection, began, segment)
             if in_time_wait:
                 holder = sender if sender.state == TIME_WAIT else receiver
@@ -529,10 +543,10 @@ class Tracker:
         asked.seq = connection.pending_syn_isn
         asked.window = connection.pending_syn_window
         asked.flags = SYN
-        began = self._begin(asked, flow_hash)
+        began = self._begin(asked, flow_hash, segment.frame)
         self._succeed(connection, began, asked)
-        if self._peers is not None:
-            self._peers.begin(began, asked)
+        if self.peers is not None:
+            self.peers.begin(began, asked)
         self._begin_with(began, asked)
         asker = connection.a if connection.pending_syn_by == 1 else connection.b
         # One at least: none was counted where the frame that made it pending had been captured before.
@@ -558,7 +572,7 @@ class Tracker:
         if not 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.syn_bytes:
             return
         if sender.passive:
-            self._roles.listens(sender)
+            self.listeners.add(sender)
         if connection.reuse_of < 0:
             return
         older = self.table.older(connection, connection)
@@ -594,9 +608,17 @@ class Tracker:
             a.stats.sends(b.stats, syn)
         self.machine.segment(connection, a, b, syn)
 
-    def _begin(self, segment: Segment, flow_hash: int) -> Connection:
-        self.connections += 1
+    def _begin(self, segment: Segment, flow_hash: int, frame: int) -> Connection:
+        """``frame``: the one that shows that a connection begins, with ``segment``."""
+        self._count(frame)
         return self._open(segment, flow_hash, self.connections - 1)
+
+    def _count(self, frame: int) -> None:
+        """One more connection; the next id is taken."""
+        self.connections += 1
+        if self.begins is not None:
+            self.begins.append(self._clocks.now_ns)
+            self.begins.append(frame)
 
     def _open(self, segment: Segment, flow_hash: int, connection_id: int) -> Connection:
         connection = Connection()
@@ -631,6 +653,9 @@ class Tracker:
             else:
                 connection.roles_basis = BY_SYN
         else:
-            self._roles.guess(connection)
+            self.listeners.guess(connection)
+            self._guessed += 1
+            if self._guessed == MOST_UNDECIDED:
+                self.undecided_below = connection_id + 1
             self.machine.pick_up(connection, a, b, segment)
         return connection

@@ -1,12 +1,13 @@
 cimport cython
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from tcptrace_py.capture.batch cimport FrameBatch
 from tcptrace_py.wire.fast cimport FastPath
 from tcptrace_py.wire.frame_id cimport frame_id
+from tcptrace_py.wire.place cimport place
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int ICMP_ERROR, NOT_TCP, OTHER, TCP, UNDECODED, UNKNOWN_LINK
+cdef int ELSEWHERE, ICMP_ERROR, NOT_TCP, OTHER, TCP, UNDECODED, UNKNOWN_LINK
 
 
 @cython.final
@@ -19,6 +20,8 @@ cdef class Decoder:
     cdef FastPath fast
     cdef object view
     cdef int64_t frame_base
+    cdef uint64_t part
+    cdef uint64_t parts
     cdef object by_dpkt
 
     cpdef begin(self, FrameBatch batch, int64_t source=*)

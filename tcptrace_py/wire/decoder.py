@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from tcptrace_py.wire.fast import FastPath
 from tcptrace_py.wire.frame_id import frame_id
+from tcptrace_py.wire.place import place
 from tcptrace_py.wire.result import (
     CODES,
+    ELSEWHERE,
     ICMP_ERROR,
     MALFORMED,
     NOT_TCP,
@@ -45,10 +47,13 @@ class Decoder:
 
     For each batch: ``begin``, then ``decode`` for each of its frames, then ``end``, also when
     something was raised in between. ``segment`` is the Segment that is filled again and
-    again; it can be set to another.
+    again; it can be set to another. Of ``parts`` parts of the capture (see ``wire.place``) it gives the
+    segments of ``part``; those of others are ELSEWHERE, and only the part that has them counts them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, part: int = 0, parts: int = 1) -> None:
+        self.part = part
+        self.parts = parts
         self.segment = Segment()
         #: The last ICMP error: what ``decode`` found when it last returned ICMP_ERROR.
         self.icmp_error: IcmpError | None = None
@@ -57,7 +62,7 @@ class Decoder:
         #: Frames by what in them no decoder knows: a key of ``wire.undecoded``.
         self.unread: dict[int, int] = {}
         self.counts = array("q", bytes(8 * CODES))
-        self.fast = FastPath()
+        self.fast = FastPath(part, parts)
         self.view = memoryview(b"")
         self.frame_base = 0
         self.by_dpkt: DpktDecoder | None = None
@@ -83,7 +88,8 @@ class Decoder:
 
         ``segment.ts_ns`` and ``segment.frame`` are set for every frame, the rest of ``segment``
         only where the code is TCP; ``icmp_error`` is set where it is ICMP_ERROR. Never returns
-        OTHER or UNDECODED. Whatever the bytes, raises nothing.
+        OTHER or UNDECODED, and ELSEWHERE only where there are several parts. Whatever the bytes, raises
+        nothing.
         """
         segment = self.segment
         segment.ts_ns = batch.ts_ns[i]
@@ -99,6 +105,8 @@ class Decoder:
         if code == OTHER or code == ICMP_ERROR:
             code = self.ask_dpkt(batch, i)
             if code == TCP:
+                if self.parts > 1 and place(segment) % self.parts != self.part:
+                    return ELSEWHERE
                 self.tcp_segments += 1
                 return code
         elif code == UNDECODED:

@@ -1,9 +1,10 @@
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+from tcptrace_py.wire.place cimport place
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int TCP, NOT_TCP, TRUNCATED, MALFORMED, ICMP_ERROR, OTHER, UNDECODED
+cdef int ELSEWHERE, TCP, NOT_TCP, TRUNCATED, MALFORMED, ICMP_ERROR, OTHER, UNDECODED
 cdef int MAX_VLAN_TAGS, MAX_EXTENSION_HEADERS, MAX_WINDOW_SCALE, NEEDED_TCP_BYTES
 cdef int64_t ETHERTYPE_KEY, IP_PROTOCOL_KEY, UDP_PORT_KEY
 cdef int TLS_ALERT_BYTES, MAX_ALERT_PAYLOAD_BYTES
@@ -15,6 +16,8 @@ cdef class FastPath:
     cdef const uint8_t* data
     cdef int64_t size
     cdef readonly int64_t unread
+    cdef uint64_t part
+    cdef uint64_t parts
 
     cpdef open(self, data)
     cpdef close(self)

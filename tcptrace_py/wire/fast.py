@@ -14,7 +14,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcptrace_py.wire.result import ICMP_ERROR, MALFORMED, NOT_TCP, OTHER, TCP, TRUNCATED, UNDECODED
+from tcptrace_py.wire.place import place
+from tcptrace_py.wire.result import (
+    ELSEWHERE,
+    ICMP_ERROR,
+    MALFORMED,
+    NOT_TCP,
+    OTHER,
+    TCP,
+    TRUNCATED,
+    UNDECODED,
+)
 from tcptrace_py.wire.undecoded import ETHERTYPE, IP_PROTOCOL, KEY_SHIFT, UDP_PORT
 
 if TYPE_CHECKING:
@@ -44,10 +54,13 @@ class FastPath:
     """Fills a Segment from frames that lie in one buffer.
 
     ``open`` the buffer, ``decode`` its frames, ``close`` it (a bytearray can not be resized
-    while it is open).
+    while it is open). Of ``parts`` parts of the capture (see ``wire.place``) it takes the segments of
+    ``part``; those of others it says are ELSEWHERE.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, part: int = 0, parts: int = 1) -> None:
+        self.part = part
+        self.parts = parts
         #: What ``decode`` met when it last returned UNDECODED: a key of ``wire.undecoded``.
         self.unread = 0
         self.close()
@@ -396,6 +409,8 @@ class FastPath:
         word = self.u32(at)
         segment.src_port = word >> 16
         segment.dst_port = word & 0xFFFF
+        if self.parts > 1 and place(segment) % self.parts != self.part:
+            return ELSEWHERE
         segment.seq = self.u32(at + 4)
         segment.ack = self.u32(at + 8)
         segment.checksum = self.u16(at + 16) if captured >= 18 else 0

@@ -24,9 +24,11 @@ OTHER = 7
 # Only from the two decoders: like NOT_TCP, but the way ended at something that they do not know,
 # which their ``unread`` names.
 UNDECODED = 8
+# A TCP segment of another part of the capture: the Segment holds no more than its four-tuple.
+ELSEWHERE = 9
 
 # How many codes there are.
-CODES = 9
+CODES = 10
 
 # Keys of `skipped` in the report. Every frame is either a TCP segment or counted under exactly
 # one of these, so packets == tcp_segments + sum(skipped.values()).

@@ -4,6 +4,7 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, u
 cdef class Segment:
     cdef public object tunnel
     cdef public int64_t ts_ns
+    cdef public int64_t now_ns
     cdef public int64_t frame
     cdef public uint64_t src_hi
     cdef public uint64_t src_lo

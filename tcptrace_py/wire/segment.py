@@ -30,6 +30,8 @@ class Segment:
 
     def __init__(self) -> None:
         self.ts_ns = 0
+        #: The capture's time when it passed: the latest time stamp up to it; 0 is its own.
+        self.now_ns = 0
         #: Which frame it came in, and of which source: see ``frame_id.py``.
         self.frame = 0
         self.ip_version = 0

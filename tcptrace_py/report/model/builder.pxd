@@ -14,3 +14,4 @@ cdef class ReportBuilder:
     cdef readonly object defects
 
     cpdef object add(self, Connection connection, object kinds, bint keep)
+    cpdef object merge(self, ReportBuilder other)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from msgspec.msgpack import decode, encode
+
 from tcptrace_py.defects import Defects
 from tcptrace_py.findings.finding import Finding, worst_first
 from tcptrace_py.report.model import columns
@@ -53,13 +55,18 @@ _STUCK = "stuck-close-wait"
 class TimeWaitCounts(Protocol):
     """What the report wants of the tracker's TIME_WAIT counts."""
 
-    entered: int
-    peak: int
-    peak_at_ns: int
+    @property
+    def entered(self) -> int: ...
+    @property
+    def peak(self) -> int: ...
+    @property
+    def peak_at_ns(self) -> int: ...
 
 
 class ReportBuilder:
     """``add`` every connection that is finished, in any order; then ``finish``.
+
+    A value: ``merge`` is associative and commutative.
 
     ``history`` gives an endpoint's entries ``(state, ts_ns, frame_id, basis)``, oldest first; it
     is asked only for connections that are kept or passed on, and only within ``add``. ``sink`` is
@@ -96,6 +103,38 @@ class ReportBuilder:
         for record in self._connections:
             record.findings = kinds(record.id, record.findings)
 
+    def merge(self, other: ReportBuilder) -> None:
+        """Take in what was added to another one, whose connections have other ids."""
+        self.defects.merge(other.defects)
+        self._tally.merge(other._tally)
+        self._connections += other._connections
+
+    def renumber(self, numbers: Sequence[int], streams: Sequence[int]) -> None:
+        """Connections and Wireshark's streams have other numbers now, in the same order: ``numbers[id]``."""
+        for connection in self._connections:
+            connection.id = numbers[connection.id]
+            if connection.reuse_of is not None:
+                connection.reuse_of = numbers[connection.reuse_of]
+            if connection.reused_by is not None:
+                connection.reused_by = numbers[connection.reused_by]
+            connection.stream = streams[connection.stream]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Who adds to it, and who is told of it, stay behind; msgspec is quicker than pickle.
+        records = encode(self._connections)
+        return _restored, (self._services, self._tally, records, self.defects)
+
+    def restore(self, tally: Tally, connections: list[ConnectionRecord], defects: Defects) -> None:
+        """Have these, as an empty one."""
+        self._tally = tally
+        self._connections = connections
+        self.defects = defects
+
+    @property
+    def connections(self) -> list[ConnectionRecord]:
+        """Those that were kept."""
+        return self._connections
+
     def finish(
         self,
         capture: Capture,
@@ -110,7 +149,7 @@ class ReportBuilder:
         capture.warnings = [encodable(warning) for warning in capture.warnings]
         end_ns = capture.last_ns or 0
         tally = self._tally
-        tally.prune()
+        listed_services = tally.listed()
         whole = tally.row(0)
         listed = keep and (bool(self._connections) or whole[columns.CONNECTIONS] == 0)
         summary = Summary(
@@ -136,10 +175,20 @@ class ReportBuilder:
             settings=settings,
             summary=summary,
             findings=worst,
-            services=[_service(key, tally.row(row), end_ns) for key, row in tally.services()],
+            services=[_service(key, tally.row(row), end_ns) for key, row in listed_services],
             unlisted_connections=tally.unlisted,
             listed=connections,
         )
+
+
+def _restored(services: int, tally: Tally, records: bytes, defects: Defects) -> ReportBuilder:
+    builder = ReportBuilder(_no_history, services)
+    builder.restore(tally, decode(records, type=list[ConnectionRecord]), defects)
+    return builder
+
+
+def _no_history(_endpoint: object) -> list[tuple[int, int, int, int]]:
+    raise RuntimeError("the histories of another process stay there")
 
 
 def encodable(text: str) -> str:

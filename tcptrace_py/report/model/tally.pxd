@@ -9,12 +9,13 @@ cdef int64_t BYTES_TO_CLIENT, BYTES_TO_SERVER, CLIENT_STATES, CLOSES, CONNECTION
 cdef int64_t HANDSHAKES, LAST_NS, LISTENING, MEASURED, MEASURED_LEAST_NS, MEASURED_MOST_NS, MEASURED_NS
 cdef int64_t PACKETS, RESETS, RETRANSMITS, SERVER_STATES, SIMULTANEOUS, STRAY_RESETS
 cdef int64_t WAIT_LONGEST_NS, WAIT_OLDEST_NS, WAIT_OPEN, WAIT_STUCK, WIDTH
-cdef int64_t CLOSE_WAIT, COMPLETE, _NEVER, _THERE_STILL, _FIELDS, _PLACES
+cdef int64_t CLOSE_WAIT, COMPLETE, _NEVER, _THERE_STILL, _FIELDS, _PLACES, _ROWS
 cdef int64_t LONGEST_ROUND_TRIP_NS, _MOST_SUM_NS
 
 
 cdef class Tally:
     cdef int64_t _services
+    cdef int64_t _rows_most
     cdef int64_t _room
     cdef int64_t _used
     cdef dict _rows
@@ -43,8 +44,11 @@ cdef class Tally:
     @cython.locals(at=int64_t, column=int64_t)
     cpdef list row(self, int64_t row)
     cpdef list services(self)
-    @cython.locals(row=int64_t, used=int64_t, place=int64_t, score=int64_t, least=int64_t, ties=int64_t)
-    cpdef int prune(self) except -1
+    cpdef object merge(self, Tally other)
+    @cython.locals(at=int64_t, column=int64_t, counted=int64_t, least=bint, mine=int64_t)
+    cdef object _merge_row(self, int64_t row, list its)
+    @cython.locals(row=int64_t)
+    cdef int64_t _begin(self, tuple key) except -1
     @cython.locals(at=int64_t, score=int64_t)
     cdef int64_t _score(self, int64_t row) except -1
     @cython.locals(column=int64_t)

@@ -43,6 +43,10 @@ from tcptrace_py.tcp.outcome import close_kind, handshake_outcome
 from tcptrace_py.tcp.state import CLOSE_WAIT
 from tcptrace_py.tcp.words import COMPLETE
 
+# Services known at once. With fewer than that in a capture, the report does not depend on how it was split.
+_ROWS = 1 << 17
+# Columns that are no sums over connections.
+_NO_SUMS = (FIRST_NS, LAST_NS, MEASURED_LEAST_NS, MEASURED_MOST_NS, WAIT_OLDEST_NS, WAIT_LONGEST_NS)
 # Services seen lately, each in the one place that its address and port give it: a dict's key of
 # four numbers costs more than all additions.
 _PLACES = 256
@@ -58,10 +62,14 @@ Key = tuple[int, int, int, int]
 
 
 class Tally:
-    """Sums over connections; at most ``2 * services`` rows at any time."""
+    """Sums over connections. A value: ``merge`` is associative and commutative.
 
-    def __init__(self, services: int) -> None:
+    ``services``: so many are listed in the end; ``rows``: so many are known at any time.
+    """
+
+    def __init__(self, services: int, rows: int = _ROWS) -> None:
         self._services = services
+        self._rows_most = max(rows, 2)
         self._rows: dict[Key, int] = {}
         self._room = 16
         self._used = 0
@@ -114,10 +122,7 @@ class Tally:
         key = (version, server.address_hi, server.address_lo, server.port)
         found = self._rows.get(key)
         if found is None:
-            if len(self._rows) >= 2 * self._services:
-                self.prune()
-            row = self._new_row()
-            self._rows[key] = row
+            row = self._begin(key)
         else:
             row = found
         recent[at] = server.address_hi
@@ -231,31 +236,63 @@ class Tally:
         """The services and their rows, by address and port."""
         return sorted(self._rows.items())
 
-    def prune(self) -> None:
-        """Keep ``services`` rows: those seen to accept, the sick, the busiest; sum up the rest.
+    def merge(self, other: Tally) -> None:
+        """Take in what was counted of another part of the capture, which stays as it is."""
+        self._merge_row(0, other.row(0))
+        for key, its_row in other.services():
+            found = self._rows.get(key)
+            self._merge_row(self._begin(key) if found is None else found, other.row(its_row))
+        self.unlisted += other.unlisted
 
-        A port scan has more services than anyone can read. A service that was given up and is
-        seen again starts from nothing.
+    def _merge_row(self, row: int, its: list[int]) -> None:
+        at = row * WIDTH
+        if not its[CONNECTIONS]:
+            return
+        for column, least, counted in (
+            (FIRST_NS, True, CONNECTIONS),
+            (LAST_NS, False, CONNECTIONS),
+            (MEASURED_LEAST_NS, True, MEASURED),
+            (MEASURED_MOST_NS, False, MEASURED),
+            (WAIT_OLDEST_NS, True, WAIT_OPEN),
+        ):
+            mine = self._numbers[at + column]
+            if its[counted] and (
+                not self._numbers[at + counted] or (its[column] < mine if least else its[column] > mine)
+            ):
+                self._numbers[at + column] = its[column]
+        if its[WAIT_LONGEST_NS] > self._numbers[at + WAIT_LONGEST_NS]:
+            self._numbers[at + WAIT_LONGEST_NS] = its[WAIT_LONGEST_NS]
+        for column in range(WIDTH):
+            if column not in _NO_SUMS:
+                self._numbers[at + column] = min(self._numbers[at + column] + its[column], _MOST_SUM_NS)
+
+    def _begin(self, key: Key) -> int:
+        if len(self._rows) >= self._rows_most:
+            self.prune(self._rows_most // 2)
+        row = self._new_row()
+        self._rows[key] = row
+        return row
+
+    def listed(self) -> list[tuple[Key, int]]:
+        """The services that a report lists, as ``services`` gives them; the rest is summed up."""
+        self.prune(self._services)
+        return self.services()
+
+    def prune(self, most: int) -> None:
+        """Keep ``most`` rows: those seen to accept, the sick, the busiest; sum up the rest.
+
+        A port scan has more services than anyone can read. Of equals, those with the least address and
+        port stay. A service that was given up and is seen again starts from nothing.
         """
-        scores = [0] * (self._used - 1)
-        for row in range(1, self._used):
-            scores[row - 1] = self._score(row)
-        if len(scores) > self._services:
-            scores.sort(reverse=True)
-            least = scores[self._services - 1]
-            # Of those that are just good enough, the first seen stay.
-            ties = scores[: self._services].count(least)
-        else:
-            least = 0
-            ties = 0
+        if len(self._rows) <= most:
+            return
+        ranked = sorted(self._rows, key=lambda key: (-self._score(self._rows[key]), key))
+        staying = set(ranked[:most])
         kept: dict[Key, int] = {}
         used = 1
         # Rows are in the order of the dict and move down only: none is overwritten before it moved.
         for key, row in self._rows.items():
-            score = self._score(row)
-            if score == least and ties > 0:
-                ties -= 1
-            elif score <= least:
+            if key not in staying:
                 self.unlisted += self._numbers[row * WIDTH + CONNECTIONS]
                 continue
             self._move(row, used)
@@ -265,6 +302,17 @@ class Tally:
         self._rows = kept
         for place in range(_PLACES):
             self._recent[place * _FIELDS + 2] = 0
+
+    def __reduce__(self) -> tuple[object, ...]:
+        numbers = array("q", bytes(memoryview(self._numbers)[: self._used * WIDTH]))
+        return _restored, (self._services, self._rows_most, self._rows, numbers, self.unlisted)
+
+    def restore(self, rows: dict[Key, int], numbers: array[int], unlisted: int) -> None:
+        """Have these rows, of an empty tally."""
+        self._rows = rows
+        self._numbers = numbers
+        self._used = self._room = len(numbers) // WIDTH
+        self.unlisted = unlisted
 
     def _score(self, row: int) -> int:
         """What speaks for keeping a row; at least 1."""
@@ -279,3 +327,11 @@ class Tally:
     def _move(self, row: int, to: int) -> None:
         for column in range(WIDTH):
             self._numbers[to * WIDTH + column] = self._numbers[row * WIDTH + column]
+
+
+def _restored(
+    services: int, rows_most: int, rows: dict[Key, int], numbers: array[int], unlisted: int
+) -> Tally:
+    tally = Tally(services, rows_most)
+    tally.restore(rows, numbers, unlisted)
+    return tally

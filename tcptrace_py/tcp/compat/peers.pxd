@@ -13,6 +13,7 @@ cdef int ACK, SYN
 @cython.final
 cdef class Peers:
     cdef public int64_t streams
+    cdef public object begins
     cdef FlowTable _table
 
     cdef object begin(self, Connection connection, Segment segment)

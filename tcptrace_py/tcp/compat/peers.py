@@ -6,6 +6,8 @@ nothing here moves an endpoint, and without it every state and finding is the sa
 
 from __future__ import annotations
 
+from array import array
+
 from tcptrace_py.tcp.compat.wireshark import Stream
 from tcptrace_py.tcp.compat.zeek import Zeek
 from tcptrace_py.tcp.connection import Connection
@@ -19,6 +21,8 @@ class Peers:
     def __init__(self, table: FlowTable) -> None:
         #: Conversations as Wireshark counts them.
         self.streams = 0
+        #: Where it is an array: when each stream began, as `Tracker.begins` has it of connections.
+        self.begins: array[int] | None = None
         self._table = table
 
     def begin(self, connection: Connection, segment: Segment) -> None:
@@ -76,6 +80,9 @@ class Peers:
             stream = Stream()
             stream.number = self.streams
             self.streams += 1
+            if self.begins is not None:
+                self.begins.append(segment.now_ns)
+                self.begins.append(segment.frame)
             stream.begin(segment)
             if before is not None:
                 before.newer = stream

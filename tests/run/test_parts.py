@@ -1,0 +1,89 @@
+"""Laws of parts: however a capture is split, and however the parts are merged, one report comes out."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tcptrace_py.report.model.model import Report
+from tcptrace_py.run.analyze import analyze
+from tcptrace_py.run.captures import Captures
+from tcptrace_py.run.partial import Partial
+from tcptrace_py.run.session import Session, sources_of
+from tcptrace_py.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = sorted(ROOT.joinpath("sample_pcaps").rglob("*.pcap*"))
+CORPUS = sorted(
+    path
+    for path in (ROOT.parent / "shared" / "corpus").rglob("*")
+    if path.suffix in (".pcap", ".pcapng", ".cap", ".gz") and path.stat().st_size < 3_000_000
+)
+
+
+def parts_of(
+    paths: Sequence[Path], parts: int, *, connections: bool = True
+) -> tuple[list[Partial], dict[str, object]]:
+    """Each part of captures read by a session of its own, and what the report tells of the inputs."""
+    found = []
+    told: dict[str, object] = {}
+    for part in range(parts):
+        with Captures(paths) as opened:
+            session = Session(
+                Settings(), connections=connections, peers=connections, part=part, parts=max(parts, 2)
+            )
+            for source, batch, lo, hi in opened.runs():
+                session.feed(batch, source, lo, hi)
+            session.end()
+        # As another process would send it.
+        found.append(pickle.loads(pickle.dumps(session.partial)))
+        told = {
+            "sources": sources_of(opened.readers),
+            "packets": sum(reader.packets for reader in opened.readers),
+            "dropped": None,
+            "complete": opened.complete,
+            "warnings": opened.warnings,
+        }
+        dropped = [reader.dropped_by_kernel for reader in opened.readers]
+        if any(each is not None for each in dropped):
+            told["dropped"] = sum(each or 0 for each in dropped)
+    return found, told
+
+
+def together(partials: list[Partial], chance: random.Random) -> Partial:
+    """All merged, in an order and a grouping by chance."""
+    waiting = list(partials)
+    if chance.random() < 0.5:
+        waiting.append(Partial(waiting[0].settings, waiting[0].connections))
+    while len(waiting) > 1:
+        chance.shuffle(waiting)
+        into, other = waiting.pop(), waiting.pop()
+        into.merge(other)
+        waiting.append(into)
+    return waiting[0]
+
+
+def text(report: Report) -> str:
+    return msgspec.json.format(msgspec.json.encode(report), indent=1).decode()
+
+
+def check(paths: Sequence[Path], parts: int, seed: int, *, connections: bool = True) -> None:
+    whole = analyze(*paths, connections=connections)
+    partials, told = parts_of(paths, parts, connections=connections)
+    merged = together(partials, random.Random(seed)).finish(**told)  # type: ignore[arg-type]
+    assert text(merged) == text(whole)
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+def test_a_sample(path: Path) -> None:
+    check([path], 3, 1)
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
+def test_a_capture_that_none_of_us_made(path: Path) -> None:
+    check([path], 5, 2)
