@@ -31,6 +31,7 @@ from benchmarks.containers import to_pcapng, to_zstd
 REFERENCE = "tcpdump"
 OURS = "tcptrace-py"
 LISTED = "  all listed"
+TWO_JOBS = "  --jobs 2"
 #: A program that takes longer is ended, and has failed.
 LIMIT_S = 900
 #: Rounds of a peer: slow and steady, fewer tell enough.
@@ -90,9 +91,12 @@ PEERS: dict[str, tuple[str, Callable[[Path], list[str]]]] = {
 }
 
 
-def ours(path: Path, report: Path, *, listed: bool = False) -> list[str]:
+def ours(path: Path, report: Path, *, listed: bool = False, jobs: int = 1) -> list[str]:
     connections = [] if listed else ["--no-connections"]
-    return [sys.executable, "-m", "tcptrace_py", "analyze", *connections, "--json", str(report), str(path)]
+    return [
+        *(sys.executable, "-m", "tcptrace_py", "analyze", *connections),
+        *("--jobs", str(jobs), "--json", str(report), str(path)),
+    ]
 
 
 @dataclass
@@ -145,6 +149,7 @@ def measure(name: str, rounds: int, scale: float, peers: bool, report: Path) -> 
         REFERENCE: ["tcpdump", "-r", str(path), "-w", "/dev/null"],
         # The last to write, so that `report` is that of every connection counted.
         **({LISTED: ours(path, Path(os.devnull), listed=True)} if TARGETS[name].list_s else {}),
+        TWO_JOBS: ours(path, Path(os.devnull), jobs=2),
         OURS: ours(path, report),
     }
     if name.endswith(".zst"):
@@ -209,6 +214,8 @@ def show(name: str, runs: dict[str, Runs], least_mb: float, mix_s: float | None,
             if target.bytes_each is not None:
                 each = memory_each(measured.peak_mb, least_mb, report)
                 notes.append(against("a connection", each, target.bytes_each, " B"))
+        elif program == TWO_JOBS and not measured.failed:
+            notes.append(f"{our_s / measured.median_s():.2f} times as fast as one job")
         elif program == LISTED and target.list_s is not None:
             notes.append(against("more", measured.median_s() - our_s, target.list_s, " s"))
         elif program in PEERS and not measured.failed and measured.median_s() < our_s:

@@ -49,6 +49,19 @@ os._exit(0)
 """
 
 
+# One part of several, as a process of ``--jobs`` reads it.
+_PART = """
+import os, pickle, sys
+from tcptrace_py.run.captures import Captures
+from tcptrace_py.run.jobs import Work, read_part
+from tcptrace_py.settings import Settings
+work = Work((sys.argv[1],), Settings(), None, False, False)
+with Captures(work.paths) as opened:
+    pickle.dumps(read_part(work, opened, 0, int(sys.argv[2])))
+os._exit(0)
+"""
+
+
 class Case(NamedTuple):
     """``listed``: the report lists every connection."""
 
@@ -128,7 +141,31 @@ def count(names: Iterable[str] = CASES) -> dict[str, int]:
         return counts
 
 
+def count_parts(workload: str, jobs: Iterable[int]) -> dict[int, int]:
+    """Instructions that one of so many jobs takes, over the packets of the whole capture."""
+    with (
+        tempfile.TemporaryDirectory(prefix="tcptrace-py-") as scratch,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        packets = {}
+        runs = {}
+        for size in (_SMALL_PACKETS, _LARGE_PACKETS):
+            path = Path(scratch, f"{workload}-{size}.pcap")
+            packets[size] = workloads.write(workload, path, size)
+            for count in jobs:
+                runs[count, size] = pool.submit(_run, path, _PART, str(count))
+        more = packets[_LARGE_PACKETS] - packets[_SMALL_PACKETS]
+        return {
+            count: round((runs[count, _LARGE_PACKETS].result() - runs[count, _SMALL_PACKETS].result()) / more)
+            for count in jobs
+        }
+
+
 def _instructions(capture: Path, listed: bool) -> int:
+    return _run(capture, _PROGRAM, "listed" if listed else "counted")
+
+
+def _run(capture: Path, program: str, argument: str) -> int:
     done = subprocess.run(
         [
             "valgrind",
@@ -137,9 +174,9 @@ def _instructions(capture: Path, listed: bool) -> int:
             "--cachegrind-out-file=/dev/null",
             sys.executable,
             "-c",
-            _PROGRAM,
+            program,
             str(capture),
-            "listed" if listed else "counted",
+            argument,
         ],
         capture_output=True,
         text=True,
@@ -163,6 +200,9 @@ def main() -> int:
     )
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=" | ".join(CASES))
     parser.add_argument("--record", action="store_true", help="keep the figures as those of this build")
+    parser.add_argument(
+        "--jobs", type=int, nargs="+", metavar="N", help="what one of N processes of --jobs takes, instead"
+    )
     arguments = parser.parse_args()
     unknown = [name for name in arguments.workloads if name not in CASES]
     if unknown:
@@ -170,6 +210,15 @@ def main() -> int:
     problem = obstacle()
     if problem:
         sys.exit(problem)
+    if arguments.jobs:
+        for workload in dict.fromkeys(CASES[name].workload for name in arguments.workloads or CASES):
+            counts_by_jobs = count_parts(workload, [1, *arguments.jobs])
+            for jobs, now in counts_by_jobs.items():
+                share = now / counts_by_jobs[1]
+                print(
+                    f"{workload:<6} {jobs:3} jobs: {now:6,} instructions a packet each, {share:4.0%} of one"
+                )
+        return 0
     before = recorded()
     counts = count(arguments.workloads or CASES)
     print(build())
