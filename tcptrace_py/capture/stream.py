@@ -152,6 +152,10 @@ class PlainStream:
         self.size_bytes: int | None = None
         self._raw = raw
         self._stop: Stop | None = None
+        if not isinstance(raw, io.FileIO):
+            # Behind a URL.
+            self.size_bytes = getattr(raw, "size_bytes", None)
+            return
         status = os.fstat(raw.fileno())
         if stat.S_ISREG(status.st_mode):
             self.size_bytes = status.st_size
@@ -326,7 +330,12 @@ def open_stream(
         raise
 
 
-def _open_raw(path: str, name: str) -> io.FileIO:
+def _open_raw(path: str, name: str) -> io.RawIOBase:
+    if "://" in path:
+        from tcptrace_py.capture.remote import RemoteFile, is_url
+
+        if is_url(path) and not os.path.exists(path):
+            return RemoteFile(path)
     try:
         if path == "-":
             raw = io.FileIO(0, "rb", closefd=False)

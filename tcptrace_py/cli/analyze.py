@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
+from typing import Any
 
 import click
 
 from tcptrace_py.cli.annotating import annotating_from, annotating_options
-from tcptrace_py.cli.gates import gate_options, gates_from, status
+from tcptrace_py.cli.gates import Gates, gate_options, gates_from, status
 from tcptrace_py.cli.help import with_examples
-from tcptrace_py.cli.inputs import check_captures, check_filter
+from tcptrace_py.cli.inputs import STDIN, check_captures, check_filter
 from tcptrace_py.cli.outcome import INPUT, complain
-from tcptrace_py.cli.outputs import STDOUT, output_options, outputs_from
+from tcptrace_py.cli.outputs import STDOUT, Outputs, output_options, outputs_from
 from tcptrace_py.cli.progress import ProgressBar, shows_progress
 from tcptrace_py.cli.stopping import stoppable
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
@@ -68,6 +70,18 @@ from tcptrace_py.cli.view import view_from, view_options
     " captures are large enough to pay, plain files and read whole; a format that is written as"
     " connections finish (--ndjson, --csv, --parquet, --zeek) and a pipe take one.",
 )
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Have a Dask cluster do it: tcp://HOST:8786, or local for one on this machine. CAPTUREs are then"
+    " files or URLs (s3://, gs://, https://, ...) that its workers can read, and may hold * and ?.",
+)
+@click.option(
+    "--spill",
+    metavar="URL",
+    help="Where the workers of --cluster put what they pass on, and all of them can write: a URL, or a"
+    " directory that they share. Default: this machine's directory for temporary files.",
+)
 @threshold_options
 @click.pass_context
 def analyze(
@@ -81,6 +95,8 @@ def analyze(
     bpf: str | None,
     allow_undecoded: bool,
     jobs: int | None,
+    cluster: str | None,
+    spill: str | None,
     **options: object,
 ) -> int:
     """Say what is wrong with the TCP connections in CAPTURE files, and on which evidence.
@@ -103,6 +119,13 @@ def analyze(
     from tcptrace_py.capture.error import CaptureError
     from tcptrace_py.run.analyze import JobLost
     from tcptrace_py.run.analyze import analyze as analyze_captures
+
+    if cluster is not None:
+        return _by_cluster(
+            cluster, spill, captures, outputs, gates, options,
+            settings=settings, bpf=bpf, connections=listed, stats=stats or long,
+            allow_undecoded=allow_undecoded, shown=bool(connections), long=long, pager=pager,
+        )  # fmt: skip
 
     with stoppable() as stop:
         try:
@@ -146,5 +169,51 @@ def analyze(
     outputs.write(report, verdicts)
     outputs.wrote()
     view = view_from(options, connections=bool(connections), whole=outputs.whole())
+    outputs.show(report, view, long=long, pager=pager)
+    return status(verdicts, report.capture)
+
+
+def _by_cluster(
+    address: str,
+    spill: str | None,
+    captures: tuple[str, ...],
+    outputs: Outputs,
+    gates: Gates,
+    options: Mapping[str, object],
+    *,
+    shown: bool,
+    long: bool,
+    pager: bool,
+    **asked: Any,
+) -> int:
+    """The same with Dask."""
+    if STDIN in captures:
+        raise click.UsageError("standard input (-) can not be read by the workers of --cluster.")
+    from tcptrace_py.capture.error import CaptureError
+    from tcptrace_py.run.captures import JobLost
+
+    try:
+        from tcptrace_py.run.cluster import analyze_by, dask_executor, default_store
+    except ImportError as error:
+        complain(f"--cluster needs {error.name}, which is not installed: pip install 'tcptrace-py[cluster]'")
+        return INPUT
+    try:
+        with outputs.sink(needed=True) as sink, dask_executor(address, complain) as (executor, threads):
+            asked["connections"] = asked["connections"] or sink is not None
+            report = analyze_by(
+                executor, captures, store=spill or default_store(), parts=max(threads, 2), **asked
+            )
+            if sink is not None:
+                for connection in report.connections:
+                    sink(connection)
+    except (CaptureError, JobLost) as error:
+        complain(str(error))
+        return INPUT
+    for warning in report.capture.warnings:
+        complain(warning)
+    verdicts = gates.judge(report)
+    outputs.write(report, verdicts)
+    outputs.wrote()
+    view = view_from(options, connections=shown, whole=outputs.whole())
     outputs.show(report, view, long=long, pager=pager)
     return status(verdicts, report.capture)

@@ -8,6 +8,7 @@ the number of culprits that are listed (``group.GROUPS`` a kind), not by the num
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from tcptrace_py.defects import Defects
 from tcptrace_py.findings.case import Case, History
@@ -17,7 +18,6 @@ from tcptrace_py.findings.families import HANDSHAKE, OBSERVED, SLOW
 from tcptrace_py.findings.family import Family
 from tcptrace_py.findings.fin_wait import FinWaits
 from tcptrace_py.findings.finding import KINDS, Finding, worst_first
-from tcptrace_py.findings.group import Groups
 from tcptrace_py.findings.half_close import HalfCloses
 from tcptrace_py.findings.handshake import Handshakes
 from tcptrace_py.findings.knowledge import Knowledge
@@ -59,7 +59,7 @@ class Diagnosis:
         self._history = history
         self._suspicion = Suspicion(settings)
         self.knowledge = Knowledge()
-        self._causes = Causes(settings, lambda: [family(settings) for family in FAMILIES])
+        self._causes = Causes(settings, partial(_general, settings))
         #: By id of connection: kinds that only the whole capture told, as ``findings`` last found them.
         self.revised: Revised = {}
         #: Families that failed on a connection, or in the end; the others have done their work.
@@ -124,23 +124,17 @@ class Diagnosis:
 
     def renumber(self, numbers: Sequence[int]) -> None:
         """Connections have other ids now, in the same order: ``numbers[id]``."""
-        for family in self._families:
-            renumber = getattr(family, "renumber", None)
-            if renumber is not None:
-                renumber(numbers)
-                continue
-            for value in vars(family).values():
-                for each in value.values() if isinstance(value, dict) else (value,):
-                    if isinstance(each, Groups):
-                        each.renumber(numbers)
+        self.knowledge.renumber(numbers)
+        self._causes.renumber(numbers)
 
     def __reduce__(self) -> tuple[object, ...]:
         # The histories stay behind: it has been shown all that it will be.
-        return _restored, (self._settings, self._families, self.defects)
+        return _restored, (self._settings, self.knowledge, self._causes, self.defects)
 
-    def restore(self, families: list[Family], defects: Defects) -> None:
+    def restore(self, knowledge: Knowledge, causes: Causes, defects: Defects) -> None:
         """Have been shown what these were."""
-        self._families = families
+        self.knowledge = knowledge
+        self._causes = causes
         self.defects = defects
 
     def findings(self, time_wait: TimeWait, end_ns: int) -> list[Finding]:
@@ -153,10 +147,14 @@ class Diagnosis:
         return found
 
 
-def _restored(settings: Settings, families: list[Family], defects: Defects) -> Diagnosis:
+def _restored(settings: Settings, knowledge: Knowledge, causes: Causes, defects: Defects) -> Diagnosis:
     diagnosis = Diagnosis(settings, _no_history)
-    diagnosis.restore(families, defects)
+    diagnosis.restore(knowledge, causes, defects)
     return diagnosis
+
+
+def _general(settings: Settings) -> list[Family]:
+    return [family(settings) for family in FAMILIES]
 
 
 def _no_history(_endpoint: Endpoint) -> History:

@@ -6,11 +6,12 @@ it looks, and what it says. `tcptrace_py.findings.diagnosis.FAMILIES` lists them
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
 
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.finding import Finding
+from tcptrace_py.findings.group import Groups
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.settings import Settings
 
@@ -43,3 +44,16 @@ class Family(Protocol):
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
         """What it amounts to. ``end_ns``: the capture's end, or its time now."""
+
+
+def renumber_families(families: Iterable[Family], numbers: Sequence[int]) -> None:
+    """Connections have other ids now, in the same order: ``numbers[id]``."""
+    for family in families:
+        renumber = getattr(family, "renumber", None)
+        if renumber is not None:
+            renumber(numbers)
+            continue
+        for value in vars(family).values():
+            for each in value.values() if isinstance(value, dict) else (value,):
+                if isinstance(each, Groups):
+                    each.renumber(numbers)

@@ -6,6 +6,8 @@ same whatever part noted which connection.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tcptrace_py.findings.distinct import mix
 from tcptrace_py.findings.kept import Kept
 from tcptrace_py.tcp.connection import Connection
@@ -290,6 +292,13 @@ class Knowledge:
             if use.id != connection.id and use.first_ns < connection.first_ns:
                 return max(connection.first_ns - use.last_ns, 0)
         return -1
+
+    def renumber(self, numbers: Sequence[int]) -> None:
+        """Connections have other ids now, in the same order: ``numbers[id]``."""
+        for uses in self.ports.entries.values():
+            for known in uses.values():
+                for use in known:
+                    use.id = numbers[use.id]
 
     def merge(self, other: Knowledge) -> None:
         """Take in what another one noted; that one stays as it is."""

@@ -17,11 +17,16 @@ cdef class LateCopies:
     cdef public int64_t count
     cdef uint64_t[::1] _ends
 
-    @cython.locals(a=Endpoint, b=Endpoint, where=uint64_t)
+    @cython.locals(a=Endpoint, b=Endpoint, where=uint64_t, upper=uint64_t)
     cdef object remember(self, Connection connection)
     cdef object _remember(self, Connection connection, Endpoint endpoint, uint64_t where)
     @cython.locals(at=uint64_t)
     cdef object _put(self, uint64_t flow_hash, uint64_t number, uint64_t port, uint64_t where)
     cdef uint64_t _row(self, uint64_t number, uint64_t port, uint64_t where) except? 0
-    @cython.locals(number=uint64_t, port=uint64_t, at=uint64_t)
+    @cython.locals(number=uint64_t, port=uint64_t, at=uint64_t, upper=uint64_t)
     cdef bint known(self, Segment segment, uint64_t flow_hash) except *
+
+
+cdef uint64_t is_upper(
+    uint64_t hi, uint64_t lo, uint64_t port, uint64_t peer_hi, uint64_t peer_lo, uint64_t peer_port
+) noexcept

@@ -14,9 +14,9 @@ from tcptrace_py.tcp.serial import advance
 from tcptrace_py.wire.place import PLACES, place, place_between
 from tcptrace_py.wire.segment import FIN, SYN, Segment
 
-# Ends remembered for the four-tuples that share a place (``wire.place``), a power of two; a newer one takes
-# the room of an older. Those of four-tuples that may be in another part of the capture never do.
-_REMEMBERED = 64
+# Ends remembered for each direction of the four-tuples that share a place (``wire.place``), a power of two; a
+# newer one takes the room of an older. Those of four-tuples that may be in another part never do.
+_REMEMBERED = 32
 
 
 class LateCopies:
@@ -26,16 +26,17 @@ class LateCopies:
         #: Segments that were told to be such copies.
         self.count = 0
         # Pairs: the hash of a four-tuple, and SND.NXT << 16 | port of an end of it.
-        self._ends = array("Q", bytes(16 * PLACES * _REMEMBERED))
+        self._ends = array("Q", bytes(32 * PLACES * _REMEMBERED))
 
     def remember(self, connection: Connection) -> None:
         """The connection is over, and handed over."""
         a = connection.a
         b = connection.b
         if a.fins or b.fins or a.rsts or b.rsts:
-            where = place_between(a.address_hi, a.address_lo, a.port, b.address_hi, b.address_lo, b.port)
-            self._remember(connection, a, where)
-            self._remember(connection, b, where)
+            where = 2 * place_between(a.address_hi, a.address_lo, a.port, b.address_hi, b.address_lo, b.port)
+            upper = is_upper(a.address_hi, a.address_lo, a.port, b.address_hi, b.address_lo, b.port)
+            self._remember(connection, a, where + upper)
+            self._remember(connection, b, where + 1 - upper)
 
     def _remember(self, connection: Connection, endpoint: Endpoint, where: int) -> None:
         if endpoint.has_snd:
@@ -59,8 +60,20 @@ class LateCopies:
             return False
         number = advance(segment.seq, segment.payload_bytes + (1 if segment.flags & FIN else 0))
         port = segment.src_port
-        at = self._row(number, port, place(segment))
+        upper = is_upper(
+            segment.src_hi, segment.src_lo, port, segment.dst_hi, segment.dst_lo, segment.dst_port
+        )
+        at = self._row(number, port, 2 * place(segment) + upper)
         if self._ends[at] != flow_hash or self._ends[at + 1] != ((number << 16) | port):
             return False
         self.count += 1
         return True
+
+
+def is_upper(hi: int, lo: int, port: int, peer_hi: int, peer_lo: int, peer_port: int) -> int:
+    """1 if an end of a four-tuple is the upper of the two, by address and port; else 0."""
+    if hi != peer_hi:
+        return 1 if hi > peer_hi else 0
+    if lo != peer_lo:
+        return 1 if lo > peer_lo else 0
+    return 1 if port > peer_port else 0

@@ -98,6 +98,7 @@ def test_every_skipped_code_has_a_name() -> None:
         result.TCP,
         result.OTHER,
         result.UNDECODED,
+        result.ELSEWHERE,
     }
     assert Decoder().skipped() == dict.fromkeys(result.SKIPPED_NAMES.values(), 0)
 

@@ -6,7 +6,7 @@ same connections, until it is known which of the two is told. All of it merges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 
 from tcptrace_py.findings.case import Case
@@ -25,7 +25,7 @@ from tcptrace_py.findings.causes.stale_timestamp import StaleTimestamp
 from tcptrace_py.findings.causes.tls import TlsAlert
 from tcptrace_py.findings.causes.unresponsive import UnresponsiveServer
 from tcptrace_py.findings.causes.zero_window import ZeroWindowStall
-from tcptrace_py.findings.family import Family
+from tcptrace_py.findings.family import Family, renumber_families
 from tcptrace_py.findings.finding import Finding
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.kept import Kept
@@ -172,6 +172,16 @@ class Causes:
                 self._keep(_rank(key), key, fresh)
             else:
                 known.merge(waiting)
+
+    def renumber(self, numbers: Sequence[int]) -> None:
+        """Connections have other ids now, in the same order: ``numbers[id]``."""
+        for groups in self._groups:
+            groups.renumber(numbers)
+        renumber_families(self.general, numbers)
+        for waiting in self._waiting.entries.values():
+            for groups in waiting.groups:
+                groups.renumber(numbers)
+            renumber_families(waiting.general, numbers)
 
     def findings(
         self, knowledge: Knowledge, end_ns: int, failed: Callable[[object, Exception], None]

@@ -1,0 +1,116 @@
+"""``--cluster`` with a real scheduler and two worker processes on loopback."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("distributed")
+pytest.importorskip("fsspec")
+
+from tests.conftest import COMMAND, ROOT, RunCli, environment
+
+SAMPLES = ROOT / "sample_pcaps"
+PILE = SAMPLES / "time_wait_pile.pcap"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """The scheduler's address, and its two workers."""
+    folder = tmp_path_factory.mktemp("dask")
+    where = environment(PYTHONPATH=str(ROOT))
+    log = folder.joinpath("scheduler.log")
+    with log.open("wb") as out:
+        scheduler = subprocess.Popen(
+            [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0",
+             "--no-dashboard"],
+            stdout=out, stderr=out, env=where, cwd=folder,
+        )  # fmt: skip
+    workers: list[subprocess.Popen[bytes]] = []
+    try:
+        until = time.monotonic() + 60
+        while not (found := re.search(r"(tcp://127\.0\.0\.1:\d+)", log.read_text())):
+            assert time.monotonic() < until and scheduler.poll() is None, log.read_text()
+            time.sleep(0.1)
+        for number in range(2):
+            with folder.joinpath(f"worker-{number}.log").open("wb") as out:
+                workers.append(
+                    subprocess.Popen(
+                        [
+                            sys.executable,
+                            "-m",
+                            "distributed.cli.dask_worker",
+                            found[1],
+                            "--nthreads",
+                            "1",
+                            "--no-dashboard",
+                            "--no-nanny",
+                            "--local-directory",
+                            str(folder),
+                        ],
+                        stdout=out,
+                        stderr=out,
+                        env=where,
+                        cwd=folder,
+                    )  # fmt: skip
+                )
+        yield found[1], workers
+    finally:
+        for process in (*workers, scheduler):
+            process.terminate()
+            process.wait(20)
+
+
+def test_the_same_bytes(cluster: tuple[str, list[subprocess.Popen[bytes]]], run_cli: RunCli) -> None:
+    captures = sorted(SAMPLES.glob("re*.pcap"))
+    one = run_cli("analyze", *captures, "--jobs", "1", "--json", "-")
+    many = run_cli("analyze", *captures, "--cluster", cluster[0], "--json", "-")
+    assert many.returncode == one.returncode == 0, many.stderr
+    assert many.stdout == one.stdout
+
+
+def test_a_file_that_is_not_there_is_named(
+    cluster: tuple[str, list[subprocess.Popen[bytes]]], run_cli: RunCli
+) -> None:
+    done = run_cli("analyze", PILE, "nothing/*.pcap", "--cluster", cluster[0], "--json", "-")
+    assert done.returncode == 3
+    assert b"nothing/*.pcap: nothing there has such a name" in done.stderr
+    assert b'"complete": false' in done.stdout or b'"complete":false' in done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="signals")
+def test_a_worker_that_is_killed(
+    cluster: tuple[str, list[subprocess.Popen[bytes]]], run_cli: RunCli, tmp_path: Path
+) -> None:
+    address, workers = cluster
+    captures = [str(PILE)] * 40
+    process = subprocess.Popen(
+        [*COMMAND, "analyze", *captures, "--cluster", address, "--json", str(tmp_path / "many.json")],
+        env=environment(PYTHONPATH=str(ROOT)),
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    # It says where the dashboard is when it has found its workers; the files are being split then.
+    process.stderr.readline()
+    time.sleep(1)
+    os.kill(workers[0].pid, signal.SIGKILL)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told
+    one = run_cli("analyze", *captures, "--jobs", "1", "--json", str(tmp_path / "one.json"))
+    assert one.returncode == 0
+    assert tmp_path.joinpath("many.json").read_bytes() == tmp_path.joinpath("one.json").read_bytes()
+
+
+def test_nobody_there(run_cli: RunCli) -> None:
+    done = run_cli("analyze", PILE, "--cluster", "tcp://127.0.0.1:1")
+    assert done.returncode == 3
+    assert done.stderr.count(b"\n") == 1
+    assert b"tcp://127.0.0.1:1: no Dask scheduler answers there" in done.stderr
