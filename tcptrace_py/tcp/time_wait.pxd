@@ -20,6 +20,7 @@ cdef class Pile:
     cdef public int64_t first_frame
     cdef public int64_t last_frame
     cdef public int64_t first_connection
+    cdef public int64_t last_named
     cdef public list connections
     cdef public Timeline timeline
     cdef public uint16_t to_port
@@ -29,7 +30,7 @@ cdef class Pile:
     @cython.locals(connection=int64_t)
     cpdef object merge(self, Pile other)
     cdef object _first_and_last(self, int64_t first_ns, int64_t first_frame, int64_t connection, int64_t last_ns, int64_t last_frame)
-    @cython.locals(named=list)
+    @cython.locals(named=list, count=Py_ssize_t)
     cdef object _name(self, int64_t connection)
 
 
@@ -51,6 +52,8 @@ cdef class TimeWait:
     cdef Pile _of_address(self, Endpoint endpoint, int ip_version)
     @cython.locals(pile=Pile)
     cdef Pile _toward(self, Endpoint endpoint, Endpoint peer, int ip_version)
+    @cython.locals(version_and_port=int64_t)
+    cdef object _socket_toward(self, Endpoint endpoint, Endpoint peer, int ip_version)
     @cython.locals(pile=Pile)
     cdef Pile _begin(self, dict piles, object key, Endpoint endpoint, int ip_version)
     cdef object _resume(self, Pile pile, int64_t ts_ns)

@@ -39,6 +39,7 @@ class Pile:
         self.last_frame = 0
         #: The lowest ids.
         self.connections: list[int] = []
+        self.last_named = -1
         self.timeline = Timeline(_PILE_POINTS)
 
     @property
@@ -77,6 +78,8 @@ class Pile:
     def renumber(self, numbers: list[int]) -> None:
         """Connections have other ids now, in the same order: ``numbers[id]``."""
         self.connections = [numbers[connection] for connection in self.connections]
+        if self.last_named >= 0:
+            self.last_named = numbers[self.last_named]
         if self.first_connection >= 0:
             self.first_connection = numbers[self.first_connection]
 
@@ -97,13 +100,16 @@ class Pile:
 
     def _name(self, connection: int) -> None:
         named = self.connections
-        if len(named) == _EXAMPLES and connection > named[_EXAMPLES - 1]:
-            return
-        if connection in named:
-            return
-        named.append(connection)
-        named.sort()
-        del named[_EXAMPLES:]
+        count = len(named)
+        if not count or connection > self.last_named:
+            if count < _EXAMPLES:
+                named.append(connection)
+                self.last_named = connection
+        elif connection not in named:
+            named.append(connection)
+            named.sort()
+            del named[_EXAMPLES:]
+            self.last_named = named[len(named) - 1]
 
 
 class TimeWait:
@@ -211,8 +217,14 @@ class TimeWait:
         return pile
 
     def _socket_toward(self, endpoint: Endpoint, peer: Endpoint, ip_version: int) -> object:
-        to = (peer.address_hi, peer.address_lo, peer.port)
-        return (endpoint.address_hi, endpoint.address_lo, ip_version, *to)
+        version_and_port = ip_version << 16 | peer.port
+        return (
+            endpoint.address_hi,
+            endpoint.address_lo,
+            peer.address_hi,
+            peer.address_lo,
+            version_and_port,
+        )
 
     def _begin(self, piles: dict[object, Pile], key: object, endpoint: Endpoint, ip_version: int) -> Pile:
         if len(piles) >= _PILES:

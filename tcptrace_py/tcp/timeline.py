@@ -5,8 +5,11 @@ Compiled (see ``timeline.pxd``).
 
 from __future__ import annotations
 
-# Changes that wait to be put on the grid.
-_WAITING = 512
+from array import array
+
+# Numbers of a cell: when it begins, arrivals, departures, the last arrival.
+_CELL = 4
+_CELL_BYTES = 8 * _CELL
 
 
 class Timeline:
@@ -20,72 +23,126 @@ class Timeline:
 
     def __init__(self, points: int) -> None:
         self._points = points
-        self._grain_ns = 1
-        #: Begin of a cell: arrivals, departures, the last arrival in it.
-        self._cells: dict[int, list[int]] = {}
-        #: Changes not on the grid yet: ``2 * ts_ns``, and 1 more for a departure.
+        #: A cell is 2**bits ns long.
+        self._bits = 0
+        #: Cells one after the other, by time.
+        self._cells = array("q")
+        #: Changes that are in no cell yet: ``2 * ts_ns``, and 1 more for a departure.
         self._waiting: list[int] = []
+        self._peak: tuple[int, int] | None = None
 
     def arrive(self, ts_ns: int) -> None:
         """One more from now on."""
         self._waiting.append(2 * ts_ns)
-        if len(self._waiting) >= _WAITING:
+        if len(self._waiting) > self._points:
             self._settle()
 
     def depart(self, ts_ns: int) -> None:
         """One less."""
         self._waiting.append(2 * ts_ns + 1)
-        if len(self._waiting) >= _WAITING:
+        if len(self._waiting) > self._points:
             self._settle()
 
     def merge(self, other: Timeline) -> None:
         """Take in another one, which says the same afterwards."""
         other._settle()
         self._settle()
-        while self._grain_ns < other._grain_ns:
-            self._coarsen()
-        for ts_ns, (arrivals, departures, last_ns) in other._cells.items():
-            self._add(ts_ns, arrivals, departures, last_ns)
-        while len(self._cells) > self._points:
-            self._coarsen()
+        if self._bits < other._bits:
+            self._bits = other._bits
+        self._cells = self._joined(self._joined(self._cells, array("q")), other._cells)
+        self._coarsen()
+        self._peak = None
 
     def peak(self) -> tuple[int, int]:
         """Most at once, and when that was first reached; 0 and 0 where there never was any."""
-        self._settle()
+        if self._waiting or self._peak is None:
+            self._settle()
+            self._peak = self._highest()
+        return self._peak
+
+    def _highest(self) -> tuple[int, int]:
+        cells = self._cells
         now = most = most_at_ns = 0
-        for ts_ns in sorted(self._cells):
-            arrivals, departures, last_ns = self._cells[ts_ns]
+        for at in range(0, len(self._cells), _CELL):
             # Within 1 ns, one departs before another arrives.
-            now += arrivals - departures
+            now += cells[at + 1] - cells[at + 2]
             if now > most:
-                most, most_at_ns = now, last_ns
+                most = now
+                most_at_ns = cells[at + 3]
         return most, most_at_ns
 
     def _settle(self) -> None:
-        for change in self._waiting:
-            ts_ns = change >> 1
-            if change & 1:
-                self._add(ts_ns, 0, 1, 0)
-            else:
-                self._add(ts_ns, 1, 0, ts_ns)
-        self._waiting.clear()
-        while len(self._cells) > self._points:
-            self._coarsen()
-
-    def _add(self, ts_ns: int, arrivals: int, departures: int, last_ns: int) -> None:
-        begin_ns = ts_ns - ts_ns % self._grain_ns
-        cell = self._cells.get(begin_ns)
-        if cell is None:
-            self._cells[begin_ns] = [arrivals, departures, last_ns]
+        """Put what waits in its cells."""
+        if not self._waiting:
             return
-        cell[0] += arrivals
-        cell[1] += departures
-        if last_ns > cell[2]:
-            cell[2] = last_ns
+        waiting = self._waiting
+        waiting.sort()
+        fresh = array("q", bytes(_CELL_BYTES * len(waiting)))
+        cells = fresh
+        at = 0
+        for change in waiting:
+            cells[at] = change >> 1
+            if change & 1:
+                cells[at + 2] = 1
+            else:
+                cells[at + 1] = 1
+                cells[at + 3] = change >> 1
+            at += _CELL
+        self._waiting = []
+        self._cells = self._joined(self._cells, fresh)
+        self._coarsen()
+
+    def _joined(self, mine: array[int], its: array[int]) -> array[int]:
+        """Cells of both, by time, no two with the same begin on the grid as it is now."""
+        joined = array("q", bytes(8 * (len(mine) + len(its))))
+        a, b, c = mine, its, joined
+        a_end = len(mine)
+        b_end = len(its)
+        bits = self._bits
+        i = 0
+        j = 0
+        # The last cell that was written, none at first.
+        at = -_CELL
+        while i < a_end or j < b_end:
+            if j == b_end or (i < a_end and a[i] <= b[j]):
+                begin_ns = a[i] >> bits << bits
+                arrivals = a[i + 1]
+                departures = a[i + 2]
+                last_ns = a[i + 3]
+                i += _CELL
+            else:
+                begin_ns = b[j] >> bits << bits
+                arrivals = b[j + 1]
+                departures = b[j + 2]
+                last_ns = b[j + 3]
+                j += _CELL
+            if at < 0 or c[at] != begin_ns:
+                at += _CELL
+                c[at] = begin_ns
+            c[at + 1] += arrivals
+            c[at + 2] += departures
+            if last_ns > c[at + 3]:
+                c[at + 3] = last_ns
+        return joined[: at + _CELL]
 
     def _coarsen(self) -> None:
+        """Make the grain as coarse as it must be."""
+        count = len(self._cells) // _CELL
+        if count <= self._points:
+            return
+        # Two neighbours fall into one cell once the grain has as many bits as they differ in.
+        joining = [0] * 64
         cells = self._cells
-        self._cells = {}
-        self._grain_ns *= 2
-        for ts_ns, (arrivals, departures, last_ns) in cells.items():
-            self._add(ts_ns, arrivals, departures, last_ns)
+        for at in range(_CELL, len(self._cells), _CELL):
+            differ = cells[at] ^ cells[at - _CELL]
+            bits = 0
+            while differ > 0:
+                differ >>= 1
+                bits += 1
+            joining[bits] += 1
+        bits = self._bits
+        while count > self._points:
+            bits += 1
+            count -= joining[bits]
+        self._bits = bits
+        self._cells = self._joined(self._cells, array("q"))
