@@ -17,6 +17,9 @@ UNDER_WAY_NS = 1_000_000_000
 #: Linux waits so long at least before it sends a FIN again (RFC 6298 section 2.4 asks for a second).
 RTO_MIN_NS = 200_000_000
 
+# TIME_WAIT with the Maximum Segment Lifetime of RFC 9293 section 3.4.2, two minutes.
+_RFC_TIME_WAIT_S = 240.0
+
 _NEVER = 0x7FFFFFFFFFFFFFFF
 
 # A clock that starts late passes no more than this many that run out after it, lest that take long.
@@ -42,8 +45,10 @@ class Clocks:
             nanoseconds(settings.fin_give_up_s),
             nanoseconds(settings.fin_wait_2_s),
             nanoseconds(2 * settings.msl_s),
-            # A connection that is over stays known for another 2MSL, for what is still under way.
-            nanoseconds(2 * settings.msl_s),
+            # A connection that is over stays known for another 2MSL, for what is still under way, and until
+            # the four minutes of the RFC are over, since its host may not be Linux and hold TIME_WAIT so long:
+            # a SYN that meets it there is a reuse of its port.
+            nanoseconds(max(2 * settings.msl_s, _RFC_TIME_WAIT_S - 2 * settings.msl_s)),
         ]
         self._heads: list[Endpoint | None] = [None] * CLOCK_KINDS
         self._tails: list[Endpoint | None] = [None] * CLOCK_KINDS
