@@ -72,7 +72,7 @@ def test_a_report_without_connections_cannot_list_them(run_cli: RunCli) -> None:
         ),
         ([SICK, "analyze"], f"the command comes first: tcptrace-py analyze {SICK}"),
         (["show", "2", SICK], f"the connection comes last: tcptrace-py show {SICK} 2"),
-        (["analyze", "--jsn", "x", SICK], "Did you mean one of: '--json'"),
+        (["analyze", "--jsn", "x", SICK], "Did you mean one of: '--jobs', '--json', '--ndjson'?"),
         (["analyze", "r.json"], "'r.json' is a report, not a capture: 'tcptrace-py report r.json' shows it"),
         (["explain", "stuck-closewait"], "Did you mean stuck-close-wait"),
     ],

@@ -90,7 +90,8 @@ def test_without_rules_it_only_tells(net: Net, tmp_path: Path) -> None:
 
 def test_the_project_s_policy_counts(net: Net, tmp_path: Path) -> None:
     (tmp_path / "tcptrace.toml").write_text(
-        'fail_on = ["warning"]\n[[allow]]\nkind = "stuck-close-wait"\nreason = "until 2.4"\n'
+        'fail_on = ["stuck-close-wait", "reset-abort"]\n'
+        '[[allow]]\nkind = "stuck-close-wait"\nreason = "until 2.4"\n'
     )
     done = run_tests(tmp_path, "--tcptrace", "lo", "--tcptrace-close-wait-after", "300ms", net=net)
     assert done.returncode == 1
