@@ -207,7 +207,7 @@ def test_copies_belong_to_the_old_connection_however_late(repeated: str, wait_s:
 
 def test_so_does_what_answers_them() -> None:
     trace = Trace().play(SPOKEN + "c FIN+ACK 106 301\ns ACK 301 107\ns FIN+ACK 301 107\nc ACK 107 302")
-    trace.play("+200\ns FIN+ACK 301 107\nc RST 107\n+200\ns FIN+ACK 301 107\nc ACK 107 302")
+    trace.play("+400\ns FIN+ACK 301 107\nc RST 107\n+400\ns FIN+ACK 301 107\nc ACK 107 302")
     assert len(trace.end()) == 1
     assert trace.tracker.late_copies.count == 4
 
