@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from contextlib import contextmanager, suppress
+from glob import glob
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -36,14 +37,15 @@ def expand(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     found: list[str] = []
     problems: list[str] = []
     for path in paths:
-        if "://" not in path:
-            path = os.path.abspath(path)
         if not any(sign in path for sign in "*?["):
             found.append(path)
             continue
         try:
-            system, pattern = fsspec.core.url_to_fs(path)
-            names = sorted(system.glob(pattern))
+            if "://" in path:
+                system, pattern = fsspec.core.url_to_fs(path)
+                names = [system.unstrip_protocol(name) for name in sorted(system.glob(pattern))]
+            else:
+                names = sorted(glob(path))
         except (ImportError, ValueError) as error:
             raise CaptureError(f"{path}: {one_line(error)}") from error
         except Exception as error:
@@ -51,7 +53,7 @@ def expand(paths: Sequence[str]) -> tuple[list[str], list[str]]:
             continue
         if not names:
             problems.append(f"{path}: nothing there has such a name")
-        found += [system.unstrip_protocol(name) if "://" in path else name for name in names]
+        found += names
     return found, problems
 
 
@@ -80,13 +82,17 @@ def analyze_by(
 
     Raises ``CaptureError`` where none can be read, ``JobLost`` where the executor gives up.
     """
-    names, problems = expand(paths)
+    shown, problems = expand(paths)
+    # Workers are in other directories.
+    names = [name if "://" in name else os.path.abspath(name) for name in shown]
     if not names:
         raise CaptureError("\n".join(problems) or "no capture given")
     parts = max(1, min(parts, PLACES))
     with _place_in(store) as place:
         plan = Plan(place, parts, settings or Settings(), bpf, connections, stats)
         splits = _split_all(executor, plan, names, progress)
+        for split, opened, name in zip(splits, names, shown, strict=True):
+            _call(split, opened, name)
         if all(split.source is None for split in splits):
             raise CaptureError("\n".join([*problems, *(line for split in splits for line in split.warnings)]))
         lasts = [split.last_ns for split in splits if split.last_ns is not None]
@@ -112,6 +118,15 @@ def analyze_by(
         bpf=bpf,
         allow_undecoded=allow_undecoded,
     )
+
+
+def _call(split: Split, opened: str, name: str) -> None:
+    """Name a capture as the user did, in whatever is said of it."""
+    if split.source is not None:
+        split.source.path = name
+    split.warnings = [
+        name + line.removeprefix(opened) if line.startswith(f"{opened}:") else line for line in split.warnings
+    ]
 
 
 def _tell(counts: object, split: Split) -> None:

@@ -23,10 +23,29 @@ PILE = SAMPLES / "time_wait_pile.pcap"
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+def store() -> Iterator[dict[str, str]]:
+    """An object store that speaks S3, and the variables that tell where it is."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(
+        ip_address="127.0.0.1", port=0, verbose=False
+    )
+    server.start()
+    host, port = server.get_host_and_port()
+    yield {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "nobody",
+        "AWS_SECRET_ACCESS_KEY": "nothing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(
+    tmp_path_factory: pytest.TempPathFactory, store: dict[str, str]
+) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """The scheduler's address, and its two workers."""
     folder = tmp_path_factory.mktemp("dask")
-    where = environment(PYTHONPATH=str(ROOT))
+    where = environment(PYTHONPATH=str(ROOT), **store)
     log = folder.joinpath("scheduler.log")
     with log.open("wb") as out:
         scheduler = subprocess.Popen(
@@ -77,6 +96,30 @@ def test_the_same_bytes(cluster: tuple[str, list[subprocess.Popen[bytes]]], run_
     assert many.stdout == one.stdout
 
 
+def test_captures_in_an_object_store(
+    cluster: tuple[str, list[subprocess.Popen[bytes]]], store: dict[str, str], run_cli: RunCli
+) -> None:
+    captures = sorted(SAMPLES.glob("reset_*.pcap"))
+    system = pytest.importorskip("s3fs").S3FileSystem(
+        endpoint_url=store["AWS_ENDPOINT_URL"], key="nobody", secret="nothing", use_listings_cache=False
+    )
+    system.mkdir("captures")
+    for path in captures:
+        system.put(str(path), f"captures/{path.name}")
+    many = run_cli(
+        *("analyze", "s3://captures/reset_*.pcap", "--cluster", cluster[0]),
+        *("--spill", "s3://captures/spill", "--json", "-"),
+        **store,
+    )
+    assert many.returncode == 0, many.stderr
+    one = run_cli("analyze", *captures, "--jobs", "1", "--json", "-")
+    assert many.stdout.replace(b"s3://captures", str(SAMPLES).encode()) == one.stdout
+    assert not system.find("captures/spill"), "nothing is left behind"
+    missing = run_cli("analyze", "s3://nowhere/*.pcap", "--cluster", cluster[0], **store)
+    assert missing.returncode == 3
+    assert missing.stderr.splitlines()[-1].startswith(b"tcptrace-py: s3://nowhere/*.pcap: ")
+
+
 def test_a_file_that_is_not_there_is_named(
     cluster: tuple[str, list[subprocess.Popen[bytes]]], run_cli: RunCli
 ) -> None:
@@ -107,6 +150,17 @@ def test_a_worker_that_is_killed(
     one = run_cli("analyze", *captures, "--jobs", "1", "--json", str(tmp_path / "one.json"))
     assert one.returncode == 0
     assert tmp_path.joinpath("many.json").read_bytes() == tmp_path.joinpath("one.json").read_bytes()
+
+
+def test_paths_are_told_as_they_were_given(
+    cluster: tuple[str, list[subprocess.Popen[bytes]]], run_cli: RunCli, tmp_path: Path
+) -> None:
+    tmp_path.joinpath("cut.pcap").write_bytes(PILE.read_bytes()[:-7])
+    one = run_cli("analyze", "cut.pcap", "--jobs", "1", "--json", "-")
+    many = run_cli("analyze", "c*.pcap", "--cluster", cluster[0], "--json", "-")
+    assert one.returncode == many.returncode == 3
+    assert many.stdout == one.stdout
+    assert many.stderr.splitlines()[1:] == one.stderr.splitlines()
 
 
 def test_nobody_there(run_cli: RunCli) -> None:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from benchmarks import workloads
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.run.analyze import analyze
 from tcptrace_py.run.captures import Captures
@@ -87,3 +90,42 @@ def test_a_sample(path: Path) -> None:
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
 def test_a_capture_that_none_of_us_made(path: Path) -> None:
     check([path], 5, 2)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from([*SAMPLES, *CORPUS]), st.integers(2, 16), st.integers(0, 2**32), st.booleans())
+def test_any_split_of_any_capture(path: Path, parts: int, seed: int, listed: bool) -> None:
+    check([path], parts, seed, connections=listed)
+
+
+@pytest.mark.parametrize("workload", ["mix", "short", "flood"])
+def test_a_generated_workload(workload: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{workload}.pcap"
+    workloads.write(workload, path, 2500)
+    check([path], 4, 3, connections=False)
+
+
+def test_several_captures_at_once() -> None:
+    check(SAMPLES[::40], 3, 4)
+
+
+@pytest.mark.parametrize("path", SAMPLES[::7], ids=lambda path: path.name)
+def test_the_order_in_which_connections_finish_changes_nothing(path: Path) -> None:
+    chance = random.Random(path.name)
+    reports = []
+    for shuffles in (False, True):
+        with Captures([path]) as opened:
+            session = Session(Settings(), connections=True)
+            for source, batch, lo, hi in opened.runs():
+                session.replay.run(batch, source, lo, hi)
+            session.tracker.tick(session.end_ns)
+            if shuffles:
+                chance.shuffle(session.tracker.finished)
+            session.drain()
+            session.tracker.end()
+            if shuffles:
+                chance.shuffle(session.tracker.finished)
+            session.drain(at_end=True)
+            session.end()
+        reports.append(text(session.report([], dropped=None, complete=True, warnings=[])))
+    assert reports[0] == reports[1]
