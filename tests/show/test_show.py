@@ -98,8 +98,15 @@ def test_what_a_damaged_capture_still_holds(run_cli: RunCli, tmp_path: Path) -> 
 
 def test_no_further_is_read_than_needed(run_cli: RunCli, tmp_path: Path) -> None:
     """Connection 0 is over, and after it the capture is damaged: that does not matter to it."""
-    data = (SAMPLES / "time_wait_assassination.pcap").read_bytes()
-    (tmp_path / "x.pcap").write_bytes(data[:-10])
+    first = (SAMPLES / "four_way_close_client.pcap").read_bytes()
+    # An hour later the four-tuple is used again.
+    later = bytearray(first[24:])
+    at = 0
+    while at < len(later):
+        seconds, _, captured = struct.unpack_from("<III", later, at)
+        struct.pack_into("<I", later, at, seconds + 3600)
+        at += 16 + captured
+    (tmp_path / "x.pcap").write_bytes(first + later[:-10])
     assert run_cli("show", "x.pcap", "0").returncode == 0
     assert run_cli("show", "x.pcap", "1").returncode == 3
 
