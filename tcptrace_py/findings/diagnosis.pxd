@@ -5,8 +5,9 @@ from tcptrace_py.findings.case cimport Case
 from tcptrace_py.findings.knowledge cimport Knowledge
 from tcptrace_py.findings.suspicion cimport Suspicion
 from tcptrace_py.tcp.connection cimport Connection
+from tcptrace_py.tcp.endpoint cimport Endpoint
 
-cdef int HANDSHAKE, OBSERVED, SLOW
+cdef int HANDSHAKE, OBSERVED, SILENCE, SLOW, _LOW_TTL
 
 
 cdef class Diagnosis:
@@ -20,6 +21,8 @@ cdef class Diagnosis:
 
     @cython.locals(suspect=int, case=Case, kinds=list)
     cpdef tuple look(self, Connection connection, bint at_end, int64_t end_ns)
+    @cython.locals(client=Endpoint)
+    cdef bint _may_tell(self, Connection connection) except *
     cdef object _look_with(self, list families, int suspect, Case case, list kinds)
     cdef object _failed(self, object family, Connection connection, object error)
     cpdef object merge(self, Diagnosis other)

@@ -14,7 +14,7 @@ from tcptrace_py.defects import Defects
 from tcptrace_py.findings.case import Case, History
 from tcptrace_py.findings.causes.claims import CAUSES, Causes, Revised
 from tcptrace_py.findings.close_wait import CloseWaits
-from tcptrace_py.findings.families import HANDSHAKE, OBSERVED, SLOW
+from tcptrace_py.findings.families import HANDSHAKE, OBSERVED, SILENCE, SLOW
 from tcptrace_py.findings.family import Family
 from tcptrace_py.findings.fin_wait import FinWaits
 from tcptrace_py.findings.finding import KINDS, Finding, worst_first
@@ -29,6 +29,7 @@ from tcptrace_py.findings.unacknowledged_fin import UnacknowledgedFins
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.observations import BY_ATTEMPT, BY_SILENCE, BY_SLOWNESS, Observations
 from tcptrace_py.tcp.time_wait import TimeWait
 
 #: The general families, in the order in which they look: a later one is told what earlier ones found.
@@ -44,6 +45,22 @@ FAMILIES: tuple[type[Family], ...] = (
 )
 
 GENERAL_KINDS = frozenset(KINDS) - {cause.KIND for cause in CAUSES} - {"time-wait-pile"}
+
+# A TTL that does not come far; see ``causes.probe``.
+_LOW_TTL = 30
+
+
+def _reasons(connection: Connection, suspect: int) -> int:
+    """What causes are told from: what was observed, and what the suspicion is."""
+    seen: Observations | None = connection.observed
+    found = 0 if seen is None else seen.reasons(connection)
+    if suspect & HANDSHAKE:
+        found |= BY_ATTEMPT
+    if suspect & SILENCE:
+        found |= BY_SILENCE
+    if suspect & SLOW:
+        found |= BY_SLOWNESS
+    return found
 
 
 class Diagnosis:
@@ -79,9 +96,10 @@ class Diagnosis:
             return ()
         case = Case(connection, at_end, end_ns, self._history)
         kinds: list[str] = []
-        if suspect & (OBSERVED | SLOW | HANDSHAKE):
+        if suspect & (OBSERVED | SLOW | SILENCE) or (suspect & HANDSHAKE and self._may_tell(connection)):
             try:
-                kinds, waiting, hanging = self._causes.look(case, self.knowledge)
+                reasons = _reasons(connection, suspect)
+                kinds, waiting, hanging = self._causes.look(case, reasons, self.knowledge)
             except Exception as error:
                 self._failed(self._causes, connection, error)
             else:
@@ -107,6 +125,13 @@ class Diagnosis:
         if not kind:
             return list(kinds)
         return sorted({kind, *(each for each in kinds if each not in explains)}, key=KINDS.index)
+
+    def _may_tell(self, connection: Connection) -> bool:
+        """Might a cause say more of a failed handshake? In a flood it is asked of every connection."""
+        client = connection.client()
+        if 0 < client.ttl < _LOW_TTL:
+            return True
+        return not connection.refused and client.has_syn_ts and self.knowledge.knows_pair(connection)
 
     def _failed(self, family: object, connection: Connection | None, error: Exception) -> None:
         what = f"the findings of {type(family).__name__}"
@@ -139,6 +164,7 @@ class Diagnosis:
 
     def findings(self, time_wait: TimeWait, end_ns: int) -> list[Finding]:
         """All findings, in the order of ``worst_first``. ``end_ns``: end of the capture, or its time now."""
+        self.knowledge.settle()
         found, self.revised = self._causes.findings(
             self.knowledge, end_ns, lambda family, error: self._failed(family, None, error)
         )

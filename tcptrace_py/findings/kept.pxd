@@ -1,12 +1,26 @@
 cimport cython
 from libc.stdint cimport uint64_t
 
+cdef uint64_t _ALL
+
 
 cdef class Kept:
     cdef Py_ssize_t _limit
     cdef public dict entries
-    cdef list _ranks
+    cdef dict _keys
+    cdef list _heap
     cdef uint64_t _below
 
     cpdef bint wants(self, uint64_t rank) noexcept
-    cpdef object put(self, object rank, object key, object entry)
+    @cython.locals(turned=uint64_t, gone=uint64_t)
+    cpdef object put(self, uint64_t rank, object key, object entry)
+
+
+cdef class Sample:
+    cdef Py_ssize_t _limit
+    cdef public dict entries
+    cdef uint64_t _below
+
+    cpdef bint wants(self, uint64_t rank) noexcept
+    cpdef object put(self, object rank, object entry)
+    cpdef object prune(self)

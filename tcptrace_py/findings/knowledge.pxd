@@ -2,13 +2,13 @@ cimport cython
 from libc.stdint cimport int64_t, uint64_t, uint32_t
 
 from tcptrace_py.findings.distinct cimport mix
-from tcptrace_py.findings.kept cimport Kept
+from tcptrace_py.findings.kept cimport Kept, Sample
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.observations cimport Observations, Observer, idle_class
 from tcptrace_py.tcp.serial cimport advance
 
-cdef int _STAMPS, _MOMENTS, _GRAIN_BITS
+cdef int _STAMPS, _MOMENTS, _GRAIN_BITS, _USES, _PLACES
 cdef int _HEARD_BITS, _HEARD_TIMES
 
 
@@ -25,6 +25,10 @@ cdef class Moments:
 
 
 cdef class Service:
+    cdef public int version
+    cdef public uint64_t hi
+    cdef public uint64_t lo
+    cdef public int port
     cdef public int64_t connections
     cdef public int64_t established
     cdef public int64_t answered
@@ -46,8 +50,10 @@ cdef class Use:
     cdef public int64_t id
     cdef public int64_t first_ns
     cdef public int64_t last_ns
-    cdef public tuple server
-    cdef public tuple client
+    cdef public int version
+    cdef public uint64_t hi
+    cdef public uint64_t lo
+    cdef public int port
     cdef public bint has_isn
     cdef public uint32_t isn
     cdef public bint answered
@@ -56,35 +62,46 @@ cdef class Use:
     cdef public uint32_t server_first
     cdef public uint32_t server_nxt
     cdef public bint begun_by_syn
-    cdef public uint32_t lone_seq
-    cdef public object acked
+    cdef public bint has_acked
+    cdef public uint32_t acked
+
+    cdef object _fill(self, Connection connection, Endpoint client, Endpoint server)
 
 
 cdef class Knowledge:
     cdef public Kept services
-    cdef public Kept pairs
-    cdef public Kept ports
+    cdef public Sample pairs
+    cdef public Sample ports
+    cdef public Sample troubled
     cdef public int64_t connections
     cdef public int64_t one_way
     cdef public int64_t midstream
     cdef Observer _observer
-    cdef Service _service
-    cdef int _version
-    cdef uint64_t _hi
-    cdef uint64_t _lo
-    cdef int _port
+    cdef list _recent
 
-    @cython.locals(client=Endpoint, server=Endpoint, service=Service, rank=uint64_t)
+    @cython.locals(client=Endpoint, server=Endpoint, service=Service, rank=uint64_t, port=uint64_t, sample=Sample)
     cpdef object note(self, Connection connection)
     @cython.locals(bits=int, moment=int64_t, seen=Observations)
     cdef object _note_heard(self, Connection connection, Endpoint server, Service service)
-    @cython.locals(service=Service)
+    @cython.locals(service=Service, place=uint64_t)
     cdef Service _service_of(self, Connection connection, Endpoint server)
-    @cython.locals(service=Service)
+    @cython.locals(service=Service, gone=Service)
     cpdef Service make(self, tuple key)
     @cython.locals(seen=Observations)
     cdef object _note_idle(self, Connection connection, Service service)
     @cython.locals(rank=uint64_t, pair=Pair)
     cdef object _note_stamp(self, Connection connection, Endpoint client, Endpoint server)
-    cdef object _note_port(self, object rank, Connection connection, Endpoint client, Endpoint server)
+    @cython.locals(uses=list)
+    cdef object _note_port(self, Sample sample, uint64_t rank, Connection connection, Endpoint client, Endpoint server)
+    @cython.locals(client=Endpoint, server=Endpoint)
+    cpdef bint knows_pair(self, Connection connection) except *
     cpdef object merge(self, Knowledge other)
+
+
+cpdef uint64_t pair_rank(uint64_t client_hi, uint64_t client_lo, uint64_t server_hi, uint64_t server_lo,
+                         uint64_t port) noexcept
+
+@cython.locals(same=int, oldest=Use, oldest_same=Use, each=Use, gone=Use)
+cdef object _remember(list uses, Use use)
+
+cdef bint _before(Use one, Use other) noexcept

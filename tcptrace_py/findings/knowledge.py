@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tcptrace_py.findings.distinct import mix
-from tcptrace_py.findings.kept import Kept
+from tcptrace_py.findings.kept import Kept, Sample
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.observations import Observations, Observer, idle_class
@@ -17,10 +17,16 @@ from tcptrace_py.tcp.serial import advance
 
 #: Services, pairs and four-tuples of which something is known at most.
 SERVICES = 10_000
-PAIRS = 1_000
-PORTS = 16_384
+PAIRS = 64
+#: Client's ports whose connections are known: of all, and of those that failed or came unasked.
+PORTS = 256
+TROUBLED = 512
 #: Answered SYNs with timestamps kept of one pair.
-_STAMPS = 64
+_STAMPS = 32
+#: Connections kept of one client's port.
+_USES = 16
+#: Places for services seen lately.
+_PLACES = 64
 #: Moments kept of when a service was heard, and their first grain: 2**30 ns, about a second.
 _MOMENTS = 512
 _GRAIN_BITS = 30
@@ -73,7 +79,11 @@ class Moments:
 class Service:
     """One server address and port, over all its connections."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: int, hi: int, lo: int, port: int) -> None:
+        self.version = version
+        self.hi = hi
+        self.lo = lo
+        self.port = port
         self.connections = 0
         #: Whose handshake was complete, and in which the server sent data.
         self.established = 0
@@ -123,22 +133,31 @@ class Use:
     """A connection by its client's port: numbers that tell whose a lone segment is."""
 
     def __init__(self, connection: Connection, client: Endpoint, server: Endpoint) -> None:
+        self._fill(connection, client, server)
+
+    def _fill(self, connection: Connection, client: Endpoint, server: Endpoint) -> None:
         self.id = connection.id
         self.first_ns = connection.first_ns
         self.last_ns = connection.last_ns
-        self.server = (connection.ip_version, server.address_hi, server.address_lo, server.port)
-        self.client = (connection.ip_version, client.address_hi, client.address_lo, client.port)
+        self.version = connection.ip_version
+        self.hi = server.address_hi
+        self.lo = server.address_lo
+        self.port = server.port
         self.has_isn = bool(client.has_isn)
         self.isn = client.isn
         self.answered = server.packets > 0
         self.client_nxt = client.snd_nxt
         self.has_server = bool(server.has_snd)
+        #: The first number that the server was seen to use, which is that of a lone segment.
         self.server_first = server.isn if server.has_isn else advance(server.snd_nxt, -server.bytes)
         self.server_nxt = server.snd_nxt
         self.begun_by_syn = bool(connection.syn_frame)
-        #: Of what came without a SYN of the client's: its number and what it acknowledges.
-        self.lone_seq = self.server_first
-        self.acked: int | None = server.rcv_nxt if server.has_rcv else None
+        self.has_acked = bool(server.has_rcv)
+        self.acked = server.rcv_nxt
+
+    @property
+    def server(self) -> ServiceKey:
+        return (self.version, self.hi, self.lo, self.port)
 
 
 class Knowledge:
@@ -146,18 +165,16 @@ class Knowledge:
 
     def __init__(self) -> None:
         self.services = Kept(SERVICES)
-        self.pairs = Kept(PAIRS)
-        self.ports = Kept(PORTS)
+        self.pairs = Sample(PAIRS)
+        #: Connections by their client's port, a sample of all; and of those that failed, or came unasked.
+        self.ports = Sample(PORTS)
+        self.troubled = Sample(TROUBLED)
         self.connections = 0
         self.one_way = 0
         self.midstream = 0
         self._observer = Observer()
-        #: The service asked for last: in most captures it is the next one too.
-        self._service: Service | None = None
-        self._version = 0
-        self._hi = 0
-        self._lo = 0
-        self._port = 0
+        #: Services seen lately, each in the one place that its address and port give it.
+        self._recent: list[Service | None] = [None] * _PLACES
 
     def note(self, connection: Connection) -> None:
         client = connection.client()
@@ -181,9 +198,14 @@ class Knowledge:
                 self._note_idle(connection, service)
         if client.has_syn_ts and (connection.syn_ack_frame or not server.packets):
             self._note_stamp(connection, client, server)
-        rank = mix(client.address_hi ^ (client.port << 48), client.address_lo)
-        if self.ports.wants(rank):
-            self._note_port(rank, connection, client, server)
+        # Through a 64-bit local, so that C shifts as Python does.
+        port = client.port
+        rank = mix(client.address_hi ^ (port << 48), client.address_lo)
+        sample = self.ports
+        if not client.packets or not server.packets or connection.reset_by or not connection.syn_frame:
+            sample = self.troubled
+        if sample.wants(rank):
+            self._note_port(sample, rank, connection, client, server)
 
     def _note_heard(self, connection: Connection, server: Endpoint, service: Service) -> None:
         """At the first and the last moment, and in between as often as no silence can contradict."""
@@ -202,20 +224,19 @@ class Knowledge:
             moment += 1
 
     def _service_of(self, connection: Connection, server: Endpoint) -> Service | None:
+        place = (server.address_lo ^ server.port) & (_PLACES - 1)
+        service: Service | None = self._recent[place]
         if (
-            self._service is not None
-            and self._lo == server.address_lo
-            and self._port == server.port
-            and self._hi == server.address_hi
-            and self._version == connection.ip_version
+            service is not None
+            and service.lo == server.address_lo
+            and service.port == server.port
+            and service.hi == server.address_hi
+            and service.version == connection.ip_version
         ):
-            return self._service
-        self._service = self.make((connection.ip_version, server.address_hi, server.address_lo, server.port))
-        self._version = connection.ip_version
-        self._hi = server.address_hi
-        self._lo = server.address_lo
-        self._port = server.port
-        return self._service
+            return service
+        service = self.make((connection.ip_version, server.address_hi, server.address_lo, server.port))
+        self._recent[place] = service
+        return service
 
     def make(self, key: ServiceKey) -> Service | None:
         """What is known of a service, begun if need be; None where there are too many."""
@@ -224,10 +245,12 @@ class Knowledge:
             rank = mix(key[1] ^ (key[3] << 48), key[2])
             if not self.services.wants(rank):
                 return None
-            service = Service()
-            if self.services.put(rank, key, service) is service:
+            service = Service(*key)
+            gone: Service | None = self.services.put(rank, key, service)
+            if gone is service:
                 return None
-            self._service = None
+            if gone is not None:
+                self._recent = [None] * _PLACES
         return service
 
     def _note_idle(self, connection: Connection, service: Service) -> None:
@@ -246,30 +269,24 @@ class Knowledge:
                 closed[number] = closed.get(number, 0) + 1
 
     def _note_stamp(self, connection: Connection, client: Endpoint, server: Endpoint) -> None:
-        key = (
-            connection.ip_version,
-            client.address_hi,
-            client.address_lo,
-            server.address_hi,
-            server.address_lo,
-            server.port,
+        rank = pair_rank(
+            client.address_hi, client.address_lo, server.address_hi, server.address_lo, server.port
         )
-        pair: Pair | None = self.pairs.entries.get(key)
+        if not self.pairs.wants(rank):
+            return
+        pair: Pair | None = self.pairs.entries.get(rank)
         if pair is None:
-            rank = mix(client.address_hi ^ (server.port << 48) ^ server.address_lo, client.address_lo)
-            if not self.pairs.wants(rank):
-                return
             pair = Pair()
-            self.pairs.put(rank, key, pair)
+            self.pairs.put(rank, pair)
         pair.add(connection.syn_ns, client.syn_ts_val, connection.syn_ack_frame != 0)
 
-    def _note_port(self, rank: int, connection: Connection, client: Endpoint, server: Endpoint) -> None:
-        key = (connection.ip_version, client.address_hi, client.address_lo, client.port)
-        uses: dict[ServiceKey, list[Use]] | None = self.ports.entries.get(key)
+    def _note_port(
+        self, sample: Sample, rank: int, connection: Connection, client: Endpoint, server: Endpoint
+    ) -> None:
+        uses: list[Use] | None = sample.entries.get(rank)
         if uses is None:
-            uses = {}
-            if self.ports.put(rank, key, uses) is uses:
-                return
+            uses = []
+            sample.put(rank, uses)
         _remember(uses, Use(connection, client, server))
 
     def service(self, version: int, hi: int, lo: int, port: int) -> Service | None:
@@ -280,24 +297,43 @@ class Knowledge:
         """How long before its first segment the four-tuple was last in use; -1 if that is not known."""
         client = connection.client()
         server = connection.server()
-        uses = self.ports.entries.get(
-            (connection.ip_version, client.address_hi, client.address_lo, client.port)
+        key = (connection.ip_version, server.address_hi, server.address_lo, server.port)
+        latest = -1
+        for use in self.uses((connection.ip_version, client.address_hi, client.address_lo, client.port)):
+            if use.server == key and use.id != connection.id and use.first_ns < connection.first_ns:
+                latest = max(latest, use.last_ns)
+        return max(connection.first_ns - latest, 0) if latest >= 0 else -1
+
+    def settle(self) -> None:
+        """Before the whole is asked: keep what the whole keeps, whatever part noted it."""
+        self.pairs.prune()
+        self.ports.prune()
+        self.troubled.prune()
+
+    def knows_pair(self, connection: Connection) -> bool:
+        """Is the pair of its client's address and its service among those kept so far?"""
+        client = connection.client()
+        server = connection.server()
+        return self.pairs.wants(
+            pair_rank(client.address_hi, client.address_lo, server.address_hi, server.address_lo, server.port)
         )
-        if uses is None:
-            return -1
-        known: list[Use] = uses.get(
-            (connection.ip_version, server.address_hi, server.address_lo, server.port), []
-        )
-        for use in reversed(known):
-            if use.id != connection.id and use.first_ns < connection.first_ns:
-                return max(connection.first_ns - use.last_ns, 0)
-        return -1
+
+    def uses(self, client: ServiceKey) -> list[Use]:
+        """Connections of a client's port, as far as they are known."""
+        rank = mix(client[1] ^ (client[3] << 48), client[2])
+        return [*self.ports.entries.get(rank, ()), *self.troubled.entries.get(rank, ())]
+
+    def pair(self, client_hi: int, client_lo: int, server_hi: int, server_lo: int, port: int) -> Pair | None:
+        """What is known of a client's address and a service; None where nothing is."""
+        rank = pair_rank(client_hi, client_lo, server_hi, server_lo, port)
+        found: Pair | None = self.pairs.entries.get(rank)
+        return found
 
     def renumber(self, numbers: Sequence[int]) -> None:
         """Connections have other ids now, in the same order: ``numbers[id]``."""
-        for uses in self.ports.entries.values():
-            for known in uses.values():
-                for use in known:
+        for sample in (self.ports, self.troubled):
+            for uses in sample.entries.values():
+                for use in uses:
                     use.id = numbers[use.id]
 
     def merge(self, other: Knowledge) -> None:
@@ -309,34 +345,47 @@ class Knowledge:
             mine = self.make(key)
             if mine is not None:
                 mine.merge(service)
-        for key, pair in other.pairs.entries.items():
-            rank = mix(key[1] ^ (key[5] << 48) ^ key[4], key[2])
-            if key not in self.pairs.entries:
+        for rank, pair in other.pairs.entries.items():
+            if rank not in self.pairs.entries:
                 if not self.pairs.wants(rank):
                     continue
-                self.pairs.put(rank, key, Pair())
-            if key in self.pairs.entries:
-                self.pairs.entries[key].merge(pair)
-        for key, uses in other.ports.entries.items():
-            rank = mix(key[1] ^ (key[3] << 48), key[2])
-            if key not in self.ports.entries:
-                if not self.ports.wants(rank):
-                    continue
-                self.ports.put(rank, key, {})
-            if key in self.ports.entries:
-                for each in uses.values():
-                    for use in each:
-                        _remember(self.ports.entries[key], use)
+                self.pairs.put(rank, Pair())
+            if rank in self.pairs.entries:
+                self.pairs.entries[rank].merge(pair)
+        for sample, its in ((self.ports, other.ports), (self.troubled, other.troubled)):
+            for rank, uses in its.entries.items():
+                if rank not in sample.entries:
+                    if not sample.wants(rank):
+                        continue
+                    sample.put(rank, [])
+                if rank in sample.entries:
+                    for use in uses:
+                        _remember(sample.entries[rank], use)
 
 
-def _remember(uses: dict[ServiceKey, list[Use]], use: Use) -> None:
-    """The latest two connections of a client's port to one service; of many services some."""
-    if use.server not in uses and len(uses) >= 8:
-        if use.server > max(uses):
-            return
-        del uses[max(uses)]
-    known = uses.setdefault(use.server, [])
-    known.append(use)
-    known.sort(key=lambda each: (each.first_ns, each.id))
-    if len(known) > 2:
-        uses[use.server] = known[len(known) - 2 :]
+def pair_rank(client_hi: int, client_lo: int, server_hi: int, server_lo: int, port: int) -> int:
+    return mix(mix(client_hi, client_lo), mix(server_hi ^ (port << 48), server_lo))
+
+
+def _remember(uses: list[Use], use: Use) -> None:
+    """The latest connections of a client's port; of those to one service the latest two."""
+    same = 0
+    oldest: Use | None = None
+    oldest_same: Use | None = None
+    for each in uses:
+        if oldest is None or _before(each, oldest):
+            oldest = each
+        if each.lo == use.lo and each.port == use.port and each.hi == use.hi:
+            same += 1
+            if oldest_same is None or _before(each, oldest_same):
+                oldest_same = each
+    if same < 2 and len(uses) < _USES:
+        uses.append(use)
+        return
+    gone = oldest if same < 2 else oldest_same
+    if gone is not None and _before(gone, use):
+        uses[uses.index(gone)] = use
+
+
+def _before(one: Use, other: Use) -> bool:
+    return one.first_ns < other.first_ns or (one.first_ns == other.first_ns and one.id < other.id)

@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t
 
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.observations cimport Observations
 
 cdef int FIN_UNANSWERED, HALF_CLOSE, HANDSHAKE, OBSERVED, RESETS, REUSE, SILENCE, SLOW, WAITS
 cdef int SYN_RCVD
@@ -13,7 +14,7 @@ cdef class Suspicion:
     cdef public int64_t wait_ns
     cdef public int64_t probes
 
-    @cython.locals(found=int, a=Endpoint, b=Endpoint)
+    @cython.locals(found=int, a=Endpoint, b=Endpoint, seen=Observations)
     cpdef int suspicious(self, Connection connection, int64_t end_ns) except -1
     @cython.locals(since_ns=int64_t)
     cdef bint _failed(self, Connection connection, Endpoint a, Endpoint b, int64_t end_ns) except *

@@ -21,6 +21,7 @@ from tcptrace_py.findings.families import (
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.observations import Observations
 from tcptrace_py.tcp.state import SYN_RCVD
 
 
@@ -37,8 +38,11 @@ class Suspicion:
         ``end_ns`` is the capture's time when the connection was handed over.
         """
         found = 0
-        if connection.observed is not None:
-            found |= OBSERVED
+        seen: Observations | None = connection.observed
+        if seen is not None and seen.reasons(connection):
+            # A refusal by itself is the general family's.
+            if not connection.refused or not connection.syn_frame or seen.ttl_high:
+                found |= OBSERVED
         if connection.reset_by or connection.stray_resets:
             found |= RESETS
         if connection.reused_time_wait or connection.reuse_of >= 0:

@@ -8,7 +8,10 @@ from tcptrace_py.wire.segment cimport Segment
 
 cdef int ACK, FIN, RST, SYN
 # DATA, CLOSE and the like, and QUIET_NS, are imported elsewhere: they stay Python names.
-cdef int64_t _CLOSE_NS, _UNDER_WAY_NS
+cdef int64_t _QUIET_NS, _CLOSE_NS, _UNDER_WAY_NS, _STALL_NS
+cdef int _OFTEN
+cdef object _NOBODY, _NEVER
+cdef dict _NO_IDLES
 cdef int _FATAL
 
 
@@ -32,6 +35,8 @@ cdef class Reset:
     cdef public int64_t went_on
     cdef public int64_t went_on_ns
     cdef public int64_t went_on_frame
+
+    cdef object _fill(self, Segment segment, Endpoint sender, Endpoint receiver, int64_t quiet_ns, int64_t before_ns)
 
 
 @cython.locals(us=int64_t, power=int)
@@ -78,16 +83,16 @@ cdef class Observations:
     cdef public int64_t close_idle_ns
     cdef public int close_spoke_last
     cdef public bint close_settled
-    cdef public list resets
+    cdef public object resets
     cdef public int64_t late_syn_acks
     cdef public int64_t late_syn_acks_with_data
     cdef public int64_t late_syn_ack_ns
     cdef public int64_t late_syn_ack_frame
-    cdef public list stalls
-    cdef public list longest_stalls
-    cdef public list lost
-    cdef public list sack_ns
-    cdef public list sack_frame
+    cdef public object stalls
+    cdef public object longest_stalls
+    cdef public object lost
+    cdef public object sack_ns
+    cdef public object sack_frame
     cdef public int alert_by
     cdef public int alert
     cdef public int64_t alert_ns
@@ -98,6 +103,8 @@ cdef class Observations:
     cdef public int challenge_by
     cdef public bint challenge_in_time_wait
     cdef public bint backwards
+    cdef public bint stalled
+    cdef public bint lost_often
     cdef public int began_anew_by
     cdef public uint32_t challenge_ack
     cdef public int64_t challenge_reset_ns
@@ -105,14 +112,20 @@ cdef class Observations:
     cdef public int64_t challenge_ns
     cdef public int64_t challenge_frame
     cdef public int64_t challenges
-    cdef public list after_fin_ns
-    cdef public list after_fin_frame
-    cdef public list after_fin_bytes
+    cdef public object after_fin_ns
+    cdef public object after_fin_frame
+    cdef public object after_fin_bytes
+
+    @cython.locals(found=int)
+    cpdef int reasons(self, Connection connection) except -1
+    @cython.locals(found=int, reset=Reset)
+    cdef int _by_reset(self, Connection connection) except -1
 
 
+@cython.final
 cdef class Observer:
     @cython.locals(flags=int, payload_bytes=uint32_t, seen=Observations, stall=Stall)
-    cpdef object see(self, Connection connection, int by, Endpoint sender, Endpoint receiver, Segment segment,
+    cdef object see(self, Connection connection, int by, Endpoint sender, Endpoint receiver, Segment segment,
                      int64_t quiet_ns, int64_t before_ns, Connection newest)
     @cython.locals(seen=Observations)
     cdef object _challenge(self, Connection connection, Connection newest, Endpoint sender, Endpoint receiver,

@@ -7,6 +7,9 @@ that is being watched; before the state machines are, so numbers are those befor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.serial import advance, distance
@@ -14,12 +17,23 @@ from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 
 #: A silence of both sides that is noted.
 QUIET_NS = 900_000_000
+_QUIET_NS = QUIET_NS
 #: A close is noted with how long no data had passed from this on.
 _CLOSE_NS = 200_000_000
+#: A window that is zero for so long is no flow control at work, and data is not sent so often by chance.
+STALL_NS = 3_000_000_000
+OFTEN = 3
+_STALL_NS = STALL_NS
+_OFTEN = OFTEN
 #: A TLS alert's level, above its description.
 _FATAL = 2
 # A segment that its sender had under way when it sent RST passes at once after it.
 _UNDER_WAY_NS = 1_000_000
+
+#: What causes are told from, as bits.
+BY_OTHER_RESET, BY_QUIET_RESET, BY_LONE_RESET, BY_LATE_RESET, BY_MUTE_RESET = 1, 2, 4, 8, 16
+BY_SYN_ACK, BY_STALL, BY_LOSS, BY_ALERT, BY_ATTEMPT = 32, 64, 128, 256, 512
+BY_CHALLENGE, BY_CLOSE, BY_SILENCE, BY_SLOWNESS = 1024, 2048, 4096, 8192
 
 #: What ended a silence.
 DATA, CLOSE, RESET, PROBE, BARE_ACK = 1, 2, 3, 4, 5
@@ -50,6 +64,11 @@ class Reset:
     """A RST as it passed, and what had passed before it."""
 
     def __init__(
+        self, segment: Segment, sender: Endpoint, receiver: Endpoint, quiet_ns: int, before_ns: int
+    ) -> None:
+        self._fill(segment, sender, receiver, quiet_ns, before_ns)
+
+    def _fill(
         self, segment: Segment, sender: Endpoint, receiver: Endpoint, quiet_ns: int, before_ns: int
     ) -> None:
         self.ns = segment.ts_ns
@@ -118,6 +137,19 @@ class Lost:
         self.last_frame = segment.frame
 
 
+# What nearly all connections have of each side, until there is something: not to be changed in place.
+_NOBODY: Any = (None, None)
+_NEVER: Any = (0, 0)
+_NO_IDLES: dict[int, int] = {}
+
+
+def _with(pair: Any, by: int, value: Any) -> list[Any]:
+    """A pair with another value for endpoint ``by``."""
+    changed = list(pair)
+    changed[by - 1] = value
+    return changed
+
+
 class Observations:
     """Of one connection; by 1 is its endpoint ``a``, 2 is ``b``; times in ns, 0 where unseen."""
 
@@ -130,7 +162,7 @@ class Observations:
         self.gap_what = 0
         #: Silences that ended with data which the other side answered: how many of each class, the
         #: longest, and who spoke first after it.
-        self.survived: dict[int, int] = {}
+        self.survived = _NO_IDLES
         self.longest_survived_ns = 0
         #: The longest silence of both sides, however it ended.
         self.longest_gap_ns = 0
@@ -144,19 +176,19 @@ class Observations:
         self.close_spoke_last = 0
         #: All that side's data was acknowledged, and the peer's too.
         self.close_settled = False
-        self.resets: list[Reset | None] = [None, None]
+        self.resets: Sequence[Reset | None] = _NOBODY
         #: SYN+ACKs after the ACK that answers them passed; and such with data of the client outstanding.
         self.late_syn_acks = 0
         self.late_syn_acks_with_data = 0
         self.late_syn_ack_ns = 0
         self.late_syn_ack_frame = 0
         #: The longest and the latest stall of each side.
-        self.stalls: list[Stall | None] = [None, None]
-        self.longest_stalls: list[Stall | None] = [None, None]
-        self.lost: list[Lost | None] = [None, None]
+        self.stalls: Sequence[Stall | None] = _NOBODY
+        self.longest_stalls: Sequence[Stall | None] = _NOBODY
+        self.lost: Sequence[Lost | None] = _NOBODY
         #: Data above a hole of the side's arrived: the first SACK that says so.
-        self.sack_ns = [0, 0]
-        self.sack_frame = [0, 0]
+        self.sack_ns: Sequence[int] = _NEVER
+        self.sack_frame: Sequence[int] = _NEVER
         # The first fatal TLS alert in clear.
         self.alert_by = 0
         self.alert = 0
@@ -178,12 +210,54 @@ class Observations:
         self.challenge_reset_frame = 0
         #: Who sent a SYN of another number on the established connection.
         self.began_anew_by = 0
+        #: A stall lasted, and data was sent again often.
+        self.stalled = False
+        self.lost_often = False
         #: Time ran backwards: what came first can not be told.
         self.backwards = False
         #: Data that came after the peer's FIN had passed: the first, and its bytes in all.
-        self.after_fin_ns = [0, 0]
-        self.after_fin_frame = [0, 0]
-        self.after_fin_bytes = [0, 0]
+        self.after_fin_ns: Sequence[int] = _NEVER
+        self.after_fin_frame: Sequence[int] = _NEVER
+        self.after_fin_bytes: Sequence[int] = _NEVER
+
+    def reasons(self, connection: Connection) -> int:
+        """Bits: what there is that somebody must look at. Idle times alone are only counted."""
+        found = 0
+        if self.resets is not _NOBODY:
+            found = self._by_reset(connection)
+        if self.late_syn_acks:
+            found |= BY_SYN_ACK
+        if self.stalled:
+            found |= BY_STALL
+        if self.lost_often:
+            found |= BY_LOSS
+        if self.alert_by:
+            found |= BY_ALERT
+        if self.ttl_high:
+            found |= BY_ATTEMPT
+        if self.challenges or self.challenge_reset_frame:
+            found |= BY_CHALLENGE
+        if self.close_by and self.close_spoke_last == self.close_by:
+            found |= BY_CLOSE
+        return found
+
+    def _by_reset(self, connection: Connection) -> int:
+        found = 0
+        for by in (1, 2):
+            reset: Reset | None = self.resets[by - 1]
+            if reset is None:
+                continue
+            if reset.went_on or (reset.usual_ttl and reset.ttl != reset.usual_ttl):
+                found |= BY_OTHER_RESET
+            if reset.quiet_ns >= _STALL_NS:
+                found |= BY_QUIET_RESET
+            if not reset.has_ack or not connection.syn_frame:
+                found |= BY_LONE_RESET
+        if self.gap_by or self.after_fin_ns is not _NEVER:
+            found |= BY_LATE_RESET
+        if connection.a.bytes + connection.b.bytes == 0:
+            found |= BY_MUTE_RESET
+        return found
 
 
 class Observer:
@@ -227,7 +301,7 @@ class Observer:
         if newest is not connection and newest is not None and newest.reuse_of == connection.id:
             if flags & (ACK | FIN) == ACK and not payload_bytes:
                 self._challenge(connection, newest, sender, receiver, segment)
-        if quiet_ns >= QUIET_NS and sender.packets + receiver.packets > 1:
+        if quiet_ns >= _QUIET_NS and sender.packets + receiver.packets > 1:
             self._silence(connection, by, sender, receiver, segment, quiet_ns)
         if flags & FIN and not sender.fin_sent:
             self._close(connection, by, sender, receiver, segment, False)
@@ -237,10 +311,12 @@ class Observer:
             seen = self._of(connection)
             stall = seen.stalls[by - 1]
             if stall is None or stall.opened_ns:
-                seen.stalls[by - 1] = Stall(segment.ts_ns, segment.frame)
+                seen.stalls = _with(seen.stalls, by, Stall(segment.ts_ns, segment.frame))
                 connection.watched = True
             else:
                 stall.answers += 1
+                if segment.ts_ns - stall.ns >= _STALL_NS:
+                    seen.stalled = True
                 stall.last_ns = segment.ts_ns
                 stall.last_frame = segment.frame
         if segment.tls_alert >= 0 and segment.tls_alert >> 8 == _FATAL:
@@ -257,8 +333,8 @@ class Observer:
             if distance(segment.sack_left, segment.ack) > 0:
                 seen = self._of(connection)
                 if not seen.sack_ns[2 - by]:
-                    seen.sack_ns[2 - by] = segment.ts_ns
-                    seen.sack_frame[2 - by] = segment.frame
+                    seen.sack_ns = _with(seen.sack_ns, 3 - by, segment.ts_ns)
+                    seen.sack_frame = _with(seen.sack_frame, 3 - by, segment.frame)
         if (
             payload_bytes
             and receiver.fin_sent
@@ -266,9 +342,10 @@ class Observer:
         ):
             seen = self._of(connection)
             if not seen.after_fin_ns[by - 1]:
-                seen.after_fin_ns[by - 1] = segment.ts_ns
-                seen.after_fin_frame[by - 1] = segment.frame
-            seen.after_fin_bytes[by - 1] += payload_bytes
+                seen.after_fin_ns = _with(seen.after_fin_ns, by, segment.ts_ns)
+                seen.after_fin_frame = _with(seen.after_fin_frame, by, segment.frame)
+            so_far = seen.after_fin_bytes[by - 1]
+            seen.after_fin_bytes = _with(seen.after_fin_bytes, by, so_far + payload_bytes)
 
     def _challenge(
         self,
@@ -343,10 +420,10 @@ class Observer:
                 later.challenge_reset_ns = seen.challenge_reset_ns = segment.ts_ns
                 later.challenge_reset_frame = seen.challenge_reset_frame = segment.frame
         if seen.resets[by - 1] is None:
-            seen.resets[by - 1] = Reset(segment, sender, receiver, quiet_ns, before_ns)
+            seen.resets = _with(seen.resets, by, Reset(segment, sender, receiver, quiet_ns, before_ns))
             # Who goes on after it?
             connection.watched = True
-        if quiet_ns >= QUIET_NS:
+        if quiet_ns >= _QUIET_NS:
             self._silence(connection, by, sender, receiver, segment, quiet_ns)
         if not seen.close_by:
             self._close(connection, by, sender, receiver, segment, True)
@@ -370,9 +447,11 @@ class Observer:
         if stall is not None and not stall.opened_ns and segment.window:
             stall.opened_ns = segment.ts_ns
             stall.opened_frame = segment.frame
+            if segment.ts_ns - stall.ns >= _STALL_NS:
+                seen.stalled = True
             longest = seen.longest_stalls[by - 1]
             if longest is None or stall.opened_ns - stall.ns > longest.opened_ns - longest.ns:
-                seen.longest_stalls[by - 1] = stall
+                seen.longest_stalls = _with(seen.longest_stalls, by, stall)
 
     def _silence(
         self,
@@ -413,6 +492,8 @@ class Observer:
         if peer.last_ns < seen.gap_end_ns or (reset is not None and reset.ns == peer.last_ns):
             return False
         if seen.gap_what == DATA:
+            if not seen.survived:
+                seen.survived = {}
             number = idle_class(seen.gap_ns)
             seen.survived[number] = seen.survived.get(number, 0) + 1
             if seen.gap_ns > seen.longest_survived_ns:
@@ -457,9 +538,11 @@ class Observer:
         seen = self._of(connection)
         lost = seen.lost[by - 1]
         if lost is None or lost.seq != segment.seq:
-            seen.lost[by - 1] = Lost(segment, sender.last_data_ns)
+            seen.lost = _with(seen.lost, by, Lost(segment, sender.last_data_ns))
         else:
             lost.times += 1
+            if lost.times == _OFTEN:
+                seen.lost_often = True
             lost.last_ns = segment.ts_ns
             lost.last_frame = segment.frame
             if segment.payload_bytes < lost.payload_bytes:

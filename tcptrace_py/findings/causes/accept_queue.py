@@ -11,6 +11,7 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, times
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.observations import BY_SILENCE, BY_SYN_ACK
 from tcptrace_py.tcp.serial import distance
 
 #: SYN+ACKs after the ACK that are no accident: one may be TCP_DEFER_ACCEPT's, or an ACK that was lost.
@@ -37,6 +38,7 @@ class AcceptQueueFull:
     """By the server. Some of its victims draw no SYN+ACK again: those are told by the others' fate."""
 
     KIND = "accept-queue-full"
+    TOLD_FROM = BY_SYN_ACK | BY_SILENCE
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         connection = case.connection

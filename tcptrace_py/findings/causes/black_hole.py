@@ -10,11 +10,9 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, times
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.observations import Lost
+from tcptrace_py.tcp.observations import BY_LOSS, OFTEN, Lost
 from tcptrace_py.tcp.serial import distance
 
-#: Sent again so often and in vain.
-_TIMES = 3
 #: No path refuses less than this much payload: 576 bytes of IPv4 (RFC 9293 section 3.7.1), less headers.
 _LEAST_BYTES = 536
 
@@ -23,6 +21,7 @@ class MtuBlackHole(Decided):
     """By the endpoint whose segments are lost."""
 
     KIND = "mtu-black-hole"
+    TOLD_FROM = BY_LOSS
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         seen = case.seen
@@ -30,7 +29,7 @@ class MtuBlackHole(Decided):
             return None
         for by in ENDPOINTS:
             lost: Lost | None = seen.lost[by - 1]
-            if lost is not None and lost.times >= _TIMES and lost.payload_bytes >= _LEAST_BYTES:
+            if lost is not None and lost.times >= OFTEN and lost.payload_bytes >= _LEAST_BYTES:
                 claim = self._claim(case, by, lost)
                 if claim is not None:
                     return claim

@@ -41,6 +41,8 @@ class Cause(Protocol):
     """One kind by cause, declared once; it holds nothing."""
 
     KIND: str
+    #: The bits of ``tcp.observations`` that make it look.
+    TOLD_FROM: int
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         """What it says of a connection; ``knowledge`` is that of the part of the capture seen so far."""

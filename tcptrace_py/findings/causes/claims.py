@@ -90,7 +90,9 @@ class Causes:
         self._groups = [Groups() for _ in CAUSES]
         self._waiting = Kept(_WAITING)
 
-    def look(self, case: Case, knowledge: Knowledge) -> tuple[list[str], list[Family] | None, set[str]]:
+    def look(
+        self, case: Case, reasons: int, knowledge: Knowledge
+    ) -> tuple[list[str], list[Family] | None, set[str]]:
         """The kinds by cause that a connection takes part in.
 
         What the general families need not tell is in ``case.explained``. Where a cause waits for the
@@ -102,7 +104,7 @@ class Causes:
             case.explained |= CHALLENGED_EXPLAINS
         undecided: list[tuple[int, Claim]] = []
         for number, cause in enumerate(CAUSES):
-            if cause.KIND in case.explained:
+            if not cause.TOLD_FROM & reasons or cause.KIND in case.explained:
                 continue
             claim = cause.look(case, knowledge, self._settings)
             if claim is None:
@@ -223,7 +225,15 @@ class Causes:
                 found += family.findings(end_ns, knowledge)
             except Exception as error:
                 failed(family, error)
-        return found, revised
+        return [each for each in found if not _told_elsewhere(each, revised)], revised
+
+
+def _told_elsewhere(finding: Finding, revised: Revised) -> bool:
+    """A cause that the whole capture told accounts for all its connections."""
+    ids = finding.connections
+    return 0 < len(ids) == finding.count and all(
+        connection in revised and finding.kind in revised[connection][1] for connection in ids
+    )
 
 
 def _shared(finding: Finding, group: Group, knowledge: Knowledge) -> Finding:

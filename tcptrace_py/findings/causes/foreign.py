@@ -13,9 +13,8 @@ from tcptrace_py.findings.knowledge import Knowledge, ServiceKey, Use
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import socket_name
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.outcome import handshake_outcome
+from tcptrace_py.tcp.observations import BY_LONE_RESET
 from tcptrace_py.tcp.serial import advance, distance
-from tcptrace_py.tcp.words import UNANSWERED
 
 _EXPLAINS = (
     "connection-timeout",
@@ -41,6 +40,7 @@ class ForeignReply:
     """
 
     KIND = "foreign-reply"
+    TOLD_FROM = BY_LONE_RESET
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         connection = case.connection
@@ -51,30 +51,25 @@ class ForeignReply:
         return self._unasked(case)
 
     def _asked(self, case: Case) -> Claim | None:
-        """A SYN without an answer, or a connection that its server no longer knew."""
+        """A connection that its server no longer knew: what the client refused may have ended it."""
         connection = case.connection
         client = case.endpoint(case.client_by)
         reset = None if case.seen is None else case.seen.resets[case.server_by - 1]
-        refused = reset is not None and not reset.has_ack and connection.established
-        if not refused and handshake_outcome(connection) != UNANSWERED:
+        if reset is None or reset.has_ack or not connection.established:
             return None
         by = case.server_by
 
         def evidence() -> list[Evidence]:
             text = f"{case.name(case.client_by)} sent SYN to {case.name(by)}"
             lines = [case.evidence(connection.syn_frame, connection.syn_ns, text)]
-            if refused and reset is not None:
-                text = f"{case.name(by)} no longer knows the connection: the client's RST had ended it"
-                lines.append(case.evidence(reset.frame, reset.ns, text))
-            else:
-                text = f"no answer from {case.name(by)}, the last of {client.syns} SYNs"
-                lines.append(case.evidence(connection.last_syn_frame, connection.last_syn_ns, text))
+            text = f"{case.name(by)} no longer knows the connection: the client's RST had ended it"
+            lines.append(case.evidence(reset.frame, reset.ns, text))
             return lines
 
         return Claim(
             by,
             connection.syn_ns,
-            max(connection.last_syn_ns, reset.ns if refused and reset is not None else 0),
+            reset.ns,
             CERTAIN,
             evidence,
             explains=_EXPLAINS,
@@ -157,15 +152,16 @@ class ForeignReply:
             if partner is None:
                 return False
             group.tally[f"to {socket_name(*partner.server)}"] += 1
+            # The attempt that waits for this reply in vain is part of it.
+            group.add_id(partner.id)
             return True
         asked, last_ns = cast("Use", facts[0]), cast("int", facts[1])
-        uses = knowledge.ports.entries.get(key[1:5], {})
-        for server, known in uses.items():
-            for use in known:
-                if server == asked.server or use.begun_by_syn or not asked.first_ns <= use.first_ns:
-                    continue
-                if use.first_ns <= last_ns + _LATER_NS and _fits(asked, use.lone_seq, use.acked):
-                    return True
+        for use in knowledge.uses(cast("ServiceKey", key[1:5])):
+            if use.server == asked.server or use.begun_by_syn or not asked.first_ns <= use.first_ns:
+                continue
+            acked = use.acked if use.has_acked else None
+            if use.first_ns <= last_ns + _LATER_NS and _fits(asked, use.server_first, acked):
+                return True
         return False
 
     def _partner(
@@ -178,13 +174,11 @@ class ForeignReply:
         ns: int,
     ) -> Use | None:
         """The connection that an unasked reply belongs to."""
-        uses: dict[ServiceKey, list[Use]] = knowledge.ports.entries.get(client, {})
-        for server, known in uses.items():
-            for use in known:
-                if server == replier or not use.begun_by_syn:
-                    continue
-                if use.first_ns <= ns <= use.last_ns + _LATER_NS and _fits(use, seq, acked):
-                    return use
+        for use in knowledge.uses(client):
+            if use.server == replier or not use.begun_by_syn:
+                continue
+            if use.first_ns <= ns <= use.last_ns + _LATER_NS and _fits(use, seq, acked):
+                return use
         return None
 
     def finding(self, group: Group, knowledge: Knowledge, end_ns: int) -> Finding:

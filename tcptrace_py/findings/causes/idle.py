@@ -10,6 +10,7 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, span
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.observations import BY_QUIET_RESET
 
 #: A shorter silence before a RST is no time-out of idle connections.
 _IDLE_NS = 3_000_000_000
@@ -19,6 +20,7 @@ class IdleTimeout(Decided):
     """By who resets."""
 
     KIND = "idle-timeout"
+    TOLD_FROM = BY_QUIET_RESET
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         seen = case.seen

@@ -11,7 +11,7 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.observations import Reset
+from tcptrace_py.tcp.observations import BY_OTHER_RESET, Reset
 
 #: A TTL that differs by less may be another path.
 _TTL = 3
@@ -25,6 +25,7 @@ class InjectedReset(Decided):
     """By the endpoint in whose name the RST came."""
 
     KIND = "injected-reset"
+    TOLD_FROM = BY_OTHER_RESET
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         seen = case.seen

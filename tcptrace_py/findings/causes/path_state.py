@@ -12,6 +12,7 @@ from tcptrace_py.findings.silence import silent
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, span, times
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.observations import BY_SILENCE
 
 #: Devices forget connections that were idle for longer than this; shorter silences prove nothing.
 _IDLE_NS = 10_000_000_000
@@ -25,6 +26,7 @@ class PathStateLost:
     """By the peer that is silent, as ``dead-peer`` is."""
 
     KIND = "path-state-lost"
+    TOLD_FROM = BY_SILENCE
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         seen = case.seen

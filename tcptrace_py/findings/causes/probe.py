@@ -10,6 +10,7 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, times
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.observations import BY_ATTEMPT, BY_MUTE_RESET
 
 #: Systems send with a TTL of 64 at least, and hardly a path has more than 30 hops.
 _LOW_TTL = 30
@@ -26,6 +27,7 @@ class Probe(Decided):
     """By the client. Information: nobody was served, and nobody meant to be."""
 
     KIND = "probe"
+    TOLD_FROM = BY_ATTEMPT | BY_MUTE_RESET
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         connection = case.connection

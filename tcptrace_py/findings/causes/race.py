@@ -12,7 +12,7 @@ from tcptrace_py.findings.resets import goodbye
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, span, times
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.observations import DATA, idle_class
+from tcptrace_py.tcp.observations import BY_LATE_RESET, DATA, idle_class
 
 #: A close and a request that come so close together crossed, however short the round trip.
 _CROSSED_NS = 100_000_000
@@ -24,6 +24,7 @@ class KeepAliveRace:
     """By the server, whose idle time-out is the shorter one."""
 
     KIND = "keep-alive-race"
+    TOLD_FROM = BY_LATE_RESET
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         seen = case.seen

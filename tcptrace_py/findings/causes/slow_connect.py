@@ -11,6 +11,7 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, span, times
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.observations import BY_SLOWNESS
 
 #: A connect that took less was not held up by a retransmission, which is due after 1 s (RFC 6298).
 _SLOW_NS = 900_000_000
@@ -22,6 +23,7 @@ class SlowConnect(Decided):
     """By the service; a SYN sent again and then answered."""
 
     KIND = "slow-connect"
+    TOLD_FROM = BY_SLOWNESS
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         connection = case.connection

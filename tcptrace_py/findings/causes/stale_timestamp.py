@@ -8,10 +8,11 @@ from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.causes.claim import Claim, Key
 from tcptrace_py.findings.finding import LIKELY, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group
-from tcptrace_py.findings.knowledge import Knowledge, Pair
+from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, times
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.observations import BY_ATTEMPT
 from tcptrace_py.tcp.outcome import handshake_outcome
 from tcptrace_py.tcp.serial import distance
 from tcptrace_py.tcp.words import UNANSWERED
@@ -26,6 +27,7 @@ class StaleTimestamp:
     """By the server that drops them."""
 
     KIND = "stale-timestamp"
+    TOLD_FROM = BY_ATTEMPT
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         connection = case.connection
@@ -50,7 +52,6 @@ class StaleTimestamp:
             measure_ns=connection.last_syn_ns - connection.syn_ns,
             explains=("connection-timeout", "slow-connect"),
             hangs_on=(
-                connection.ip_version,
                 client.address_hi,
                 client.address_lo,
                 server.address_hi,
@@ -64,7 +65,7 @@ class StaleTimestamp:
 
     def judge(self, key: Key, facts: tuple[object, ...], group: Group, knowledge: Knowledge) -> bool:
         """Answered SYNs of the pair before it, with higher timestamps, and after it or others like it."""
-        pair: Pair | None = knowledge.pairs.entries.get(key[:6])
+        pair = knowledge.pair(*cast("tuple[int, int, int, int, int]", key[:5]))
         if pair is None:
             return False
         ns, value = cast("int", facts[0]), cast("int", facts[1])

@@ -9,6 +9,7 @@ from tcptrace_py.findings.group import Group
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.observations import BY_ALERT
 
 #: RFC 8446 section 6, RFC 5246 section 7.2, and IANA's registry.
 ALERTS = {
@@ -68,6 +69,7 @@ class TlsAlert(Decided):
     """By the peer of who complains: it is what it offered or sent that was not accepted."""
 
     KIND = "tls-alert"
+    TOLD_FROM = BY_ALERT
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         seen = case.seen

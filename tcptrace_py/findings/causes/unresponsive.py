@@ -11,6 +11,7 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, span
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.observations import BY_CLOSE
 
 #: Clients that leave sooner after a request do not wait for an answer.
 _WAITED_NS = 200_000_000
@@ -24,6 +25,7 @@ class UnresponsiveServer:
     """By the server; only where it usually does answer."""
 
     KIND = "unresponsive-server"
+    TOLD_FROM = BY_CLOSE
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         seen = case.seen

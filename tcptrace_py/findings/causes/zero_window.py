@@ -10,16 +10,14 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, span, times
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.observations import Stall
-
-#: A window that is zero for so long is no flow control at work.
-_STALL_NS = 3_000_000_000
+from tcptrace_py.tcp.observations import BY_STALL, STALL_NS, Stall
 
 
 class ZeroWindowStall(Decided):
     """By the receiver."""
 
     KIND = "zero-window-stall"
+    TOLD_FROM = BY_STALL
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         seen = case.seen
@@ -41,7 +39,7 @@ class ZeroWindowStall(Decided):
     def _claim(self, case: Case, by: int, stall: Stall) -> Claim | None:
         # Known to be zero until it opened, or until the receiver last said so.
         until_ns = stall.opened_ns or stall.last_ns
-        if until_ns - stall.ns < _STALL_NS or case.endpoint(other(by)).last_data_ns == 0:
+        if until_ns - stall.ns < STALL_NS or case.endpoint(other(by)).last_data_ns == 0:
             return None
         name = case.name(by)
 
