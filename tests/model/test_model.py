@@ -6,9 +6,6 @@ What is asked of it, and why no more can be asked of a passive observer: :mod:`j
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Future
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,22 +14,13 @@ from .adapter import TrackerWatcher
 from .drawing import ladder
 from .judge import Claims, Entry, Failure, Judge
 from .network import Scenario
-from .run import Result, started
+from .run import Result, judged
 from .scenarios import FULL, QUICK, TESTED
 from .walks import Walk, judge_walk, walk
 
 #: Kinds of counterexamples after which a scenario is given up, and how many are drawn.
 ENOUGH = 6
 SHOWN = 2
-
-
-@pytest.fixture(scope="module")
-def results(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Result]]]:
-    """The scenarios of the tests that were chosen, judged one process a core."""
-    calls = [getattr(item, "callspec", None) for item in request.session.items]
-    chosen = [call.params["scenario"] for call in calls if call and "scenario" in call.params]
-    with started(chosen, ENOUGH) as futures:
-        yield futures
 
 
 def check(result: Result) -> None:
@@ -42,14 +30,14 @@ def check(result: Result) -> None:
 
 
 @pytest.mark.parametrize("scenario", QUICK, ids=lambda s: s.name)
-def test_every_schedule(scenario: Scenario, results: dict[str, Future[Result]]) -> None:
-    check(results[scenario.name].result())
+def test_every_schedule(scenario: Scenario) -> None:
+    check(judged(scenario, ENOUGH))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", [s for s in TESTED if s not in QUICK], ids=lambda s: s.name)
-def test_every_schedule_of_the_larger_bounds(scenario: Scenario, results: dict[str, Future[Result]]) -> None:
-    check(results[scenario.name].result())
+def test_every_schedule_of_the_larger_bounds(scenario: Scenario) -> None:
+    check(judged(scenario, ENOUGH))
 
 
 class Deaf(TrackerWatcher):
