@@ -155,14 +155,14 @@ fuzz: $(VENV)/built $(VENV)/tools
 	$(BIN)/python -m fuzz --seed $(SEED) --minutes $(if $(HOURS),$(shell expr 60 \* $(HOURS)),1)
 
 # The engine compiled with AddressSanitizer and UndefinedBehaviorSanitizer, in build/sanitize; then in it
-# mutated inputs (INPUTS=100000 for more), the tests on hostile input, and all samples.
+# all samples, mutated inputs (INPUTS=100000 for more) and the tests on hostile input.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 INPUTS ?= 20000
 SANITIZED = LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
     ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
     PYTHONSAFEPATH=1 PYTHONPATH=build/sanitize/lib:. $(BIN)/python
 sanitize: sanitized
-	$(SANITIZED) -m fuzz --seed $(SEED) --inputs $(INPUTS)
+	$(SANITIZED) -m fuzz --seed $(SEED) --inputs $(INPUTS) --samples
 	$(SANITIZED) -m pytest -q -p no:cacheprovider -o "pythonpath=build/sanitize/lib ." \
 	    tests/hostile/test_inputs.py tests/wire/test_hostile.py tests/capture/test_hostile.py
 

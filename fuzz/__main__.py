@@ -1,6 +1,6 @@
 """Mutated inputs by the number, with any build of the engine; the same seed makes the same inputs.
 
-    python -m fuzz [TARGET ...] [--inputs N | --minutes M] [--seed S]
+    python -m fuzz [TARGET ...] [--inputs N | --minutes M] [--seed S] [--samples]
     python -m fuzz --again FILE TARGET
 
 An input that breaks something is kept in ``fuzz/found`` with what it broke, and the status is 1. Before each
@@ -58,6 +58,7 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, help="so many inputs in all (default 1,000)")
     parser.add_argument("--minutes", type=float, help="for so long")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--samples", action="store_true", help="before these, each sample as it is")
     parser.add_argument("--again", type=Path, metavar="FILE", help="try one input")
     arguments = parser.parse_args()
     for name in arguments.targets:
@@ -83,31 +84,44 @@ def _run(targets: list[str], arguments: argparse.Namespace) -> int:
     drawn = random.Random(arguments.seed)
     counts = dict.fromkeys(targets, 0)
     failures: dict[str, int] = {}
+    if arguments.samples:
+        samples = [path.read_bytes() for path in corpus.samples()]
+        for name in ("whole", "reader"):
+            for data in samples:
+                _try(name, data, failures)
+        print(f"{len(samples):,} samples as they are, {sum(failures.values()):,} failures", flush=True)
     while sum(counts.values()) < most and (end_s is None or time.monotonic() < end_s):
         (name,) = drawn.choices(targets, shares)
-        data = makers[name]()
-        now = FOUND / f"{name}-now"
-        now.write_bytes(data)
         counts[name] += 1
-        try:
-            TARGETS[name](data)
-        except Exception as error:
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            kind = f"{name}-{type(error).__name__}-{Path(place.filename).stem}-{place.lineno}"
-            failures[kind] = failures.get(kind, 0) + 1
-            if failures[kind] == 1:
-                (FOUND / kind).write_bytes(data)
-                (FOUND / f"{kind}.txt").write_text(traceback.format_exc())
-                print(f"{kind}: {error}"[:300], flush=True)
+        _try(name, makers[name](), failures)
         if sum(counts.values()) % 10_000 == 0:
             print(f"{sum(counts.values()):,} inputs, {sum(failures.values()):,} failures", flush=True)
-    for name in targets:
-        (FOUND / f"{name}-now").unlink(missing_ok=True)
+    for name in TARGETS:
+        _now(name).unlink(missing_ok=True)
     said = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     print(f"{engine()} engine in {Path(wire.__file__).parents[1]}")
     print(f"seed {arguments.seed}: {sum(counts.values()):,} inputs ({said})")
     print(f"{sum(failures.values()):,} failures of {len(failures):,} kinds")
     return 1 if failures else 0
+
+
+def _now(name: str) -> Path:
+    return FOUND / f"{name}-now"
+
+
+def _try(name: str, data: bytes, failures: dict[str, int]) -> None:
+    """Counts what breaks by target, error and place, and keeps the first input of each."""
+    _now(name).write_bytes(data)
+    try:
+        TARGETS[name](data)
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        kind = f"{name}-{type(error).__name__}-{Path(place.filename).stem}-{place.lineno}"
+        failures[kind] = failures.get(kind, 0) + 1
+        if failures[kind] == 1:
+            (FOUND / kind).write_bytes(data)
+            (FOUND / f"{kind}.txt").write_text(traceback.format_exc())
+            print(f"{kind}: {error}"[:300], flush=True)
 
 
 if __name__ == "__main__":

@@ -39,11 +39,15 @@ expires = 2030-01-01
 """
 
 
+def samples() -> list[Path]:
+    return sorted((ROOT / "sample_pcaps").rglob("*.pcap*"))
+
+
 @cache
 def captures(every: int = 1) -> list[list[Frame]]:
     """The samples (or one of so many), as frames; and what once broke an analysis."""
     found = []
-    for path in sorted((ROOT / "sample_pcaps").rglob("*.pcap*"))[::every]:
+    for path in samples()[::every]:
         if path.stat().st_size > _MOST_BYTES:
             continue
         try:

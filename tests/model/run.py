@@ -33,11 +33,11 @@ def judged(scenario: Scenario, enough: int | None = None) -> Result:
 
 
 @contextlib.contextmanager
-def started(scenarios: Sequence[Scenario], enough: int | None = None) -> Iterator[dict[str, Future[Result]]]:
+def started(scenarios: Sequence[Scenario]) -> Iterator[dict[str, Future[Result]]]:
     """Their results by name, as they come. The last of them is begun first: it takes longest."""
     # Forked, the processes have these modules, by whatever name a test run gave them.
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork")) as pool:
         try:
-            yield {each.name: pool.submit(judged, each, enough) for each in reversed(scenarios)}
+            yield {each.name: pool.submit(judged, each) for each in reversed(scenarios)}
         finally:
             pool.shutdown(cancel_futures=True)
