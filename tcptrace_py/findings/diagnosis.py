@@ -96,6 +96,7 @@ class Diagnosis:
             return ()
         case = Case(connection, at_end, end_ns, self._history)
         kinds: list[str] = []
+        waiting: list[Family] | None = None
         if suspect & (OBSERVED | SLOW | SILENCE) or (suspect & HANDSHAKE and self._may_tell(connection)):
             try:
                 reasons = _reasons(connection, suspect)
@@ -104,11 +105,13 @@ class Diagnosis:
                 self._failed(self._causes, connection, error)
             else:
                 if waiting is not None:
-                    accounted = case.explained
+                    case.explained |= hanging
+                    self._look_with(self._causes.general, suspect, case, kinds)
+                    # These are told only if the cause is not; they know what is told in any case.
                     case.explained = set(GENERAL_KINDS - hanging)
                     self._look_with(waiting, suspect, case, kinds)
-                    case.explained = accounted | hanging
-        self._look_with(self._causes.general, suspect, case, kinds)
+        if waiting is None:
+            self._look_with(self._causes.general, suspect, case, kinds)
         return tuple(sorted(set(kinds), key=KINDS.index)) if len(kinds) > 1 else tuple(kinds)
 
     def _look_with(self, families: list[Family], suspect: int, case: Case, kinds: list[str]) -> None:

@@ -160,12 +160,13 @@ class Handshakes:
         server = case.endpoint(by)
         history = case.history(by)
         states = [entry[0] for entry in history]
-        if SYN_RCVD not in states or ESTABLISHED in states:
+        too_late = self._too_late(case)
+        if not too_late and (SYN_RCVD not in states or ESTABLISHED in states):
             return []
         state, entered_ns, _, _ = history[len(history) - 1]
         if state not in (SYN_RCVD, CLOSED):
             return []
-        if not half_open or connection.ack_frame:
+        if not too_late and (not half_open or connection.ack_frame):
             # Acknowledged, and yet SYN+ACK again: `accept-queue-full` tells that.
             return []
         if server.syn_acks < 2 and case.end_ns - connection.syn_ack_ns < LATE_NS:
@@ -174,12 +175,30 @@ class Handshakes:
         sure = CERTAIN if server.syn_acks > 1 else LIKELY
         group.add(case, by, connection.syn_ack_ns, connection.last_syn_ack_ns, sure)
         group.tally["syn_acks"] += server.syn_acks
+        group.tally["too_late"] += int(too_late)
         if group.crowd is None:
             group.crowd = Crowd()
         group.crowd.stay(connection.syn_ack_ns, entered_ns if state != SYN_RCVD else None)
         if group.wants_example(connection.id):
             group.example(connection.id, self._half_open_evidence(case))
         return [HALF_OPEN_KIND]
+
+    def _too_late(self, case: Case) -> bool:
+        """The ACK came when the server had given up: its next SYN+ACK was due, and RST is the answer.
+
+        SYN+ACKs go out again after twice the last wait (RFC 6298 section 5.5), so one that waits longer
+        for an ACK has no such connection any more (RFC 9293 section 3.10.7.1: RST without ACK).
+        """
+        connection = case.connection
+        server = case.endpoint(case.server_by)
+        seen = case.seen
+        reset = None if seen is None else seen.resets[case.server_by - 1]
+        if reset is None or reset.has_ack or server.packets > server.syn_acks + server.rsts:
+            return False
+        waited_ns = connection.ack_ns - connection.last_syn_ack_ns
+        between_ns = connection.last_syn_ack_ns - connection.syn_ack_ns
+        due_ns = 2 * between_ns if server.syn_acks == 2 else max(between_ns, LATE_NS)
+        return bool(connection.ack_frame and waited_ns > due_ns and reset.ns - connection.ack_ns < LATE_NS)
 
     def _half_open_evidence(self, case: Case) -> list[Evidence]:
         connection = case.connection
@@ -188,17 +207,22 @@ class Handshakes:
         lines = [self._syn(case)] if connection.syn_frame else []
         text = f"{name} answers with SYN+ACK"
         lines.append(case.evidence(connection.syn_ack_frame, connection.syn_ack_ns, text))
+        late = self._too_late(case)
         if server.syn_acks > 1:
             ns = connection.last_syn_ack_ns - connection.syn_ack_ns
             text = (
                 f"{duration(ns)} later: SYN+ACK again, the last of"
                 f" {times(server.syn_acks - 1, 'retransmission')};"
-                f" no ACK from {client_name}"
+                f" no ACK from {client_name}{' yet' if late else ''}"
             )
             lines.append(case.evidence(connection.last_syn_ack_frame, connection.last_syn_ack_ns, text))
-        else:
+        elif not late:
             waited = duration(case.end_ns - connection.syn_ack_ns)
             lines.append(case.evidence(0, case.end_ns, f"{waited} later: no ACK from {client_name}"))
+        if late:
+            waited = duration(connection.ack_ns - connection.last_syn_ack_ns)
+            text = f"{waited} after the last SYN+ACK: the ACK, too late; {name} answers it with RST"
+            lines.append(case.evidence(connection.ack_frame, connection.ack_ns, text))
         return lines
 
     # --- stale SYNs ---
@@ -311,6 +335,11 @@ class Handshakes:
             f" ACK{_scan(group)}."
         )
         sentences = [first]
+        if group.tally["too_late"]:
+            sentences.append(
+                f"{part(group.tally['too_late'], group.count)} was acknowledged only when the server had"
+                " given up: the ACK of the handshake was lost on the way."
+            )
         if peak > 1:
             sentences.append(f"Up to {peak:,} half-open at once, at {moment(peak_at_ns)}.")
         if group.variant == "unanswered" and not group.turned and group.count >= _FLOOD:

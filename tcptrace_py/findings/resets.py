@@ -7,6 +7,7 @@ from collections.abc import Collection
 from tcptrace_py.findings import families
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.case import other as peer_of
+from tcptrace_py.findings.causes.about import trip_ns
 from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.knowledge import Knowledge
@@ -135,12 +136,30 @@ class Resets:
         return kinds
 
     def _was_there(self, case: Case) -> bool:
-        """It had just sent something on the connection: some stacks abort by RST without ACK."""
+        """It had just sent something on the connection: some stacks abort by RST without ACK.
+
+        But a server whose RST answers a request at once, after it had been silent itself, is taken at its
+        word: that is what a host without such a connection sends (RFC 9293 section 3.10.7.1).
+        """
         connection = case.connection
-        reset = None if case.seen is None else case.seen.resets[connection.reset_by - 1]
-        if case.seen is not None and case.seen.began_anew_by == connection.reset_by:
+        by = connection.reset_by
+        reset = None if case.seen is None else case.seen.resets[by - 1]
+        if reset is None or case.seen.began_anew_by == by:
             return False
-        return reset is not None and 0 <= reset.after_own_ns < _THERE_NS
+        if self._answers(case, by, reset):
+            return False
+        return bool(0 <= reset.after_own_ns < _THERE_NS)
+
+    def _answers(self, case: Case, by: int, reset: Reset) -> bool:
+        """It answers data that came to a server long after all that the server had sent."""
+        soon_ns = max(2 * trip_ns(case, by), _AT_ONCE_NS // 100)
+        return bool(
+            by == case.server_by
+            and reset.peer_outstanding
+            and reset.after_peer_data_ns == reset.after_peer_ns
+            and 0 <= reset.after_peer_ns <= soon_ns
+            and reset.after_own_ns - reset.after_peer_ns > _AT_ONCE_NS
+        )
 
     def _take(self, case: Case, cause: int) -> None:
         connection = case.connection
@@ -181,7 +200,16 @@ class Resets:
         if connection.doubtful:
             # Another RST on this connection was not its sender's, or was not believed; this may be like it.
             return LIKELY
+        if cause == NO_CONNECTION and 0 <= connection.reset_ns - self._before_ns(case) < _THERE_NS:
+            # No host starts anew in so short a time; its connection may have been dropped, or aborted.
+            return POSSIBLE
         return LIKELY if cause in (NO_CONNECTION, KILLS_TIME_WAIT) else CERTAIN
+
+    def _before_ns(self, case: Case) -> int:
+        """When the sender of the RST had sent the segment before it; 0 if that is not known."""
+        connection = case.connection
+        reset: Reset | None = None if case.seen is None else case.seen.resets[connection.reset_by - 1]
+        return 0 if reset is None or reset.after_own_ns < 0 else reset.ns - reset.after_own_ns
 
     def _idle_ns(self, case: Case) -> int:
         """Silence of both sides before the RST, or before what it answers; -1 unknown."""

@@ -100,7 +100,6 @@ cdef class Observations:
     cdef public int ttl_rises
     cdef public int ttl_low
     cdef public int ttl_high
-    cdef public int challenge_by
     cdef public bint challenge_in_time_wait
     cdef public bint backwards
     cdef public bint stalled
@@ -127,7 +126,7 @@ cdef class Observer:
     @cython.locals(flags=int, payload_bytes=uint32_t, seen=Observations, stall=Stall)
     cdef object see(self, Connection connection, int by, Endpoint sender, Endpoint receiver, Segment segment,
                      int64_t quiet_ns, int64_t before_ns, Connection newest)
-    @cython.locals(seen=Observations)
+    @cython.locals(seen=Observations, client=Endpoint)
     cdef object _challenge(self, Connection connection, Connection newest, Endpoint sender, Endpoint receiver,
                            Segment segment)
     cdef Observations _of(self, Connection connection)

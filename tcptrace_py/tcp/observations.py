@@ -201,7 +201,6 @@ class Observations:
         # The SYN met what was left of the connection before on its ports: the ACK of old numbers that
         # answered it, and the RST that answered that. Of the older connection: only the frame of that RST.
         self.challenges = 0
-        self.challenge_by = 0
         self.challenge_in_time_wait = False
         self.challenge_ack = 0
         self.challenge_ns = 0
@@ -355,14 +354,17 @@ class Observer:
         receiver: Endpoint,
         segment: Segment,
     ) -> None:
-        """An ACK of the old connection after a SYN on its ports: TIME_WAIT answers so."""
-        if not sender.fin_sent or segment.ts_ns < connection.reused_ns:
+        """An ACK of the old connection after the peer's SYN on its ports: TIME_WAIT answers so."""
+        if not sender.fin_sent or segment.ts_ns < connection.reused_ns or not newest.syn_frame:
+            return
+        client: Endpoint = newest.client()
+        if client.port == sender.port and client.address_lo == sender.address_lo:
+            # A listener's SYN+ACK met TIME_WAIT: an old SYN of the sender's own had drawn it.
             return
         seen = self._of(newest)
         seen.challenges += 1
         seen.challenge_ack = segment.ack
         seen.challenge_in_time_wait = connection.reused_time_wait != 0
-        seen.challenge_by = 1 if newest.a.port == sender.port else 2
         if not seen.challenge_frame:
             seen.challenge_ns = segment.ts_ns
             seen.challenge_frame = segment.frame

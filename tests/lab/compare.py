@@ -9,41 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tcptrace_py.findings.causes.claims import CAUSES
+
 #: A `sent` or `acknowledged` entry may stand so much before the kernel's own transition: the
 #: trace's time is cut to microseconds, sock_diag is asked after the event.
 _SLACK_NS = 2_000_000
 
-#: Scenarios whose states agree and of which a finding is told otherwise since findings go by cause: which of
-#: the two is right is to be looked at, scenario by scenario.
-UNSETTLED = frozenset(
-    {
-        "abort_from_fin_wait_2",
-        "everything_twice",
-        "keepalive_unanswered",
-        "old_syn_after_the_close",
-        "server_host_rebooted",
-        "third_ack_never_arrives",
-    }
-)
-
-#: Kinds by cause (section 5 of the design, second table), of which the recorded truth knows nothing yet.
-BY_CAUSE = frozenset(
-    {
-        "accept-queue-full",
-        "foreign-reply",
-        "idle-timeout",
-        "injected-reset",
-        "keep-alive-race",
-        "mtu-black-hole",
-        "path-state-lost",
-        "probe",
-        "slow-connect",
-        "stale-timestamp",
-        "tls-alert",
-        "unresponsive-server",
-        "zero-window-stall",
-    }
-)
+#: Kinds by cause (section 5 of the design, second table): each may stand in place of a general kind.
+BY_CAUSE = frozenset(cause.KIND for cause in CAUSES)
 
 
 @dataclass(frozen=True)

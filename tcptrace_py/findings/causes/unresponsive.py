@@ -38,6 +38,9 @@ class UnresponsiveServer:
         client, server = case.endpoint(client_by), case.endpoint(case.server_by)
         if server.packets <= server.syn_acks or not acknowledged(case, client_by) and not client.fin_sent:
             return None
+        if client.unanswered or client.unanswered_probes:
+            # Its host does not acknowledge any more either.
+            return None
         asked_ns = seen.close_ns - seen.close_idle_ns
         late_ns = seen.after_fin_ns[case.server_by - 1]
         by = case.server_by
