@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from scenarios import (  # noqa: F401  (each registers its scenarios when imported)
+    causes,
     closing,
     disorder,
     imperfect,

@@ -125,6 +125,8 @@ class Endpoint:
         self.out_of_order: list[Sent] = []
         self.window_bytes = 64_256
         self.timestamps = True
+        #: Tells by SACK what came behind a hole (RFC 2018).
+        self.sack = False
         self.ts_offset = rng.randrange(2**32)
         self.ts_recent = 0
         self.ip_id = rng.randrange(2**16)
@@ -152,6 +154,10 @@ class Endpoint:
             self._send(self.snd_nxt, ACK, text(most), **network)
             size_bytes -= most
         return self._send(self.snd_nxt, PSH | ACK, text(size_bytes), **network)
+
+    def says(self, payload: bytes, **network: Unpack[Network]) -> Sent:
+        """New payload, these bytes, in one segment."""
+        return self._send(self.snd_nxt, PSH | ACK, payload, **network)
 
     def fin(self, **network: Unpack[Network]) -> Sent:
         return self._send(self.snd_nxt, FIN | ACK, **network)
@@ -285,13 +291,23 @@ class Endpoint:
             return b""
         stamps = struct.pack("!BBII", 8, 10, ts_val, self.ts_recent) if self.timestamps else b""
         if not flags & SYN:
-            return b"\x01\x01" + stamps if stamps else b""
+            return (b"\x01\x01" + stamps if stamps else b"") + self._sack_block()
         options = struct.pack("!BBHBB", 2, 4, MSS_BYTES, 4, 2) + (stamps or b"\x01\x01")
         options += struct.pack("!BBBB", 1, 3, 3, WINDOW_SCALE)
         if cookie is not None:
             # Fast Open (RFC 7413 section 4.1.1).
             options += struct.pack("!BB", 34, 2 + len(cookie)) + cookie
         return options + b"\x01" * (-len(options) % 4)
+
+    def _sack_block(self) -> bytes:
+        behind = [
+            segment for segment in self.out_of_order if 0 < (segment.seq - self.rcv_nxt) % 2**32 < 2**31
+        ]
+        if not self.sack or not behind:
+            return b""
+        left = min(behind, key=lambda segment: (segment.seq - self.rcv_nxt) % 2**32)
+        right = max(behind, key=lambda segment: (segment.next_seq - self.rcv_nxt) % 2**32)
+        return struct.pack("!BBBBII", 1, 1, 5, 10, left.seq, right.next_seq)
 
 
 @dataclass

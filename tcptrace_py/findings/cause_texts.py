@@ -45,8 +45,8 @@ CAUSE_TEXTS: dict[str, Text] = {
         " together. A server or device that compares timestamps per address drops the SYNs whose timestamp"
         " is lower than the last one it saw: now and then a connect stays without an answer, to some"
         " clients only.",
-        "Turn off what compares timestamps per address. On servers with Linux before 4.12 that is"
-        " net.ipv4.tcp_tw_recycle=0 (it is gone since); balancers have settings like it. `nstat -az"
+        "Turn off what compares timestamps per address, on the server or a balancer before it. On Linux"
+        " before 4.12 that is net.ipv4.tcp_tw_recycle=0 (it is gone since). `nstat -az"
         " TcpExtPAWSPassive` counts such drops. Turning timestamps off on the server"
         " (net.ipv4.tcp_timestamps=0) helps too and costs what they are good for.",
         "RFC 7323 sections 5.3 and 5.8; RFC 6191",
@@ -57,7 +57,7 @@ CAUSE_TEXTS: dict[str, Text] = {
         " in just that moment: the request met a closed socket and drew RST. A balancer in front shows 502;"
         " a client gets"
         ' "connection reset" although nothing is wrong with the request.',
-        "Let the client give idle connections up before the server does. Set its pool's idle time (or the"
+        "Set the idle time of the client's pool (or the"
         " balancer's keep-alive to the backend) below the server's, or raise the server's above it. Retry"
         " requests that got no answer on a reused connection, where they may be repeated.",
         "RFC 9112 sections 9.3.1 and 9.5; RFC 9293 section 3.5.2",

@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 
 from tcptrace_py import analyze
+from tcptrace_py.findings.finding import KINDS
 from tcptrace_py.gates.gate import judge, parse_rules
 from tcptrace_py.report.model.model import Report
 from tests.conftest import ROOT
@@ -35,6 +36,16 @@ TRIPS = {
     "slow-connect": "syn_retransmitted",
     "idle-timeout": "sick_service",
     "zero-window-stall": "zero_window",
+    "accept-queue-full": "accept_queue_full",
+    "foreign-reply": "foreign_reply",
+    "stale-timestamp": "stale_timestamp",
+    "keep-alive-race": "keep_alive_race",
+    "path-state-lost": "path_state_lost",
+    "unresponsive-server": "unresponsive_server",
+    "mtu-black-hole": "mtu_black_hole",
+    "injected-reset": "injected_reset",
+    "tls-alert": "tls_alert",
+    "probe": "probe",
 }
 
 
@@ -46,6 +57,10 @@ def report_of(name: str) -> Report:
 def failed(name: str, rule: str) -> bool:
     (verdict,) = judge(report_of(name), parse_rules([rule]))
     return verdict.failed
+
+
+def test_every_kind_has_a_sample() -> None:
+    assert set(TRIPS) == set(KINDS)
 
 
 @pytest.mark.parametrize("kind", TRIPS)

@@ -9,16 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tcptrace_py.findings.finding import KINDS
+
 from .catalogue import SAMPLE_DIR, SAMPLES
 from .expectation import ENTRY
 
 ROWS = {f"S{number}" for number in range(1, 25)}
-FINDING_KINDS = set(
-    """stuck-close-wait stuck-fin-wait-2 unacknowledged-fin time-wait-pile time-wait-reuse
-    time-wait-assassination connection-refused connection-timeout connection-unreachable half-open-handshake
-    stale-syn reset-abort reset-after-close reset-no-connection stray-reset dead-peer half-close
-    slow-connect idle-timeout zero-window-stall""".split()
-)
 STATES = set(
     """CLOSED LISTEN SYN_SENT SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 CLOSE_WAIT CLOSING LAST_ACK
     TIME_WAIT""".split()
@@ -31,7 +27,7 @@ def test_every_row_of_the_design_has_a_sample() -> None:
 
 
 def test_every_finding_kind_has_a_sample() -> None:
-    assert {finding.kind for sample in SAMPLES for finding in sample.findings} == FINDING_KINDS
+    assert {finding.kind for sample in SAMPLES for finding in sample.findings} == set(KINDS)
 
 
 def test_every_state_of_either_endpoint_has_a_sample() -> None:

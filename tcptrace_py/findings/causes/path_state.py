@@ -80,7 +80,10 @@ class PathStateLost:
             " same service were served: a device on the way has forgotten them."
         ]
         service = service_of(group, knowledge)
+        advice = remedy(text, "")
         if service is not None and service.longest_survived_ns:
+            after = f"after {span(service.longest_survived_ns, group.least_ns)}"
+            advice = advice.replace("than the device forgets", f"than the device forgets ({after})", 1)
             sentences.append(
                 f"The longest silence that a connection survived: {duration(service.longest_survived_ns)};"
                 f" the shortest that one did not: {duration(group.least_ns)}. The time-out lies between the"
@@ -90,7 +93,7 @@ class PathStateLost:
         severity: Severity = (
             "critical" if group.count >= 3 and group.confidence() != "possible" else "warning"
         )
-        return group.finding(self.KIND, severity, " ".join(sentences), remedy(text, ""))
+        return group.finding(self.KIND, severity, " ".join(sentences), advice)
 
 
 def _bare(who: str) -> str:

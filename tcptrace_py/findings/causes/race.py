@@ -132,4 +132,8 @@ class KeepAliveRace:
                     f" {duration(service.longest_survived_ns)}."
                 )
         sentences.append(text.meaning)
-        return group.finding(self.KIND, "warning", " ".join(sentences), remedy(text, ""))
+        advice = (
+            f"Let the client give idle connections up sooner than the server, which closes them after"
+            f" {duration(group.least_ns)}. {remedy(text, '')}"
+        )
+        return group.finding(self.KIND, "warning", " ".join(sentences), advice)
