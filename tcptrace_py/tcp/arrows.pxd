@@ -10,7 +10,8 @@ from tcptrace_py.tcp.time_wait cimport TimeWait
 cdef int ACKNOWLEDGED, ASSUMED, PRESUMED, TIMER
 cdef int CLOSED, LISTEN, SYN_SENT, SYN_RCVD, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, CLOSING, LAST_ACK, TIME_WAIT
 cdef int CLOCK_RUNS_OUT, EVENTS, GETS_ACK_OF_SYN, GETS_FIN, NO_ARROW
-cdef int FIN_CLOCK, FIN_WAIT_2_CLOCK, LINGER_CLOCK, NO_CLOCK, SYN_ACK_CLOCK, SYN_CLOCK, TIME_WAIT_CLOCK
+cdef int FIN_CLOCK, FIN_WAIT_2_CLOCK, LINGER_CLOCK, NO_CLOCK, REUSE_CLOCK
+cdef int SYN_ACK_CLOCK, SYN_CLOCK, TIME_WAIT_CLOCK
 
 
 @cython.final
@@ -35,7 +36,7 @@ cdef class Arrows:
     cdef object closed_unopened(self, Endpoint endpoint)
     @cython.locals(states=list, at=int, now_ns=int64_t)
     cdef object _retell(self, Endpoint endpoint, list told, list entries)
-    @cython.locals(was=int, connection=Connection)
+    @cython.locals(was=int, connection=Connection, waited=bint)
     cdef object _become(self, Endpoint endpoint, int state, int64_t ts_ns)
     @cython.locals(a=int, b=int)
     cdef bint done(self, Connection connection) except *

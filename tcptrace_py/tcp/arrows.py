@@ -40,6 +40,7 @@ from tcptrace_py.tcp.words import (
     FIN_WAIT_2_CLOCK,
     LINGER_CLOCK,
     NO_CLOCK,
+    REUSE_CLOCK,
     SYN_ACK_CLOCK,
     SYN_CLOCK,
     TIME_WAIT_CLOCK,
@@ -178,8 +179,9 @@ class Arrows:
         elif endpoint.clock:
             self.clocks.stop(endpoint)
         if self.done(connection):
-            self.clocks.start(connection.a, LINGER_CLOCK)
-        elif connection.a.clock == LINGER_CLOCK:
+            waited = self.came_from(connection.a, TIME_WAIT) or self.came_from(connection.b, TIME_WAIT)
+            self.clocks.start(connection.a, REUSE_CLOCK if waited else LINGER_CLOCK)
+        elif connection.a.clock >= LINGER_CLOCK:
             self.clocks.stop(connection.a)
 
     def done(self, connection: Connection) -> bool:
@@ -207,7 +209,7 @@ class Arrows:
             endpoint = clocks.run_out(ts_ns)
             if endpoint is None:
                 break
-            if endpoint.clock == LINGER_CLOCK:
+            if endpoint.clock >= LINGER_CLOCK:
                 clocks.stop(endpoint)
                 connection: Connection = endpoint.connection
                 return connection

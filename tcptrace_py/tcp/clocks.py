@@ -45,9 +45,10 @@ class Clocks:
             nanoseconds(settings.fin_give_up_s),
             nanoseconds(settings.fin_wait_2_s),
             nanoseconds(2 * settings.msl_s),
-            # A connection that is over stays known for another 2MSL, for what is still under way, and
-            # until the four minutes of the RFC are over, since its host may not be Linux and hold
-            # TIME_WAIT so long: a SYN that meets it there is a reuse of its port.
+            # A connection that is over stays known for another 2MSL, for what is still under way.
+            nanoseconds(2 * settings.msl_s),
+            # Out of TIME_WAIT it does until the four minutes of the RFC are over, since its host may not
+            # be Linux and hold TIME_WAIT so long: a SYN that meets it there is a reuse of its port.
             nanoseconds(max(2 * settings.msl_s, _RFC_TIME_WAIT_S - 2 * settings.msl_s)),
         ]
         self._heads: list[Endpoint | None] = [None] * CLOCK_KINDS

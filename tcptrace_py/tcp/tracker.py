@@ -42,6 +42,7 @@ from tcptrace_py.tcp.words import (
     FIN_CLOCK,
     FIN_WAIT_2_CLOCK,
     LINGER_CLOCK,
+    REUSE_CLOCK,
     SYN_ACK_CLOCK,
     SYN_CLOCK,
     TIME_WAIT_CLOCK,
@@ -59,6 +60,7 @@ _HOLD_FROM = 1 << 16
 # Who goes first when the table is full, by the clock that runs.
 _EVICTION_ORDER = (
     LINGER_CLOCK,
+    REUSE_CLOCK,
     TIME_WAIT_CLOCK,
     SYN_CLOCK,
     SYN_ACK_CLOCK,
@@ -215,8 +217,8 @@ class Tracker:
         ):
             sender.go_on(receiver, segment)
             return
-        if connection.a.clock == LINGER_CLOCK:
-            self._clocks.start(connection.a, LINGER_CLOCK)
+        if connection.a.clock >= LINGER_CLOCK:
+            self._clocks.start(connection.a, connection.a.clock)
         if connection.pending_syn_by == (1 if sender is a else 2) and segment.flags & (SYN | ACK) == SYN:
             if segment.seq == connection.pending_syn_isn:
                 connection.pending_syns += 1

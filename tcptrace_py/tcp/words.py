@@ -41,8 +41,10 @@ CLOSE_KINDS = ("four_way", "three_way", "simultaneous", "reset", "half_closed", 
 (FOUR_WAY, THREE_WAY, SIMULTANEOUS, RESET, HALF_CLOSED, OPEN) = range(6)
 
 #: Clocks an endpoint can have running (``Endpoint.clock``); 0 is none.
-NO_CLOCK, SYN_CLOCK, SYN_ACK_CLOCK, FIN_CLOCK, FIN_WAIT_2_CLOCK, TIME_WAIT_CLOCK, LINGER_CLOCK = range(7)
-CLOCK_KINDS = 7
+NO_CLOCK, SYN_CLOCK, SYN_ACK_CLOCK, FIN_CLOCK, FIN_WAIT_2_CLOCK, TIME_WAIT_CLOCK = range(6)
+#: Those of a connection that is over, on its end ``a``: the second where it came out of TIME_WAIT.
+LINGER_CLOCK, REUSE_CLOCK = 6, 7
+CLOCK_KINDS = 8
 
 #: ``resets.verdict``: must the receiver believe a RST? (RFC 9293 section 3.10.7.4, RFC 5961 section 3)
 RST_STRAY, RST_EXACT, RST_IN_WINDOW = range(3)

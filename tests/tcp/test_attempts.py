@@ -109,7 +109,7 @@ def test_one_that_ran_out_can_still_be_answered() -> None:
 
 
 def test_it_is_handed_over_when_nothing_more_is_expected() -> None:
-    trace = held().play("c SYN 100\n+306")
+    trace = held().play("c SYN 100\n+186")
     assert trace.tracker.finished == []
     trace.play("+2")
     (connection,) = trace.tracker.finished

@@ -53,7 +53,7 @@ def test_msl_sets_how_long_time_wait_lasts() -> None:
 
 
 def test_finished_connections_are_let_go_while_the_capture_runs() -> None:
-    trace = Trace().play(OPEN + "c RST+ACK 101 301\n+170")
+    trace = Trace().play(OPEN + "c RST+ACK 101 301\n+50")
     assert not trace.tracker.finished
     trace.play("+20")
     assert len(trace.tracker.finished) == 1
@@ -61,7 +61,7 @@ def test_finished_connections_are_let_go_while_the_capture_runs() -> None:
 
 
 def test_the_table_stays_bounded_in_a_flood_of_syns_that_lasts() -> None:
-    """An attempt that nobody answers is given up, and three minutes later forgotten."""
+    """An attempt that nobody answers is given up, and 2MSL later forgotten."""
     trace = Trace()
     for number in range(3000):
         made = segment("c", "SYN", number)
@@ -71,8 +71,8 @@ def test_the_table_stays_bounded_in_a_flood_of_syns_that_lasts() -> None:
         for finished in trace.tracker.finished:
             trace.tracker.release(finished)
         trace.tracker.finished.clear()
-    # 127 s of trying and 180 s of being remembered, at two a second.
-    assert trace.tracker.table.count <= 2 * (127 + 180) + 20
+    # 127 s of trying and 60 s of being remembered, at two a second.
+    assert trace.tracker.table.count <= 2 * (127 + 60) + 10
 
 
 @pytest.mark.parametrize(
