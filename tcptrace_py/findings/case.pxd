@@ -7,6 +7,7 @@ from tcptrace_py.wire.frame_id cimport frame_number, frame_source
 
 cdef class Case:
     cdef object _history
+    cdef readonly object gaps
     cdef public Connection connection
     cdef public object seen
     cdef public set explained

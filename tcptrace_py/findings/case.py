@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tcptrace_py.capture.presence import NO_GAPS, Gaps
 from tcptrace_py.findings.finding import Evidence, Role
 from tcptrace_py.findings.wording import socket_name
 from tcptrace_py.tcp.connection import Connection
@@ -30,12 +31,15 @@ class Case:
         at_end: bool,
         end_ns: int,
         history: Callable[[Endpoint], History],
+        gaps: Gaps = NO_GAPS,
     ) -> None:
         self.connection = connection
         #: Handed over because the capture ended, at ``end_ns``.
         self.at_end = at_end
         self.end_ns = end_ns
         self._history = history
+        #: Silences of the whole capture: no duration is counted across one.
+        self.gaps = gaps
         #: What was observed of it, an ``Observations``, or None.
         self.seen = connection.observed
         #: Kinds that a cause found for it accounts for, so that they are not told besides.

@@ -25,6 +25,10 @@ _SAMPLES = 5
 _CLIENTS_FEW = 10
 
 
+#: In place of the state after a stay: it lasts beyond the capture; a gap in the capture hides its end.
+LASTS, CUT = -1, -2
+
+
 class Stay(NamedTuple):
     """A stay in a state: entered, waiting since (its last new data), left (or the capture's end)."""
 
@@ -33,13 +37,17 @@ class Stay(NamedTuple):
     basis: int
     since_ns: int
     end_ns: int
-    #: The state after it, -1 if it lasts beyond the capture, and the frame of that arrow.
+    #: The state after it (or `LASTS` or `CUT`), and the frame of that arrow.
     next_state: int
     next_frame: int
 
     @property
     def open(self) -> bool:
-        return self.next_state < 0
+        return self.next_state == LASTS
+
+    @property
+    def cut(self) -> bool:
+        return self.next_state == CUT
 
     @property
     def waited_ns(self) -> int:
@@ -55,8 +63,12 @@ def stay_in(case: Case, by: int, state: int, last_use_ns: int) -> Stay | None:
         if i + 1 < len(history):
             next_state, end_ns, next_frame = history[i + 1][:3]
         else:
-            next_state, end_ns, next_frame = -1, case.end_ns, 0
+            next_state, end_ns, next_frame = LASTS, case.end_ns, 0
         since_ns = max(entry[1], min(last_use_ns, end_ns))
+        known_ns = case.gaps.until(since_ns, end_ns)
+        if known_ns < end_ns:
+            # What became of it in a silence of the whole capture nobody has seen.
+            return Stay(entry[1], entry[2], entry[3], since_ns, known_ns, CUT, 0)
         return Stay(entry[1], entry[2], entry[3], since_ns, end_ns, next_state, next_frame)
     return None
 
@@ -121,6 +133,8 @@ class CloseWaits:
         group.crowd.stay(stay.entered_ns, None if stay.open else stay.end_ns)
         if stay.open:
             group.tally["open"] += 1
+        elif stay.cut:
+            group.tally["cut"] += 1
         elif stay.next_state != LAST_ACK:
             group.tally["reset"] += 1
         if group.wants_example(case.connection.id):
@@ -141,7 +155,7 @@ class CloseWaits:
                 f"acknowledged by {name}, which{guessed} entered CLOSE_WAIT",
             )
         )
-        if not stay.open:
+        if not stay.open and not stay.cut:
             what = "FIN" if stay.next_state == LAST_ACK else "no FIN, but a reset ends it"
             lines.append(
                 case.evidence(
@@ -152,7 +166,7 @@ class CloseWaits:
             )
             return lines
         last_ns, last_frame = case.last_segment()
-        if last_ns > stay.entered_ns:
+        if stay.entered_ns < last_ns <= stay.end_ns:
             lines.append(
                 case.evidence(
                     last_frame,
@@ -161,9 +175,8 @@ class CloseWaits:
                     f" still no FIN from {name}",
                 )
             )
-        lines.append(
-            case.evidence(0, stay.end_ns, f"the capture ends: {name} still in CLOSE_WAIT after {stayed}")
-        )
+        what = "here a gap in the capture begins" if stay.cut else "the capture ends"
+        lines.append(case.evidence(0, stay.end_ns, f"{what}: {name} still in CLOSE_WAIT after {stayed}"))
         return lines
 
     def merge(self, other: CloseWaits) -> None:
@@ -185,7 +198,7 @@ class CloseWaits:
         samples = crowd.samples(group.first_ns, end_ns, _SAMPLES)
         grows = growing([n for _, n in samples])
         peak, _ = crowd.peak()
-        still = group.tally["open"]
+        still, cut = group.tally["open"], group.tally["cut"]
         at_once = f", up to {peak:,} sockets at once" if peak > 1 else ""
         sentences = [
             f"{group.who()} got FIN from {group.they()} on {group.connections()} and did not close its own"
@@ -193,11 +206,14 @@ class CloseWaits:
         ]
         if still:
             sentences.append(f"{part(still, group.count)} stayed so to the end: a leak.")
-        if group.count - still:
+        if cut:
+            lost = part(cut, group.count).lower()
+            sentences.append(f"A gap in the capture hides what became of {lost}.")
+        if group.count - still - cut:
             by_reset = group.tally["reset"]
             ended = f", {by_reset:,} of these by RST instead of FIN" if by_reset else ""
-            late = "" if still else ": closed late rather than leaked"
-            gone = part(group.count - still, group.count)
+            late = "" if still or cut else ": closed late rather than leaked"
+            gone = part(group.count - still - cut, group.count)
             sentences.append(f"{gone} ended before the capture{ended}{late}.")
         if group.count > 1 and end_ns > group.first_ns:
             counts = [f"{n:,} after {duration(ts_ns - group.first_ns)}" for ts_ns, n in samples[1:]]

@@ -13,6 +13,7 @@ cdef int HANDSHAKE, OBSERVED, SILENCE, SLOW, _LOW_TTL
 cdef class Diagnosis:
     cdef object _settings
     cdef object _history
+    cdef object _gaps
     cdef Suspicion _suspicion
     cdef public Knowledge knowledge
     cdef object _causes

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from tcptrace_py.capture.presence import NO_GAPS, Gaps
 from tcptrace_py.defects import Defects
 from tcptrace_py.findings.case import Case, History
 from tcptrace_py.findings.causes.claims import CAUSES, Causes, Revised
@@ -68,12 +69,15 @@ class Diagnosis:
 
     A value: a new one is the empty element, ``merge`` is associative and commutative, and
     ``findings`` changes nothing but ``revised``. ``history`` gives an endpoint's ``(state, ts_ns,
-    frame_id, basis)`` entries, oldest first.
+    frame_id, basis)`` entries, oldest first; ``gaps`` are those of the capture so far.
     """
 
-    def __init__(self, settings: Settings, history: Callable[[Endpoint], History]) -> None:
+    def __init__(
+        self, settings: Settings, history: Callable[[Endpoint], History], gaps: Gaps = NO_GAPS
+    ) -> None:
         self._settings = settings
         self._history = history
+        self._gaps = gaps
         self._suspicion = Suspicion(settings)
         self.knowledge = Knowledge()
         self._causes = Causes(settings, partial(_general, settings))
@@ -94,7 +98,7 @@ class Diagnosis:
         suspect = self._suspicion.suspicious(connection, end_ns)
         if not suspect:
             return ()
-        case = Case(connection, at_end, end_ns, self._history)
+        case = Case(connection, at_end, end_ns, self._history, self._gaps)
         kinds: list[str] = []
         waiting: list[Family] | None = None
         if suspect & (OBSERVED | SLOW | SILENCE) or (suspect & HANDSHAKE and self._may_tell(connection)):

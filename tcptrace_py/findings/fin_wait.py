@@ -46,7 +46,8 @@ class FinWaits:
             if stay is None:
                 continue
             # A FIN that passed did come, or got lost on its last stretch: not the peer's neglect.
-            waited_ns = (peer.fin_ns if peer.fin_sent else stay.end_ns) - stay.since_ns
+            fin_came = peer.fin_sent and peer.fin_ns < stay.end_ns
+            waited_ns = (peer.fin_ns if fin_came else stay.end_ns) - stay.since_ns
             if waited_ns > self._after_ns and not held_up(case, other(by)):
                 self._take(case, by, stay, waited_ns)
                 kinds = [KIND]
@@ -84,7 +85,9 @@ class FinWaits:
             )
         )
         waited = duration(stay.end_ns - stay.entered_ns)
-        if stay.open:
+        if stay.cut:
+            text = f"here a gap in the capture begins: no FIN from {peer_name} in {waited}"
+        elif stay.open:
             text = f"the capture ends: no FIN from {peer_name} in {waited}"
         elif stay.next_state == TIME_WAIT:
             text = f"{waited} later: the FIN from {peer_name}, acknowledged"

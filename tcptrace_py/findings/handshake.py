@@ -100,13 +100,13 @@ class Handshakes:
         if TIMEOUT_KIND in case.explained:
             return []
         client = case.endpoint(case.client_by)
-        waited_until_ns = connection.reused_ns or case.end_ns
+        waited_until_ns = case.gaps.until(connection.last_syn_ns, connection.reused_ns or case.end_ns)
         if client.syns < 2 and waited_until_ns - connection.syn_ns < LATE_NS:
             return []
         by = case.server_by
         group = self._timeouts.of(case, by)
         group.add(case, by, connection.syn_ns, connection.last_syn_ns, CERTAIN if client.syns > 1 else LIKELY)
-        tried_ns = connection.last_syn_ns - connection.syn_ns
+        tried_ns = case.gaps.until(connection.syn_ns, connection.last_syn_ns) - connection.syn_ns
         group.measure(tried_ns)
         group.tally["syns"] += client.syns
         # The waits double, so the next SYN was due within as long again as all of it took so far.
@@ -122,9 +122,9 @@ class Handshakes:
                 )
                 lines.append(case.evidence(connection.last_syn_frame, connection.last_syn_ns, text))
             if not stopped:
-                waited = duration(case.end_ns - connection.syn_ns)
+                waited = duration(waited_until_ns - connection.syn_ns)
                 text = f"{waited} after the first SYN: no answer so far"
-                lines.append(case.evidence(0, case.end_ns, text))
+                lines.append(case.evidence(0, waited_until_ns, text))
             group.example(connection.id, lines)
         return [TIMEOUT_KIND]
 
@@ -169,7 +169,8 @@ class Handshakes:
         if not too_late and (not half_open or connection.ack_frame):
             # Acknowledged, and yet SYN+ACK again: `accept-queue-full` tells that.
             return []
-        if server.syn_acks < 2 and case.end_ns - connection.syn_ack_ns < LATE_NS:
+        seen_until_ns = case.gaps.until(connection.syn_ack_ns, case.end_ns)
+        if server.syn_acks < 2 and seen_until_ns - connection.syn_ack_ns < LATE_NS:
             return []
         group = self._half_open.of(case, by, "unanswered")
         sure = CERTAIN if server.syn_acks > 1 else LIKELY
@@ -217,8 +218,9 @@ class Handshakes:
             )
             lines.append(case.evidence(connection.last_syn_ack_frame, connection.last_syn_ack_ns, text))
         elif not late:
-            waited = duration(case.end_ns - connection.syn_ack_ns)
-            lines.append(case.evidence(0, case.end_ns, f"{waited} later: no ACK from {client_name}"))
+            until_ns = case.gaps.until(connection.syn_ack_ns, case.end_ns)
+            waited = duration(until_ns - connection.syn_ack_ns)
+            lines.append(case.evidence(0, until_ns, f"{waited} later: no ACK from {client_name}"))
         if late:
             waited = duration(connection.ack_ns - connection.last_syn_ack_ns)
             text = f"{waited} after the last SYN+ACK: the ACK, too late; {name} answers it with RST"

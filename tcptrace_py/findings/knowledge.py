@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tcptrace_py.capture.presence import NO_GAPS
 from tcptrace_py.findings.distinct import mix
 from tcptrace_py.findings.kept import Kept, Sample
 from tcptrace_py.tcp.connection import Connection
@@ -172,7 +173,8 @@ class Knowledge:
         self.connections = 0
         self.one_way = 0
         self.midstream = 0
-        self._observer = Observer()
+        # Gaps are no matter when it only settles.
+        self._observer = Observer(NO_GAPS)
         #: Services seen lately, each in the one place that its address and port give it.
         self._recent: list[Service | None] = [None] * _PLACES
 

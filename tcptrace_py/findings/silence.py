@@ -31,7 +31,7 @@ def silent(case: Case, by: int, settings: Settings) -> bool:
         since_ns = endpoint.first_unanswered_ns
         if endpoint.unanswered and 0 < endpoint.last_data_ns < since_ns:
             since_ns = endpoint.last_data_ns
-        if tries < _FEWEST or endpoint.last_ns - since_ns < _SILENT_NS:
+        if tries < _FEWEST or endpoint.last_ns - case.gaps.since(since_ns, endpoint.last_ns) < _SILENT_NS:
             return False
     if not connection.established and (connection.syn_frame or connection.syn_ack_frame):
         # A handshake in vain is another finding.
@@ -66,7 +66,7 @@ class DeadPeers:
         endpoint, peer = case.endpoint(by), case.endpoint(other(by))
         group = self._groups.of(case, other(by))
         group.add(case, other(by), peer.last_ns, endpoint.last_ns, LIKELY)
-        group.measure(endpoint.last_ns - peer.last_ns)
+        group.measure(endpoint.last_ns - case.gaps.since(peer.last_ns, endpoint.last_ns))
         group.tally["retransmissions"] += endpoint.unanswered
         group.tally["probes"] += endpoint.unanswered_probes
         if case.connection.reset_by == by and case.connection.reset_cause == TIMEOUT:

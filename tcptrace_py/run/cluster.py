@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import fsspec
 
 from tcptrace_py.capture.error import CaptureError
+from tcptrace_py.capture.presence import Presence
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.run.captures import JobLost, Progress
 from tcptrace_py.run.shuffle import Plan, Split, merge_partials, read_partial, replay_part, split_file
@@ -96,6 +97,11 @@ def analyze_by(
         if all(split.source is None for split in splits):
             raise CaptureError("\n".join([*problems, *(line for split in splits for line in split.warnings)]))
         lasts = [split.last_ns for split in splits if split.last_ns is not None]
+        presence = Presence()
+        for split in splits:
+            for moments in split.present:
+                presence.add(*moments)
+        gaps = presence.gaps()
         replays = []
         for part in range(parts):
             rows = [
@@ -103,8 +109,9 @@ def analyze_by(
                 for source, split in enumerate(splits)
                 if split.first_ns is not None and split.rows[part]
             ]
-            replays.append(executor.submit(replay_part, plan, part, rows, max(lasts, default=0)))
+            replays.append(executor.submit(replay_part, plan, part, rows, max(lasts, default=0), gaps))
         whole = read_partial(_merge_tree(executor, plan, [_result(each) for each in replays]))
+    whole.presence.merge(presence)
     # An input that could not be opened has no place among the sources, as in `analyze`.
     for split in splits:
         _tell(whole.counts, split)

@@ -87,6 +87,7 @@ class Watch:
             stats=stats,
             moved=self._tell if observers else None,
         )
+        self.session.replay.never_silent()
         self.tracker = self.session.tracker
         # Months of small piles need not be known.
         self.tracker.time_wait.floor = min(

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tcptrace_py.capture.linktype import link_type_name
+from tcptrace_py.capture.presence import NO_GAPS, Gaps, Presence
 from tcptrace_py.defects import Defects
+from tcptrace_py.findings.coverage import Coverage, Gap
+from tcptrace_py.findings.coverage import warnings as told
 from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.report.model.builder import ReportBuilder, Sink
 from tcptrace_py.report.model.model import Capture, Report, Skipped, Source, Undecoded
@@ -91,8 +94,11 @@ class Partial:
         self.settings = settings
         self.connections = connections
         self.counts = Counts()
-        self.builder = ReportBuilder(history, sink=sink)
-        self.diagnosis = Diagnosis(settings, history)
+        gaps = NO_GAPS if tracker is None else tracker.gaps
+        self.builder = ReportBuilder(history, sink=sink, gaps=gaps)
+        self.diagnosis = Diagnosis(settings, history, gaps)
+        #: When there were frames of any part.
+        self.presence = Presence()
         self.time_wait = TimeWait(0) if tracker is None else tracker.time_wait
         self.listeners = Listeners() if tracker is None else tracker.listeners
         self.undecided: list[Undecided] = []
@@ -109,6 +115,7 @@ class Partial:
         self._renumber(my_numbers, my_streams)
         other._renumber(its_numbers, its_streams)
         self.counts.merge(other.counts)
+        self.presence.merge(other.presence)
         self.builder.merge(other.builder)
         self.diagnosis.merge(other.diagnosis)
         self.time_wait.merge(other.time_wait)
@@ -156,8 +163,9 @@ class Partial:
     def decide(self, sink: Sink | None = None) -> None:
         """All listeners are known: what has waited for them is counted, and told to ``sink``."""
         history = Kept()
-        diagnosis = Diagnosis(self.settings, history)
-        builder = ReportBuilder(history, sink=sink)
+        gaps = Gaps(self.presence.gaps())
+        diagnosis = Diagnosis(self.settings, history, gaps)
+        builder = ReportBuilder(history, sink=sink, gaps=gaps)
         for connection, kinds in self.look_at_undecided(diagnosis, history):
             builder.add(connection, kinds, self.connections)
         self.undecided = []
@@ -179,6 +187,7 @@ class Partial:
         """The report. ``packets``: all that were read, those that the filter ``bpf`` left out too."""
         self.decide(sink)
         counts = self.counts
+        coverage = self._coverage()
         capture = Capture(
             sources=sources,
             first_ns=counts.first_ns,
@@ -188,9 +197,10 @@ class Partial:
             skipped=Skipped(**counts.skipped, filtered=packets - counts.packets),
             dropped_by_kernel=dropped,
             complete=complete,
-            warnings=[*warnings, *_unknown_links(counts.unread), *self._two_clocks()],
+            warnings=[*warnings, *_unknown_links(counts.unread), *self._two_clocks(), *told(coverage)],
             filter=bpf,
             undecoded=[Undecoded(each.name, each.packets) for each in undecoded(counts.unread)],
+            coverage=coverage,
         )
         findings = self.diagnosis.findings(self.time_wait, counts.last_ns or 0)
         if self.diagnosis.revised:
@@ -204,6 +214,9 @@ class Partial:
         capture.complete = complete and capture.decoded and not self.defects.count
         capture.warnings += self.defects.lines()
         return self.builder.finish(capture, findings, self.time_wait, self.settings, keep=self.connections)
+
+    def _coverage(self) -> Coverage:
+        return Coverage(gaps=[Gap(begin_ns, end_ns) for begin_ns, end_ns in self.presence.gaps()])
 
     def _two_clocks(self) -> list[str]:
         return [self.two_clocks.warning()] if self.two_clocks.differ() else []

@@ -7,6 +7,7 @@ from tcptrace_py.wire.decoder cimport Decoder
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int ICMP_ERROR, TCP
+cdef int64_t CELL_BITS, SILENCE_NS, _NEVER_NS
 cdef Py_ssize_t RUN_SEGMENTS
 
 
@@ -17,8 +18,14 @@ cdef class Replay:
     cdef public int64_t packets
     cdef public int64_t first_ns
     cdef public int64_t last_ns
+    cdef readonly object presence
+    cdef int64_t _cell_first_ns
+    cdef int64_t _cell_end_ns
 
     @cython.locals(decoder=Decoder, tracker=Tracker, segments=list, segment=Segment, i=Py_ssize_t, count=Py_ssize_t, code=int, ts_ns=int64_t)
     cpdef object run(self, FrameBatch batch, int64_t source, Py_ssize_t lo, Py_ssize_t hi)
+    cdef object _enter_cell(self, int64_t ts_ns)
+    cpdef object settle(self)
+    cpdef object never_silent(self)
     @cython.locals(quoted=Segment)
     cdef object _icmp_error(self, int64_t ts_ns, int64_t frame)

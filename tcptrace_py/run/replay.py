@@ -7,11 +7,15 @@ Compiled (see ``replay.pxd``).
 from __future__ import annotations
 
 from tcptrace_py.capture.batch import FrameBatch
+from tcptrace_py.capture.presence import CELL_BITS, SILENCE_NS, Presence
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.tracker import RUN_SEGMENTS, Tracker
 from tcptrace_py.wire.decoder import Decoder
 from tcptrace_py.wire.result import ICMP_ERROR, TCP
 from tcptrace_py.wire.segment import Segment
+
+# Later than any moment.
+_NEVER_NS = 1 << 62
 
 
 class Replay:
@@ -31,6 +35,10 @@ class Replay:
         self.packets = 0
         self.first_ns = 0
         self.last_ns = 0
+        #: When there were frames, up to ``settle``.
+        self.presence = Presence()
+        self._cell_first_ns = 0
+        self._cell_end_ns = 0
 
     def run(self, batch: FrameBatch, source: int, lo: int, hi: int) -> None:
         """Frames ``lo <= i < hi`` of a batch from ``source``."""
@@ -53,6 +61,8 @@ class Replay:
                     if self.packets == 0 or ts_ns < self.first_ns:
                         self.first_ns = ts_ns
                     if ts_ns > self.last_ns:
+                        if ts_ns >= self._cell_end_ns:
+                            self._enter_cell(ts_ns)
                         self.last_ns = ts_ns
                     segment.now_ns = self.last_ns
                     self.packets += 1
@@ -62,6 +72,23 @@ class Replay:
                     self._icmp_error(decoder.segment.ts_ns, decoder.segment.frame)
         finally:
             decoder.end()
+
+    def _enter_cell(self, ts_ns: int) -> None:
+        """The first frame of a cell of the grid by which silences are found."""
+        self.settle()
+        if self._cell_end_ns and ts_ns - self.last_ns >= SILENCE_NS:
+            self.tracker.gaps.add(self.last_ns, ts_ns)
+        self._cell_first_ns = ts_ns
+        self._cell_end_ns = ((ts_ns >> CELL_BITS) + 1) << CELL_BITS
+
+    def settle(self) -> None:
+        """All frames so far are in ``presence``."""
+        if 0 < self._cell_end_ns < _NEVER_NS:
+            self.presence.add(self._cell_first_ns, self.last_ns)
+
+    def never_silent(self) -> None:
+        """The capture is known to run: where there are no frames, nothing passed."""
+        self._cell_end_ns = _NEVER_NS
 
     def _icmp_error(self, ts_ns: int, frame: int) -> None:
         error = self.decoder.icmp_error

@@ -111,6 +111,8 @@ class Session:
             more = self.tracker.end(_HANDED_OVER)
             self.drain(at_end=True)
         replay, counts = self.replay, self.partial.counts
+        replay.settle()
+        self.partial.presence.merge(replay.presence)
         self.partial.defects.merge(self.tracker.defects)
         counts.tcp_segments = replay.decoder.tcp_segments
         if replay.packets:
@@ -129,11 +131,11 @@ class Session:
         """Findings as of now, with ``open_ones``: the suspects among the connections that are not over."""
         now_ns = self.tracker.last_ns
         # Those over are diagnosed once and for all; those still there anew each time.
-        passing = Diagnosis(self.settings, self.tracker.history)
+        passing = Diagnosis(self.settings, self.tracker.history, self.tracker.gaps)
         for connection in open_ones:
             passing.look(connection, True, now_ns)
         kept = Kept()
-        waiting = Diagnosis(self.settings, kept)
+        waiting = Diagnosis(self.settings, kept, self.tracker.gaps)
         for _ in self.partial.look_at_undecided(waiting, kept):
             pass
         passing.merge(waiting)

@@ -19,6 +19,7 @@ import pyarrow.ipc
 from msgspec import Struct, msgpack
 
 from tcptrace_py.capture.error import CaptureError
+from tcptrace_py.capture.presence import CELL_BITS
 from tcptrace_py.report.model.model import Source
 from tcptrace_py.run.captures import Captures
 from tcptrace_py.run.partial import Partial
@@ -71,6 +72,8 @@ class Split(Struct):
     unread: dict[int, int] = {}
     dropped: int | None = None
     rows: list[int] = []
+    #: When there were frames, by the capture's time: first and last of each cell.
+    present: list[tuple[int, int]] = []
 
 
 class _Beside(Struct, omit_defaults=True):
@@ -129,6 +132,8 @@ def split_file(plan: Plan, source: int, path: str) -> Split:
     first_ns: int | None = None
     last_ns = 0
     packets = 0
+    present: list[tuple[int, int]] = []
+    cell_first_ns = cell_end_ns = 0
     with opened, no_cycle_collection():
         segment = decoder.segment
         for _, batch, lo, hi in opened.runs():
@@ -138,6 +143,11 @@ def split_file(plan: Plan, source: int, path: str) -> Split:
                     code = decoder.decode(batch, i)
                     ts_ns = batch.ts_ns[i]
                     first_ns = ts_ns if first_ns is None else min(first_ns, ts_ns)
+                    if ts_ns >= cell_end_ns:
+                        if packets:
+                            present.append((cell_first_ns, last_ns))
+                        cell_first_ns = ts_ns
+                        cell_end_ns = ((ts_ns >> CELL_BITS) + 1) << CELL_BITS
                     last_ns = max(last_ns, ts_ns)
                     packets += 1
                     segment.now_ns = last_ns
@@ -163,14 +173,21 @@ def split_file(plan: Plan, source: int, path: str) -> Split:
         dict(decoder.unread),
         reader.dropped_by_kernel,
         [shelf.count for shelf in shelves],
+        [*present, (cell_first_ns, last_ns)] if packets else [],
     )
 
 
-def replay_part(plan: Plan, part: int, splits: Sequence[tuple[int, int]], end_ns: int) -> str:
+def replay_part(
+    plan: Plan,
+    part: int,
+    splits: Sequence[tuple[int, int]],
+    end_ns: int,
+    gaps: Sequence[tuple[int, int]] = (),
+) -> str:
     """Play the rows of one part; where the `Partial` lies then.
 
     ``splits``: the captures that it has rows of, and the first moment of each. ``end_ns``: the last moment
-    of all.
+    of all; ``gaps``: the silences of all.
     """
     session = Session(
         plan.settings,
@@ -181,6 +198,8 @@ def replay_part(plan: Plan, part: int, splits: Sequence[tuple[int, int]], end_ns
         parts=2,
     )
     tracker = session.tracker
+    for begin_ns, gap_end_ns in gaps:
+        tracker.gaps.add(begin_ns, gap_end_ns)
     segments = [Segment() for _ in range(RUN_SEGMENTS)]
     with no_cycle_collection():
         for reader, beside, lo, hi in _in_order(plan, part, splits):

@@ -8,7 +8,7 @@ from tcptrace_py.wire.segment cimport Segment
 
 cdef int ACK, FIN, RST, SYN
 # DATA, CLOSE and the like, and QUIET_NS, are imported elsewhere: they stay Python names.
-cdef int64_t _QUIET_NS, _CLOSE_NS, _UNDER_WAY_NS, _STALL_NS
+cdef int64_t _QUIET_NS, _SILENCE_NS, _CLOSE_NS, _UNDER_WAY_NS, _STALL_NS
 cdef int _OFTEN
 cdef object _NOBODY, _NEVER
 cdef dict _NO_IDLES
@@ -123,6 +123,8 @@ cdef class Observations:
 
 @cython.final
 cdef class Observer:
+    cdef object _gaps
+
     @cython.locals(flags=int, payload_bytes=uint32_t, seen=Observations, stall=Stall)
     cdef object see(self, Connection connection, int by, Endpoint sender, Endpoint receiver, Segment segment,
                      int64_t quiet_ns, int64_t before_ns, Connection newest)

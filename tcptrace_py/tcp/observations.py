@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tcptrace_py.capture.presence import SILENCE_NS, Gaps
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.serial import advance, distance
@@ -18,6 +19,7 @@ from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 #: A silence of both sides that is noted.
 QUIET_NS = 900_000_000
 _QUIET_NS = QUIET_NS
+_SILENCE_NS = SILENCE_NS
 #: A close is noted with how long no data had passed from this on.
 _CLOSE_NS = 200_000_000
 #: A window that is zero for so long is no flow control at work, and data is not sent so often by chance.
@@ -260,7 +262,10 @@ class Observations:
 
 
 class Observer:
-    """Decides what is noted."""
+    """Decides what is noted. ``gaps``: of the capture; no silence is counted across one."""
+
+    def __init__(self, gaps: Gaps) -> None:
+        self._gaps = gaps
 
     def see(
         self,
@@ -289,6 +294,8 @@ class Observer:
             sender.ttl = segment.ttl
         if quiet_ns < 0:
             self._of(connection).backwards = True
+        elif quiet_ns >= _SILENCE_NS:
+            quiet_ns = segment.ts_ns - self._gaps.since(segment.ts_ns - quiet_ns, segment.ts_ns)
         seen = connection.observed
         if flags & RST:
             self._reset(connection, by, sender, receiver, segment, quiet_ns, before_ns, newest)
@@ -516,6 +523,8 @@ class Observer:
         if not last_data_ns or connection.first_fin_by or segment.payload_bytes:
             return
         idle_ns = segment.ts_ns - last_data_ns
+        if idle_ns >= _SILENCE_NS:
+            idle_ns = segment.ts_ns - self._gaps.since(last_data_ns, segment.ts_ns)
         if idle_ns < _CLOSE_NS:
             return
         seen = self._of(connection)

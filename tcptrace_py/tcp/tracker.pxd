@@ -49,6 +49,7 @@ cdef class Tracker:
     cdef int64_t _hold_ns
     cdef Segment _syn
     cdef list _rest
+    cdef readonly object gaps
     cdef Observer _observer
     cdef public Listeners listeners
     cdef public int64_t undecided_below

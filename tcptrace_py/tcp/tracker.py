@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from operator import attrgetter
 
+from tcptrace_py.capture.presence import Gaps
 from tcptrace_py.defects import Defects
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.attempt import Attempt, Attempts
@@ -102,7 +103,9 @@ class Tracker:
         #: What ``end`` has still to hand over, last id first.
         self._rest: list[Connection] | None = None
         self._syn = Segment()
-        self._observer = Observer()
+        #: Silences of the whole capture, told by whoever sees all of it.
+        self.gaps = Gaps()
+        self._observer = Observer(self.gaps)
         #: Who was seen to listen.
         self.listeners = Listeners()
         #: A connection with a lower id whose roles are a guess waits until all listeners are known.

@@ -19,7 +19,7 @@ class Stage:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
         self.tracker = Tracker(self.settings)
-        self.diagnosis = Diagnosis(self.settings, self.tracker.history)
+        self.diagnosis = Diagnosis(self.settings, self.tracker.history, self.tracker.gaps)
         self.now_s = 0.0
         self.frame = 0
         #: Kinds by id of connection, as ``look`` gave them.
@@ -30,6 +30,11 @@ class Stage:
 
     def wait(self, s: float) -> None:
         self.now_s += s
+
+    def silence(self, s: float) -> None:
+        """Nothing at all is captured for so long."""
+        self.tracker.gaps.add(self.at_ns(self.now_s), self.at_ns(self.now_s + s))
+        self.wait(s)
 
     def pair(self, client: str, server: str) -> tuple[End, End]:
         c, s = End(self, client, 1000), End(self, server, 900_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -107,6 +108,36 @@ def test_a_generated_workload(workload: str, tmp_path: Path) -> None:
 
 def test_several_captures_at_once() -> None:
     check(SAMPLES[::40], 3, 4)
+
+
+def later(path: Path, to: Path, days: int) -> Path:
+    """A little-endian pcap whose frames passed so many days later."""
+    data = bytearray(path.read_bytes())
+    at = 24
+    while at < len(data):
+        seconds, _, captured = struct.unpack_from("<III", data, at)
+        struct.pack_into("<I", data, at, seconds + days * 86_400)
+        at += 16 + captured
+    to.write_bytes(data)
+    return to
+
+
+LEAK = ROOT / "sample_pcaps" / "stuck_close_wait.pcap"
+
+
+def test_files_of_different_days(tmp_path: Path) -> None:
+    """The second day's packets end no state of the first day's connections."""
+    pile = ROOT / "sample_pcaps" / "sick_service.pcap"
+    days = [LEAK, later(pile, tmp_path / "3.pcap", 3), later(LEAK, tmp_path / "9.pcap", 9)]
+    check(days, 3, 5)
+    report = analyze(*days)
+    assert [round((gap.end_ns - gap.begin_ns) / 86_400e9) for gap in report.capture.coverage.gaps] == [3, 6]
+    (warning,) = [line for line in report.capture.warnings if "no packet at all" in line]
+    assert warning.startswith("no packet at all for 5 d 23 h from ")
+    longest = [analyze(path).summary.close_wait.longest_s for path in days]
+    assert report.summary.close_wait.longest_s == max(each for each in longest if each is not None)
+    alone = analyze(LEAK).summary.close_wait
+    assert report.summary.close_wait.open_at_end >= 2 * alone.open_at_end
 
 
 @pytest.mark.parametrize("path", SAMPLES[::7], ids=lambda path: path.name)

@@ -21,6 +21,8 @@ from tcptrace_py.run.analyze import analyze
 from tcptrace_py.run.captures import JobLost
 from tcptrace_py.run.cluster import analyze_by
 
+from .test_parts import LEAK, later
+
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted(ROOT.joinpath("sample_pcaps").glob("*.pcap"))
 SICK = ROOT / "sample_pcaps" / "sick_service.pcap"
@@ -56,6 +58,10 @@ def check(
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_a_sample(path: Path, tmp_path: Path) -> None:
     check(tmp_path, path)
+
+
+def test_files_of_different_days(tmp_path: Path) -> None:
+    check(tmp_path, SICK, later(SICK, tmp_path / "3.pcap", 3), later(LEAK, tmp_path / "9.pcap", 9))
 
 
 def test_many_files_that_overlap_in_time(tmp_path: Path) -> None:

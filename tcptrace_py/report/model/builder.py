@@ -10,6 +10,7 @@ from typing import Protocol
 
 from msgspec.msgpack import decode, encode
 
+from tcptrace_py.capture.presence import NO_GAPS, Gaps
 from tcptrace_py.defects import Defects
 from tcptrace_py.findings.finding import Finding, worst_first
 from tcptrace_py.report.model import columns
@@ -70,14 +71,20 @@ class ReportBuilder:
 
     ``history`` gives an endpoint's entries ``(state, ts_ns, frame_id, basis)``, oldest first; it
     is asked only for connections that are kept or passed on, and only within ``add``. ``sink`` is
-    called with each connection as it is added.
+    called with each connection as it is added. ``gaps``: those of the capture so far.
     """
 
-    def __init__(self, history: History, services: int = SERVICES, sink: Sink | None = None) -> None:
+    def __init__(
+        self,
+        history: History,
+        services: int = SERVICES,
+        sink: Sink | None = None,
+        gaps: Gaps = NO_GAPS,
+    ) -> None:
         self._history = history
         self._services = services
         self._sink = sink
-        self._tally = Tally(services)
+        self._tally = Tally(services, gaps=gaps)
         self._connections: list[ConnectionRecord] = []
         #: Connections that could not be counted, or not be listed.
         self.defects = Defects()

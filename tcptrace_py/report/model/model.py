@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from tcptrace_py.findings.coverage import Coverage, Gap
 from tcptrace_py.findings.finding import Evidence, Finding, Process, Subject
 from tcptrace_py.report.model.host import Kernel, Listener, Socket
 from tcptrace_py.report.model.stats import EndpointStats
@@ -32,10 +33,12 @@ __all__ = [
     "CloseWait",
     "Closes",
     "Connection",
+    "Coverage",
     "Endpoint",
     "EndpointStats",
     "Evidence",
     "Finding",
+    "Gap",
     "Handshake",
     "HandshakeTime",
     "Handshakes",
@@ -153,7 +156,8 @@ class Capture(Struct, gc=False):
     null without one. ``defects``: how often something failed inside of tcptrace-py; the warnings say what.
     ``undecoded``: link types, EtherTypes, tunnels and encryption that could not be read and may hide TCP, the
     most packets first. ``decoded``: false where nothing, or less than half of what carries IP, could be
-    decoded; no gate passes then, and the capture does not count as ``complete``.
+    decoded; no gate passes then, and the capture does not count as ``complete``. ``coverage``: how much was
+    seen of what passed.
     """
 
     sources: list[Source]
@@ -169,6 +173,7 @@ class Capture(Struct, gc=False):
     defects: int = 0
     decoded: bool = True
     undecoded: list[Undecoded] = []
+    coverage: Coverage = field(default_factory=Coverage)
 
 
 class Handshakes(Struct, gc=False):

@@ -15,6 +15,7 @@ cdef int64_t LONGEST_ROUND_TRIP_NS, _MOST_SUM_NS
 
 cdef class Tally:
     cdef int64_t _services
+    cdef object _gaps
     cdef int64_t _rows_most
     cdef int64_t _room
     cdef int64_t _used
@@ -25,7 +26,7 @@ cdef class Tally:
 
     @cython.locals(
         client=Endpoint, server=Endpoint, closer=Endpoint, row=int64_t, outcome=int64_t, close=int64_t,
-        waited_ns=int64_t, took_ns=int64_t,
+        waited_ns=int64_t, took_ns=int64_t, since_ns=int64_t, until_ns=int64_t, known_ns=int64_t,
     )
     cpdef int count(self, Connection connection, bint stuck) except -1
     @cython.locals(recent=uint64_t[::1], at=uint64_t, version_and_port=uint64_t, row=int64_t)

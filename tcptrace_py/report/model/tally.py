@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 
+from tcptrace_py.capture.presence import NO_GAPS, Gaps
 from tcptrace_py.report.model.columns import (
     BYTES_TO_CLIENT,
     BYTES_TO_SERVER,
@@ -64,11 +65,13 @@ Key = tuple[int, int, int, int]
 class Tally:
     """Sums over connections. A value: ``merge`` is associative and commutative.
 
-    ``services``: so many are listed in the end; ``rows``: so many are known at any time.
+    ``services``: so many are listed in the end; ``rows``: so many are known at any time. ``gaps``: those of
+    the capture so far; no stay in CLOSE_WAIT is counted across one.
     """
 
-    def __init__(self, services: int, rows: int = _ROWS) -> None:
+    def __init__(self, services: int, rows: int = _ROWS, gaps: Gaps = NO_GAPS) -> None:
         self._services = services
+        self._gaps = gaps
         self._rows_most = max(rows, 2)
         self._rows: dict[Key, int] = {}
         self._room = 16
@@ -102,8 +105,19 @@ class Tally:
         self._add(0, connection, client, server, outcome, close, took_ns)
         self._add(row * WIDTH, connection, client, server, outcome, close, took_ns)
         if waited_ns != _NEVER:
-            self._add_close_wait(0, waited_ns, closer.fin_acked_ns)
-            self._add_close_wait(row * WIDTH, waited_ns, closer.fin_acked_ns)
+            since_ns = closer.fin_acked_ns
+            if self._gaps:
+                until_ns = since_ns + waited_ns if waited_ns >= 0 else _MOST_SUM_NS
+                known_ns = self._gaps.until(since_ns, until_ns)
+                if known_ns < until_ns:
+                    # Still there, as far as anybody knows; but how long is only known up to the gap.
+                    since_ns = _MOST_SUM_NS
+                    if waited_ns == _THERE_STILL:
+                        self._add_close_wait(0, waited_ns, since_ns)
+                        self._add_close_wait(row * WIDTH, waited_ns, since_ns)
+                    waited_ns = known_ns - closer.fin_acked_ns
+            self._add_close_wait(0, waited_ns, since_ns)
+            self._add_close_wait(row * WIDTH, waited_ns, since_ns)
         if stuck:
             self._numbers[WAIT_STUCK] += 1
             self._numbers[row * WIDTH + WAIT_STUCK] += 1
