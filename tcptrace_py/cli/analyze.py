@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from contextlib import nullcontext
-from typing import Any
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tcptrace_py.cli.annotating import annotating_from, annotating_options
-from tcptrace_py.cli.gates import Gates, gate_options, gates_from, status
+from tcptrace_py.cli.annotating import Annotating, annotating_from, annotating_options
+from tcptrace_py.cli.gates import gate_options, gates_from, status
 from tcptrace_py.cli.help import with_examples
 from tcptrace_py.cli.inputs import STDIN, check_captures, check_filter
 from tcptrace_py.cli.outcome import INPUT, complain
 from tcptrace_py.cli.outputs import STDOUT, Outputs, output_options, outputs_from
 from tcptrace_py.cli.progress import ProgressBar, shows_progress
-from tcptrace_py.cli.stopping import stoppable
+from tcptrace_py.cli.stopping import cleared_up, stoppable
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
 from tcptrace_py.cli.view import view_from, view_options
+
+if TYPE_CHECKING:
+    from tcptrace_py.report.model.model import Report
 
 
 @with_examples(
@@ -82,6 +85,12 @@ from tcptrace_py.cli.view import view_from, view_options
     help="Where the workers of --cluster put what they pass on, and all of them can write: a URL, or a"
     " directory that they share. Default: this machine's directory for temporary files.",
 )
+@click.option(
+    "--checkpoint",
+    metavar="DIR",
+    help="Keep in DIR (or at a URL) what was read of each CAPTURE: a run that was broken off goes on there,"
+    " and the report is of all captures that DIR has, with those named now. Needs the extra [cluster].",
+)
 @threshold_options
 @click.pass_context
 def analyze(
@@ -97,6 +106,7 @@ def analyze(
     jobs: int | None,
     cluster: str | None,
     spill: str | None,
+    checkpoint: str | None,
     **options: object,
 ) -> int:
     """Say what is wrong with the TCP connections in CAPTURE files, and on which evidence.
@@ -116,42 +126,26 @@ def analyze(
     listed = (outputs.wants_connections() if connections is None else connections) or (long and outputs.shown)
     cut = annotating is not None and annotating.only_findings
 
+    asked: dict[str, Any] = {
+        "settings": settings,
+        "bpf": bpf,
+        "connections": listed or cut,
+        "stats": stats or long,
+        "allow_undecoded": allow_undecoded,
+    }
+
     from tcptrace_py.capture.error import CaptureError
-    from tcptrace_py.run.analyze import JobLost
-    from tcptrace_py.run.analyze import analyze as analyze_captures
+    from tcptrace_py.run.captures import JobLost
 
-    if cluster is not None:
-        return _by_cluster(
-            cluster, spill, captures, outputs, gates, options,
-            settings=settings, bpf=bpf, connections=listed, stats=stats or long,
-            allow_undecoded=allow_undecoded, shown=bool(connections), long=long, pager=pager,
-        )  # fmt: skip
-
-    with stoppable() as stop:
-        try:
-            with outputs.sink(needed=bool(gates)) as sink:
-                with ProgressBar() if shows_progress(sys.stderr) else nullcontext() as progress:
-                    report = analyze_captures(
-                        *captures,
-                        settings=settings,
-                        bpf=bpf,
-                        connections=listed or cut,
-                        progress=progress,
-                        sink=sink,
-                        stats=stats or long,
-                        stop=stop,
-                        allow_undecoded=allow_undecoded,
-                        jobs=jobs,
-                    )
-        except JobLost as error:
-            complain(str(error))
-            return INPUT
-        except CaptureError as error:
-            if stop.asked:
-                # Nothing had come by then.
-                raise KeyboardInterrupt from None
-            complain(str(error))
-            return INPUT
+    try:
+        if cluster is None and checkpoint is None:
+            report = _read(captures, outputs, bool(gates), jobs, asked)
+        else:
+            _refuse_to_spread(captures, annotating, cluster, jobs)
+            report = _spread(captures, outputs, cluster, checkpoint, spill, jobs, asked)
+    except (CaptureError, JobLost) as error:
+        complain(str(error))
+        return INPUT
 
     for warning in report.capture.warnings:
         complain(warning)
@@ -173,47 +167,90 @@ def analyze(
     return status(verdicts, report.capture)
 
 
-def _by_cluster(
-    address: str,
-    spill: str | None,
+def _refuse_to_spread(
+    captures: tuple[str, ...], annotating: Annotating | None, cluster: str | None, jobs: int | None
+) -> None:
+    """What needs the captures here, or in one piece, is a usage error."""
+    name = "--checkpoint" if cluster is None else "--cluster"
+    if STDIN in captures:
+        raise click.UsageError(f"standard input (-) can not be read by the processes of {name}.")
+    if annotating is not None:
+        raise click.UsageError(f"--annotate reads captures a second time, {name} once: leave out one.")
+    if cluster is not None and jobs is not None:
+        raise click.UsageError("--jobs is for this machine, --cluster for others: leave out one.")
+
+
+def _read(
+    captures: tuple[str, ...], outputs: Outputs, judged: bool, jobs: int | None, asked: dict[str, Any]
+) -> Report:
+    """The report, by this process and its jobs. Ctrl-C gives that of what was read."""
+    from tcptrace_py.capture.error import CaptureError
+    from tcptrace_py.run.analyze import analyze
+
+    with stoppable() as stop:
+        try:
+            with outputs.sink(needed=judged) as sink, _progress() as progress:
+                return analyze(*captures, sink=sink, progress=progress, stop=stop, jobs=jobs, **asked)
+        except CaptureError:
+            if stop.asked:
+                # Nothing had come by then.
+                raise KeyboardInterrupt from None
+            raise
+
+
+def _spread(
     captures: tuple[str, ...],
     outputs: Outputs,
-    gates: Gates,
-    options: Mapping[str, object],
-    *,
-    shown: bool,
-    long: bool,
-    pager: bool,
-    **asked: Any,
-) -> int:
-    """The same with Dask."""
-    if STDIN in captures:
-        raise click.UsageError("standard input (-) can not be read by the workers of --cluster.")
-    from tcptrace_py.capture.error import CaptureError
+    cluster: str | None,
+    checkpoint: str | None,
+    spill: str | None,
+    jobs: int | None,
+    asked: dict[str, Any],
+) -> Report:
+    """The report, by a Dask cluster, or by processes of this machine that keep what they read."""
     from tcptrace_py.run.captures import JobLost
 
     try:
-        from tcptrace_py.run.cluster import analyze_by, dask_executor, default_store
+        from tcptrace_py.run.cluster import analyze_by
+        from tcptrace_py.run.executors import dask_executor, local_executor
+        from tcptrace_py.run.jobs import cores
+        from tcptrace_py.run.store import default_store
     except ImportError as error:
-        complain(f"--cluster needs {error.name}, which is not installed: pip install 'tcptrace-py[cluster]'")
-        return INPUT
-    try:
-        with outputs.sink(needed=True) as sink, dask_executor(address, complain) as (executor, threads):
-            asked["connections"] = asked["connections"] or sink is not None
-            report = analyze_by(
-                executor, captures, store=spill or default_store(), parts=max(threads, 2), **asked
-            )
-            if sink is not None:
-                for connection in report.connections:
-                    sink(connection)
-    except (CaptureError, JobLost) as error:
-        complain(str(error))
-        return INPUT
-    for warning in report.capture.warnings:
-        complain(warning)
-    verdicts = gates.judge(report)
-    outputs.write(report, verdicts)
-    outputs.wrote()
-    view = view_from(options, connections=shown, whole=outputs.whole())
-    outputs.show(report, view, long=long, pager=pager)
-    return status(verdicts, report.capture)
+        name = "--checkpoint" if cluster is None else "--cluster"
+        raise JobLost(
+            f"{name} needs {error.name}, which is not installed: pip install 'tcptrace-py[cluster]'"
+        ) from error
+    with ExitStack() as stack:
+        stack.enter_context(cleared_up())
+        sink = stack.enter_context(outputs.sink(needed=True))
+        if cluster is None:
+            count = jobs or cores()
+            # Libraries of stores have threads of their own.
+            urls = any("://" in each for each in (*captures, checkpoint or "", spill or ""))
+            executor = stack.enter_context(local_executor(count, forks=not urls))
+        else:
+            executor, count = stack.enter_context(dask_executor(cluster, complain))
+        progress = stack.enter_context(_progress())
+        asked["connections"] = asked["connections"] or sink is not None
+        report = analyze_by(
+            executor,
+            captures,
+            store=spill or checkpoint or default_store(),
+            parts=max(count, 2),
+            checkpoint=checkpoint,
+            progress=None if progress is None else progress.step,
+            **asked,
+        )
+        if sink is not None:
+            for connection in report.connections:
+                sink(connection)
+    return report
+
+
+@contextmanager
+def _progress() -> Iterator[ProgressBar | None]:
+    if not shows_progress(sys.stderr):
+        yield None
+        return
+    with ProgressBar() as progress:
+        yield progress

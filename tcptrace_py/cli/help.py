@@ -19,6 +19,9 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "Input": (
         "bpf",
         "jobs",
+        "cluster",
+        "spill",
+        "checkpoint",
         "interface",
         "snap_bytes",
         "buffer_bytes",

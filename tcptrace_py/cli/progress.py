@@ -87,6 +87,20 @@ class ProgressBar:
         self._bar.update(self._bar.task_ids[0], completed=bytes_done, total=bytes_total, said=said)
         self._bar.refresh()
 
+    def step(self, doing: str, done: int, total: int, of: str) -> None:
+        """One more is done of ``total``, ``of`` what is being read, followed or merged."""
+        now_s = monotonic()
+        if now_s < self._draw_at_s and done < total:
+            return
+        if self._bar is None:
+            if now_s < self._draw_at_s:
+                return
+            self._bar = self._open()
+        self._draw_at_s = now_s + _REDRAW_S
+        said = f"{done:,} of {total:,} {of}"
+        self._bar.update(self._bar.task_ids[0], description=doing, completed=done, total=total, said=said)
+        self._bar.refresh()
+
     def _open(self) -> Progress:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
@@ -94,7 +108,7 @@ class ProgressBar:
         console = Console(file=self._stream, highlight=False)
         self._narrow = console.width < _NARROW_COLUMNS
         bar = Progress(
-            TextColumn("reading"),
+            TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             TaskProgressColumn(),
             TextColumn("{task.fields[said]}", markup=False),

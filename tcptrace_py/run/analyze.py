@@ -10,7 +10,7 @@ from tcptrace_py.capture.stop import Stop
 from tcptrace_py.report.model.builder import Sink
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.run.captures import Captures, JobLost, Progress
-from tcptrace_py.run.owners import name_owners
+from tcptrace_py.run.owners import name_owners, owners_of
 from tcptrace_py.run.session import Session, no_cycle_collection
 from tcptrace_py.settings import Settings
 
@@ -56,7 +56,7 @@ def analyze(
                 paths = tuple(os.fspath(path) for path in captures)
                 work = Work(paths, settings, bpf, connections, stats)
                 report = analyze_parts(work, opened, jobs, progress, allow_undecoded)
-                name_owners(report, captures)
+                name_owners(report, owners_of(captures))
                 return report
         session = Session(
             settings,
@@ -83,7 +83,7 @@ def analyze(
         allow_undecoded=allow_undecoded,
         bpf=bpf,
     )
-    name_owners(report, captures)
+    name_owners(report, owners_of(captures))
     return report
 
 

@@ -15,8 +15,8 @@ from tcptrace_py.wire.decoder import Decoder
 from tcptrace_py.wire.result import TCP
 
 #: Of an endpoint: its address and port, then those of its peer.
-_Ends = tuple[str, int, str, int]
-Owners = dict[_Ends, Process]
+Ends = tuple[str, int, str, int]
+Owners = dict[Ends, Process]
 # Of one finding.
 _NAMED = 100
 
@@ -82,16 +82,15 @@ def name_findings(findings: Iterable[Finding], owners: Owners) -> None:
         finding.processes = list(found.values())[:_NAMED]
 
 
-def name_owners(report: Report, captures: Sequence[str | os.PathLike[str]]) -> None:
+def name_owners(report: Report, owners: Owners) -> None:
     """In a whole report."""
-    owners = owners_of(captures)
     if owners:
         for connection in report.connections:
             name_connection(connection, owners)
         name_findings(report.findings, owners)
 
 
-def _is_of(subject: Subject, ends: _Ends) -> bool:
+def _is_of(subject: Subject, ends: Ends) -> bool:
     address, port, peer, peer_port = ends
     if subject.address != address or (subject.port is not None and subject.port != port):
         return False

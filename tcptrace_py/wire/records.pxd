@@ -20,6 +20,7 @@ cdef class RowWriter:
 @cython.final
 cdef class RowReader:
     cdef readonly int64_t count
+    cdef int64_t _first_frame
     cdef const uint64_t[::1] _words
 
     cpdef int64_t now_ns(self, int64_t row) except? -1

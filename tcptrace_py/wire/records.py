@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 
+from tcptrace_py.wire.frame_id import frame_id
 from tcptrace_py.wire.segment import Segment
 
 #: Numbers of a row, and its bytes.
@@ -79,10 +80,11 @@ class RowWriter:
 
 
 class RowReader:
-    """Reads rows that a `RowWriter` wrote."""
+    """Reads rows that a `RowWriter` wrote of an input of index 0; here it is of index ``source``."""
 
-    def __init__(self, rows: bytes) -> None:
+    def __init__(self, rows: bytes, source: int = 0) -> None:
         self.count = len(rows) // ROW_BYTES
+        self._first_frame = frame_id(source, 0)
         self._words = memoryview(rows).cast("Q")
 
     def now_ns(self, row: int) -> int:
@@ -95,7 +97,8 @@ class RowReader:
         segment.tunnel = None
         segment.ts_ns = self._words[at]
         segment.now_ns = self._words[at + 1]
-        segment.frame = self._words[at + 2]
+        number = self._words[at + 2]
+        segment.frame = self._first_frame + number
         segment.src_hi = self._words[at + 3]
         segment.src_lo = self._words[at + 4]
         segment.dst_hi = self._words[at + 5]

@@ -163,7 +163,9 @@ def test_paths_are_told_as_they_were_given(
     assert many.stderr.splitlines()[1:] == one.stderr.splitlines()
 
 
-def test_nobody_there(run_cli: RunCli) -> None:
+def test_nobody_there(run_cli: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Ten seconds for a person.
+    monkeypatch.setattr("tcptrace_py.run.executors._PATIENCE_S", 1)
     done = run_cli("analyze", PILE, "--cluster", "tcp://127.0.0.1:1")
     assert done.returncode == 3
     assert done.stderr.count(b"\n") == 1

@@ -20,6 +20,7 @@ from tcptrace_py.report.model.model import Report
 from tcptrace_py.run.analyze import analyze
 from tcptrace_py.run.captures import JobLost
 from tcptrace_py.run.cluster import analyze_by
+from tests.capture.test_process_info import capture as process_capture
 
 from .test_parts import LEAK, later
 
@@ -125,3 +126,12 @@ def test_a_store_that_can_not_be_written(tmp_path: Path) -> None:
     tmp_path.joinpath("file").write_bytes(b"")
     with pytest.raises(JobLost, match="can not be written to"):
         analyze_by(AtOnce(), [str(SICK)], store=str(tmp_path / "file"), parts=2)
+
+
+def test_frames_are_told_of_the_input_that_they_are_in(tmp_path: Path) -> None:
+    """Where inputs before it can not be opened, and where the capture names processes."""
+    owned = process_capture(tmp_path, "<", apple=False)
+    paths = [tmp_path / "none.pcap", SAMPLES[0], tmp_path / "neither.pcap", SICK, owned]
+    check(tmp_path, *paths)
+    owners = analyze(owned).findings[0].processes
+    assert owners and owners[0].pid == 812

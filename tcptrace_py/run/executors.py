@@ -1,0 +1,86 @@
+"""Who runs the steps of `run.cluster`: processes of this machine, or a Dask cluster."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from typing import Any
+
+from tcptrace_py.run.captures import JobLost
+from tcptrace_py.run.store import one_line
+
+# For a scheduler to answer, and for its first worker.
+_PATIENCE_S = 10
+#: ``--cluster`` with this word starts Dask's own cluster on this machine.
+LOCAL = "local"
+
+
+@contextmanager
+def local_executor(jobs: int, forks: bool = True) -> Iterator[Executor]:
+    """So many processes of this machine. ``forks``: this one has no threads yet that they would miss."""
+    context = multiprocessing.get_context("fork" if forks and sys.platform == "linux" else "spawn")
+    pool = ProcessPoolExecutor(jobs, context, _begin)
+    try:
+        yield pool
+    except BaseException:
+        # Nobody waits for what they are at.
+        for process in list(getattr(pool, "_processes", None) or {}):
+            with suppress(OSError):
+                os.kill(process, signal.SIGTERM)
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """In each of those processes: Ctrl-C is for the one that the user sees; they do not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@contextmanager
+def dask_executor(address: str, told: Callable[[str], None]) -> Iterator[tuple[Executor, int]]:
+    """An executor of the Dask cluster at ``address`` (or `LOCAL`), and how many threads its workers have.
+
+    ``told`` is called with a line on where its dashboard is. Raises ``JobLost`` where there is none.
+    """
+    try:
+        distributed: Any = import_module("distributed")
+    except ImportError as error:
+        raise JobLost(
+            "--cluster needs distributed, which is not installed: pip install 'tcptrace-py[cluster]'"
+        ) from error
+    cluster = None
+    try:
+        if address == LOCAL:
+            cluster = distributed.LocalCluster(threads_per_worker=1, dashboard_address=":0")
+        client = distributed.Client(cluster or address, timeout=_PATIENCE_S)
+    except Exception as error:
+        raise JobLost(f"{address}: no Dask scheduler answers there: {one_line(error)}") from error
+    try:
+        told(f"Dask's dashboard: {client.dashboard_link}")
+        with suppress(Exception):
+            client.wait_for_workers(1, timeout=_PATIENCE_S)
+        threads = sum(client.nthreads().values())
+        if not threads:
+            raise JobLost(f"{address}: the scheduler has no workers")
+        yield client.get_executor(pure=False), threads
+    finally:
+        client.close()
+        if cluster is not None:
+            cluster.close()
