@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +24,11 @@ from tcptrace_py.cli.view import view_from, view_options
 
 if TYPE_CHECKING:
     from tcptrace_py.report.model.model import Report
+    from tcptrace_py.report.model.passage import Passed
+    from tcptrace_py.settings import Settings
+
+# Packets at most that are read a second time, for the ladders of a page.
+_READ_AGAIN = 5_000_000
 
 
 @with_examples(
@@ -160,11 +167,28 @@ def analyze(
         )
         if not listed:
             report.listed = None
-    outputs.write(report, verdicts)
+    outputs.write(report, verdicts, partial(_read_again, captures, settings, bpf))
     outputs.wrote()
     view = view_from(options, connections=bool(connections), whole=outputs.whole())
     outputs.show(report, view, long=long, pager=pager)
     return status(verdicts, report.capture)
+
+
+def _read_again(
+    captures: Sequence[str], settings: Settings, bpf: str | None, report: Report
+) -> Mapping[int, Passed] | None:
+    """What passed on the report's connections, as far as a page has room; None of captures through a pipe."""
+    from tcptrace_py.capture.error import CaptureError
+    from tcptrace_py.report.pictures.page_segments import wanted_segments
+    from tcptrace_py.run.following import passages_of
+
+    if not all(os.path.isfile(path) for path in captures):
+        return None
+    most = min(report.capture.packets, _READ_AGAIN)
+    try:
+        return passages_of(captures, wanted_segments(report), settings, bpf, most)
+    except CaptureError:
+        return None
 
 
 def _refuse_to_spread(

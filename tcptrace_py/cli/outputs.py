@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 
     from tcptrace_py.gates.gate import Verdict
     from tcptrace_py.report.model.model import Connection, Report
+    from tcptrace_py.report.model.passage import Passed
     from tcptrace_py.report.people.view import View
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _Sink = Callable[["Connection"], None]
+
+_ReadAgain = Callable[["Report"], "Mapping[int, Passed] | None"]
 
 STDOUT = "-"
 
@@ -76,15 +79,22 @@ class Outputs:
 
                 yield every
 
-    def write(self, report: Report, verdicts: Sequence[Verdict]) -> None:
-        """Write all that is not streamed and not shown. Raises `OutputError`."""
+    def write(
+        self, report: Report, verdicts: Sequence[Verdict], read_again: _ReadAgain | None = None
+    ) -> None:
+        """Write all that is not streamed and not shown. Raises `OutputError`.
+
+        ``read_again``: gives what passed on the report's connections, where the captures are files.
+        """
         for name, target in self.targets.items():
             wanted = FORMATS[name]
             if wanted.streams:
                 continue
             writer = import_module(wanted.module)
             with output_to(target):
-                if wanted.verdicts:
+                if wanted.passages:
+                    writer.write(report, verdicts, target, read_again(report) if read_again else None)
+                elif wanted.verdicts:
                     writer.write(report, verdicts, target)
                 else:
                     writer.write(report, target)

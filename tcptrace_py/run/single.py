@@ -17,10 +17,11 @@ from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.findings.finding import Finding
 from tcptrace_py.report.model.model import Connection as ConnectionRecord
-from tcptrace_py.report.model.passage import DUPLICATE, KEEP_ALIVE, RETRANSMITTED, Passage
+from tcptrace_py.report.model.passage import Passage
 from tcptrace_py.report.model.record import connection_record
 from tcptrace_py.report.people.wanted import Wanted
 from tcptrace_py.run.captures import Captures, Progress
+from tcptrace_py.run.following import Followed, Following
 from tcptrace_py.run.owners import name_connection, name_findings, owners_of
 from tcptrace_py.run.replay import Replay
 from tcptrace_py.run.session import no_cycle_collection
@@ -29,12 +30,7 @@ from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.words import BY_LISTENER
 from tcptrace_py.wire.address import address_text
 from tcptrace_py.wire.icmp import IcmpError
-from tcptrace_py.wire.segment import ACK, SYN, Segment
 
-# SYNs that may yet turn out to have begun a connection of their own: four-tuples remembered,
-# and copies of the SYN for each.
-_MAX_OPEN_SYNS = 1024
-_MAX_COPIES = 64
 # Matches that are named where a name fits several connections.
 _NAMED = 8
 
@@ -134,35 +130,17 @@ class _Follower:
         self._target: Connection | None = None
         #: The target, where its roles wait for the listeners that are still to be seen.
         self._undecided: Connection | None = None
-        self._newest = -1
-        self._segments = 0
-        self._duplicates = 0
         self._icmp_error: object = None
-        self._passages: list[tuple[bool, Passage]] = []
-        self._open_syns: dict[int, list[tuple[bool, Passage]]] = {}
-        self._counts = (0, 0)
+        self._following = Following(self._replay, self._follows, None if frames is None else self._keep)
 
     def run(self, batch: FrameBatch, source: int, lo: int, hi: int) -> None:
         """Frames ``lo <= i < hi``. Stops where the wanted connection is over, if only one can be meant."""
         replay, tracker = self._replay, self._tracker
-        segment = replay.decoder.segment
         for i in range(lo, hi):
-            replay.run(batch, source, i, i + 1)
-            if tracker.segments != self._segments:
-                self._segments = tracker.segments
-                connection = tracker.recent
-                assert connection is not None  # a segment was just given to it
-                if connection.id > self._newest:
-                    self._newest = connection.id
-                    self._begun(connection, segment, batch, i)
-                if connection is self._target:
-                    self._pass(connection, segment, batch, i)
-                elif connection.pending_syn_by and segment.flags & (SYN | ACK) == SYN:
-                    self._remember_syn(connection, segment, batch, i)
-                self._duplicates = tracker.duplicates
-            elif replay.decoder.icmp_error is not self._icmp_error:
-                self._icmp_error = replay.decoder.icmp_error
-                self._icmp(batch, i)
+            if not self._following.frame(batch, source, i):
+                if replay.decoder.icmp_error is not self._icmp_error:
+                    self._icmp_error = replay.decoder.icmp_error
+                    self._icmp(batch, i)
             if tracker.finished:
                 self._drain(at_end=False)
                 if self.found is not None and self._wanted.id is not None:
@@ -198,70 +176,33 @@ class _Follower:
         held = "1 connection: 0" if count == 1 else f"{count:,} connections: 0 to {count - 1}"
         return f"{where}: no connection {self._wanted.id} ({held})"
 
-    def _begun(self, connection: Connection, segment: Segment, batch: FrameBatch, i: int) -> None:
+    def _follows(self, connection: Connection) -> Followed | None:
         """A connection that was not there before; is it the wanted one?"""
-        late = connection.first_frame != segment.frame
-        target = self._target
-        if late and target is not None and connection.reuse_of == target.id:
-            # Its SYN, which had seemed a stale one of the older connection, was not.
-            self._passages = [
-                each
-                for each in self._passages
-                if not (each[1].flags & (SYN | ACK) == SYN and each[1].seq == connection.a.isn)
-            ]
         if not self._wanted.means(connection):
-            return
+            return None
         self.matches += 1
         if len(self._ids) < _NAMED:
             self._ids.append(connection.id)
         if self.matches == 1:
             self._target = connection
-            if late:
-                self._passages = self._open_syns.pop(connection.reuse_of, [])
-        else:
-            # It can not be told which is meant: only their ids are wanted from now on.
-            self._target = None
-            self._passages = []
-
-    def _pass(self, connection: Connection, segment: Segment, batch: FrameBatch, i: int) -> None:
-        counts = (
-            connection.a.retransmits + connection.b.retransmits,
-            connection.a.keep_alives + connection.b.keep_alives,
-        )
-        note = ""
-        if self._tracker.duplicates != self._duplicates:
-            note = DUPLICATE
-        elif counts[1] != self._counts[1]:
-            note = KEEP_ALIVE
-        elif counts[0] != self._counts[0]:
-            note = RETRANSMITTED
-        self._counts = counts
-        self._passages.append((bool(connection.sent_by_a(segment)), _passage(segment, note)))
-        self._keep(segment.frame, batch, i)
-
-    def _remember_syn(self, connection: Connection, segment: Segment, batch: FrameBatch, i: int) -> None:
-        """A SYN on a living connection's four-tuple: stale, or it begins the one that is wanted."""
-        syns = self._open_syns.setdefault(connection.id, [])
-        if syns and syns[0][1].seq != segment.seq:
-            syns.clear()
-        if len(syns) < _MAX_COPIES:
-            # Its sender is `a` of the connection that it may begin.
-            syns.append((True, _passage(segment, RETRANSMITTED if syns else "")))
-            self._keep(segment.frame, batch, i)
-        if len(self._open_syns) > _MAX_OPEN_SYNS:
-            del self._open_syns[next(iter(self._open_syns))]
+            return Followed(connection)
+        # It can not be told which is meant: only their ids are wanted from now on.
+        self._target = None
+        self._following.followed.clear()
+        return None
 
     def _icmp(self, batch: FrameBatch, i: int) -> None:
         target = self._target
         frame_id = self._replay.decoder.segment.frame
         if target is None or target.unreachable_frame != frame_id:
             return
+        followed = self._following.followed.get(target.id)
         error = target.unreachable
-        if isinstance(error, IcmpError):
+        if followed is not None and isinstance(error, IcmpError):
             reporter = address_text(error.reporter_hi, error.reporter_lo, error.ip_version)
             text = f"ICMP from {reporter}: {error.reason}"
             ts_ns = target.unreachable_ns
-            self._passages.append((False, Passage(frame_id, ts_ns, False, 0, 0, 0, 0, 0, text, icmp=True)))
+            followed.add(False, Passage(frame_id, ts_ns, False, 0, 0, 0, 0, 0, text, icmp=True))
             self._keep(frame_id, batch, i)
 
     def _keep(self, frame_id: int, batch: FrameBatch, i: int) -> None:
@@ -292,10 +233,10 @@ class _Follower:
     def _find(self, connection: Connection, at_end: bool) -> None:
         kinds, findings = self._diagnose(connection, at_end)
         record = connection_record(connection, kinds, self._tracker.history)
-        client_is_a = bool(connection.client_is_a)
-        passages = [passage._replace(from_client=from_a == client_is_a) for from_a, passage in self._passages]
+        # None where a second connection has come that may be meant.
+        followed = self._following.followed.pop(connection.id, None)
+        passages = [] if followed is None else followed.passages(bool(connection.client_is_a))
         self.found = (record, findings, passages)
-        self._passages = []
 
     def _diagnose(self, connection: Connection, at_end: bool) -> tuple[list[str], list[Finding]]:
         """What is wrong with the wanted connection; what it shares with the older one on its ports too."""
@@ -312,19 +253,3 @@ class _Follower:
             together = self._with_older.findings(tracker.time_wait, tracker.last_ns)
             found += [each for each in together if each.kind in shared]
         return list(both), found
-
-
-def _passage(segment: Segment, note: str) -> Passage:
-    return Passage(
-        segment.frame,
-        segment.ts_ns,
-        False,
-        segment.flags,
-        segment.seq,
-        segment.ack,
-        segment.payload_bytes,
-        segment.window,
-        note,
-        sack=(segment.sack_left, segment.sack_right) if segment.sack_blocks > 0 else None,
-        window_scale=segment.window_scale,
-    )

@@ -10,13 +10,20 @@ from pathlib import Path
 import pytest
 
 from tcptrace_py.report.model.model import Report
+from tcptrace_py.report.model.passage import Passage, Passed
+from tcptrace_py.report.people.ladder import segments
+from tcptrace_py.report.people.wanted import parse_wanted
 from tcptrace_py.report.pictures import page
 from tcptrace_py.report.pictures.html import source_hash
 from tcptrace_py.report.pictures.page_data import CONNECTIONS, STATES, page_data
+from tcptrace_py.report.pictures.page_segments import wanted_segments
 from tcptrace_py.report.pictures.timeline import STEPS
+from tcptrace_py.run.following import passages_of
+from tcptrace_py.run.single import single
+from tests.conftest import RunCli
 from tests.pictures.colours import difference, palette
 from tests.pictures.reports import SICK, hostile, large, sample, without_connections
-from tests.samples.catalogue import SAMPLES
+from tests.samples.catalogue import SAMPLE_DIR, SAMPLES
 
 _MOST_BYTES = 5_000_000
 
@@ -172,3 +179,80 @@ def test_colours_of_states_are_told_apart(scheme: str, sight: str) -> None:
         if (apart := difference(colours[one], colours[two], sight)) < 20
     ]
     assert not close
+
+
+def passed(name: str, report: Report) -> dict[int, Passed]:
+    return passages_of([SAMPLE_DIR / name], wanted_segments(report), report.settings)
+
+
+@pytest.mark.parametrize("name", [SICK, "time_wait_reuse_accepted.pcap", "stale_duplicate_syn.pcap"])
+def test_a_page_has_the_segments_that_show_has(name: str) -> None:
+    report = sample(name)
+    found = page_data(report, 10, passed(name, report))["segments"]
+    connections = report.connections[:6]
+    assert set(found) >= {str(each.id) for each in connections}
+    for connection in connections:
+        left_out, _, raw = found[str(connection.id)]
+        rows = json.loads(bytes(raw))
+        shown = single(SAMPLE_DIR / name, wanted=parse_wanted(str(connection.id)))
+        own = [each for each in shown.passages if not each.icmp]
+        assert left_out == 0
+        assert [(bool(row[0]), row[1], row[-1]) for row in rows] == [
+            (each.from_client, each.frame, each.note) for each in own
+        ]
+        assert [(row[4], row[5]) for row in rows] == [
+            each.words() for each in segments(shown.passages) if each is not None
+        ]
+
+
+def test_of_a_long_connection_the_first_and_the_last_segments_are_kept() -> None:
+    name = "half_close_long_transfer.pcap"
+    report = sample(name)
+    everything = passages_of([SAMPLE_DIR / name], {0: (report.connections[0], 1000)}, report.settings)[0]
+    cut = passages_of([SAMPLE_DIR / name], {0: (report.connections[0], 11)}, report.settings)[0]
+    whole = everything.first + everything.last
+    assert (len(whole), everything.left_out) == (report.capture.packets, 0)
+    assert cut.first == whole[:5]
+    assert cut.last == whole[-6:]
+    assert cut.left_out == len(whole) - 11
+    short = passages_of([SAMPLE_DIR / name], {0: (report.connections[0], 1000)}, report.settings, None, 20)[0]
+    assert short.first + short.last == whole[:20]
+
+
+def test_segments_are_kept_of_findings_first_and_never_of_too_many() -> None:
+    report = large(40_000)
+    wanted = wanted_segments(report)
+    packets = sum(each.client.packets + each.server.packets for each, _ in wanted.values())
+    assert 19_000 < packets <= 20_000
+    named = {number for finding in report.findings for number in finding.connections}
+    kept = [number in named for number in wanted]
+    assert kept == sorted(kept, reverse=True) and kept[0]
+    # The largest page that there can be: each of these has segments of the greatest length.
+    longest = [
+        Passage(n << 20, 10**15, True, 0x1FF & ~4, (1 << 31) + n, (1 << 31) + n, 65_535, 0, "duplicate frame")
+        for n in range(200)
+    ]
+    everything = dict.fromkeys(wanted, Passed(longest[:100], longest[100:], 10**9))
+    assert len(page.encode(report, [], everything)) < _MOST_BYTES
+
+
+def test_who_has_the_packets_draws_them(run_cli: RunCli, tmp_path: Path) -> None:
+    capture = SAMPLE_DIR / SICK
+    assert run_cli("analyze", capture, "--html", "a.html", "--json", "r.json").returncode == 0
+    assert run_cli("report", "r.json", "--html", "r.html").returncode == 0
+    assert run_cli("analyze", capture, "--html", "f.html", "--filter", "port 5432").returncode == 0
+    blocks = []
+    for name in ("a.html", "r.html", "f.html"):
+        text = (tmp_path / name).read_text()
+        (block,) = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text, re.DOTALL)
+        blocks.append(json.loads(block))
+    report = sample(SICK)
+    assert set(blocks[0]["segments"]) == {str(each.id) for each in report.connections}
+    assert sum(len(rows) for _, _, rows in blocks[0]["segments"].values()) == report.capture.tcp_segments
+    assert blocks[1]["segments"] is None
+    # Frames are the file's, whatever the filter let through.
+    refused = next(each for each in report.connections if each.server.port == 5432)
+    assert [row[1] for row in blocks[2]["segments"]["0"][2]] == [
+        refused.client.history[0].frame,
+        refused.client.history[-1].frame,
+    ]

@@ -11,9 +11,11 @@ import pytest
 
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.report.pictures import page
+from tcptrace_py.report.pictures.page_segments import wanted_segments
+from tcptrace_py.run.following import passages_of
 from tests.pictures.browser import PHONE, WIDE, launched, opened
 from tests.pictures.reports import SICK, hostile, large, sample, without_connections
-from tests.samples.catalogue import SAMPLES
+from tests.samples.catalogue import SAMPLE_DIR, SAMPLES
 
 # Once, with the engine that reports are made with: the browser does not know which one it was.
 pytestmark = pytest.mark.slow
@@ -40,7 +42,10 @@ def written(report: Report, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def sick(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return written(sample(SICK), tmp_path_factory.mktemp("page"))
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    report = sample(SICK)
+    page.write(report, [], path, passages_of([SAMPLE_DIR / SICK], wanted_segments(report), report.settings))
+    return path
 
 
 def grave_faults(shown: Any) -> list[str]:
@@ -108,6 +113,15 @@ def test_a_finding_leads_to_its_connections_and_one_of_them_to_its_ladder(browse
         for evidence in first.evidence:
             if evidence.connection == connection.id:
                 assert evidence.text in ladder.inner_text()
+        # Every segment is there, in order, and nothing is told to be missing.
+        drawn = ladder.locator(".arrow:not(.none)").all_inner_texts()
+        assert len(drawn) == connection.client.packets + connection.server.packets
+        assert [each.split("\n")[-1] for each in drawn[:3]] == [
+            "SYN seq 0",
+            "SYN,ACK seq 0 ack 1",
+            "ACK seq 1 ack 1",
+        ]
+        assert "Only segments that moved" not in ladder.inner_text()
         # Client, segment and server stand side by side in every row.
         columns = ladder.locator("ol.ladder li").evaluate_all(
             """rows => rows.map(row => [".line.left", ".moves.left", ".middle", ".moves.right", ".line.right"]
@@ -266,6 +280,7 @@ def test_a_hostile_report_makes_no_element_and_runs_nothing(browser: Any, tmp_pa
         shown = found.page
         shown.locator("#list .row").first.click()
         shown.wait_for_timeout(50)
+        assert "Only segments that moved" in shown.locator("dialog#ladder").inner_text()
         assert shown.evaluate("document.documentElement.dataset.broken") is None
         assert shown.evaluate("document.scripts.length") == 3
         assert (

@@ -82,7 +82,7 @@ CRITICAL  stuck-close-wait: 10.0.0.20:8080, 3 of 5 connections, from +2.1 s,
 SUMMARY_AT_80 = """
 Summary
   handshakes  5 complete, 1 refused
-  closes      3 half closed, 2 four way, 1 reset
+  closes      3 half-closed, 2 four-way, 1 reset
   CLOSE_WAIT  3 stuck, 3 still open at the end, longest 59.2 s
   TIME_WAIT   2 entered, at most 2 at once, at +5.0 s
   resets      1: 1 refused
@@ -103,11 +103,11 @@ Services
 CONNECTIONS_AT_80 = """
 Connections (2 of 6, those with findings first)
   #0  10.0.0.9:40000 → 10.0.0.20:8080  stuck-close-wait
-      client FIN_WAIT_2?, server CLOSE_WAIT; handshake complete; close half
-      closed by client; 120 B sent, 4.1 kB received; 1.0 s
+      client FIN_WAIT_2?, server CLOSE_WAIT; handshake complete; close
+      half-closed by client; 120 B sent, 4.1 kB received; 1.0 s
   #1  10.0.0.9:40001 → 10.0.0.20:8080  stuck-close-wait
-      client FIN_WAIT_2?, server CLOSE_WAIT; handshake complete; close half
-      closed by client; 120 B sent, 4.1 kB received; 1.0 s
+      client FIN_WAIT_2?, server CLOSE_WAIT; handshake complete; close
+      half-closed by client; 120 B sent, 4.1 kB received; 1.0 s
   ? presumed: nothing proves that it arrived
   4 more; a larger --top shows them
 """

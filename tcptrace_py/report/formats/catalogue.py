@@ -10,6 +10,7 @@ class Format(NamedTuple):
     report with its ``write``.
 
     ``connections``: the report has to list them. ``verdicts``: ``write`` takes the gates' verdicts too;
+    ``passages``: and what passed on the connections, where their captures can be read again;
     ``rules``: without any there is nothing to write. ``needs``: a library that an extra of the same name
     as the format installs. ``commands``: those that have the option. ``help`` explains it.
     """
@@ -20,6 +21,7 @@ class Format(NamedTuple):
     streams: bool = False
     connections: bool = False
     verdicts: bool = False
+    passages: bool = False
     rules: bool = False
     needs: str | None = None
 
@@ -80,6 +82,7 @@ FORMATS = {
         _JUDGING,
         connections=True,
         verdicts=True,
+        passages=True,
     ),
 }
 

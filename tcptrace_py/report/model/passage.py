@@ -45,6 +45,14 @@ class Passage(NamedTuple):
         return frame_source(self.frame_id)
 
 
+class Passed(NamedTuple):
+    """What passed on a connection: the first passages, and the last ones where some were left out between."""
+
+    first: list[Passage]
+    last: list[Passage]
+    left_out: int
+
+
 class Numbers:
     """Sequence numbers of one direction, counted from a base and on beyond 2**32."""
 

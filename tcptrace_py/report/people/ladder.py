@@ -6,7 +6,7 @@ What is shown and in which words; how it is drawn is up to `ladder_terminal` and
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
@@ -24,7 +24,7 @@ from tcptrace_py.report.model.passage import (
     number_base,
 )
 from tcptrace_py.report.people.clock import moment
-from tcptrace_py.report.people.terminal_text import amount, endpoint_name
+from tcptrace_py.report.people.terminal_text import amount, counter_text, endpoint_name
 from tcptrace_py.report.people.verdict import process_text
 from tcptrace_py.wire.segment import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG
 
@@ -63,7 +63,7 @@ _CLOSES = {
     "three_way": "closed in three segments",
     "simultaneous": "closed simultaneously",
     "reset": "ended by RST",
-    "half_closed": "half closed",
+    "half_closed": "half-closed",
     "open": "not closed",
 }
 _CLOCKS = {
@@ -231,16 +231,24 @@ class _Rows:
 
 
 def _add_passages(passages: Sequence[Passage], rows: _Rows) -> None:
+    for each, segment in zip(passages, segments(passages), strict=True):
+        row = rows.append(each.source, each.frame, each.ts_ns)
+        if segment is None:
+            row.text = each.note
+        row.segment = segment
+
+
+def segments(passages: Sequence[Passage]) -> Iterator[Segment | None]:
+    """The arrow of each passage; None for an ICMP error."""
     bases = {side: number_base(passages, side) for side in (True, False)}
     numbers = {side: Numbers(base) for side, (base, _) in bases.items()}
     for each in passages:
-        row = rows.append(each.source, each.frame, each.ts_ns)
         if each.icmp:
-            row.text = each.note
+            yield None
             continue
         base, is_isn = bases[each.from_client]
         other_isn = bool(each.flags & SYN) and is_isn and each.seq != base
-        row.segment = Segment(
+        yield Segment(
             from_client=each.from_client,
             flags=each.flags,
             seq=0 if other_isn else numbers[each.from_client].relative(each.seq),
@@ -338,7 +346,7 @@ def _fold(run: list[Row]) -> list[Row]:
 
 
 def _heading(connection: Connection, passages: Sequence[Passage], zone: tzinfo | None) -> list[str]:
-    opened = f"Handshake {connection.handshake.outcome.replace('_', ' ')}"
+    opened = f"Handshake {counter_text(connection.handshake.outcome)}"
     if connection.handshake.simultaneous:
         opened += " (simultaneous)"
     lines = [f"{opened}; {_close(connection.close)}; {_ROLES[connection.roles_basis]}."]

@@ -11,6 +11,7 @@ from tcptrace_py.findings.wording import duration
 from tcptrace_py.report.model.model import Connection, Endpoint, Report
 from tcptrace_py.report.people.terminal_text import (
     amount,
+    counter_text,
     endpoint_name,
     hang,
     heading,
@@ -55,11 +56,11 @@ def _state(endpoint: Endpoint) -> str:
 
 def _close(connection: Connection) -> str:
     close = connection.close
-    text = close.kind.replace("_", " ")
+    text = counter_text(close.kind)
     if close.initiator:
         text += f" by {close.initiator}"
     if close.reset:
-        text += f" (RST {close.reset.cause.replace('_', ' ')} by {close.reset.by}, frame {close.reset.frame})"
+        text += f" (RST {counter_text(close.reset.cause)} by {close.reset.by}, frame {close.reset.frame})"
     return text
 
 
@@ -72,7 +73,7 @@ def _print_block(connection: Connection, console: Console) -> None:
         text.append(f"  {', '.join(connection.findings)}", "bold")
     hang(console, Text(number, "bold"), text, max(len(number), 6))
     text = Text(f"client {_state(client)}, server {_state(server)}")
-    text.append(f"; handshake {connection.handshake.outcome.replace('_', ' ')}; close {_close(connection)}")
+    text.append(f"; handshake {counter_text(connection.handshake.outcome)}; close {_close(connection)}")
     text.append(f"; {amount(client.bytes)} sent, {amount(server.bytes)} received")
     text.append(f"; {duration(connection.last_ns - connection.first_ns)}")
     hang(console, Text(""), text, max(len(number), 6))
@@ -95,7 +96,7 @@ def _table(connections: list[Connection], console: Console) -> Table:
             endpoint_name(server.address, server.port),
             _state(client),
             _state(server),
-            connection.handshake.outcome.replace("_", " "),
+            counter_text(connection.handshake.outcome),
             amount(client.bytes),
             amount(server.bytes),
             duration(connection.last_ns - connection.first_ns),

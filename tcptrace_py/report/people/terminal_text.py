@@ -129,7 +129,8 @@ def since(report: Report, ts_ns: int, exact: bool = False) -> str:
     if exact:
         micro = abs(past_ns) // 1000
         return f"{sign}{micro // 1_000_000}.{micro % 1_000_000:06d} s"
-    return f"{sign}{duration(abs(past_ns))}"
+    past = duration(abs(past_ns))
+    return past if past.startswith("less") else f"{sign}{past}"
 
 
 def amount(n: int) -> str:
@@ -150,11 +151,22 @@ def latency(seconds: float) -> str:
     return f"{seconds * 1e3:.1f} ms" if seconds < 0.1 else duration(round(seconds * 1e9))
 
 
+#: Counters whose names people write otherwise than with a space.
+_HYPHENATED = {"four_way", "three_way", "half_open", "half_closed"}
+
+
+def counter_text(name: str) -> str:
+    """``four_way`` as people write it: ``four-way``. The name of a state stays as it is."""
+    if name.isupper():
+        return name
+    return name.replace("_", "-" if name in _HYPHENATED else " ").replace("icmp", "ICMP")
+
+
 def in_words(counts: Struct, leave_out: Container[str] = (), only: Container[str] | None = None) -> str:
-    """``380 complete, 30 half open``: the counters that are not 0, largest first."""
+    """``380 complete, 30 half-open``: the counters that are not 0, largest first."""
     found: list[tuple[int, int, str]] = []
     for name in counts.__struct_fields__:
         count = getattr(counts, name)
         if count and name not in leave_out and (only is None or name in only):
-            found.append((-count, len(found), f"{count:,} {name.replace('_', ' ')}"))
+            found.append((-count, len(found), f"{count:,} {counter_text(name)}"))
     return ", ".join(text for _, _, text in sorted(found))

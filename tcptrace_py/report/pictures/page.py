@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tcptrace_py.findings.finding import CONFIDENCE_MEANINGS, SEVERITIES, Evidence, Finding
@@ -20,8 +20,9 @@ from tcptrace_py.findings.wording import duration, moment, times
 from tcptrace_py.gates.gate import Verdict
 from tcptrace_py.report.formats.target import write_whole
 from tcptrace_py.report.model.model import Connection, Report, Service
+from tcptrace_py.report.model.passage import Passed
 from tcptrace_py.report.people.terminal_text import amount, endpoint_name, in_words, latency, since
-from tcptrace_py.report.people.verdict import by_trouble, failed, how_many, process_text, title
+from tcptrace_py.report.people.verdict import by_trouble, counted, failed, how_many, process_text, title
 from tcptrace_py.report.pictures.html import rendered
 from tcptrace_py.report.pictures.page_data import data_block
 
@@ -40,14 +41,24 @@ _SOURCES_IN_COMMAND = 3
 _PORT_FILTER = re.compile(r"[sd]port = :\d+")
 
 
-def write(report: Report, verdicts: Sequence[Verdict], target: str | os.PathLike[str]) -> None:
+def write(
+    report: Report,
+    verdicts: Sequence[Verdict],
+    target: str | os.PathLike[str],
+    passed: Mapping[int, Passed] | None = None,
+) -> None:
     """To a file, whole or not at all, or to standard output for ``-``; raises as `write_whole` does."""
-    write_whole([encode(report, verdicts)], target)
+    write_whole([encode(report, verdicts, passed)], target)
 
 
-def encode(report: Report, verdicts: Sequence[Verdict] = ()) -> bytes:
-    """The page as UTF-8; ``verdicts`` of gates, if there were any, stand above the findings."""
-    return rendered(_PARTS, data_block(report, FINDINGS), **_Page(report, verdicts).context())
+def encode(
+    report: Report, verdicts: Sequence[Verdict] = (), passed: Mapping[int, Passed] | None = None
+) -> bytes:
+    """The page as UTF-8; ``verdicts`` of gates, if there were any, stand above the findings.
+
+    ``passed``: the segments of the connections that `wanted_segments` names, for their ladders.
+    """
+    return rendered(_PARTS, data_block(report, FINDINGS, passed), **_Page(report, verdicts).context())
 
 
 class _Page:
@@ -128,8 +139,12 @@ class _Page:
     def _besides(self) -> list[tuple[str, str]]:
         """All findings, counted by severity."""
         found = self._report.findings
-        counts = [(severity, sum(each.severity == severity for each in found)) for severity in SEVERITIES]
-        return [(severity, f"{count:,} {severity}") for severity, count in counts if count]
+        groups = [
+            (severity, [each for each in found if each.severity == severity and each.allowed is None])
+            for severity in SEVERITIES
+        ]
+        groups.append(("info", [each for each in found if each.allowed is not None]))
+        return [(severity, counted(group)) for severity, group in groups if group]
 
     def _tiles(self) -> Iterator[tuple[str, str, str]]:
         report = self._report
@@ -140,7 +155,7 @@ class _Page:
             lasted = duration(capture.last_ns - capture.first_ns)
             yield "Time", lasted, f"from {moment(capture.first_ns)}"
         wait = summary.close_wait
-        if wait.longest_s is not None and (wait.stuck or wait.open_at_end):
+        if wait.longest_s is not None and wait.stuck:
             longest = (
                 f"{wait.open_at_end:,} there at the end, longest {duration(round(wait.longest_s * 1e9))}"
             )

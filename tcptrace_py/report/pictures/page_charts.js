@@ -236,10 +236,11 @@ const view = { from: 0, to: data.span_us, cursor: null, service: "", side: "both
 let charts = [];
 const MARGIN = { left: 46, right: 10, top: 8, bottom: 22 };
 
-function ticks(from, to, wanted) {
+// Some `wanted` round numbers, `least` apart or more, and how far apart they are.
+function ticks(from, to, wanted, least = 0) {
   const rough = (to - from) / Math.max(wanted, 1);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough);
+  const step = Math.max([1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough), least);
   const found = [];
   for (let tick = Math.ceil(from / step) * step; tick <= to; tick += step) found.push(tick);
   return [found, step];
@@ -330,7 +331,7 @@ class Chart {
     this.plot = { width, height };
     const top = this.model.paint(plot, width, height);
     const back = svg("g", { class: "grid" });
-    for (const tick of ticks(0, top, height / 36)[0]) {
+    for (const tick of ticks(0, top, height / 36, top >= 1 ? 1 : 0)[0]) {
       const y = height - height * tick / top;
       back.append(svg("path", { d: `M0,${y}H${width}` }), svg("text", { x: -6, y: y + 4, "text-anchor": "end" }, short(tick)));
     }
@@ -512,6 +513,7 @@ function smallPicture(place, counts, height, label, named = true) {
       svg("path", { class: "ground", d: `M0,${height - 0.5}H${width}` }));
   };
   const most = highest(layers, 0, data.span_us, 600);
+  if (!most) return;
   const lasting = layers.filter((layer) => highest([layer], 0, data.span_us * 0.998, 300));
   place.append(svg("svg", { class: "small", height, role: "img", "aria-label": `${label}: at most ${count(most)}` }));
   if (place.tagName === "FIGURE") {

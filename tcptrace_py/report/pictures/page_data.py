@@ -7,8 +7,7 @@ Names and addresses stand once in a list, and connections name them by index. Al
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import zip_longest
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 import msgspec
@@ -23,8 +22,11 @@ from tcptrace_py.report.model.model import (
     ResetCause,
     State,
 )
+from tcptrace_py.report.model.passage import Passed
+from tcptrace_py.report.people.terminal_text import counter_text
 from tcptrace_py.report.people.verdict import process_text
 from tcptrace_py.report.pictures.html import json_block, shown
+from tcptrace_py.report.pictures.page_segments import in_turn, segment_rows
 from tcptrace_py.report.pictures.timeline import timeline
 
 #: Connections on a page at most, and how many of them belong to findings at most.
@@ -45,13 +47,18 @@ _INITIATORS = ("", "client", "server", "both")
 _encoder = msgspec.json.Encoder()
 
 
-def data_block(report: Report, shown_findings: int) -> bytes:
-    """JSON to stand in a script element; of the findings only the first ``shown_findings``."""
-    return json_block(page_data(report, shown_findings))
+def data_block(report: Report, shown_findings: int, passed: Mapping[int, Passed] | None = None) -> bytes:
+    """JSON to stand in a script element; of the findings only the first ``shown_findings``.
+
+    ``passed``: what passed on connections, by their ids; None where the packets are not kept.
+    """
+    return json_block(page_data(report, shown_findings, passed))
 
 
-def page_data(report: Report, shown_findings: int) -> dict[str, Any]:
-    """See ``page.js``, which reads this, for what is made of each part."""
+def page_data(
+    report: Report, shown_findings: int, passed: Mapping[int, Passed] | None = None
+) -> dict[str, Any]:
+    """See ``page_charts.js`` and ``page_list.js``, which read this, for what is made of each part."""
     begin_ns = report.capture.first_ns or 0
     end_ns = report.capture.last_ns or begin_ns
     names = _Names()
@@ -64,10 +71,10 @@ def page_data(report: Report, shown_findings: int) -> dict[str, Any]:
         "begin_ms": begin_ns // 1_000_000,
         "span_us": max((end_ns - begin_ns) // 1000, 1),
         "states": STATES,
-        "outcomes": [each.replace("_", " ") for each in _OUTCOMES],
-        "closes": [each.replace("_", " ") for each in _CLOSES],
+        "outcomes": [counter_text(each) for each in _OUTCOMES],
+        "closes": ["not closed" if each == "open" else counter_text(each) for each in _CLOSES],
         "bases": _BASES,
-        "causes": [each.replace("_", " ") for each in _CAUSES],
+        "causes": [counter_text(each) for each in _CAUSES],
         "initiators": _INITIATORS,
         "ports": report.settings.ephemeral_ports,
         "sources": len(report.capture.sources),
@@ -98,6 +105,7 @@ def page_data(report: Report, shown_findings: int) -> dict[str, Any]:
             for finding in findings
         ],
         "connections": rows,
+        "segments": None if passed is None else segment_rows(report, passed, kept),
         "total": report.summary.connections,
         "listed": report.listed is not None,
         "timeline": timeline(connections, begin_ns, end_ns, names.address) if sampled else None,
@@ -134,12 +142,7 @@ def _selected(connections: Sequence[Connection], groups: Iterable[Sequence[int]]
     """All, or those that findings name, in turn of the findings, and a fair sample of the rest; by id."""
     if len(connections) <= CONNECTIONS:
         return list(connections)
-    named: dict[int, None] = {}
-    for ids in zip_longest(*groups):
-        named.update(dict.fromkeys(each for each in ids if each is not None))
-        if len(named) >= _OF_FINDINGS:
-            break
-    chosen = set(list(named)[:_OF_FINDINGS])
+    chosen = set(in_turn(groups)[:_OF_FINDINGS])
     rest = [each for each in connections if each.id not in chosen]
     wanted = CONNECTIONS - len(chosen)
     # Every n-th, from the first to the last.

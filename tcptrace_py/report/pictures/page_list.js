@@ -125,28 +125,57 @@ const MARKS = { presumed: ["?", "presumed: nothing proves that it arrived"], tim
 // What an endpoint that sent itself into a state has sent.
 const SENT = { SYN_SENT: "SYN", SYN_RCVD: "SYN+ACK", FIN_WAIT_1: "FIN", LAST_ACK: "FIN", CLOSING: "FIN", CLOSED: "RST" };
 
-// The frames at which something is known to have happened, in order of time, each with both sides' moves.
+// The segments that the page keeps of a connection, and between them, where some were left out, how many.
+function segmentRows(connection) {
+  const kept = data.segments && data.segments[connection.id];
+  if (!kept) return [];
+  const [leftOut, before, rows] = kept;
+  const found = rows.map(([fromClient, frame, source, at, sender, receiver, note]) => ({ frame, source, at: connection.first + at,
+    moves: [[], []], texts: [], segment: { by: fromClient ? 0 : 1, text: `${sender} ${receiver}`.trim(), note } }));
+  if (leftOut) found.splice(before, 0, { frame: 0, source: 0, at: found[before - 1].at, moves: [[], []], texts: [], leftOut });
+  return found;
+}
+
+// The segments in the order of the capture, and between them by time what else is known, each with both sides' moves.
 function ladderRows(connection) {
-  const rows = new Map();
-  const rowOf = (frame, source, at) => {
+  const rows = segmentRows(connection);
+  const drawn = new Map(rows.map((row) => [`${row.source}:${row.frame}`, row]));
+  const others = new Map();
+  const rowOf = (frame, source, at, evidence = false) => {
     const key = frame ? `${source}:${frame}` : `at ${at}`;
-    if (!rows.has(key)) rows.set(key, { frame, source, at, moves: [[], []], texts: [], order: rows.size });
-    return rows.get(key);
+    if (drawn.has(key)) return drawn.get(key);
+    // What a finding says of a moment stands at the segment of that moment.
+    if (!frame && evidence) {
+      const there = rows.findLast((row) => row.at === at);
+      if (there) return there;
+    }
+    if (!others.has(key)) others.set(key, { frame, source, at, moves: [[], []], texts: [], order: others.size });
+    return others.get(key);
   };
   connection.sides.forEach((side, which) => side.history.forEach((move) => rowOf(move.frame, move.source, move.at).moves[which].push(move)));
   for (const finding of data.findings) {
     for (const [id, frame, source, at, text] of finding.evidence) {
       if (id !== connection.id) continue;
-      const row = rowOf(frame, source, at);
+      const row = rowOf(frame, source, at, true);
       if (!row.texts.some(([, said]) => said === text)) row.texts.push([finding, text]);
     }
   }
   if (connection.reset) rowOf(connection.reset.frame, connection.reset.source, connection.reset.at).reset = connection.reset;
-  return [...rows.values()].sort((a, b) => a.at - b.at || a.frame - b.frame || a.order - b.order);
+  // Time may run back in a capture, and then its order stands.
+  let latest = -Infinity;
+  const after = rows.map((row) => (latest = Math.max(latest, row.at)));
+  const merged = [];
+  let next = 0;
+  for (const row of [...others.values()].sort((a, b) => a.at - b.at || a.frame - b.frame || a.order - b.order)) {
+    while (next < rows.length && (after[next] < row.at || (after[next] === row.at && row.frame === 0))) merged.push(rows[next++]);
+    merged.push(row);
+  }
+  return [...merged, ...rows.slice(next)];
 }
 
 // Who sent the segment of a row and what it was: 0 the client, 1 the server, null where the moves do not tell.
 function segmentOf(row) {
+  if (row.segment) return [row.segment.by, row.segment.text];
   if (row.reset) return [row.reset.by === "client" ? 0 : 1, "RST"];
   for (const which of [0, 1]) {
     const own = row.moves[which].filter((move) => move.frame && (move.basis === "sent" || move.basis === "acknowledged"));
@@ -158,6 +187,13 @@ function segmentOf(row) {
     if (row.moves[which].some((move) => move.frame && move.basis === "presumed")) return [1 - which, "ACK"];
   }
   return [null, ""];
+}
+
+// Where a ladder lacks segments: which, and why.
+function whatIsDrawn(connection) {
+  if (data.segments && data.segments[connection.id]) return "";
+  const why = data.segments ? "the page has no room for the segments of every connection" : "the packets were not at hand when this page was written";
+  return `Only segments that moved a machine are drawn: ${why}.`;
 }
 
 function openLadder(connection) {
@@ -174,14 +210,15 @@ function openLadder(connection) {
     const [by, what] = segmentOf(row);
     row.moves.forEach((moves, which) => { if (moves.length) now[which] = moves[moves.length - 1].state; });
     const where = row.frame ? `frame ${row.frame}${data.sources > 1 ? ` of file ${row.source + 1}` : ""}` : "";
+    if (row.leftOut) return h("li", { class: "left-out" }, h("span", { class: "middle" }, `${times(row.leftOut, "segment")} not drawn`));
     const timed = !row.frame && row.moves.flat().some((move) => move.basis === "timer");
     return h("li", null,
       h("span", { class: `line left s-${now[0]}` }),
       h("span", { class: "moves left" }, row.moves[0].map(badge)),
       h("span", { class: "middle" },
         by === null ? h("span", { class: "arrow none" }, timed ? "a clock ran out" : "")
-          : h("span", { class: `arrow ${by ? "to-client" : "to-server"}` }, h("span", { class: "sr" }, by ? "server sends " : "client sends "), what),
-        h("span", { class: "when" }, since(row.at - connection.first), where ? ` · ${where}` : "")),
+          : h("span", { class: `arrow ${by ? "to-client" : "to-server"}${row.segment && row.segment.note ? " noted" : ""}` }, h("span", { class: "sr" }, by ? "server sends " : "client sends "), what),
+        h("span", { class: "when" }, since(row.at - connection.first), where ? ` · ${where}` : "", row.segment && row.segment.note ? ` · ${row.segment.note}` : "")),
       h("span", { class: "moves right" }, row.moves[1].map(badge)),
       h("span", { class: `line right s-${now[1]}` }),
       row.texts.length ? h("span", { class: "proofs" }, row.texts.map(([finding, text]) => h("span", { class: `proof ${finding.severity}` }, h("b", null, finding.kind), ` ${text}`))) : null);
@@ -189,23 +226,23 @@ function openLadder(connection) {
   const fact = (name, ...text) => h("div", null, h("dt", null, name), h("dd", null, ...text));
   const sent = (side) => `${times(side.packets, "packet")}, ${bytes(side.bytes)}${side.retransmits ? `, ${count(side.retransmits)} sent again` : ""}`;
   let closed = connection.close + (connection.initiator ? ` by ${connection.initiator === "both" ? "both" : `the ${connection.initiator}`}` : "");
-  if (connection.reset) closed += `; RST by the ${connection.reset.by} (${connection.reset.cause})`;
+  if (connection.reset && connection.close === "reset") closed += ` (${connection.reset.cause})`;
+  else if (connection.reset) closed += `; RST by the ${connection.reset.by} (${connection.reset.cause})`;
   dialog.replaceChildren(
     h("header", null, h("h2", { id: "ladder-title" }, `Connection ${connection.id}`),
       h("button", { type: "button", class: "close", "aria-label": "Close", on: { click: () => dialog.close() } }, "×")),
     h("div", { class: "ladder-body", tabindex: "0" },
       h("dl", { class: "facts rows" },
-        fact("Opened", connection.outcome), fact("Closed", closed),
+        fact("Handshake", connection.outcome), fact("Closed", closed),
         fact("Began", `${since(connection.first)} `, h("span", { class: "dim" }, clock(connection.first))),
         fact("Lasted", duration(lasts(connection))), fact("Client sent", sent(client)), fact("Server sent", sent(server)),
         ...connection.sides.map((side, which) => (side.process ? fact(which ? "Server is" : "Client is", side.process) : null)),
         connection.kinds.length ? fact("Findings", connection.kinds.join(", ")) : null,
         fact("In Wireshark", copied(`tcp.stream == ${connection.stream}`)),
-        fact("Every segment", copied(`${SHOW} ${connection.id}`))),
+        fact("On the terminal", copied(`${SHOW} ${connection.id}`))),
       h("div", { class: "heads" }, h("b", null, "client"), h("b", null, "server"), h("span", null, client.name), h("span", null, server.name)),
       h("ol", { class: "ladder" }, rows),
-      h("p", { class: "dim" }, "Segments that moved neither machine are not drawn. ",
-        [...used].map((basis) => `${MARKS[basis][0]} ${MARKS[basis][1]}`).join("; "))));
+      h("p", { class: "dim" }, [whatIsDrawn(connection), ...[...used].map((basis) => `${MARKS[basis][0]} ${MARKS[basis][1]}.`)].filter(Boolean).join(" "))));
   if (!dialog.open) dialog.showModal();
   dialog.querySelector(".ladder-body").scrollTop = 0;
 }
