@@ -145,11 +145,12 @@ def analyze(
     from tcptrace_py.run.captures import JobLost
 
     try:
-        if cluster is None and checkpoint is None:
+        if cluster is None and checkpoint is None and outputs.folder() is None:
             report = _read(captures, outputs, bool(gates), jobs, asked)
         else:
-            _refuse_to_spread(captures, annotating, cluster, jobs)
-            report = _spread(captures, outputs, cluster, checkpoint, spill, jobs, asked)
+            by = "--cluster" if cluster else "--checkpoint" if checkpoint else "--parquet DIR/"
+            _refuse_to_spread(by, captures, annotating, jobs)
+            report = _spread(by, captures, outputs, cluster, checkpoint, spill, jobs, asked)
     except (CaptureError, JobLost) as error:
         complain(str(error))
         return INPUT
@@ -192,15 +193,14 @@ def _read_again(
 
 
 def _refuse_to_spread(
-    captures: tuple[str, ...], annotating: Annotating | None, cluster: str | None, jobs: int | None
+    by: str, captures: tuple[str, ...], annotating: Annotating | None, jobs: int | None
 ) -> None:
-    """What needs the captures here, or in one piece, is a usage error."""
-    name = "--checkpoint" if cluster is None else "--cluster"
+    """What needs the captures here, or in one piece, is a usage error; ``by``: what spreads them."""
     if STDIN in captures:
-        raise click.UsageError(f"standard input (-) can not be read by the processes of {name}.")
+        raise click.UsageError(f"standard input (-) can not be read by the processes of {by}.")
     if annotating is not None:
-        raise click.UsageError(f"--annotate reads captures a second time, {name} once: leave out one.")
-    if cluster is not None and jobs is not None:
+        raise click.UsageError(f"--annotate reads captures a second time, {by} once: leave out one.")
+    if by == "--cluster" and jobs is not None:
         raise click.UsageError("--jobs is for this machine, --cluster for others: leave out one.")
 
 
@@ -223,6 +223,7 @@ def _read(
 
 
 def _spread(
+    by: str,
     captures: tuple[str, ...],
     outputs: Outputs,
     cluster: str | None,
@@ -231,7 +232,7 @@ def _spread(
     jobs: int | None,
     asked: dict[str, Any],
 ) -> Report:
-    """The report, by a Dask cluster, or by processes of this machine that keep what they read."""
+    """The report, by a Dask cluster, or by processes of this machine that write down what they read."""
     from tcptrace_py.run.captures import JobLost
 
     try:
@@ -240,9 +241,8 @@ def _spread(
         from tcptrace_py.run.jobs import cores
         from tcptrace_py.run.store import default_store
     except ImportError as error:
-        name = "--checkpoint" if cluster is None else "--cluster"
         raise JobLost(
-            f"{name} needs {error.name}, which is not installed: pip install 'tcptrace-py[cluster]'"
+            f"{by} needs {error.name}, which is not installed: pip install 'tcptrace-py[cluster]'"
         ) from error
     with ExitStack() as stack:
         stack.enter_context(cleared_up())
@@ -262,6 +262,7 @@ def _spread(
             store=spill or checkpoint or default_store(),
             parts=max(count, 2),
             checkpoint=checkpoint,
+            table=outputs.folder(),
             progress=None if progress is None else progress.step,
             **asked,
         )

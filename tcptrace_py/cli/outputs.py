@@ -54,6 +54,11 @@ class Outputs:
         """Whether the report itself has to list its connections."""
         return any(FORMATS[name].connections for name in self.targets)
 
+    def folder(self) -> str | None:
+        """The directory for connections in several files, if one is to be written."""
+        found = (path for name, path in self.targets.items() if FORMATS[name].folders and is_folder(path))
+        return next(found, None)
+
     @contextmanager
     def sink(self, needed: bool) -> Iterator[_Sink | None]:
         """For a ``with`` block that reads: what takes connections as they finish, if anything does.
@@ -67,7 +72,7 @@ class Outputs:
             sinks = [
                 stack.enter_context(_streamed(FORMATS[name].module, target, alone))
                 for name, target in self.targets.items()
-                if FORMATS[name].streams
+                if FORMATS[name].streams and target != self.folder()
             ]
             if len(sinks) <= 1:
                 yield sinks[0] if sinks else None
@@ -147,7 +152,7 @@ class Outputs:
 def say_wrote(*targets: str | None) -> None:
     """Name the files that were written on standard error; devices and standard output are no files."""
     for target in targets:
-        if target is not None and _is_file(target):
+        if target is not None and (_is_file(target) or is_folder(target)):
             complain(f"wrote {target}")
 
 
@@ -168,20 +173,26 @@ def output_options(name: str) -> Callable[[_Command], _Command]:
             " ($GITHUB_STEP_SUMMARY).",
         )(command)
         for wanted in reversed(formats_of(name)):
-            command = target_option(wanted, FORMATS[wanted].help)(command)
+            check = check_folder if FORMATS[wanted].folders == name else check_target
+            command = target_option(wanted, FORMATS[wanted].help, check)(command)
         return command
 
     return decorate
 
 
-def target_option(name: str, told: str) -> Callable[[_Command], _Command]:
-    """The option ``--NAME FILE`` of what is written, ``NAME_target`` to the command; ``told`` is its help."""
+def target_option(
+    name: str, told: str, check: Callable[..., str | None] | None = None
+) -> Callable[[_Command], _Command]:
+    """The option ``--NAME FILE`` of what is written, ``NAME_target`` to the command; ``told`` is its help.
+
+    ``check``: a click callback, `check_target` where it is None.
+    """
     return click.option(
         f"--{name}",
         f"{name}_target",
         metavar="FILE",
         type=click.Path(allow_dash=True, readable=False),
-        callback=check_target,
+        callback=check or check_target,
         help=told,
     )
 
@@ -233,6 +244,26 @@ def check_target(_ctx: click.Context, _param: click.Parameter, path: str | None)
     if not os.access(path if os.path.exists(path) else folder, os.W_OK):
         raise click.BadParameter(f"{path!r}: permission denied.")
     return path
+
+
+def check_folder(ctx: click.Context, param: click.Parameter, path: str | None) -> str | None:
+    """`check_target` where ``path`` may be a directory, or a URL of one, by a slash at its end."""
+    if path is None or not is_folder(path):
+        return check_target(ctx, param, path)
+    if "://" in path:
+        return path
+    folder = path.rstrip("/") or path
+    if os.path.isdir(folder) and os.listdir(folder):
+        raise click.BadParameter(f"the directory {path!r} is not empty.")
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise click.BadParameter(f"{path!r} is no directory.")
+    check_target(ctx, param, f"{folder}.tmp")
+    return path
+
+
+def is_folder(target: str) -> bool:
+    """A directory for several files."""
+    return target.endswith("/")
 
 
 def refuse_sharing(targets: Mapping[str, str], github: bool = False) -> None:

@@ -128,10 +128,7 @@ class Diagnosis:
 
     def revise(self, record_id: int, kinds: Sequence[str]) -> list[str]:
         """The kinds of a connection once the whole capture is known; after ``findings``."""
-        kind, explains = self.revised.get(record_id, ("", frozenset()))
-        if not kind:
-            return list(kinds)
-        return sorted({kind, *(each for each in kinds if each not in explains)}, key=KINDS.index)
+        return revised_kinds(self.revised, record_id, kinds)
 
     def _may_tell(self, connection: Connection) -> bool:
         """Might a cause say more of a failed handshake? In a flood it is asked of every connection."""
@@ -178,6 +175,14 @@ class Diagnosis:
         found += pile_findings(time_wait, self._settings)
         found.sort(key=worst_first)
         return found
+
+
+def revised_kinds(revised: Revised, record_id: int, kinds: Sequence[str]) -> list[str]:
+    """The kinds of a connection, with what the whole capture told of it."""
+    kind, explains = revised.get(record_id, ("", frozenset()))
+    if not kind:
+        return list(kinds)
+    return sorted({kind, *(each for each in kinds if each not in explains)}, key=KINDS.index)
 
 
 def _restored(settings: Settings, knowledge: Knowledge, causes: Causes, defects: Defects) -> Diagnosis:

@@ -13,13 +13,14 @@ import fsspec
 
 from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.capture.presence import Presence
-from tcptrace_py.report.model.model import Report
+from tcptrace_py.report.model.model import Connection, Report
 from tcptrace_py.run.captures import JobLost
 from tcptrace_py.run.checkpoint import Named, opened
-from tcptrace_py.run.owners import Owners, name_owners
-from tcptrace_py.run.partial import Counts
+from tcptrace_py.run.owners import Owners, name_connection, name_owners
+from tcptrace_py.run.partial import Counts, Partial
 from tcptrace_py.run.shuffle import Plan, Split, merge_partials, read_partial, replay_part, split_file
-from tcptrace_py.run.store import one_line, place_in
+from tcptrace_py.run.store import fetch, local_path, new_folder, one_line, place_in
+from tcptrace_py.run.tables import keep_begins, write_records, write_table
 from tcptrace_py.settings import Settings
 from tcptrace_py.wire.place import PLACES
 
@@ -71,6 +72,7 @@ def analyze_by(
     allow_undecoded: bool = False,
     progress: Steps | None = None,
     checkpoint: str | None = None,
+    table: str | None = None,
 ) -> Report:
     """The report of captures, by ``executor``; the same as `analyze` gives of them.
 
@@ -79,6 +81,8 @@ def analyze_by(
     connections are split. A capture that can not be read, or only in part, is named in the warnings.
     ``checkpoint``: a directory, or a URL of one, that keeps what was read; the report is then of all
     captures that it has and those of ``paths`` (see `run.checkpoint`), and ``parts`` only of a new one.
+    ``table``: a directory that is not there yet, or a URL of one, for the connections as Parquet, a file for
+    each part.
 
     Raises ``CaptureError`` where none can be read, ``JobLost`` where the executor gives up or the store or
     the checkpoint can not be used.
@@ -94,10 +98,17 @@ def analyze_by(
         if checkpoint is not None:
             kept = stack.enter_context(opened(checkpoint, parts, bpf))
             parts, captures = kept.parts, kept.with_named(captures)
+        place = stack.enter_context(place_in(store))
         plan = Plan(
-            stack.enter_context(place_in(store)), parts, settings or Settings(), bpf, connections, stats,
+            place,
+            parts,
+            settings or Settings(),
+            bpf,
+            connections,
+            stats,
             None if kept is None else kept.url,
-        )  # fmt: skip
+            table is not None,
+        )
         splits = _split_all(executor, plan, captures, progress)
         if kept is not None:
             kept.forget([each for each, split in zip(captures, splits, strict=True) if split.source is None])
@@ -106,45 +117,82 @@ def analyze_by(
         readable = [split for split in splits if split.source is not None]
         if not readable:
             raise CaptureError("\n".join(warnings) or "no capture given")
-        end_ns = max((split.last_ns for split in readable if split.last_ns is not None), default=0)
-        presence = Presence()
+        owners: Owners = {}
         for split in readable:
-            for moments in split.present:
-                presence.add(*moments)
-        gaps = presence.gaps()
-        replays = []
-        for part in range(parts):
-            rows = [split.rows_of(plan, part, source) for source, split in enumerate(readable)]
-            replays.append(
-                executor.submit(
-                    replay_part, plan, part, [each for each in rows if each is not None], end_ns, gaps
-                )
-            )
-        whole = read_partial(
-            _merge_tree(executor, plan, _results(replays, "following", "parts", progress), progress)
+            for ends, process in split.owners:
+                owners.setdefault(ends, process)
+        whole = _follow(executor, plan, readable, owners, progress)
+        dropped = [split.dropped for split in readable if split.dropped is not None]
+        sources = [split.source for split in readable if split.source is not None]
+        begins = whole.begins, whole.stream_begins
+        late: list[Connection] = []
+        report = whole.finish(
+            sources,
+            packets=sum(source.packets for source in sources),
+            dropped=sum(dropped) if dropped else None,
+            complete=not problems and all(split.complete for split in splits),
+            warnings=warnings,
+            bpf=bpf,
+            allow_undecoded=allow_undecoded,
+            sink=None if table is None else late.append,
         )
+        name_owners(report, owners)
+        if table is not None:
+            for connection in late:
+                connection.findings = whole.diagnosis.revise(connection.id, connection.findings)
+                name_connection(connection, owners)
+            keep_begins(plan.begins("whole"), begins, whole.diagnosis.revised)
+            _write_table(executor, plan, late, table, progress)
+    return report
+
+
+def _follow(
+    executor: Executor, plan: Plan, splits: Sequence[Split], owners: Owners, progress: Steps | None
+) -> Partial:
+    """All parts followed and merged, with what was counted when the captures were read."""
+    end_ns = max((split.last_ns for split in splits if split.last_ns is not None), default=0)
+    presence = Presence()
+    for split in splits:
+        for moments in split.present:
+            presence.add(*moments)
+    gaps = presence.gaps()
+    replays = []
+    for part in range(plan.parts):
+        places = (split.rows_of(plan, part, source) for source, split in enumerate(splits))
+        rows = [each for each in places if each is not None]
+        named = owners if plan.table else {}
+        replays.append(executor.submit(replay_part, plan, part, rows, end_ns, gaps, named))
+    partials = _results(replays, "following", "parts", progress)
+    whole = read_partial(_merge_tree(executor, plan, partials, progress))
     whole.presence.merge(presence)
-    for split in readable:
+    for split in splits:
         whole.counts.merge(
             Counts(split.first_ns, split.last_ns, split.packets, 0, dict(split.skipped), dict(split.unread))
         )
-    dropped = [split.dropped for split in readable if split.dropped is not None]
-    sources = [split.source for split in readable if split.source is not None]
-    report = whole.finish(
-        sources,
-        packets=sum(source.packets for source in sources),
-        dropped=sum(dropped) if dropped else None,
-        complete=not problems and all(split.complete for split in splits),
-        warnings=warnings,
-        bpf=bpf,
-        allow_undecoded=allow_undecoded,
-    )
-    owners: Owners = {}
-    for split in readable:
-        for ends, process in split.owners:
-            owners.setdefault(ends, process)
-    name_owners(report, owners)
-    return report
+    return whole
+
+
+def _write_table(
+    executor: Executor, plan: Plan, late: Sequence[Connection], target: str, progress: Steps | None
+) -> None:
+    """A file for each part into the directory ``target``, and one for the connections told last of all."""
+    with new_folder(target) as folder:
+        # A directory of this machine only this process can write to.
+        here = local_path(folder) is not None
+        place = plan.store if here else folder
+        names = [f"part-{part:05}.parquet" for part in range(plan.parts + 1)]
+        whole = plan.begins("whole")
+        futures = [
+            executor.submit(
+                write_table, plan.spooled(part), plan.begins(str(part)), whole, f"{place}/{names[part]}"
+            )
+            for part in range(plan.parts)
+        ]
+        _results(futures, "writing", "files", progress)
+        write_records(late, f"{place}/{names[-1]}")
+        if here:
+            for name in names:
+                fetch(f"{place}/{name}", f"{folder}/{name}")
 
 
 def _split_all(

@@ -20,13 +20,15 @@ from msgspec import Struct
 from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.capture.presence import CELL_BITS
 from tcptrace_py.findings.finding import Process
+from tcptrace_py.report.model.builder import Sink
 from tcptrace_py.report.model.model import Source
 from tcptrace_py.run.captures import Captures, JobLost
-from tcptrace_py.run.owners import Ends, owners_of
+from tcptrace_py.run.owners import Ends, Owners, owners_of
 from tcptrace_py.run.partial import Partial
 from tcptrace_py.run.rows import CaptureRows, RowsFile, in_order
 from tcptrace_py.run.session import Session, no_cycle_collection, sources_of
 from tcptrace_py.run.store import from_json, one_line, read_bytes, stored, to_json, write_bytes
+from tcptrace_py.run.tables import keep_begins, spooled
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.tracker import RUN_SEGMENTS
 from tcptrace_py.wire.decoder import Decoder
@@ -43,7 +45,8 @@ _TELLING = ("size", "mtime", "ETag", "etag", "LastModified", "last_modified", "m
 class Plan:
     """What all steps are told. ``store``: an URL of fsspec's, where what passes between them lies.
 
-    ``checkpoint``: another, where the rows of captures stay.
+    ``checkpoint``: another, where the rows of captures stay. ``table``: connections are written for a table
+    (see `run.tables`), whether or not they are listed.
     """
 
     store: str
@@ -53,9 +56,18 @@ class Plan:
     connections: bool
     stats: bool
     checkpoint: str | None = None
+    table: bool = False
 
     def partial(self, name: str) -> str:
         return f"{self.store}/partial-{name}.pickle"
+
+    def spooled(self, part: int) -> str:
+        """Where the connections of a part lie for a table."""
+        return f"{self.store}/connections-{part}.arrow"
+
+    def begins(self, name: str) -> str:
+        """Where it lies when the connections of a part began, or of the whole."""
+        return f"{self.store}/begins-{name}.pickle"
 
 
 class Split(Struct):
@@ -206,16 +218,36 @@ def replay_part(
     captures: Sequence[CaptureRows],
     end_ns: int,
     gaps: Sequence[tuple[int, int]],
+    owners: Owners,
 ) -> str:
     """Play the rows of one part; where the `Partial` lies then.
 
-    ``end_ns``: the last moment of all; ``gaps``: the silences of all.
+    ``end_ns``: the last moment of all; ``gaps``: the silences of all; ``owners``: who holds which ends.
     """
+    if not plan.table:
+        partial = _replay(plan, captures, end_ns, gaps)
+    else:
+        with spooled(plan.spooled(part), owners) as sink:
+            partial = _replay(plan, captures, end_ns, gaps, sink)
+        keep_begins(plan.begins(str(part)), (partial.begins, partial.stream_begins))
+    url = plan.partial(str(part))
+    write_partial(partial, url)
+    return url
+
+
+def _replay(
+    plan: Plan,
+    captures: Sequence[CaptureRows],
+    end_ns: int,
+    gaps: Sequence[tuple[int, int]],
+    sink: Sink | None = None,
+) -> Partial:
     session = Session(
         plan.settings,
         connections=plan.connections,
+        sink=sink,
         stats=plan.stats,
-        peers=plan.connections,
+        peers=plan.connections or sink is not None,
         part=1,
         parts=2,
     )
@@ -246,9 +278,7 @@ def replay_part(
         session.end(end_ns)
     session.partial.counts.first_ns = session.partial.counts.last_ns = None
     session.partial.counts.tcp_segments = tracker.segments
-    url = plan.partial(str(part))
-    write_partial(session.partial, url)
-    return url
+    return session.partial
 
 
 def merge_partials(plan: Plan, name: str, first: str, second: str) -> str:

@@ -113,6 +113,33 @@ def place_in(store: str) -> Iterator[str]:
         remove(place)
 
 
+@contextmanager
+def new_folder(target: str) -> Iterator[str]:
+    """For a ``with`` block that writes the files of a directory ``target``, which is empty or not there yet.
+
+    It appears with all of them or not at all; of a URL they are taken away where the block fails.
+    """
+    target = target.rstrip("/")
+    path = local_path(target)
+    folder = target if path is None else f"{path}.{uuid.uuid4().hex}.tmp"
+    make_folder(folder)
+    try:
+        yield folder
+        if path is not None:
+            with stored(target, "written"):
+                os.replace(folder, path)
+    except BaseException:
+        remove(folder)
+        raise
+
+
+def fetch(url: str, path: str) -> None:
+    """Have a file of the store here."""
+    with stored(url, "read"):
+        system, inside = fsspec.core.url_to_fs(url)
+        system.get_file(inside, path)
+
+
 def default_store() -> str:
     """Where there is one machine only: a directory for temporary files."""
     return tempfile.gettempdir()

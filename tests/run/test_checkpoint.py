@@ -274,6 +274,16 @@ def test_wrong_usage(run_cli: RunCli, wrong: list[Any], told: bytes) -> None:
     assert told in b" ".join(done.stderr.split())
 
 
+def test_connections_in_several_files(run_cli: RunCli, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    done = run_cli("analyze", *SAMPLES, "--parquet", "table/", "--jobs", "2")
+    assert (done.returncode, done.stderr) == (0, b"tcptrace-py: wrote table/\n")
+    assert parquet.read_table(tmp_path / "table").num_rows == analyze(*SAMPLES).summary.connections
+    again = run_cli("analyze", *SAMPLES, "--parquet", "table/")
+    assert again.returncode == 2
+    assert b"the directory 'table/' is not empty" in again.stderr
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="signals and named pipes")
 def test_killed_in_the_middle(tmp_path: Path, captures: list[Path], run_cli: RunCli) -> None:
     kept = tmp_path / "kept"

@@ -16,6 +16,7 @@ pytest.importorskip("fsspec")
 pytest.importorskip("pyarrow")
 
 from tcptrace_py.capture.error import CaptureError
+from tcptrace_py.report.formats.rows import COLUMNS, row
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.run.analyze import analyze
 from tcptrace_py.run.captures import JobLost
@@ -135,3 +136,48 @@ def test_frames_are_told_of_the_input_that_they_are_in(tmp_path: Path) -> None:
     check(tmp_path, *paths)
     owners = analyze(owned).findings[0].processes
     assert owners and owners[0].pid == 812
+
+
+def _table(folder: Path) -> list[dict[str, Any]]:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    files = sorted(folder.glob("*.parquet"))
+    each = [parquet.read_table(path).to_pylist() for path in files]
+    for rows in each:
+        assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
+    return sorted((row for rows in each for row in rows), key=lambda row: row["id"])
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_connections_as_a_table_of_several_files(tmp_path: Path, listed: bool) -> None:
+    """Numbers, findings, roles and processes are those of the whole."""
+    owned = process_capture(tmp_path, "<", apple=False)
+    # The whole capture alone tells why these were not answered.
+    told_late = ["foreign_reply", "stale_timestamp", "unresponsive_server"]
+    paths = [*SAMPLES[::9], *(SICK.with_name(f"{name}.pcap") for name in told_late), SICK, owned]
+    whole = analyze(*paths)
+    table = tmp_path / "table"
+    report = analyze_by(
+        AtOnce(),
+        [str(path) for path in paths],
+        store=str(tmp_path / "store"),
+        parts=3,
+        connections=listed,
+        table=str(table),
+    )
+    assert text(report) == text(whole if listed else analyze(*paths, connections=False))
+    names = [column.name for column in COLUMNS]
+    assert _table(table) == [dict(zip(names, row(each), strict=True)) for each in whole.connections]
+    assert len(list(table.iterdir())) == 4
+    assert sum(path.stat().st_size > 20_000 for path in table.iterdir()) > 1
+
+
+def test_a_table_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    class Fails(AtOnce):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            if fn.__name__ == "write_table" and args[0].endswith("-1.arrow"):
+                Path(args[0]).write_bytes(b"")
+            return super().submit(fn, *args, **kwargs)
+
+    with pytest.raises(JobLost, match=r"connections-1\.arrow: can not be read"):
+        analyze_by(Fails(), [str(SICK)], store=str(tmp_path), parts=2, table=str(tmp_path / "table"))
+    assert not list(tmp_path.iterdir())

@@ -12,7 +12,8 @@ class Format(NamedTuple):
     ``connections``: the report has to list them. ``verdicts``: ``write`` takes the gates' verdicts too;
     ``passages``: and what passed on the connections, where their captures can be read again;
     ``rules``: without any there is nothing to write. ``needs``: a library that an extra of the same name
-    as the format installs. ``commands``: those that have the option. ``help`` explains it.
+    as the format installs. ``commands``: those that have the option. ``help`` explains it. ``folders``: the
+    command that takes a directory too, told by a slash at its end, for several files.
     """
 
     module: str
@@ -24,6 +25,7 @@ class Format(NamedTuple):
     passages: bool = False
     rules: bool = False
     needs: str | None = None
+    folders: str | None = None
 
 
 _READING = ("analyze", "report")
@@ -52,10 +54,11 @@ FORMATS = {
     ),
     "parquet": Format(
         "tcptrace_py.report.formats.parquet",
-        "Write the connections as an Apache Parquet table.",
+        "Write the connections as an Apache Parquet table; analyze: of several files where FILE ends in /.",
         _CAPTURING,
         streams=True,
         needs="pyarrow",
+        folders="analyze",
     ),
     "zeek": Format(
         "tcptrace_py.report.formats.conn_log",

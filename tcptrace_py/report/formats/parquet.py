@@ -7,7 +7,7 @@ finish, a row group at a time.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,32 @@ from tcptrace_py.report.model.model import SCHEMA_VERSION, Connection
 ROW_GROUP = 50_000
 
 
+def table_schema() -> Any:
+    """The columns as pyarrow's schema. Raises ``ImportError`` where pyarrow is missing."""
+    import pyarrow
+
+    types = {
+        int: pyarrow.int64(),
+        float: pyarrow.float64(),
+        bool: pyarrow.bool_(),
+        str: pyarrow.string(),
+        list: pyarrow.list_(pyarrow.string()),
+    }
+    return pyarrow.schema(
+        [(column.name, types[column.type]) for column in COLUMNS],
+        metadata={"tcptrace-py.schema_version": str(SCHEMA_VERSION)},
+    )
+
+
+def record_batch(rows: Sequence[Sequence[Any]], schema: Any) -> Any:
+    """Rows of `COLUMNS` as a batch of pyarrow's."""
+    import pyarrow
+
+    values = zip(*rows, strict=True) if rows else [()] * len(COLUMNS)
+    arrays = [pyarrow.array(each, type=kind) for each, kind in zip(values, schema.types, strict=True)]
+    return pyarrow.record_batch(arrays, schema=schema)
+
+
 @contextmanager
 def writer(target: str | os.PathLike[str]) -> Iterator[Callable[[Connection], None]]:
     """For a ``with`` block: call what it gives with each connection.
@@ -28,25 +54,13 @@ def writer(target: str | os.PathLike[str]) -> Iterator[Callable[[Connection], No
     import pyarrow
     from pyarrow import parquet
 
-    types = {
-        int: pyarrow.int64(),
-        float: pyarrow.float64(),
-        bool: pyarrow.bool_(),
-        str: pyarrow.string(),
-        list: pyarrow.list_(pyarrow.string()),
-    }
-    schema = pyarrow.schema(
-        [(column.name, types[column.type]) for column in COLUMNS],
-        metadata={"tcptrace-py.schema_version": str(SCHEMA_VERSION)},
-    )
+    schema = table_schema()
     rows: list[list[Any]] = []
     with open_whole(target) as output:
         table = parquet.ParquetWriter(pyarrow.PythonFile(output, mode="w"), schema, compression="zstd")
 
         def write_group() -> None:
-            values = zip(*rows, strict=True) if rows else [()] * len(COLUMNS)
-            arrays = [pyarrow.array(each, type=kind) for each, kind in zip(values, schema.types, strict=True)]
-            table.write_batch(pyarrow.record_batch(arrays, schema=schema))
+            table.write_batch(record_batch(rows, schema))
             rows.clear()
 
         def write(connection: Connection) -> None:

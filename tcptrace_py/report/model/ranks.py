@@ -34,3 +34,18 @@ def interleave(mine: array[int], other: array[int]) -> tuple[array[int], list[in
             other_numbers[j] = i + j
             j += 1
     return merged, my_numbers, other_numbers
+
+
+def places(whole: array[int], mine: array[int]) -> list[int]:
+    """For each old number of a part its number in the whole, whose begins have those of the part in them."""
+    numbers = [0] * (len(mine) // 2)
+    a, b = whole, mine
+    count = len(numbers)
+    i = 0
+    j = 0
+    while j < count:
+        if a[2 * i] == b[2 * j] and a[2 * i + 1] == b[2 * j + 1]:
+            numbers[j] = i
+            j += 1
+        i += 1
+    return numbers
