@@ -57,8 +57,8 @@ CAUSE_TEXTS: dict[str, Text] = {
         " in just that moment: the request met a closed socket and drew RST. A balancer in front shows 502;"
         " a client gets"
         ' "connection reset" although nothing is wrong with the request.',
-        "Set the idle time of the client's pool (or the"
-        " balancer's keep-alive to the backend) below the server's, or raise the server's above it. Retry"
+        "Set the idle time of the client's pool or of the balancer below the server's, or raise the server's"
+        " above it. Retry"
         " requests that got no answer on a reused connection, where they may be repeated.",
         "RFC 9112 sections 9.3.1 and 9.5; RFC 9293 section 3.5.2",
     ),

@@ -23,7 +23,7 @@ cdef class Handshakes:
     @cython.locals(connection=Connection, outcome=int)
     cpdef list look(self, Case case, object known)
     cpdef object merge(self, Handshakes other)
-    @cython.locals(connection=Connection, group=Group, by=int, refused_ns=int64_t)
+    @cython.locals(connection=Connection, client=Endpoint, group=Group, by=int, refused_ns=int64_t)
     cdef list _take_refused(self, Case case)
     @cython.locals(
         connection=Connection, client=Endpoint, group=Group, by=int, waited_until_ns=int64_t, tried_ns=int64_t,

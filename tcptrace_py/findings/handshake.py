@@ -20,7 +20,7 @@ from tcptrace_py.tcp.outcome import handshake_outcome
 from tcptrace_py.tcp.state import CLOSED, ESTABLISHED, SYN_RCVD
 from tcptrace_py.tcp.words import ABORTED, REFUSED_HANDSHAKE, UNANSWERED, UNREACHABLE
 from tcptrace_py.tcp.words import HALF_OPEN as HALF_OPEN_OUTCOME
-from tcptrace_py.wire.address import address_text
+from tcptrace_py.wire.address import address_text, is_inside
 
 REFUSED_KIND = "connection-refused"
 TIMEOUT_KIND = "connection-timeout"
@@ -80,6 +80,9 @@ class Handshakes:
         refused_ns = connection.reset_ns or connection.last_ns
         group = self._refused.of(case, by)
         group.add(case, by, connection.syn_ns, refused_ns, CERTAIN)
+        client = case.endpoint(case.client_by)
+        if is_inside(client.address_hi, client.address_lo, connection.ip_version):
+            group.tally["inside"] += 1
         if group.wants_example(connection.id):
             lines = [self._syn(case)]
             if connection.reset_frame:
@@ -109,6 +112,8 @@ class Handshakes:
         tried_ns = case.gaps.until(connection.syn_ns, connection.last_syn_ns) - connection.syn_ns
         group.measure(tried_ns)
         group.tally["syns"] += client.syns
+        if is_inside(client.address_hi, client.address_lo, connection.ip_version):
+            group.tally["inside"] += 1
         # The waits double, so the next SYN was due within as long again as all of it took so far.
         stopped = waited_until_ns - connection.last_syn_ns > tried_ns + 2_000_000_000
         gave_up = stopped and tried_ns >= _KERNEL_GIVES_UP_NS
@@ -283,23 +288,25 @@ class Handshakes:
         self._stale.merge(other._stale)
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
-        found = [self._refused_finding(group) for group in self._refused.turned()]
-        found += [self._timeout_finding(group) for group in self._timeouts.turned()]
+        found = [self._refused_finding(group, knowledge) for group in self._refused.turned()]
+        found += [self._timeout_finding(group, knowledge) for group in self._timeouts.turned()]
         found += [self._unreachable_finding(group) for group in self._unreachable.turned()]
         found += [self._half_open_finding(group) for group in self._half_open.turned()]
         found += [self._stale_finding(group) for group in self._stale.turned()]
         return found
 
-    def _refused_finding(self, group: Group) -> Finding:
-        first = f"{group.who()} refused {group.connections()} from {group.they()}{_scan(group)}."
+    def _refused_finding(self, group: Group, knowledge: Knowledge) -> Finding:
+        sentences = [f"{group.who()} refused {group.connections()} from {group.they()}{_scan(group)}."]
         text = TEXTS[REFUSED_KIND]
+        background = _background(group, group.count, knowledge)
+        if background:
+            sentences.append(_BACKGROUND)
+        sentences.append(text.meaning)
         # A name with several addresses is tried on each in turn; on the host itself that costs nothing.
-        severity: Severity = "info" if _loopback(group) else "warning"
-        return group.finding(
-            REFUSED_KIND, severity, f"{first} {text.meaning}", remedy(text, group.socket_filter())
-        )
+        severity: Severity = "info" if background or _loopback(group) else "warning"
+        return group.finding(REFUSED_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
 
-    def _timeout_finding(self, group: Group) -> Finding:
+    def _timeout_finding(self, group: Group, knowledge: Knowledge) -> Finding:
         sentences = [
             f"{group.who()} did not answer {times(group.count, 'connection attempt')} from {group.they()}"
             f"{_scan(group)}: {times(group.tally['syns'], 'SYN')} in all, each attempt tried for"
@@ -316,8 +323,18 @@ class Handshakes:
         if group.tally["trying"]:
             sentences.append(f"{part(group.tally['trying'], group.count)} went on when the capture ended.")
         text = TEXTS[TIMEOUT_KIND]
+        severity: Severity = "warning"
+        if _background(group, group.tally["syns"], knowledge):
+            severity = "info"
+            sentences.append(_BACKGROUND)
+        elif group.tally["syns"] == group.count and _served_otherwise(group, knowledge):
+            severity = "info"
+            sentences.append(
+                "Each was tried once only, and the same port was served over the other IP version: clients"
+                " that try both take what answers first (RFC 8305)."
+            )
         sentences.append(text.meaning)
-        return group.finding(TIMEOUT_KIND, "warning", " ".join(sentences), remedy(text, ""))
+        return group.finding(TIMEOUT_KIND, severity, " ".join(sentences), remedy(text, ""))
 
     def _unreachable_finding(self, group: Group) -> Finding:
         reasons = sorted(group.tally.items(), key=lambda item: (-item[1], item[0]))
@@ -373,6 +390,31 @@ class Handshakes:
             f" {', '.join(said)}."
         )
         return group.finding(STALE_KIND, "info", f"{first} {text.meaning}", remedy(text, ""))
+
+
+# Few addresses come back, by chance.
+_ONCE = 1.5
+_BACKGROUND = (
+    "Each address on the Internet tried once and did not come back: scanners, as every address gets them."
+)
+
+
+def _background(group: Group, tries: int, knowledge: Knowledge) -> bool:
+    """Addresses of the Internet, each of which tried once, at what serves nobody."""
+    if group.tally["inside"]:
+        return False
+    if group.turned:
+        return not is_inside(group.hi, group.lo, group.version) and tries <= _ONCE * group.targets.count()
+    service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
+    return tries <= _ONCE * group.peers.count() and (service is None or not service.established)
+
+
+def _served_otherwise(group: Group, knowledge: Knowledge) -> bool:
+    """The same port is served over the other version of IP."""
+    return any(
+        service.port == group.service_port and service.version != group.version and service.established
+        for service in knowledge.services.entries.values()
+    )
 
 
 def _loopback(group: Group) -> bool:

@@ -44,6 +44,8 @@ _AT_ONCE_NS = 100_000_000
 _THERE_NS = 1_000_000_000
 #: A TLS close_notify in its record, and what other protocols say goodbye with, is no longer than this.
 GOODBYE_BYTES = 64
+#: It closes so soon after its last word.
+_GOODBYE_NS = 10_000_000
 #: So many stray RSTs on one connection are no accident.
 _MANY_STRAYS = 10
 
@@ -85,12 +87,27 @@ def harmless(case: Case, by: int, cause: int) -> bool:
             return by == case.client_by or goodbye(case, peer_of(by))
         delivered = peer.has_una and distance(peer.snd_nxt, peer.snd_una) <= 1
         return bool(delivered or sender.unanswered == 0 and peer.bytes == 0)
-    if reset is None:
+    if reset is None or reset.own_outstanding:
         return False
-    if reset.own_outstanding or reset.peer_outstanding > 1:
+    if by == case.server_by and peer.fin_sent and sender.bytes and sender.last_data_ns < peer.last_data_ns:
+        # The client said goodbye and closed at once; nobody waits for an answer.
+        closed_ns = peer.fin_ns - peer.last_data_ns
+        if reset.peer_outstanding <= GOODBYE_BYTES + 1 and 0 <= closed_ns < _GOODBYE_NS:
+            return True
+    if unwanted(case, by):
+        return True
+    if reset.peer_outstanding > 1:
         return False
     # A client that wants no more has what it wanted; a server that resets owed its client a FIN at least.
     return by == case.client_by or (cause != ABORT and not reset.peer_spoke_last)
+
+
+def unwanted(case: Case, by: int) -> bool:
+    """A client broke off what the server was still sending: it wanted no more of it."""
+    reset = None if case.seen is None else case.seen.resets[by - 1]
+    if reset is None or by != case.client_by:
+        return False
+    return bool(reset.peer_outstanding > 1 and not reset.own_outstanding and reset.peer_spoke_last)
 
 
 def goodbye(case: Case, by: int) -> bool:
@@ -148,6 +165,9 @@ class Resets:
             return False
         if self._answers(case, by, reset):
             return False
+        if reset.after_peer_ns > max(3 * trip_ns(case, by), _THERE_NS):
+            # Nothing provoked it, and who knows no connection does not begin to speak.
+            return True
         return bool(0 <= reset.after_own_ns < _THERE_NS)
 
     def _answers(self, case: Case, by: int, reset: Reset) -> bool:
@@ -182,7 +202,7 @@ class Resets:
             if connection.first_fin_by:
                 group.tally["fin"] += 1
         if harmless(case, by, cause):
-            group.tally["harmless"] += 1
+            group.tally["unwanted" if cause == ABORT and unwanted(case, by) else "harmless"] += 1
         if cause == AFTER_CLOSE and case.seen is not None and case.seen.after_fin_bytes[2 - by]:
             group.tally["data"] += 1
         if group.wants_example(connection.id):
@@ -287,9 +307,17 @@ class Resets:
         if group.variant == "abort":
             sentences += self._hints(group)
         sentences += [GENERAL[ABORT_KIND], text.meaning]
+        if group.tally["unwanted"]:
+            sentences.insert(
+                1,
+                f"{part(group.tally['unwanted'], group.count)} broke off what the server was still sending: a"
+                " user who cancels, or a client that lost patience.",
+            )
         if group.tally["harmless"]:
             sentences.insert(1, self._nothing_lost(group))
-        lost = group.variant != "timeout" and group.tally["harmless"] < group.count
+        lost = group.variant != "timeout" and (
+            group.tally["harmless"] + group.tally["unwanted"] < group.count
+        )
         severity: Severity = "warning" if lost else "info"
         return group.finding(ABORT_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
 

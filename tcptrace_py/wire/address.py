@@ -31,6 +31,18 @@ def address_text(hi: int, lo: int, version: int) -> str:
     return str(ipaddress.IPv6Address((hi << 64) | lo))
 
 
+def is_inside(hi: int, lo: int, version: int) -> bool:
+    """Is it an address that the Internet does not carry: private, shared, link-local, loopback?
+
+    RFC 1918, RFC 6598, RFC 3927, RFC 4193 and RFC 4291 section 2.4.
+    """
+    if version == 4:
+        return lo >> 24 in (10, 127) or lo >> 20 == 0xAC1 or lo >> 16 in (0xC0A8, 0xA9FE) or lo >> 22 == 0x191
+    if hi == 0 and lo >> 32 == _MAPPED:
+        return is_inside(0, lo & 0xFFFFFFFF, 4)
+    return hi >> 57 == 0xFC >> 1 or hi >> 54 == 0xFE80 >> 6 or (hi == 0 and lo == 1)
+
+
 @lru_cache(maxsize=65536)
 def parse_address(text: str) -> tuple[int, int, int]:
     """``(hi, lo, version)`` of an IPv4 or IPv6 address in text; the inverse of ``address_text``.

@@ -1,0 +1,1 @@
+"""A generated day of traffic in which nobody has anything to do."""
