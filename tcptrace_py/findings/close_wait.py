@@ -128,9 +128,7 @@ class CloseWaits:
         group = self._groups.of(case, by)
         group.add(case, by, stay.entered_ns, stay.end_ns, POSSIBLE if doubtful else CERTAIN)
         group.measure(stay.waited_ns)
-        if group.crowd is None:
-            group.crowd = Crowd()
-        group.crowd.stay(stay.entered_ns, None if stay.open else stay.end_ns)
+        group.stay(stay.entered_ns, None if stay.open else stay.end_ns)
         if stay.open:
             group.tally["open"] += 1
         elif stay.cut:

@@ -1,17 +1,11 @@
-cimport cython
 from libc.stdint cimport int64_t
 
-cdef Py_ssize_t _POINTS
+from tcptrace_py.tcp.timeline cimport Timeline
 
 
 cdef class Crowd:
-    cdef public dict _changes
-    cdef int64_t _grain_ns
+    cdef Timeline _timeline
 
-    @cython.locals(change=list)
     cpdef object stay(self, int64_t begin_ns, object end_ns)
     cpdef object merge(self, Crowd other)
-    @cython.locals(change=list)
-    cdef list _at(self, int64_t ts_ns)
-    @cython.locals(change=list)
-    cdef object _coarsen(self)
+    cpdef object narrow(self, Py_ssize_t points)

@@ -5,82 +5,56 @@ Compiled (see ``crowd.pxd``).
 
 from __future__ import annotations
 
-_POINTS = 4096
+from tcptrace_py.tcp.timeline import Timeline
+
+#: Points in time that a crowd has at most.
+POINTS = 4096
 
 
 class Crowd:
     """Counts holders of a state from their stays, ``[begin_ns, end_ns)``.
 
-    Exact up to 4,096 points in time; beyond that the time line is made coarser, step by
-    step, which may count stays that only nearly overlap as overlapping. The grain is the least
-    power of two that leaves no more points than that, so it, and the result of ``merge``, do not
-    depend on the order in which stays came.
+    Exact up to ``points`` changes; beyond that the time line is made coarser, step by step (see
+    `Timeline`), which may count stays that only nearly overlap as overlapping.
     """
 
-    def __init__(self) -> None:
-        #: Time -> (arrivals, departures).
-        self._changes: dict[int, list[int]] = {}
-        self._grain_ns = 1
+    def __init__(self, points: int = POINTS) -> None:
+        self._timeline = Timeline(points)
 
     def stay(self, begin_ns: int, end_ns: int | None) -> None:
         """Add a stay; ``end_ns`` is ``None`` for one that lasts beyond the capture."""
-        self._at(begin_ns)[0] += 1
+        self._timeline.arrive(begin_ns)
         if end_ns is not None:
-            self._at(end_ns)[1] += 1
-        while len(self._changes) > _POINTS:
-            self._coarsen()
+            self._timeline.depart(end_ns)
 
     def merge(self, other: Crowd) -> None:
-        while self._grain_ns < other._grain_ns:
-            self._coarsen()
-        for ts_ns, (arrivals, departures) in other._changes.items():
-            change = self._at(ts_ns)
-            change[0] += arrivals
-            change[1] += departures
-        while len(self._changes) > _POINTS:
-            self._coarsen()
+        self._timeline.merge(other._timeline)
 
-    def _at(self, ts_ns: int) -> list[int]:
-        ts_ns -= ts_ns % self._grain_ns
-        change = self._changes.get(ts_ns)
-        if change is None:
-            change = self._changes[ts_ns] = [0, 0]
-        return change
-
-    def _coarsen(self) -> None:
-        old = self._changes
-        self._grain_ns *= 2
-        self._changes = {}
-        for ts_ns, (arrivals, departures) in old.items():
-            change = self._at(ts_ns)
-            change[0] += arrivals
-            change[1] += departures
+    def narrow(self, points: int) -> None:
+        """Have no more than ``points`` points from now on."""
+        self._timeline.narrow(points)
 
     def peak(self) -> tuple[int, int]:
         """Most holders at once, and when that was first reached."""
         now = most = most_at_ns = 0
-        for ts_ns in sorted(self._changes):
-            arrivals, departures = self._changes[ts_ns]
-            if self._grain_ns == 1:
-                # A stay ends before another begins at the same instant.
-                now -= departures
-                departures = 0
-            now += arrivals
-            if now > most:
-                most, most_at_ns = now, ts_ns
-            now -= departures
+        exact = self._timeline.grain_ns == 1
+        for begin_ns, arrivals, departures in self._timeline.changes():
+            # A stay ends before another begins at the same instant; within a cell nobody knows.
+            there = now + arrivals - departures if exact else now + arrivals
+            if there > most:
+                most, most_at_ns = there, begin_ns
+            now += arrivals - departures
         return most, most_at_ns
 
     def samples(self, begin_ns: int, end_ns: int, n: int) -> list[tuple[int, int]]:
         """``(ts_ns, holders)`` at ``n`` instants evenly from ``begin_ns`` to ``end_ns``, both included."""
         moments = [begin_ns + (end_ns - begin_ns) * i // (n - 1) for i in range(n)]
-        changes = sorted(self._changes.items())
+        changes = self._timeline.changes()
         result: list[tuple[int, int]] = []
         now = at = 0
         for ts_ns in moments:
             while at < len(changes) and changes[at][0] <= ts_ns:
-                arrivals, departures = changes[at][1]
-                now += arrivals - departures
+                now += changes[at][1] - changes[at][2]
                 at += 1
             result.append((ts_ns, now))
         return result

@@ -24,6 +24,6 @@ cdef class Diagnosis:
     cpdef tuple look(self, Connection connection, bint at_end, int64_t end_ns)
     @cython.locals(client=Endpoint)
     cdef bint _may_tell(self, Connection connection) except *
-    cdef object _look_with(self, list families, int suspect, Case case, list kinds)
+    cdef object _look_with(self, object families, int suspect, Case case, list kinds)
     cdef object _failed(self, object family, Connection connection, object error)
     cpdef object merge(self, Diagnosis other)

@@ -16,7 +16,7 @@ from tcptrace_py.findings.case import Case, History
 from tcptrace_py.findings.causes.claims import CAUSES, Causes, Revised
 from tcptrace_py.findings.close_wait import CloseWaits
 from tcptrace_py.findings.families import HANDSHAKE, OBSERVED, SILENCE, SLOW
-from tcptrace_py.findings.family import Family
+from tcptrace_py.findings.family import Families, Family
 from tcptrace_py.findings.fin_wait import FinWaits
 from tcptrace_py.findings.finding import KINDS, Finding, worst_first
 from tcptrace_py.findings.half_close import HalfCloses
@@ -80,7 +80,7 @@ class Diagnosis:
         self._gaps = gaps
         self._suspicion = Suspicion(settings)
         self.knowledge = Knowledge()
-        self._causes = Causes(settings, partial(_general, settings))
+        self._causes = Causes(settings, partial(Families, FAMILIES, settings))
         #: By id of connection: kinds that only the whole capture told, as ``findings`` last found them.
         self.revised: Revised = {}
         #: Families that failed on a connection, or in the end; the others have done their work.
@@ -118,9 +118,10 @@ class Diagnosis:
             self._look_with(self._causes.general, suspect, case, kinds)
         return tuple(sorted(set(kinds), key=KINDS.index)) if len(kinds) > 1 else tuple(kinds)
 
-    def _look_with(self, families: list[Family], suspect: int, case: Case, kinds: list[str]) -> None:
-        for family in families:
-            if suspect & family.SUSPECT:
+    def _look_with(self, families: Families, suspect: int, case: Case, kinds: list[str]) -> None:
+        for number, kind in enumerate(FAMILIES):
+            if suspect & kind.SUSPECT:
+                family = families.of(number)
                 try:
                     kinds += family.look(case, kinds)
                 except Exception as error:
@@ -189,10 +190,6 @@ def _restored(settings: Settings, knowledge: Knowledge, causes: Causes, defects:
     diagnosis = Diagnosis(settings, _no_history)
     diagnosis.restore(knowledge, causes, defects)
     return diagnosis
-
-
-def _general(settings: Settings) -> list[Family]:
-    return [family(settings) for family in FAMILIES]
 
 
 def _no_history(_endpoint: Endpoint) -> History:

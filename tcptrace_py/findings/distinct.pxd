@@ -1,6 +1,8 @@
 cimport cython
 from libc.stdint cimport uint64_t
 
+from tcptrace_py.findings.least cimport Least
+
 cdef Py_ssize_t _EXACT
 cdef uint64_t _GOLDEN, _FIRST, _SECOND, _THIRD, _MASK
 
@@ -9,10 +11,7 @@ cpdef uint64_t mix(uint64_t a, uint64_t b) noexcept
 
 
 cdef class Distinct:
-    cdef set _kept
-    cdef list _heap
-    cdef uint64_t _most
+    cdef Least _hashes
 
     cpdef object add(self, uint64_t hi, uint64_t lo)
-    cdef object _add(self, uint64_t hashed)
     cpdef object merge(self, Distinct other)

@@ -5,7 +5,7 @@ Compiled (see ``distinct.pxd``).
 
 from __future__ import annotations
 
-from heapq import heappush, heapreplace
+from tcptrace_py.findings.least import Least
 
 _EXACT = 512
 _MASK = (1 << 64) - 1
@@ -33,42 +33,23 @@ class Distinct:
     """
 
     def __init__(self) -> None:
-        self._kept: set[int] = set()
-        self._heap: list[int] = []
-        #: The largest of those kept, once there are enough of them.
-        self._most = _MASK
+        self._hashes = Least(_EXACT)
 
     def add(self, hi: int, lo: int) -> None:
-        self._add(mix(hi, lo))
-
-    def _add(self, hashed: int) -> None:
-        if hashed >= self._most:
-            return
-        kept = self._kept
-        if hashed in kept:
-            return
-        heap = self._heap
-        if len(heap) < _EXACT:
-            kept.add(hashed)
-            heappush(heap, _MASK - hashed)
-        else:
-            kept.add(hashed)
-            kept.discard(_MASK - heapreplace(heap, _MASK - hashed))
-        if len(heap) == _EXACT:
-            self._most = _MASK - heap[0]
+        self._hashes.add(mix(hi, lo))
 
     def merge(self, other: Distinct) -> None:
-        for hashed in other._kept:
-            self._add(hashed)
+        self._hashes.merge(other._hashes)
 
     @property
     def exact(self) -> bool:
-        return len(self._heap) < _EXACT
+        return not self._hashes.full
 
     def count(self) -> int:
+        hashes = self._hashes.numbers
         if self.exact:
-            return len(self._heap)
-        return round((_EXACT - 1) * _SPAN / (self._most + 1))
+            return len(hashes)
+        return round((_EXACT - 1) * _SPAN / (hashes[_EXACT - 1] + 1))
 
     def say(self, one: str, many: str = "") -> str:
         """``1 client address``, ``30 client addresses``, ``about 98,000 client addresses``."""

@@ -6,7 +6,7 @@ it looks, and what it says. `tcptrace_py.findings.diagnosis.FAMILIES` lists them
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Protocol
 
 from tcptrace_py.findings.case import Case
@@ -46,14 +46,45 @@ class Family(Protocol):
         """What it amounts to. ``end_ns``: the capture's end, or its time now."""
 
 
-def renumber_families(families: Iterable[Family], numbers: Sequence[int]) -> None:
-    """Connections have other ids now, in the same order: ``numbers[id]``."""
-    for family in families:
-        renumber = getattr(family, "renumber", None)
-        if renumber is not None:
-            renumber(numbers)
-            continue
-        for value in vars(family).values():
-            for each in value.values() if isinstance(value, dict) else (value,):
-                if isinstance(each, Groups):
-                    each.renumber(numbers)
+class Families:
+    """One of each of ``kinds``, made when it is first needed; a later one is told what earlier ones found.
+
+    A value, as each of them is.
+    """
+
+    def __init__(self, kinds: Sequence[type[Family]], settings: Settings) -> None:
+        self._kinds = kinds
+        self._settings = settings
+        self._made: dict[int, Family] = {}
+
+    def of(self, number: int) -> Family:
+        """That of kind ``number``."""
+        family = self._made.get(number)
+        if family is None:
+            family = self._made[number] = self._kinds[number](self._settings)
+        return family
+
+    def __iter__(self) -> Iterator[Family]:
+        for number in sorted(self._made):
+            yield self._made[number]
+
+    def merge(self, other: Families) -> None:
+        """Take in what others were shown; those stay as they are."""
+        for number, family in other._made.items():
+            self.of(number).merge(family)
+
+    def renumber(self, numbers: Sequence[int]) -> None:
+        """Connections have other ids now, in the same order: ``numbers[id]``."""
+        for family in self:
+            _renumber(family, numbers)
+
+
+def _renumber(family: Family, numbers: Sequence[int]) -> None:
+    renumber = getattr(family, "renumber", None)
+    if renumber is not None:
+        renumber(numbers)
+        return
+    for value in vars(family).values():
+        for each in value.values() if isinstance(value, dict) else (value,):
+            if isinstance(each, Groups):
+                each.renumber(numbers)

@@ -6,7 +6,6 @@ from collections.abc import Collection
 
 from tcptrace_py.findings.case import ENDPOINTS, Case, other
 from tcptrace_py.findings.close_wait import Stay, held_up, stay_in, stuck_stay
-from tcptrace_py.findings.crowd import Crowd
 from tcptrace_py.findings.families import WAITS
 from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding
 from tcptrace_py.findings.group import Group, Groups
@@ -59,9 +58,7 @@ class FinWaits:
         group = self._groups.of(case, by)
         group.add(case, by, stay.entered_ns, stay.end_ns, POSSIBLE if doubtful else LIKELY)
         group.measure(waited_ns)
-        if group.crowd is None:
-            group.crowd = Crowd()
-        group.crowd.stay(stay.entered_ns, None if stay.open else stay.end_ns)
+        group.stay(stay.entered_ns, None if stay.open else stay.end_ns)
         if stuck_stay(case, other(by), self._close_wait_after_ns) is not None:
             group.tally["mirror"] += 1
         if stay.open:

@@ -4,10 +4,10 @@ from libc.stdint cimport int64_t, uint64_t
 from tcptrace_py.findings.case cimport Case, other
 from tcptrace_py.findings.crowd cimport Crowd
 from tcptrace_py.findings.distinct cimport Distinct, mix
+from tcptrace_py.findings.least cimport Least
 from tcptrace_py.tcp.endpoint cimport Endpoint
 
-cdef Py_ssize_t _EXAMPLES
-cdef int64_t _NO_ID
+cdef Py_ssize_t _EXAMPLES, _ALL_EXAMPLES
 
 
 cdef class Group:
@@ -30,14 +30,17 @@ cdef class Group:
     cdef public tuple sole_peer
     cdef public object tally
     cdef public Crowd crowd
-    cdef list _ids
-    cdef int64_t _ids_below
+    cdef Py_ssize_t _points
+    cdef Least _ids
     cdef list _examples
+    cdef Py_ssize_t _examples_most
 
     @cython.locals(peer=Endpoint)
     cpdef object add(self, Case case, int by, int64_t first_ns, int64_t last_ns, int confidence)
     cpdef object add_id(self, int64_t connection)
     cpdef list ids(self)
+    cpdef object stay(self, int64_t begin_ns, object end_ns)
+    cpdef object narrow(self, Py_ssize_t culprits)
     cpdef object measure(self, int64_t ns)
     cpdef object merge(self, Group group)
     cpdef object absorb(self, Group group)
@@ -48,6 +51,7 @@ cdef class Group:
 cdef class Groups:
     cdef Py_ssize_t _limit
     cdef dict _groups
+    cdef Py_ssize_t _culprits
     cdef dict _others
     cdef list _ranks
     cdef Group _latest
@@ -55,6 +59,7 @@ cdef class Groups:
     @cython.locals(endpoint=Endpoint, role=str, port=int, version=int, hi=uint64_t, lo=uint64_t, group=Group)
     cpdef Group of(self, Case case, int by, str variant=*)
     cpdef Group named(self, tuple key)
+    cdef Group _begin(self, tuple key)
     cdef Group _other(self, str side, str variant)
     cpdef object merge(self, Groups groups)
     cpdef object take(self, Group group)

@@ -5,14 +5,15 @@ Compiled (see ``group.pxd``).
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from heapq import heapify, heappush, heappushpop, heapreplace
+from heapq import heapify, heapreplace
 
 from msgspec.structs import replace
 
 from tcptrace_py.findings.case import Case, other
-from tcptrace_py.findings.crowd import Crowd
+from tcptrace_py.findings.crowd import POINTS, Crowd
 from tcptrace_py.findings.distinct import Distinct, mix
 from tcptrace_py.findings.finding import (
     CONFIDENCES,
@@ -24,6 +25,7 @@ from tcptrace_py.findings.finding import (
     Severity,
     Subject,
 )
+from tcptrace_py.findings.least import Least
 from tcptrace_py.findings.wording import socket_name, times
 from tcptrace_py.wire.address import address_text
 
@@ -31,14 +33,19 @@ from tcptrace_py.wire.address import address_text
 _TREND = 12
 #: Culprits listed for one kind; those beyond are counted together as "others".
 GROUPS = 10_000
-#: Ids listed for one finding, the lowest.
+#: Ids listed for one finding, the lowest; and for all findings of a kind, an equal share for each culprit
+#: where there are many.
 IDS = 1000
-#: Connections of a group that evidence is kept of, those with the lowest ids.
+_ALL_IDS = 128 * IDS
+_LEAST_IDS = 10
+#: Points in time of all crowds of a kind, likewise.
+_ALL_POINTS = 32 * POINTS
+_LEAST_POINTS = 64
+#: Connections of a group that evidence is kept of, those with the lowest ids; and of all groups of a kind.
 _EXAMPLES = 3
+_ALL_EXAMPLES = 1024 * _EXAMPLES
 #: Role, side, variant, IP version, address (two halves), port of the service.
 Key = tuple[Role, Role, str, int, int, int, int]
-# Above all ids.
-_NO_ID = 1 << 62
 #: So many groups that each met the same one endpoint are a finding about that endpoint.
 MANY = 10
 
@@ -78,10 +85,10 @@ class Group:
         self.least_ns = -1
         self.most_ns = -1
         self.crowd: Crowd | None = None
-        self._ids: list[int] = []
-        #: Only lower ids than this are news: the highest listed, once the list is full.
-        self._ids_below = _NO_ID
+        self._points = POINTS
+        self._ids = Least(IDS)
         self._examples: list[tuple[int, list[Evidence]]] = []
+        self._examples_most = _EXAMPLES
 
     def add(self, case: Case, by: int, first_ns: int, last_ns: int, confidence: int) -> None:
         """Count a connection whose endpoint ``by`` is the culprit."""
@@ -100,19 +107,27 @@ class Group:
         self.add_id(case.connection.id)
 
     def add_id(self, connection: int) -> None:
-        if connection >= self._ids_below:
-            return
-        if len(self._ids) < IDS:
-            heappush(self._ids, -connection)
-        else:
-            heappushpop(self._ids, -connection)
-        if len(self._ids) == IDS:
-            self._ids_below = -self._ids[0]
+        # A connection may be listed for two reasons: it reused a port, and its port was reused.
+        self._ids.add(connection)
 
     def ids(self) -> list[int]:
         """The ids that are listed, in order."""
-        # A connection may be listed for two reasons: it reused a port, and its port was reused.
-        return sorted({-connection for connection in self._ids})
+        return list(self._ids.numbers)
+
+    def stay(self, begin_ns: int, end_ns: int | None) -> None:
+        """One of its sockets was stuck from then to then; ``None``: to the end, and beyond."""
+        if self.crowd is None:
+            self.crowd = Crowd(self._points)
+        self.crowd.stay(begin_ns, end_ns)
+
+    def narrow(self, culprits: int) -> None:
+        """Be one of so many: take no more room than each of them may."""
+        self._ids.narrow(max(_LEAST_IDS, _ALL_IDS // culprits))
+        self._points = min(self._points, max(_LEAST_POINTS, _ALL_POINTS // culprits))
+        if self.crowd is not None:
+            self.crowd.narrow(self._points)
+        self._examples_most = min(self._examples_most, max(1, _ALL_EXAMPLES // culprits))
+        del self._examples[self._examples_most :]
 
     def measure(self, ns: int) -> None:
         if ns > self.most_ns:
@@ -122,16 +137,16 @@ class Group:
 
     def wants_example(self, connection: int) -> bool:
         """Would an example of this connection be kept? (Then it is worth writing.)"""
-        if len(self._examples) < _EXAMPLES:
+        if len(self._examples) < self._examples_most:
             return True
-        last = self._examples[_EXAMPLES - 1]
+        last = self._examples[self._examples_most - 1]
         return connection < last[0]
 
     def example(self, connection: int, evidence: list[Evidence]) -> None:
         """Evidence of one connection; kept if there are none of lower ids."""
         self._examples.append((connection, evidence))
         self._examples.sort(key=lambda example: example[0])
-        del self._examples[_EXAMPLES:]
+        del self._examples[self._examples_most :]
 
     @property
     def key(self) -> Key:
@@ -160,18 +175,15 @@ class Group:
                 self.measure(ns)
         if group.crowd is not None:
             if self.crowd is None:
-                self.crowd = Crowd()
+                self.crowd = Crowd(self._points)
             self.crowd.merge(group.crowd)
-        for connection in group._ids:
-            self.add_id(-connection)
+        self._ids.merge(group._ids)
         for connection, evidence in group._examples:
             self.example(connection, evidence)
 
     def renumber(self, numbers: Sequence[int]) -> None:
         """Connections have other ids now, in the same order: ``numbers[id]``."""
-        self._ids = [-numbers[-connection] for connection in self._ids]
-        if len(self._ids) == IDS:
-            self._ids_below = -self._ids[0]
+        self._ids.replace(array("Q", [numbers[connection] for connection in self._ids.numbers]))
         self._examples = [
             (
                 numbers[connection],
@@ -274,12 +286,15 @@ class Groups:
     A server is told by address and port; a client by its address and the port of the service
     it talks to, since its own port changes with each connection. Of more culprits than ``limit``
     those with the least hashes are kept: the same ones in whatever order they came, so that
-    ``merge`` does not depend on who was shown what.
+    ``merge`` does not depend on who was shown what. The more there are, the less room each has for ids,
+    examples and its crowd: by powers of two, so that this too follows from who the culprits are.
     """
 
     def __init__(self, limit: int = GROUPS) -> None:
         self._limit = limit
         self._groups: dict[Key, Group] = {}
+        #: Room is made for so many.
+        self._culprits = 1
         self._others: dict[tuple[str, str], Group] = {}
         #: Once there are ``limit``: those kept, the largest hash first.
         self._ranks: list[tuple[int, Key]] = []
@@ -319,28 +334,36 @@ class Groups:
         group = self._groups.get(key)
         if group is not None:
             return group
-        role, side, variant, version, hi, lo, port = key
-        if role == "others":
-            return self._other(side, variant)
+        if key[0] == "others":
+            return self._other(key[1], key[2])
         if len(self._groups) < self._limit:
-            group = self._groups[key] = Group(role, side, version, hi, lo, port, variant)
-            return group
+            if len(self._groups) >= self._culprits:
+                self._culprits *= 2
+                for each in self:
+                    each.narrow(self._culprits)
+            return self._begin(key)
         if not self._ranks:
             self._ranks = [_rank(each) for each in self._groups]
             heapify(self._ranks)
         rank = _rank(key)
         if rank <= self._ranks[0]:
-            return self._other(side, variant)
+            return self._other(key[1], key[2])
         gone = self._groups.pop(heapreplace(self._ranks, rank)[1])
         self._latest = None
         self._other(gone.side, gone.variant).merge(_as_target(gone))
+        return self._begin(key)
+
+    def _begin(self, key: Key) -> Group:
+        role, side, variant, version, hi, lo, port = key
         group = self._groups[key] = Group(role, side, version, hi, lo, port, variant)
+        group.narrow(self._culprits)
         return group
 
     def _other(self, side: Role, variant: str) -> Group:
         group = self._others.get((side, variant))
         if group is None:
             group = self._others[side, variant] = Group("others", side, 4, 0, 0, -1, variant)
+            group.narrow(self._culprits)
         return group
 
     def merge(self, groups: Groups) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from tcptrace_py.findings.case import Case
-from tcptrace_py.findings.crowd import Crowd
 from tcptrace_py.findings.families import HANDSHAKE, LATE_NS
 from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group, Groups
@@ -182,9 +181,7 @@ class Handshakes:
         group.add(case, by, connection.syn_ack_ns, connection.last_syn_ack_ns, sure)
         group.tally["syn_acks"] += server.syn_acks
         group.tally["too_late"] += int(too_late)
-        if group.crowd is None:
-            group.crowd = Crowd()
-        group.crowd.stay(connection.syn_ack_ns, entered_ns if state != SYN_RCVD else None)
+        group.stay(connection.syn_ack_ns, entered_ns if state != SYN_RCVD else None)
         if group.wants_example(connection.id):
             group.example(connection.id, self._half_open_evidence(case))
         return [HALF_OPEN_KIND]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.families import REUSE
@@ -40,8 +41,13 @@ CHALLENGED_EXPLAINS = frozenset(
         "stale-timestamp",
     )
 )
-#: Reuses whose new connection is awaited, and new connections whose old one is.
+#: Reuses whose new connection is awaited, and new connections whose old one is: the latest.
 _AWAITED = 10_000
+
+
+def _forget_oldest(waiting: dict[int, Any]) -> None:
+    if len(waiting) > _AWAITED:
+        del waiting[next(iter(waiting))]
 
 
 class Reuses:
@@ -75,8 +81,9 @@ class Reuses:
             if key is not None:
                 self._meet(key, connection.id, fate)
                 kinds = [REUSE_KIND]
-            elif len(self._early) < _AWAITED:
+            else:
                 self._early[connection.id] = fate
+                _forget_oldest(self._early)
         if case.seen is not None and case.seen.challenge_reset_frame == connection.reset_frame:
             # The client's answer to the ACK that its new SYN drew: part of the reuse.
             case.explained |= {"time-wait-assassination", "reset-after-close", "stray-reset"}
@@ -155,8 +162,9 @@ class Reuses:
         early = self._early.pop(connection.reused_by, "")
         if early:
             self._meet(group.key, connection.reused_by, early)
-        elif len(self._awaited) < _AWAITED:
+        else:
             self._awaited[connection.reused_by] = group.key
+            _forget_oldest(self._awaited)
         if group.wants_example(connection.id):
             lines = []
             if entered_ns:

@@ -1,12 +1,13 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-cdef Py_ssize_t _CELL, _CELL_BYTES
+cdef Py_ssize_t _CELL, _CELL_BYTES, _WAITING_SHARE, _WAITING_LEAST
 
 
 @cython.final
 cdef class Timeline:
     cdef Py_ssize_t _points
+    cdef Py_ssize_t _room
     cdef int64_t _bits
     cdef object _cells
     cdef list _waiting
@@ -15,6 +16,8 @@ cdef class Timeline:
     cpdef object arrive(self, int64_t ts_ns)
     cpdef object depart(self, int64_t ts_ns)
     cpdef object merge(self, Timeline other)
+    cpdef object narrow(self, Py_ssize_t points)
+    cpdef list changes(self)
     cpdef tuple peak(self)
     @cython.locals(cells=int64_t[::1], at=Py_ssize_t, now=int64_t, most=int64_t, most_at_ns=int64_t)
     cdef tuple _highest(self)

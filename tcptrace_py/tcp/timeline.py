@@ -10,6 +10,9 @@ from array import array
 # Numbers of a cell: when it begins, arrivals, departures, the last arrival.
 _CELL = 4
 _CELL_BYTES = 8 * _CELL
+# Changes that wait to be put in their cells: this part of the cells that there may be, but not fewer.
+_WAITING_SHARE = 8
+_WAITING_LEAST = 64
 
 
 class Timeline:
@@ -23,6 +26,7 @@ class Timeline:
 
     def __init__(self, points: int) -> None:
         self._points = points
+        self._room = max(_WAITING_LEAST, points // _WAITING_SHARE)
         #: A cell is 2**bits ns long.
         self._bits = 0
         #: Cells one after the other, by time.
@@ -34,13 +38,13 @@ class Timeline:
     def arrive(self, ts_ns: int) -> None:
         """One more from now on."""
         self._waiting.append(2 * ts_ns)
-        if len(self._waiting) > self._points:
+        if len(self._waiting) > self._room:
             self._settle()
 
     def depart(self, ts_ns: int) -> None:
         """One less."""
         self._waiting.append(2 * ts_ns + 1)
-        if len(self._waiting) > self._points:
+        if len(self._waiting) > self._room:
             self._settle()
 
     def merge(self, other: Timeline) -> None:
@@ -52,6 +56,27 @@ class Timeline:
         self._cells = self._joined(self._joined(self._cells, array("q")), other._cells)
         self._coarsen()
         self._peak = None
+
+    def narrow(self, points: int) -> None:
+        """Have no more than ``points`` cells from now on."""
+        if points < self._points:
+            self._points = points
+            self._room = max(_WAITING_LEAST, points // _WAITING_SHARE)
+            self._settle()
+            self._coarsen()
+            self._peak = None
+
+    @property
+    def grain_ns(self) -> int:
+        """How long a cell is."""
+        self._settle()
+        return 1 << self._bits
+
+    def changes(self) -> list[tuple[int, int, int]]:
+        """When each cell begins, how many arrived in it and how many departed, by time."""
+        self._settle()
+        cells = self._cells
+        return [(cells[at], cells[at + 1], cells[at + 2]) for at in range(0, len(cells), _CELL)]
 
     def peak(self) -> tuple[int, int]:
         """Most at once, and when that was first reached; 0 and 0 where there never was any."""

@@ -25,7 +25,7 @@ from tcptrace_py.findings.causes.stale_timestamp import StaleTimestamp
 from tcptrace_py.findings.causes.tls import TlsAlert
 from tcptrace_py.findings.causes.unresponsive import UnresponsiveServer
 from tcptrace_py.findings.causes.zero_window import ZeroWindowStall
-from tcptrace_py.findings.family import Family, renumber_families
+from tcptrace_py.findings.family import Families
 from tcptrace_py.findings.finding import Finding
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.kept import Kept
@@ -62,9 +62,7 @@ class Waiting:
     ``facts`` and ``groups``: one for each cause that claims them, in the order of the key.
     """
 
-    def __init__(
-        self, facts: list[tuple[object, ...]], explains: frozenset[str], general: list[Family]
-    ) -> None:
+    def __init__(self, facts: list[tuple[object, ...]], explains: frozenset[str], general: Families) -> None:
         self.facts = facts
         self.explains = explains
         self.groups = [Groups() for _ in facts]
@@ -73,8 +71,7 @@ class Waiting:
     def merge(self, other: Waiting) -> None:
         for mine, its in zip(self.groups, other.groups, strict=True):
             mine.merge(its)
-        for family, its_family in zip(self.general, other.general, strict=True):
-            family.merge(its_family)
+        self.general.merge(other.general)
 
 
 class Causes:
@@ -83,7 +80,7 @@ class Causes:
     ``general`` makes the general families, empty.
     """
 
-    def __init__(self, settings: Settings, general: Callable[[], list[Family]]) -> None:
+    def __init__(self, settings: Settings, general: Callable[[], Families]) -> None:
         self._settings = settings
         self._make_general = general
         self.general = general()
@@ -92,7 +89,7 @@ class Causes:
 
     def look(
         self, case: Case, reasons: int, knowledge: Knowledge
-    ) -> tuple[list[str], list[Family] | None, set[str]]:
+    ) -> tuple[list[str], Families | None, set[str]]:
         """The kinds by cause that a connection takes part in.
 
         What the general families need not tell is in ``case.explained``. Where a cause waits for the
@@ -152,20 +149,15 @@ class Causes:
     def _keep(self, rank: int, key: object, waiting: Waiting) -> Waiting | None:
         gone = self._waiting.put(rank, key, waiting)
         if gone is not None:
-            self._give_up(gone, self.general)
+            # Not confirmed: it is what the general families say.
+            self.general.merge(gone.general)
         return None if gone is waiting else waiting
-
-    def _give_up(self, waiting: Waiting, general: list[Family]) -> None:
-        """Not confirmed: it is what the general families say."""
-        for mine, its in zip(general, waiting.general, strict=True):
-            mine.merge(its)
 
     def merge(self, other: Causes) -> None:
         """Take in what another one was shown; that one stays as it is."""
         for mine, its in zip(self._groups, other._groups, strict=True):
             mine.merge(its)
-        for family, its_family in zip(self.general, other.general, strict=True):
-            family.merge(its_family)
+        self.general.merge(other.general)
         for key, waiting in other._waiting.entries.items():
             known: Waiting | None = self._waiting.entries.get(key)
             if known is None:
@@ -179,11 +171,11 @@ class Causes:
         """Connections have other ids now, in the same order: ``numbers[id]``."""
         for groups in self._groups:
             groups.renumber(numbers)
-        renumber_families(self.general, numbers)
+        self.general.renumber(numbers)
         for waiting in self._waiting.entries.values():
             for groups in waiting.groups:
                 groups.renumber(numbers)
-            renumber_families(waiting.general, numbers)
+            waiting.general.renumber(numbers)
 
     def findings(
         self, knowledge: Knowledge, end_ns: int, failed: Callable[[object, Exception], None]
@@ -200,8 +192,7 @@ class Causes:
             general = self._make_general()
             for mine, its in zip(groups, self._groups, strict=True):
                 mine.merge(its)
-            for family, its_family in zip(general, self.general, strict=True):
-                family.merge(its_family)
+            general.merge(self.general)
             for key, waiting in self._waiting.entries.items():
                 for (number, hangs_on), facts, its in zip(key, waiting.facts, waiting.groups, strict=True):
                     whole = _whole(its)
@@ -211,7 +202,7 @@ class Causes:
                             revised[connection] = (CAUSES[number].KIND, waiting.explains)
                         break
                 else:
-                    self._give_up(waiting, general)
+                    general.merge(waiting.general)
         found: list[Finding] = []
         for cause, mine in zip(CAUSES, groups, strict=True):
             try:
