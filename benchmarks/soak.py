@@ -46,6 +46,8 @@ class MadeInterface:
     expression = None
     problem: str | None = None
     dropped_by_kernel = 0
+    down = False
+    downs = 0
 
     def __init__(self, cycle_ns: int) -> None:
         self.batch = FrameBatch()

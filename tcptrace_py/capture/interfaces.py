@@ -12,6 +12,8 @@ _SIOCGIFFLAGS = 0x8913
 _SIOCGIFADDR = 0x8915
 _IFF_UP = 0x1
 _IFF_RUNNING = 0x40
+#: An interface that was there, and is no more.
+GONE = "gone"
 
 
 class Interface(NamedTuple):
@@ -31,12 +33,10 @@ def list_interfaces() -> list[Interface]:
     by_name = _ipv6_addresses()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         for _, name in socket.if_nameindex():
-            request = struct.pack("16s24x", name.encode())
-            try:
-                flags = struct.unpack_from("=H", fcntl.ioctl(control, _SIOCGIFFLAGS, request), 16)[0]
-            except OSError:
-                # It went away meanwhile.
+            state = _state(control, name)
+            if state == GONE:
                 continue
+            request = struct.pack("16s24x", name.encode())
             addresses = []
             try:
                 answer = fcntl.ioctl(control, _SIOCGIFADDR, request)
@@ -44,10 +44,31 @@ def list_interfaces() -> list[Interface]:
             except OSError:
                 # It has no IPv4 address.
                 pass
-            state = "down" if not flags & _IFF_UP else "up" if flags & _IFF_RUNNING else "no carrier"
             found.append(Interface(name, state, addresses + by_name.get(name, [])))
     found.append(Interface("any", "all of them at once", []))
     return found
+
+
+def interface_state(name: str, index: int) -> str:
+    """``up``, ``down`` or ``no carrier``; ``GONE`` where there is none of that name and index."""
+    try:
+        if socket.if_nametoindex(name) != index:
+            return GONE
+    except OSError:
+        return GONE
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        return _state(control, name)
+
+
+def _state(control: socket.socket, name: str) -> str:
+    import fcntl
+
+    request = struct.pack("16s24x", name.encode())
+    try:
+        flags = struct.unpack_from("=H", fcntl.ioctl(control, _SIOCGIFFLAGS, request), 16)[0]
+    except OSError:
+        return GONE
+    return "down" if not flags & _IFF_UP else "up" if flags & _IFF_RUNNING else "no carrier"
 
 
 def _ipv6_addresses() -> dict[str, list[str]]:

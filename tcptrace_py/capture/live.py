@@ -14,6 +14,7 @@ from typing import Any
 
 from tcptrace_py.capture.batch import BATCH_FRAMES, FrameBatch
 from tcptrace_py.capture.error import CaptureError
+from tcptrace_py.capture.interfaces import GONE, interface_state
 from tcptrace_py.capture.libpcap import compile_filter, libpcap, require_linux
 from tcptrace_py.capture.linktype import canonical_link_type, link_type_name
 from tcptrace_py.capture.live_frames import fill
@@ -73,7 +74,8 @@ class LiveCapture:
     """An open interface; the constructor raises ``CaptureError`` with one line that says why it can not be.
 
     ``next_batch`` fills ``batch`` (its ``first_number`` counts on). ``problem`` is the one
-    line that says why the capture ended by itself (the interface is gone), else None.
+    line that says why the capture ended by itself (the interface is gone), else None. An interface
+    that is only down comes back: ``down`` says that it is, ``downs`` how often it was.
     """
 
     format = "live"
@@ -98,6 +100,9 @@ class LiveCapture:
         self.consumed_bytes = 0
         self.problem: str | None = None
         self.snap_bytes = snap_bytes
+        self.down = False
+        self.downs = 0
+        self._index = 0
         self._dropped = 0
         self._last_dropped = 0
         if interface != "any":
@@ -135,7 +140,7 @@ class LiveCapture:
         import socket
 
         try:
-            socket.if_nametoindex(interface)
+            self._index = socket.if_nametoindex(interface)
         except OSError as error:
             if "\0" in interface or len(interface.encode()) > 15:
                 raise CaptureError(f"{interface!r} is no name of an interface") from error
@@ -174,9 +179,16 @@ class LiveCapture:
         try:
             data, meta = self._handle.next_batch(min(most, BATCH_FRAMES))
         except self._error as error:
-            self.problem = f"{self.path}: {' '.join(str(error).split())}"
             batch.count = 0
+            if self._index and interface_state(self.path, self._index) != GONE:
+                # The kernel tells it once, and takes the socket up again with the interface.
+                self.down = True
+                self.downs += 1
+            else:
+                self.problem = f"{self.path}: {' '.join(str(error).split())}"
             return 0
+        if self.down:
+            self._look_again()
         if not meta:
             batch.count = 0
             return 0
@@ -184,6 +196,13 @@ class LiveCapture:
         self.packets += count
         self.consumed_bytes += len(data)
         return count
+
+    def _look_again(self) -> None:
+        """It was down when last looked at."""
+        state = interface_state(self.path, self._index)
+        if state == GONE:
+            self.problem = f"{self.path}: the interface is gone"
+        self.down = state == "down"
 
     @property
     def dropped_by_kernel(self) -> int:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
+# Where a command's context keeps the path of --policy.
+_POLICY_FILE = f"{__name__}.policy_file"
+
 
 class Gates(NamedTuple):
     """What the user asked for: the rules of ``--fail-on``, and the policy of ``--policy``."""
@@ -40,6 +43,33 @@ class Gates(NamedTuple):
             if ctx.get_parameter_source(name) not in (None, ParameterSource.DEFAULT)
         ]
         return self.policy.settings(settings, keep=given)
+
+    def read_again(self, ctx: click.Context, settings: Settings) -> tuple[Gates, list[str]]:
+        """The gates as their file has them now, or these if it cannot be read; and lines on what came of it.
+
+        ``ctx``: that of the command; ``settings``: what its capture began with, and goes on with.
+        """
+        if self.policy is None:
+            return self, ["there is no policy to read again"]
+        from pathlib import Path
+
+        from tcptrace_py.cli.config import project_policy
+        from tcptrace_py.findings.wording import times
+        from tcptrace_py.gates.policy import PolicyError, read_policy
+
+        path = ctx.meta.get(_POLICY_FILE)
+        try:
+            named = project_policy(Path.cwd()) if path is None else (path, read_policy(path))
+        except (OSError, PolicyError) as error:
+            return self, [f"the policy stays as it was: {error}"]
+        if named is None:
+            return self, ["the policy stays as it was: its file is gone"]
+        name, policy = named
+        lines = [f"{name} was read again: {times(len(policy.rules), 'rule')}"]
+        differs = policy.differs(settings)
+        if differs is not None:
+            lines.append(f"thresholds stay as they were when the capture began: {differs}")
+        return Gates(self.rules, policy), lines
 
     def judge(self, report: Report) -> list[Verdict]:
         """The verdicts; each rule that failed is told in a line on standard error.
@@ -143,11 +173,12 @@ def _rules(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...])
         raise click.BadParameter(sentence(error)) from error
 
 
-def _policy(_ctx: click.Context, _param: click.Parameter, path: str | None) -> Policy | None:
+def _policy(ctx: click.Context, _param: click.Parameter, path: str | None) -> Policy | None:
     if path is None:
         return None
     from tcptrace_py.gates.policy import PolicyError, read_policy
 
+    ctx.meta[_POLICY_FILE] = path
     try:
         return read_policy(path)
     except PolicyError as error:

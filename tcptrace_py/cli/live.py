@@ -34,6 +34,7 @@ from tcptrace_py.cli.thresholds import settings_from, threshold_options
 from tcptrace_py.cli.view import view_from, view_options
 
 if TYPE_CHECKING:
+    from tcptrace_py.report.formats.events import Notice
     from tcptrace_py.report.model.builder import Sink
     from tcptrace_py.report.model.model import Connection
     from tcptrace_py.run.live import Watch
@@ -52,6 +53,7 @@ class EventStream:
 
         self._writer = EventWriter(sys.stdout.buffer)
         self._stops = watch_stops
+        self._noticed = 0
         self.closed = False
 
     def begin(self, watch: Watch) -> None:
@@ -67,8 +69,16 @@ class EventStream:
         now_ns = time.time_ns()
         self._try(lambda: self._writer.found(watch.findings(), now_ns))
         self._try(lambda: self._writer.dropped(watch.capture.dropped_by_kernel, now_ns))
+        self._try(lambda: self._writer.write(*self._notices(watch)))
         if self.closed and self._stops:
             watch.stop()
+
+    def _notices(self, watch: Watch) -> list[Notice]:
+        from tcptrace_py.report.formats.events import Notice
+
+        fresh = watch.notices_since(self._noticed)
+        self._noticed = watch.noticed
+        return [Notice(ts_ns, text) for ts_ns, text in fresh]
 
     def end(self, report: Any) -> None:
         from tcptrace_py.report.formats.events import End
@@ -95,6 +105,23 @@ class EventStream:
         except BrokenPipeError:
             self.closed = True
             silence_stdout()
+
+
+class Complaints:
+    """An observer of a `Watch` that says on standard error what happens to the capture."""
+
+    period_s = _FINDINGS_S
+
+    def __init__(self) -> None:
+        self._noticed = 0
+
+    def moved(self, moves: Sequence[Move]) -> None:
+        """Only the capture itself matters here."""
+
+    def look(self, watch: Watch) -> None:
+        for _, text in watch.notices_since(self._noticed):
+            complain(text)
+        self._noticed = watch.noticed
 
 
 def _both(one: Sink | None, other: Sink | None) -> Sink | None:
@@ -159,13 +186,14 @@ def live(
     """Show what the sockets on the wire are doing now, and leave the same report as a file would.
 
     On a terminal a dashboard, ended by q or Ctrl-C; in a pipe events. SIGTERM ends it as well, SIGUSR1
-    writes the report so far to the file of --json (or tcptrace-py-snapshot.json here).
+    writes the report so far to the file of --json (or tcptrace-py-snapshot.json here), SIGHUP reads the
+    policy again.
 
     Needs the right to capture; started by sudo, it goes on as the user who called sudo.
     """
     # Before anything takes time: who asks for the end while the interface is opened gets a report too.
     try:
-        signals = ctx.with_resource(handled(("SIGINT", "SIGTERM", "SIGUSR1")))
+        signals = ctx.with_resource(handled(("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP")))
     except CaptureError as error:
         complain(str(error))
         return INPUT
@@ -199,6 +227,8 @@ def live(
 
         dashboard = Dashboard()
         observers.append(dashboard)
+    if dashboard is None and stream is None:
+        observers.append(Complaints())
     metrics = ctx.with_resource(metrics_server(metrics_address, host))
     if metrics is not None:
         observers.append(metrics)
@@ -223,10 +253,21 @@ def live(
         def end(_number: int) -> None:
             watch.stop()
 
+        def hang_up(number: int) -> None:
+            nonlocal gates
+            if sys.stdin is not None and sys.stdin.isatty():
+                # The terminal is gone.
+                end(number)
+                return
+            gates, told = gates.read_again(ctx, settings)
+            for line in told:
+                watch.notice(line)
+
         ends: dict[int, Callable[[int], None]] = {
             signal.SIGINT: end,
             signal.SIGTERM: end,
             signal.SIGUSR1: snapshots.take,
+            signal.SIGHUP: hang_up,
         }
         signals.pass_to(ends, watch)
         if stream is not None:

@@ -118,6 +118,9 @@ class HostView:
             self._give_up(watch, snapshot.problem)
             return
         self._answers += 1
+        # The capture's time, where the clock was set back.
+        snapshot.begin_ns += watch.clock.shift_ns
+        snapshot.end_ns += watch.clock.shift_ns
         self.compare(snapshot, watch.tracker.table.all())
 
     def _give_up(self, watch: Watch, why: str) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import select
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -27,6 +28,7 @@ from tcptrace_py.report.model.model import Connection, Report
 from tcptrace_py.run.alarm import Alarms
 from tcptrace_py.run.host import HostView
 from tcptrace_py.run.session import Move, Session
+from tcptrace_py.run.wall_clock import WallClock
 from tcptrace_py.settings import Settings
 
 # Without packets the capture's time follows the clock, this much behind: what was stamped
@@ -39,6 +41,8 @@ _LOOK_S = 1.0
 _COLLECT_S = 60.0
 # At the end, what waits in the kernel is read for no longer than this.
 _CATCH_UP_S = 30.0
+# Notices that are remembered for who looks late.
+_NOTICES = 100
 
 
 class Observer(Protocol):
@@ -95,6 +99,12 @@ class Watch:
             max(1, int(self.settings.time_wait_pile_share * self.settings.ephemeral_ports)),
         )
         self.warnings: list[str] = []
+        #: What happened to the capture, for people: time in ns and a line each, the latest.
+        self.notices: deque[tuple[int, str]] = deque(maxlen=_NOTICES)
+        #: How many there have been.
+        self.noticed = 0
+        self.clock = WallClock(self.notice)
+        self._was_down = False
         #: Why nothing more is written to the capture file, or None.
         self.write_problem: OSError | None = None
         self.began_ns = time.time_ns()
@@ -113,6 +123,16 @@ class Watch:
         self._poll = select.poll()
         self._poll.register(capture.descriptor, select.POLLIN)
         self._callbacks: dict[int, Callable[[], None]] = {}
+
+    def notice(self, line: str) -> None:
+        """Something happened to the capture that people should know."""
+        self.noticed += 1
+        self.notices.append((time.time_ns(), line))
+
+    def notices_since(self, noticed: int) -> list[tuple[int, str]]:
+        """The notices after the first ``noticed``, as far as they are remembered."""
+        count = min(self.noticed - noticed, len(self.notices))
+        return list(self.notices)[len(self.notices) - count :]
 
     def _pass_on(self, connection: Connection) -> None:
         if self._host is not None:
@@ -188,10 +208,14 @@ class Watch:
 
     def pump(self, most: int = BATCH_FRAMES) -> int:
         """Take what the kernel has ready, at most ``most`` frames, without waiting; how many."""
-        before_ns = time.time_ns()
+        before_ns = self.clock.look()
         count = self.capture.next_batch(most)
+        if self.capture.down != self._was_down:
+            self._was_down = self.capture.down
+            self.notice(f"{self.capture.path} is {'down' if self._was_down else 'up again'}")
         if count:
             self._write(count)
+            self.clock.shift(self.capture.batch, count)
             if self._alarms is not None and self._alarms.recorder is not None:
                 self._alarms.recorder.keep(self.capture.batch, count, self.capture.packets - count + 1)
             self.session.replay.run(self.capture.batch, 0, 0, count)
@@ -289,6 +313,12 @@ class Watch:
         warnings = list(self.warnings)
         if self.capture.problem is not None:
             warnings.append(self.capture.problem)
+        if self.capture.downs:
+            warnings.append(
+                f"{self.capture.path} was down {times(self.capture.downs, 'time')}: states after that are"
+                " less sure"
+            )
+        warnings += self.clock.warnings()
         if dropped:
             warnings.append(
                 "packets were dropped: states after a gap are less sure; a larger --buffer may help"

@@ -21,6 +21,8 @@ from tcptrace_py.wire.address import address_text
 _HISTORY = 120
 # Connections that one can move through.
 _LISTED = 2_000
+# How long a notice is shown.
+_NOTICE_NS = 60 * 1_000_000_000
 # Piles that are named.
 _NAMED = 50
 
@@ -68,6 +70,9 @@ class ViewSource:
         notes = []
         if watch.write_problem is not None:
             notes.append(f"nothing more is written: {watch.write_problem.strerror}")
+        for ts_ns, text in list(watch.notices)[-1:]:
+            if time.time_ns() - ts_ns < _NOTICE_NS:
+                notes.append(text)
         return View(
             interface=watch.capture.path,
             elapsed_ns=round((time.monotonic() - self._began_s) * 1e9),

@@ -166,6 +166,8 @@ class Metrics(Collector):
                 "Packets that the kernel dropped before they were captured.",
                 watch.capture.dropped_by_kernel,
             ),
+            "tcptrace_interface_downs": ("How often the interface was down.", watch.capture.downs),
+            "tcptrace_clock_steps": ("How often the clock was set.", watch.clock.steps),
         }
         if self._disagreements is not None:
             counted["tcptrace_kernel_disagreements"] = (

@@ -316,6 +316,37 @@ def test_an_interface_that_goes_away(net: Net, tmp_path: Path) -> None:
     assert running.report()["capture"]["complete"] is False
 
 
+def test_down_and_up_again_and_a_policy_read_again(net: Net, tmp_path: Path) -> None:
+    subprocess.run(
+        ["ip", "-n", net.router, "link", "add", "flap0", "type", "veth", "peer", "name", "flap1"], check=True
+    )
+    for name in ("flap0", "flap1"):
+        subprocess.run(["ip", "-n", net.router, "link", "set", name, "up"], check=True)
+    policy = tmp_path / "policy.toml"
+    policy.write_text('fail_on = ["connections > 5"]\n')
+    with live(
+        *(net.router, tmp_path, "-i", "flap0", "--quiet", "--json", "report.json", "--policy", policy.name)
+    ) as running:
+        err = running.process.stderr
+        assert err is not None
+        for state, said in (("down", b"flap0 is down"), ("up", b"flap0 is up again")):
+            subprocess.run(["ip", "-n", net.router, "link", "set", "flap0", state], check=True)
+            assert said in err.readline()
+        code = "from tests.live.net import send_syns; send_syns('flap1', b'')"
+        assert net.python(net.router, code).wait(60) == 0
+        policy.write_text("fail_on = [")
+        running.process.send_signal(signal.SIGHUP)
+        assert b"the policy stays as it was: policy.toml" in err.readline()
+        policy.write_text('fail_on = ["connections > 0"]\n[thresholds]\nclose_wait_after_s = 5\n')
+        running.process.send_signal(signal.SIGHUP)
+        assert b"policy.toml was read again: 1 rule" in err.readline()
+        assert b"thresholds stay as they were" in err.readline()
+        status, _out, rest = running.end()
+    assert status == 1, rest
+    assert b"gate failed: connections > 0" in rest
+    assert "flap0 was down 1 time: states after that are less sure" in running.report()["capture"]["warnings"]
+
+
 def test_without_the_right_to_capture(run_cli: RunCli, net: Net) -> None:
     prefix = ("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw")
     done = run_cli("live", "-i", "lo", "--duration", "1s", prefix=prefix)

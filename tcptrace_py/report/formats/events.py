@@ -1,7 +1,7 @@
 """Events of a live capture, one JSON object a line, as they happen.
 
-``event`` tells them apart: `Start`, `Transition`, `Withdrawal`, `FindingEvent`, `Cleared`, `Dropped`
-and `End` below. Field names are a contract like the report's: new ones may be added.
+``event`` tells them apart: `Start`, `Transition`, `Withdrawal`, `FindingEvent`, `Cleared`, `Dropped`,
+`Notice` and `End` below. Field names are a contract like the report's: new ones may be added.
 """
 
 from __future__ import annotations
@@ -103,6 +103,13 @@ class Dropped(Struct, tag_field="event", tag="dropped"):
     dropped_by_kernel: int
 
 
+class Notice(Struct, tag_field="event", tag="notice"):
+    """Something happened to the capture itself: its interface, the clock, the policy."""
+
+    ts_ns: int
+    text: str
+
+
 class End(Struct, tag_field="event", tag="end"):
     """The capture has ended; nothing follows."""
 
@@ -113,7 +120,7 @@ class End(Struct, tag_field="event", tag="end"):
     dropped_by_kernel: int
 
 
-Event = Start | Transition | Withdrawal | FindingEvent | Cleared | Dropped | End
+Event = Start | Transition | Withdrawal | FindingEvent | Cleared | Dropped | Notice | End
 
 
 class EventWriter:
