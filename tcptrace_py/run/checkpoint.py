@@ -122,7 +122,12 @@ def _checked(url: str, known: bytes, bpf: str | None) -> Contents:
 def _only_if_empty(url: str) -> None:
     with stored(url, "read"):
         system, path = fsspec.core.url_to_fs(url)
-        names = {name.rstrip("/").rpartition("/")[2] for name in system.ls(path, detail=False)}
+        try:
+            found = system.ls(path, detail=False)
+        except FileNotFoundError:
+            # Stores of objects have no empty directories.
+            found = []
+    names = {name.rstrip("/").rpartition("/")[2] for name in found}
     if names - {_LOCK, path.rstrip("/").rpartition("/")[2]}:
         raise JobLost(f"{url}: is no checkpoint, and not empty")
 

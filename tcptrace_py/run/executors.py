@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
 from tcptrace_py.run.captures import JobLost
 from tcptrace_py.run.store import one_line
+from tcptrace_py.version import __version__
 
 # For a scheduler to answer, and for its first worker.
 _PATIENCE_S = 10
@@ -65,22 +68,45 @@ def dask_executor(address: str, told: Callable[[str], None]) -> Iterator[tuple[E
         raise JobLost(
             "--cluster needs distributed, which is not installed: pip install 'tcptrace-py[cluster]'"
         ) from error
-    cluster = None
-    try:
-        if address == LOCAL:
-            cluster = distributed.LocalCluster(threads_per_worker=1, dashboard_address=":0")
-        client = distributed.Client(cluster or address, timeout=_PATIENCE_S)
-    except Exception as error:
-        raise JobLost(f"{address}: no Dask scheduler answers there: {one_line(error)}") from error
-    try:
+    # What it has to say of lost workers and other versions is said here, in one line.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with ExitStack() as stack:
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                cluster = None
+                if address == LOCAL:
+                    cluster = distributed.LocalCluster(threads_per_worker=1, dashboard_address=":0")
+                    stack.callback(cluster.close)
+                client = distributed.Client(cluster or address, timeout=_PATIENCE_S)
+        except Exception as error:
+            raise JobLost(f"{address}: no Dask scheduler answers there: {one_line(error)}") from error
+        stack.callback(client.close)
         told(f"Dask's dashboard: {client.dashboard_link}")
         with suppress(Exception):
             client.wait_for_workers(1, timeout=_PATIENCE_S)
         threads = sum(client.nthreads().values())
         if not threads:
             raise JobLost(f"{address}: the scheduler has no workers")
+        here = versions()
+        for worker, there in client.run(versions, on_error="return").items():
+            if isinstance(there, Exception):
+                raise JobLost(f"{worker}: this worker can not do it: {one_line(there)}")
+            unlike = [
+                f"{name} {there.get(name)}, not {mine}"
+                for name, mine in here.items()
+                if there.get(name) != mine
+            ]
+            if unlike:
+                raise JobLost(f"{worker}: this worker has other versions: {'; '.join(unlike)}")
         yield client.get_executor(pure=False), threads
-    finally:
-        client.close()
-        if cluster is not None:
-            cluster.close()
+
+
+def versions() -> dict[str, str]:
+    """What has to be the same wherever a step runs, for what passes between the steps to be understood."""
+    return {
+        "tcptrace-py": __version__,
+        "Python": f"{sys.version_info[0]}.{sys.version_info[1]}",
+        "distributed": str(import_module("distributed").__version__),
+        "pyarrow": str(import_module("pyarrow").__version__),
+        "byte order": sys.byteorder,
+    }

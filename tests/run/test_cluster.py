@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -16,8 +17,11 @@ import pytest
 pytest.importorskip("distributed")
 pytest.importorskip("fsspec")
 
+from tcptrace_py.version import __version__
 from tests.conftest import COMMAND, ROOT, RunCli, environment
 
+# Once is enough: what the steps compute is tested in this process, with either engine.
+pytestmark = pytest.mark.slow
 SAMPLES = ROOT / "sample_pcaps"
 PILE = SAMPLES / "time_wait_pile.pcap"
 
@@ -115,6 +119,19 @@ def test_captures_in_an_object_store(
     one = run_cli("analyze", *captures, "--jobs", "1", "--json", "-")
     assert many.stdout.replace(b"s3://captures", str(SAMPLES).encode()) == one.stdout
     assert not system.find("captures/spill"), "nothing is left behind"
+    # What was read stays there, and the connections go there.
+    for _ in range(2):
+        kept = run_cli(
+            *("analyze", "s3://captures/reset_*.pcap", "--cluster", cluster[0]),
+            *("--checkpoint", "s3://captures/kept", "--parquet", "s3://captures/table/", "--json", "-"),
+            **store,
+        )
+        assert kept.returncode == 0, kept.stderr
+        assert kept.stdout == many.stdout
+    rows = pytest.importorskip("pyarrow.parquet").read_table("captures/table", filesystem=system)
+    assert sorted(rows["id"].to_pylist()) == list(range(rows.num_rows))
+    assert rows.num_rows == json.loads(many.stdout)["summary"]["connections"]
+    assert not [name for name in system.find("captures") if "/tcptrace-py-" in name]
     missing = run_cli("analyze", "s3://nowhere/*.pcap", "--cluster", cluster[0], **store)
     assert missing.returncode == 3
     assert missing.stderr.splitlines()[-1].startswith(b"tcptrace-py: s3://nowhere/*.pcap: ")
@@ -129,21 +146,35 @@ def test_a_file_that_is_not_there_is_named(
     assert b'"complete": false' in done.stdout or b'"complete":false' in done.stdout
 
 
+def test_other_versions_are_refused(
+    cluster: tuple[str, list[subprocess.Popen[bytes]]], run_cli: RunCli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tcptrace_py.run.executors.__version__", "0.0.1")
+    done = run_cli("analyze", PILE, "--cluster", cluster[0], "--json", "report.json")
+    assert done.returncode == 3
+    lines = done.stderr.decode().splitlines()
+    assert lines[0].startswith("tcptrace-py: Dask's dashboard: ")
+    assert len(lines) == 2
+    assert f"this worker has other versions: tcptrace-py {__version__}, not 0.0.1" in lines[1]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="signals")
 def test_a_worker_that_is_killed(
     cluster: tuple[str, list[subprocess.Popen[bytes]]], run_cli: RunCli, tmp_path: Path
 ) -> None:
     address, workers = cluster
-    captures = [str(PILE)] * 40
+    captures = [str(PILE)] * 8
+    spill = tmp_path / "spill"
     process = subprocess.Popen(
-        [*COMMAND, "analyze", *captures, "--cluster", address, "--json", str(tmp_path / "many.json")],
+        [*COMMAND, "analyze", *captures, "--cluster", address, "--spill", str(spill)]
+        + ["--json", str(tmp_path / "many.json")],
         env=environment(PYTHONPATH=str(ROOT)),
         stderr=subprocess.PIPE,
     )
-    assert process.stderr is not None
-    # It says where the dashboard is when it has found its workers; the files are being split then.
-    process.stderr.readline()
-    time.sleep(1)
+    until = time.monotonic() + 60
+    while len(list(spill.glob("*/*.arrow"))) < 2:
+        assert time.monotonic() < until and process.poll() is None
+        time.sleep(0.01)
     os.kill(workers[0].pid, signal.SIGKILL)
     _, told = process.communicate(timeout=120)
     assert process.returncode == 0, told
