@@ -14,7 +14,7 @@ import click
 from tcptrace_py.cli.annotating import Annotating, annotating_from, annotating_options
 from tcptrace_py.cli.gates import gate_options, gates_from, status
 from tcptrace_py.cli.help import with_examples
-from tcptrace_py.cli.inputs import STDIN, check_captures, check_filter
+from tcptrace_py.cli.inputs import STDIN, allow_undecoded_option, check_captures, check_filter
 from tcptrace_py.cli.outcome import INPUT, complain
 from tcptrace_py.cli.outputs import STDOUT, Outputs, output_options, outputs_from
 from tcptrace_py.cli.progress import ProgressBar, shows_progress
@@ -67,11 +67,7 @@ _READ_AGAIN = 5_000_000
     callback=check_filter,
     help="Only packets that match, in the syntax of tcpdump (pcap-filter).",
 )
-@click.option(
-    "--allow-undecoded",
-    is_flag=True,
-    help="Judge also a capture of which less than half could be decoded (else status 3, and no gate passes).",
-)
+@allow_undecoded_option
 @click.option(
     "--jobs",
     metavar="N",
@@ -144,9 +140,11 @@ def analyze(
     from tcptrace_py.capture.error import CaptureError
     from tcptrace_py.run.captures import JobLost
 
+    read_again = None
     try:
         if cluster is None and checkpoint is None and outputs.folder() is None:
             report = _read(captures, outputs, bool(gates), jobs, asked)
+            read_again = partial(_read_again, captures, settings, bpf)
         else:
             by = "--cluster" if cluster else "--checkpoint" if checkpoint else "--parquet DIR/"
             _refuse_to_spread(by, captures, annotating, jobs)
@@ -163,12 +161,13 @@ def analyze(
         from tcptrace_py.run.annotate import frames_of
 
         concerned = [each for each in report.connections if each.findings] if cut else []
-        annotating.write(
-            captures, finding_comments(report.findings), frames_of(captures, concerned) if cut else None
-        )
+        with outputs.contained("annotate", annotating.target):
+            annotating.write(
+                captures, finding_comments(report.findings), frames_of(captures, concerned) if cut else None
+            )
         if not listed:
             report.listed = None
-    outputs.write(report, verdicts, partial(_read_again, captures, settings, bpf))
+    outputs.write(report, verdicts, read_again)
     outputs.wrote()
     view = view_from(options, connections=bool(connections), whole=outputs.whole())
     outputs.show(report, view, long=long, pager=pager)

@@ -146,6 +146,7 @@ def exec(  # noqa: A001
             sink=sink,
             host=host,
             stats=stats,
+            allow_undecoded=bool(options["allow_undecoded"]),
         )
         if signals.kept:
             # Asked to end before there was a command.

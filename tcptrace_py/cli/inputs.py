@@ -20,6 +20,13 @@ any_size_option = click.option(
     help="Read the report even if it is larger than 1 GiB, which takes as much memory.",
 )
 
+#: A click option of commands that judge what they capture or read.
+allow_undecoded_option = click.option(
+    "--allow-undecoded",
+    is_flag=True,
+    help="Judge also a capture of which less than half could be decoded (else status 3, and no gate passes).",
+)
+
 
 def check_captures(_ctx: click.Context, _param: click.Parameter, paths: tuple[str, ...]) -> tuple[str, ...]:
     """A click callback: standard input at most once, and nothing typed on a terminal."""

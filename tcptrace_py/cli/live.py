@@ -246,6 +246,7 @@ def live(
             sink=_both(sink, None if metrics is None else metrics.finished),
             host=host,
             stats=stats,
+            allow_undecoded=bool(options["allow_undecoded"]),
             alarms=alarms_from(options),
         )
         snapshots = Snapshots(watch, outputs)

@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.cli.inputs import STDIN
 from tcptrace_py.cli.outcome import OutputError, complain, output_to, silence_stdout
+from tcptrace_py.defects import Defects
 from tcptrace_py.report.formats.catalogue import FORMATS, formats_of
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ class Outputs:
         self.uses_stdout = github or STDOUT in targets.values()
         #: The report is shown to people too.
         self.shown = terminal or not (targets or github)
+        #: Writers that failed: each costs its own format and no other.
+        self._defects = Defects()
+        self._lost: set[str] = set()
 
     def wants_records(self) -> bool:
         """Whether a format takes the connections one by one."""
@@ -70,7 +75,7 @@ class Outputs:
         alone = not needed and not self.shown and len(self.targets) + self.github == 1
         with ExitStack() as stack:
             sinks = [
-                stack.enter_context(_streamed(FORMATS[name].module, target, alone))
+                stack.enter_context(_streamed(name, target, alone, self._failed(name, target)))
                 for name, target in self.targets.items()
                 if FORMATS[name].streams and target != self.folder()
             ]
@@ -89,6 +94,7 @@ class Outputs:
     ) -> None:
         """Write all that is not streamed and not shown. Raises `OutputError`.
 
+        A writer that fails, here or in ``sink``, is told as a defect, and counted in the report's.
         ``read_again``: gives what passed on the report's connections, where the captures are files.
         """
         for name, target in self.targets.items():
@@ -96,7 +102,7 @@ class Outputs:
             if wanted.streams:
                 continue
             writer = import_module(wanted.module)
-            with output_to(target):
+            with self.contained(name, target), output_to(target):
                 if wanted.passages:
                     writer.write(report, verdicts, target, read_again(report) if read_again else None)
                 elif wanted.verdicts:
@@ -106,18 +112,47 @@ class Outputs:
         if self.github:
             from tcptrace_py.report.formats import github
 
-            with output_to(STDOUT):
+            with self.contained("github", STDOUT), output_to(STDOUT):
                 github.write(report, verdicts, STDOUT)
             path = os.environ.get(github.SUMMARY_VARIABLE)
             if path:
-                with output_to(path):
+                with self.contained("github", path), output_to(path):
                     github.append_summary(github.summary(report, verdicts), path)
+        self._tell(report)
+
+    def _failed(self, name: str, target: str) -> Callable[[Exception], None]:
+        """What notes that the writer of a format has failed."""
+        where = "on standard output" if target == STDOUT else f"to {target}"
+
+        def failed(error: Exception) -> None:
+            self._lost.add(target)
+            self._defects.note(f"writing --{name} {where}", (), error)
+
+        return failed
+
+    @contextmanager
+    def contained(self, name: str, target: str) -> Iterator[None]:
+        """For a ``with`` block in which a writer's own failure costs its format alone."""
+        try:
+            yield
+        except (OSError, click.ClickException, CaptureError):
+            # The target's fault, or a capture's that is read again, not the writer's.
+            raise
+        except Exception as error:
+            self._failed(name, target)(error)
+
+    def _tell(self, report: Report) -> None:
+        """Tell what has failed since the last time."""
+        report.capture.defects += self._defects.count
+        for line in self._defects.lines():
+            complain(line)
+        self._defects = Defects()
 
     def wrote(self) -> None:
         """Name each file that was written on standard error, unless that is not wanted."""
         if self._quiet:
             return
-        say_wrote(*self.targets.values())
+        say_wrote(*(target for target in self.targets.values() if target not in self._lost))
 
     def whole(self) -> str | None:
         """The file that has all of the report, if one is written."""
@@ -141,12 +176,14 @@ class Outputs:
 
                 print_long(report, console, view)
 
-        with output_to("standard error" if self.uses_stdout else STDOUT):
+        shown = "standard error" if self.uses_stdout else STDOUT
+        with self.contained("terminal", shown), output_to(shown):
             console = report_console(sys.stderr if self.uses_stdout else sys.stdout)
             draws = [partial(draw, view)]
             if not (view.verbose or view.connections or long):
                 draws.append(partial(draw, replace(view, brief=True)))
             show_on(console, draws, lambda console: print_verdict(report, console, view), pager)
+        self._tell(report)
 
 
 def say_wrote(*targets: str | None) -> None:
@@ -290,31 +327,52 @@ def _is_file(path: str) -> bool:
 
 
 @contextmanager
-def _streamed(module: str, target: str, alone: bool) -> Iterator[_Sink]:
+def _streamed(name: str, target: str, alone: bool, failed: Callable[[Exception], None]) -> Iterator[_Sink]:
+    """``failed`` is told of an error of the writer itself; its file is not written then, the rest is."""
     from tcptrace_py.report.formats.target import WriteError
 
     left = False
-    try:
-        with import_module(module).writer(target) as write:
+    broken = False
+    taking = True
+    file = ExitStack()
+
+    def take(connection: Connection) -> None:
+        nonlocal left, broken
+        if broken:
+            return
+        try:
+            write(connection)
+        except BrokenPipeError:
             if target != STDOUT:
-                yield write
-                return
+                raise
+            # What comes after goes nowhere.
+            silence_stdout()
+            left = alone
+            if left:
+                raise
+        except OSError:
+            raise
+        except Exception as error:
+            broken = True
+            failed(error)
+            # Takes away what was written.
+            with suppress(Exception):
+                file.__exit__(type(error), error, error.__traceback__)
 
-            def guarded(connection: Connection) -> None:
-                nonlocal left
-                try:
-                    write(connection)
-                except BrokenPipeError:
-                    # What comes after goes nowhere.
-                    silence_stdout()
-                    left = alone
-                    if left:
-                        raise
-
-            yield guarded
+    try:
+        with file:
+            write = file.enter_context(import_module(FORMATS[name].module).writer(target))
+            yield take
+            taking = False
     except BrokenPipeError:
         silence_stdout()
         if left:
             raise
     except WriteError as error:
         raise OutputError(target, error) from error
+    except OSError:
+        raise
+    except Exception as error:
+        if taking:
+            raise
+        failed(error)

@@ -15,7 +15,7 @@ import click
 
 from tcptrace_py.capture.libpcap import require_linux
 from tcptrace_py.cli.durations import LONGEST_S, parse_duration
-from tcptrace_py.cli.inputs import COUNT, check_filter
+from tcptrace_py.cli.inputs import COUNT, allow_undecoded_option, check_filter
 from tcptrace_py.cli.outcome import complain
 from tcptrace_py.cli.outputs import STDOUT, Outputs, check_target
 
@@ -195,7 +195,7 @@ def capture_options(command: _Command) -> _Command:
             " oldest. The report says how many were let go.",
         ),
     )
-    for option in reversed(options):
+    for option in reversed((*options, allow_undecoded_option)):
         command = option(command)
     return command
 

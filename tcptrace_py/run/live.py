@@ -65,7 +65,8 @@ class Watch:
     follows those alive at once). ``most_connections``: so many are known at most; see
     `tcptrace_py.tcp.tracker.Tracker.evict`. ``host``: sets the kernel's own word beside the reading.
     ``stats``: endpoints carry the figures of tcptrace's long report.
-    ``alarms``: records packets, or tells somebody, when a finding appears.
+    ``alarms``: records packets, or tells somebody, when a finding appears. ``allow_undecoded``: a capture
+    of which next to nothing could be decoded is as good as any other.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Watch:
         host: HostView | None = None,
         stats: bool = False,
         alarms: Alarms | None = None,
+        allow_undecoded: bool = False,
     ) -> None:
         self.capture = capture
         self.settings = settings or Settings()
@@ -115,6 +117,7 @@ class Watch:
         self._observers = [*observers, *(each for each in (host, alarms) if each is not None)]
         self._host = host
         self._alarms = alarms
+        self._allow_undecoded = allow_undecoded
         self._stopped = False
         self._hurry = False
         self._census = Census()
@@ -304,6 +307,7 @@ class Watch:
             complete=capture.problem is None,
             warnings=self._told(dropped),
             bpf=capture.expression,
+            allow_undecoded=self._allow_undecoded,
         )
         if self._host is not None:
             self._host.complete(report)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +16,8 @@ from tcptrace_py.cli.gates import status
 from tcptrace_py.cli.outcome import DEFECT
 from tcptrace_py.defects import Defects
 from tcptrace_py.findings import fin_wait, half_close
+from tcptrace_py.report.formats.catalogue import FORMATS
+from tcptrace_py.report.formats.target import open_whole
 from tests.conftest import ROOT, RunCli
 
 SICK = ROOT / "sample_pcaps" / "sick_service.pcap"
@@ -74,3 +80,79 @@ def test_the_command_ends_with_70_and_writes_the_rest(
     assert b"Please report these lines" in done.stderr
     assert json.loads(target.read_bytes())["capture"]["defects"] > 0
     assert b"stuck-close-wait" in done.stdout or b"CLOSE_WAIT" in done.stdout
+
+
+def _breaks_on_the_second(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The writer of a format fails when it has written something."""
+    module = import_module(FORMATS[name].module)
+    if FORMATS[name].streams:
+        whole = module.writer
+
+        @contextmanager
+        def writer(target: str) -> Iterator[Callable[[object], None]]:
+            with whole(target) as write:
+                taken = 0
+
+                def take(connection: object) -> None:
+                    nonlocal taken
+                    taken += 1
+                    write(_broken()[0] if taken == 2 else connection)
+
+                yield take
+
+        monkeypatch.setattr(module, "writer", writer)
+        return
+
+    def write(report: object, *rest: Any) -> None:
+        target = next(each for each in rest if isinstance(each, str))
+        with open_whole(target) as output:
+            output.write(b"half")
+            _broken()
+
+    monkeypatch.setattr(module, "write", write)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_writer_that_fails_costs_its_own_format(
+    run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    options = [part for each in FORMATS for part in (f"--{each}", f"out.{each}")]
+    _breaks_on_the_second(monkeypatch, name)
+    done = run_cli("analyze", SICK, *options, "--terminal", "--fail-on", "info")
+    assert done.returncode == DEFECT
+    told = (
+        f"writing --{name} to out.{name} failed: IndexError: list index out of range (test_defects.py, line "
+    )
+    assert told in done.stderr.decode()
+    assert b"that is a defect of tcptrace-py" in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {f"out.{each}" for each in FORMATS if each != name}
+    assert b"stuck" in done.stdout or b"CLOSE_WAIT" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["ndjson", "parquet"])
+def test_nor_when_it_closes(
+    run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    module = import_module(FORMATS[name].module)
+    whole = module.writer
+
+    @contextmanager
+    def writer(target: str) -> Iterator[Callable[[object], None]]:
+        with open_whole(target), whole(f"{target}.other") as write:
+            yield write
+            _broken()
+
+    monkeypatch.setattr(module, "writer", writer)
+    done = run_cli("analyze", SICK, f"--{name}", "out", "--json", "report.json")
+    assert done.returncode == DEFECT
+    assert {path.name for path in tmp_path.iterdir()} == {"report.json"}
+
+
+def test_what_is_shown_may_fail_too(run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tcptrace_py.report.people.terminal.render", _broken)
+    monkeypatch.setattr("tcptrace_py.report.formats.github.write", _broken)
+    done = run_cli("analyze", SICK, "--terminal", "--github", "--json", "report.json")
+    assert done.returncode == DEFECT
+    assert b"writing --github on standard output failed" in done.stderr
+    assert b"writing --terminal to standard error failed" in done.stderr
+    assert tmp_path.joinpath("report.json").exists()

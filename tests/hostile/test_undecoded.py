@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 from pathlib import Path
+from typing import ClassVar
 
+import click
 import pytest
 
 from tcptrace_py import analyze
+from tcptrace_py.capture.source import open_source
+from tcptrace_py.cli import main
+from tcptrace_py.cli.gates import status
+from tcptrace_py.run.live import Watch
 from tests.conftest import RunCli
 
 ETHERNET = bytes.fromhex("020000000001 020000000002")
@@ -102,3 +109,50 @@ def test_unless_the_user_says_so(run_cli: RunCli, tmp_path: Path) -> None:
     done = run_cli("analyze", "--fail-on", "info", "--allow-undecoded", path)
     assert done.returncode == 0
     assert run_cli("analyze", path).returncode == 3
+
+
+class _Sniffed:
+    """A live capture that is over."""
+
+    path = "lo"
+    format = "live"
+    expression = None
+    problem = None
+    dropped_by_kernel = 0
+    link_types: ClassVar[set[str]] = set()
+    packets = 0
+    consumed_bytes = 0
+    descriptor = 0
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_nor_of_what_is_captured_live(tmp_path: Path, allowed: bool) -> None:
+    watch = Watch(_Sniffed(), allow_undecoded=allowed)  # type: ignore[arg-type]
+    reader = open_source(_write(tmp_path, [UNKNOWN] * 3))
+    watch.session.feed(reader.batch, 0, 0, reader.next_batch())
+    reader.close()
+    capture = watch.report().capture
+    assert capture.decoded is capture.complete is allowed
+    assert status([], capture) == (0 if allowed else 3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="live capture")
+@pytest.mark.parametrize("command", [["live"], ["exec", "--", "true"]], ids=lambda each: each[0])
+@pytest.mark.parametrize("allowed", [True, False])
+def test_the_commands_that_capture_ask_for_it(
+    command: list[str], allowed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, object] = {}
+
+    def watch(*_: object, **options: object) -> None:
+        asked.update(options)
+        raise click.exceptions.Exit(7)
+
+    monkeypatch.setattr("tcptrace_py.run.live.Watch", watch)
+    monkeypatch.setattr(f"tcptrace_py.cli.{command[0]}.open_capture", lambda *_: _Sniffed())
+    options = ["-i", "lo", "--no-kernel", *(["--allow-undecoded"] if allowed else [])]
+    assert main([command[0], *options, *command[1:]]) == 7
+    assert asked["allow_undecoded"] is allowed
