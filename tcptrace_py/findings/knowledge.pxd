@@ -76,10 +76,16 @@ cdef class Knowledge:
     cdef public int64_t connections
     cdef public int64_t one_way
     cdef public int64_t midstream
+    cdef public int64_t holed
+    cdef public int64_t closed
+    cdef public int64_t flagged
+    cdef public int64_t segments
+    cdef public int64_t duplicates
     cdef Observer _observer
     cdef list _recent
 
-    @cython.locals(client=Endpoint, server=Endpoint, service=Service, rank=uint64_t, port=uint64_t, sample=Sample)
+    @cython.locals(client=Endpoint, server=Endpoint, service=Service, rank=uint64_t, port=uint64_t, sample=Sample,
+                   packets=int64_t, flagged=int64_t)
     cpdef object note(self, Connection connection)
     @cython.locals(bits=int, moment=int64_t, seen=Observations)
     cdef object _note_heard(self, Connection connection, Endpoint server, Service service)
@@ -97,6 +103,8 @@ cdef class Knowledge:
     cpdef bint knows_pair(self, Connection connection) except *
     cpdef object merge(self, Knowledge other)
 
+
+cdef bint _answered_unseen(Endpoint speaker, Endpoint silent) noexcept
 
 cpdef uint64_t pair_rank(uint64_t client_hi, uint64_t client_lo, uint64_t server_hi, uint64_t server_lo,
                          uint64_t port) noexcept

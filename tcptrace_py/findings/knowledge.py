@@ -173,6 +173,14 @@ class Knowledge:
         self.connections = 0
         self.one_way = 0
         self.midstream = 0
+        #: Connections in which segments are missing that were acknowledged or went before others.
+        self.holed = 0
+        #: Those that were closed by FIN, and of them those of which nothing passed but SYN, FIN and RST.
+        self.closed = 0
+        self.flagged = 0
+        #: Segments, and those among them that are another's frame captured again.
+        self.segments = 0
+        self.duplicates = 0
         # Gaps are no matter when it only settles.
         self._observer = Observer(NO_GAPS)
         #: Services seen lately, each in the one place that its address and port give it.
@@ -184,9 +192,18 @@ class Knowledge:
         self.connections += 1
         if not connection.syn_frame and not connection.syn_ack_frame:
             self.midstream += 1
-        if client.packets == 0 or server.packets == 0:
-            if client.packets + server.packets > client.syns:
-                self.one_way += 1
+        packets = client.packets + server.packets
+        if not client.packets or not server.packets:
+            self.one_way += _answered_unseen(client, server) or _answered_unseen(server, client)
+        elif client.gaps or server.gaps:
+            self.holed += 1
+        self.segments += packets
+        self.duplicates += client.duplicates + server.duplicates
+        if client.fin_sent or server.fin_sent:
+            self.closed += 1
+            flagged = client.syns + client.syn_acks + client.fins + client.rsts
+            if flagged + server.syns + server.syn_acks + server.fins + server.rsts >= packets:
+                self.flagged += 1
         service = self._service_of(connection, server)
         if service is not None:
             service.connections += 1
@@ -343,6 +360,11 @@ class Knowledge:
         self.connections += other.connections
         self.one_way += other.one_way
         self.midstream += other.midstream
+        self.holed += other.holed
+        self.closed += other.closed
+        self.flagged += other.flagged
+        self.segments += other.segments
+        self.duplicates += other.duplicates
         for key, service in other.services.entries.items():
             mine = self.make(key)
             if mine is not None:
@@ -363,6 +385,17 @@ class Knowledge:
                 if rank in sample.entries:
                     for use in uses:
                         _remember(sample.entries[rank], use)
+
+
+def _answered_unseen(speaker: Endpoint, silent: Endpoint) -> bool:
+    """Does what ``speaker`` sent prove that the other side, of which nothing passed here, had answered?"""
+    if silent.packets:
+        return False
+    # It acknowledges ever more; or it goes on after its SYN, or its SYN+ACK.
+    if silent.gaps:
+        return True
+    opening = speaker.syns + speaker.syn_acks
+    return opening > 0 and speaker.packets > opening + speaker.rsts + speaker.duplicates
 
 
 def pair_rank(client_hi: int, client_lo: int, server_hi: int, server_lo: int, port: int) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from tcptrace_py.capture.linktype import link_type_name
 from tcptrace_py.capture.presence import NO_GAPS, Gaps, Presence
 from tcptrace_py.defects import Defects
-from tcptrace_py.findings.coverage import Coverage, Gap
+from tcptrace_py.findings.coverage import Coverage, Gap, covered
 from tcptrace_py.findings.coverage import warnings as told
 from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.report.model.builder import ReportBuilder, Sink
@@ -187,7 +187,7 @@ class Partial:
         """The report. ``packets``: all that were read, those that the filter ``bpf`` left out too."""
         self.decide(sink)
         counts = self.counts
-        coverage = self._coverage()
+        coverage = self._coverage(dropped)
         capture = Capture(
             sources=sources,
             first_ns=counts.first_ns,
@@ -215,8 +215,9 @@ class Partial:
         capture.warnings += self.defects.lines()
         return self.builder.finish(capture, findings, self.time_wait, self.settings, keep=self.connections)
 
-    def _coverage(self) -> Coverage:
-        return Coverage(gaps=[Gap(begin_ns, end_ns) for begin_ns, end_ns in self.presence.gaps()])
+    def _coverage(self, dropped: int | None) -> Coverage:
+        gaps = [Gap(begin_ns, end_ns) for begin_ns, end_ns in self.presence.gaps()]
+        return covered(self.diagnosis.knowledge, gaps, self.counts.skipped.get("truncated", 0), dropped or 0)
 
     def _two_clocks(self) -> list[str]:
         return [self.two_clocks.warning()] if self.two_clocks.differ() else []

@@ -34,7 +34,7 @@ def test_connections_are_a_list_in_any_report(report: Report) -> None:
 def test_a_repr_is_one_line(report: Report) -> None:
     assert repr(report) == (
         f"<Report of {SICK}: 1 critical, 3 warnings, 1 informational; 66 connections, 628 packets,"
-        " 113 s from 2026-03-02 10:00:01 UTC>"
+        " 113 s from 2026-03-02 10:00:01 UTC, both directions, no gaps>"
     )
     assert repr(report.findings[0]) == "<Finding critical stuck-close-wait: server 10.0.0.20:8080, 14>"
     assert repr(report.connections[2]) == (

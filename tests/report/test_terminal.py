@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from tcptrace_py.findings.coverage import Coverage, warnings
 from tcptrace_py.findings.finding import Evidence, Subject
 from tcptrace_py.findings.texts import TEXTS
 from tcptrace_py.report.model.model import Report, Skipped, Source
@@ -334,7 +335,7 @@ def test_what_went_wrong_with_the_input_stands_near_the_top() -> None:
         [finding("stuck-close-wait", "critical", 3)],
         capture(
             complete=False,
-            warnings=["sick.pcap: cut off in packet 6121"],
+            warnings=["sick.pcap: cut off in packet 6121", *warnings(Coverage(cut=7, dropped=12))],
             skipped=Skipped(truncated=7, malformed=1),
             dropped_by_kernel=12,
         ),
@@ -342,10 +343,28 @@ def test_what_went_wrong_with_the_input_stands_near_the_top() -> None:
     assert shown(report).splitlines()[2:7] == [
         "INCOMPLETE: the input could be read only in part.",
         "note: sick.pcap: cut off in packet 6121",
-        "note: the kernel dropped 12 packets before they were captured",
         "note: 7 packets cut before the end of the TCP header (snap length)",
+        "note: the kernel dropped 12 packets before they were captured",
         "note: 1 malformed packet left out",
     ]
+
+
+def test_how_much_was_seen_stands_in_the_first_line() -> None:
+    for coverage, said in (
+        (Coverage(connections=6), ", both directions, no gaps\n"),
+        (Coverage(connections=6, missing=1), "12:00:00 UTC\n"),
+    ):
+        info = capture()
+        info.coverage = coverage
+        assert shown(finish(sick_scene(), [], info), width=200, quiet=True).endswith(said)
+
+
+def test_nothing_is_wrong_only_where_enough_was_seen() -> None:
+    info = capture()
+    info.coverage = Coverage(connections=6, one_direction=6)
+    text = shown(finish(sick_scene(), [], info))
+    assert text.startswith("No findings in what was seen in sick.pcap")
+    assert "Nothing is wrong" not in text
 
 
 def test_a_capture_without_tcp() -> None:

@@ -94,12 +94,6 @@ def _print_warnings(report: Report, console: Console) -> None:
     if not capture.complete:
         line(console, Text("INCOMPLETE: the input could be read only in part.", "bold"))
     warnings = list(capture.warnings)
-    if capture.dropped_by_kernel:
-        dropped = times(capture.dropped_by_kernel, "packet")
-        warnings.append(f"the kernel dropped {dropped} before they were captured")
-    cut = capture.skipped.truncated
-    if cut:
-        warnings.append(f"{times(cut, 'packet')} cut before the end of the TCP header (snap length)")
     if capture.skipped.malformed:
         warnings.append(f"{times(capture.skipped.malformed, 'malformed packet')} left out")
     if capture.skipped.unknown_link:
@@ -260,13 +254,13 @@ def _print_limits(report: Report, console: Console, view: View) -> None:
     """What this capture cannot tell."""
     capture = report.capture
     limits = []
-    if not report.findings and report.summary.connections:
+    if not report.findings and report.summary.connections and capture.coverage.enough:
         limits.append(
             "Nothing is wrong as far as these packets show. They do not show what applications did, what"
             " was never captured, or what came before and after."
         )
     unseen = report.summary.handshakes.unseen
-    if unseen:
+    if unseen and not capture.coverage.mostly(unseen):
         limits.append(f"{times(unseen, 'connection')} began before the capture, or unseen by it.")
     if capture.first_ns is not None and capture.last_ns is not None and report.summary.connections:
         length_s = (capture.last_ns - capture.first_ns) / 1e9

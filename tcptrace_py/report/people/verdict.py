@@ -83,7 +83,7 @@ def verdict(report: Report) -> str:
     if blind:
         return blind
     if capture.tcp_segments:
-        return "No findings"
+        return "No findings" if capture.coverage.enough else "No findings in what was seen"
     if capture.packets and capture.skipped.filtered == capture.packets:
         return "No packet matched the filter"
     return "No TCP" if capture.packets else "No packets"
@@ -102,6 +102,8 @@ def scope(report: Report, zone: tzinfo | None = UTC) -> str:
     if capture.first_ns is not None and capture.last_ns is not None:
         length = duration(capture.last_ns - capture.first_ns)
         text += f", {length} from {moment(capture.first_ns, zone, exact=False)}"
+    if report.summary.connections and capture.coverage.whole:
+        text += ", both directions, no gaps"
     return text
 
 

@@ -170,14 +170,7 @@ class _Page:
         capture = self._report.capture
         warnings = [] if capture.complete else ["The input could be read only in part."]
         warnings += capture.warnings
-        if capture.dropped_by_kernel:
-            dropped = times(capture.dropped_by_kernel, "packet")
-            warnings.append(f"The kernel dropped {dropped} before they were captured.")
         skipped = capture.skipped
-        if skipped.truncated:
-            warnings.append(
-                f"{times(skipped.truncated, 'packet')} cut before the end of the TCP header (snap length)."
-            )
         if skipped.malformed:
             warnings.append(f"{times(skipped.malformed, 'malformed packet')} left out.")
         if skipped.unknown_link:

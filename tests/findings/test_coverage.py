@@ -1,0 +1,153 @@
+"""What a capture cannot answer it says, with how many connections that concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tcptrace_py.findings.coverage import Coverage, Gap, covered, warnings
+
+from .stage import Stage
+
+SERVER = "10.0.0.20:8080"
+
+
+def healthy(stage: Stage, port: int) -> None:
+    c, s = stage.established(f"10.0.0.9:{port}", SERVER)
+    c.fin()
+    s.fin()
+    c.ack()
+
+
+def only_client(stage: Stage, port: int) -> None:
+    """What a mirror of one direction shows."""
+    c, s = stage.pair(f"10.0.0.9:{port}", SERVER)
+    c.syn()
+    s.nxt += 1
+    c.ack()
+    c.data(100)
+    s.nxt += 200
+    c.ack()
+    c.fin()
+
+
+def only_server(stage: Stage, port: int) -> None:
+    c, s = stage.pair(f"10.0.0.9:{port}", SERVER)
+    c.nxt += 1
+    s.syn_ack()
+    c.nxt += 100
+    s.ack()
+    s.data(200)
+
+
+def only_server_mid_stream(stage: Stage, port: int) -> None:
+    c, s = stage.pair(f"10.0.0.9:{port}", SERVER)
+    for _ in range(3):
+        c.nxt += 100
+        s.data(200)
+
+
+def attempts(stage: Stage, port: int) -> None:
+    """Nobody answers; that is no matter of the capture."""
+    c, _ = stage.pair(f"10.0.0.9:{port}", SERVER)
+    for _ in range(4):
+        c.syn()
+        stage.wait(1)
+
+
+def vanished(stage: Stage, port: int) -> None:
+    """Picked up when the peer was dead already."""
+    c, _ = stage.pair(f"10.0.0.9:{port}", SERVER)
+    c.data(100)
+    for _ in range(4):
+        stage.wait(1)
+        c.again(100)
+
+
+def holes(stage: Stage, port: int) -> None:
+    c, s = stage.established(f"10.0.0.9:{port}", SERVER)
+    s.nxt += 1448
+    s.data(100)
+    c.ack()
+
+
+def flags(stage: Stage, port: int) -> None:
+    """``tcp[tcpflags] & (tcp-syn|tcp-fin|tcp-rst) != 0``"""
+    c, s = stage.pair(f"10.0.0.9:{port}", SERVER)
+    c.syn()
+    s.syn_ack()
+    c.nxt += 100
+    s.nxt += 200
+    c.fin()
+    s.fin()
+
+
+def seen(*what: Callable[[Stage, int], None]) -> Coverage:
+    stage = Stage()
+    for port, one in enumerate(what, 40_000):
+        one(stage, port)
+    stage.end()
+    return covered(stage.diagnosis.knowledge, [], 0, 0)
+
+
+@pytest.mark.parametrize("what", [only_client, only_server, only_server_mid_stream])
+def test_one_direction(what: Callable[[Stage, int], None]) -> None:
+    coverage = seen(*[what] * 3, *[healthy] * 4)
+    assert (coverage.one_direction, coverage.missing, coverage.whole, coverage.enough) == (3, 0, False, False)
+    assert warnings(coverage)[0] == (
+        "one direction only of 3 of 7 connections: what the other side did is not seen"
+    )
+
+
+@pytest.mark.parametrize("what", [healthy, attempts, vanished])
+def test_nothing_is_missing(what: Callable[[Stage, int], None]) -> None:
+    coverage = seen(what, healthy)
+    assert coverage.whole and coverage.enough
+    assert not any("direction" in line or "missing" in line for line in warnings(coverage))
+
+
+def test_a_few_of_many_are_no_warning_but_not_the_whole_either() -> None:
+    coverage = seen(only_client, *[healthy] * 10)
+    assert coverage.enough and not coverage.whole
+    assert warnings(coverage) == []
+
+
+def test_missing_segments() -> None:
+    coverage = seen(holes)
+    assert not coverage.whole and not coverage.enough
+    assert warnings(coverage) == ["segments are missing in the one connection: states there are less sure"]
+
+
+def test_filtered_to_flags() -> None:
+    coverage = seen(*[flags] * 3)
+    assert coverage.filtered and not coverage.enough
+    assert warnings(coverage) == [
+        "only SYN, FIN and RST were captured: data, silences and what was lost are not seen"
+    ]
+    assert not seen(flags, healthy).filtered
+
+
+def test_mid_stream() -> None:
+    def go_on(stage: Stage, port: int) -> None:
+        c, s = stage.pair(f"10.0.0.9:{port}", SERVER)
+        c.data(100)
+        s.data(200)
+        c.ack()
+
+    coverage = seen(go_on, healthy)
+    assert coverage.whole and coverage.enough, "what followed was seen"
+    assert warnings(coverage) == ["begun before the capture, or unseen by it: 1 of 2 connections"]
+
+
+def test_the_other_lines() -> None:
+    gaps = [Gap(0, 700_000_000_000), Gap(10**12, 10**12 + 86_400 * 10**9), Gap(9 * 10**14, 10**15)]
+    coverage = Coverage(connections=9, segments=40, duplicates=19, cut=1, dropped=2000, gaps=gaps)
+    assert warnings(coverage) == [
+        "no packet at all for 27 h 46 min from 1970-01-11 10:00:00.000 UTC and 24 h 0 min from 1970-01-01"
+        " 00:16:40.000 UTC, and 1 more gap: no duration is counted across that",
+        "19 of 40 segments captured twice (a mirror port, or -i any): counted once",
+        "1 packet cut before the end of the TCP header (snap length)",
+        "the kernel dropped 2,000 packets before they were captured",
+    ]
+    assert not coverage.whole
