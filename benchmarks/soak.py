@@ -48,6 +48,7 @@ class MadeInterface:
     dropped_by_kernel = 0
     down = False
     downs = 0
+    is_remote = False
 
     def __init__(self, cycle_ns: int) -> None:
         self.batch = FrameBatch()
@@ -109,6 +110,9 @@ class MadeInterface:
             self._cycle += 1
             self._rename()
         return count
+
+    def now_ns(self, ours_ns: int) -> int:
+        return ours_ns
 
     def close(self) -> None:
         os.close(self.descriptor)

@@ -79,6 +79,8 @@ class LiveCapture:
     """
 
     format = "live"
+    #: It is on another host, with a clock of its own.
+    is_remote = False
 
     def __init__(
         self,
@@ -196,6 +198,10 @@ class LiveCapture:
         self.packets += count
         self.consumed_bytes += len(data)
         return count
+
+    def now_ns(self, ours_ns: int) -> int:
+        """The time on the host of the interface, when it is ``ours_ns`` here."""
+        return ours_ns
 
     def _look_again(self) -> None:
         """It was down when last looked at."""

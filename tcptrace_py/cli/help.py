@@ -23,6 +23,8 @@ _GROUPS: dict[str, tuple[str, ...]] = {
         "spill",
         "checkpoint",
         "interface",
+        "remote",
+        "remote_tcpdump",
         "snap_bytes",
         "buffer_bytes",
         "promiscuous",

@@ -29,6 +29,7 @@ from tcptrace_py.cli.sniffing import (
     metrics_server,
     open_capture,
     open_writer,
+    remote_options,
 )
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
 from tcptrace_py.cli.view import view_from, view_options
@@ -138,8 +139,10 @@ def _both(one: Sink | None, other: Sink | None) -> Sink | None:
 @with_examples(
     "sudo tcptrace-py live -i eth0",
     "sudo tcptrace-py live -i eth0 --events | jq .",
+    "tcptrace-py live --remote ssh://web1/eth0",
 )
 @capture_options
+@remote_options
 @click.option("--duration", "duration_s", metavar="DURATION", type=Duration(), help="End after this time.")
 @click.option("--packets", metavar="N", type=COUNT, help="End after so many packets.")
 @click.option(
@@ -189,7 +192,8 @@ def live(
     writes the report so far to the file of --json (or tcptrace-py-snapshot.json here), SIGHUP reads the
     policy again.
 
-    Needs the right to capture; started by sudo, it goes on as the user who called sudo.
+    Needs the right to capture; started by sudo, it goes on as the user who called sudo. With --remote,
+    tcpdump on the other host needs that right.
     """
     # Before anything takes time: who asks for the end while the interface is opened gets a report too.
     try:

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
@@ -21,6 +22,7 @@ from tcptrace_py.cli.outputs import STDOUT, Outputs, check_target
 
 if TYPE_CHECKING:
     from tcptrace_py.capture.live import LiveCapture
+    from tcptrace_py.capture.over_ssh import Remote, RemoteCapture
     from tcptrace_py.capture.pcap_writer import PcapWriter
     from tcptrace_py.run.host import HostView
     from tcptrace_py.run.live import Watch
@@ -109,6 +111,34 @@ class Rotation(click.ParamType[tuple[int | None, float | None]]):
         self.fail(f"{text!r} is neither a size (100M, 1G) nor an age (10m, 1h).", param, ctx)
 
 
+def check_remote(_ctx: click.Context, _param: click.Parameter, text: str | None) -> Remote | None:
+    if text is None:
+        return None
+    from tcptrace_py.capture.over_ssh import parse_remote
+
+    try:
+        return parse_remote(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from error
+
+
+def remote_options(command: _Command) -> _Command:
+    """Decorates a click command with the options of `open_capture` for an interface of another host."""
+    command = click.option(
+        "--remote-tcpdump",
+        metavar="COMMAND",
+        default="tcpdump",
+        show_default=True,
+        help="With --remote, how tcpdump is called there: 'sudo -n tcpdump'.",
+    )(command)
+    return click.option(
+        "--remote",
+        metavar="ssh://[USER@]HOST[:PORT]/IFACE",
+        callback=check_remote,
+        help="Instead of -i: run tcpdump on another host, by ssh, and read its packets here.",
+    )(command)
+
+
 def capture_options(command: _Command) -> _Command:
     """Decorates a click command with the options that `open_capture` and `open_writer` take."""
     options = (
@@ -116,7 +146,6 @@ def capture_options(command: _Command) -> _Command:
             "-i",
             "--interface",
             metavar="IFACE",
-            required=True,
             help="The interface to capture on, or any; 'tcptrace-py interfaces' lists them.",
         ),
         click.option(
@@ -200,7 +229,7 @@ def capture_options(command: _Command) -> _Command:
     return command
 
 
-def open_capture(options: Mapping[str, Any], outputs: Outputs) -> LiveCapture:
+def open_capture(options: Mapping[str, Any], outputs: Outputs) -> LiveCapture | RemoteCapture:
     """Open the interface, then give up the rights that only this needed.
 
     Raises ``CaptureError``, and ``click.BadParameter`` where the user who called sudo cannot
@@ -214,13 +243,21 @@ def open_capture(options: Mapping[str, Any], outputs: Outputs) -> LiveCapture:
         raise click.UsageError("--rotate and --keep are about the file of --write: give that too.")
     if options["keep_files"] and not options["rotation"]:
         raise click.UsageError("--keep keeps the newest files of --rotate: give that too.")
-    capture = LiveCapture(
-        options["interface"],
-        expression=options["bpf"],
-        snap_bytes=options["snap_bytes"],
-        buffer_bytes=options["buffer_bytes"],
-        promiscuous=options["promiscuous"],
-    )
+    remote = options.get("remote")
+    if (options["interface"] is None) == (remote is None):
+        raise click.UsageError(
+            "Missing option '-i' / '--interface'."
+            if remote is None
+            else "-i and --remote contradict each other."
+        )
+    if remote is None:
+        capture = LiveCapture(
+            options["interface"],
+            expression=options["bpf"],
+            snap_bytes=options["snap_bytes"],
+            buffer_bytes=options["buffer_bytes"],
+            promiscuous=options["promiscuous"],
+        )
     try:
         if invoking_user() is not None:
             load_all()
@@ -229,12 +266,26 @@ def open_capture(options: Mapping[str, Any], outputs: Outputs) -> LiveCapture:
             for name, path in outputs.targets.items():
                 check_target(ctx, click.Option([f"--{name}"]), path)
     except OSError as error:
-        capture.close()
+        if remote is None:
+            capture.close()
         raise CaptureError(f"cannot give up root's rights: {error.strerror}") from error
     except click.BadParameter:
-        capture.close()
+        if remote is None:
+            capture.close()
         raise
-    return capture
+    if remote is None:
+        return capture
+    # With the keys of the user who asked, not with root's.
+    from tcptrace_py.capture.over_ssh import RemoteCapture
+
+    return RemoteCapture(
+        remote,
+        expression=options["bpf"],
+        snap_bytes=options["snap_bytes"],
+        buffer_bytes=options["buffer_bytes"],
+        tcpdump=options["remote_tcpdump"],
+        interactive=sys.stdin is not None and sys.stdin.isatty(),
+    )
 
 
 @contextmanager
@@ -263,8 +314,10 @@ def metrics_server(address: tuple[str, int] | None, host: HostView | None) -> It
 @contextmanager
 def host_view(options: Mapping[str, Any]) -> Iterator[HostView | None]:
     """What asks the kernel of ``--kernel``. To be entered before root's rights are given up."""
-    # Only Linux has sock_diag.
-    if not (options["kernel"] and hasattr(socket, "AF_NETLINK") and hasattr(os, "fork")):
+    # Only Linux has sock_diag; and of sockets on another host this kernel knows nothing.
+    if options.get("remote") is not None or not (
+        options["kernel"] and hasattr(socket, "AF_NETLINK") and hasattr(os, "fork")
+    ):
         yield None
         return
     from tcptrace_py.kernel.reader import KernelReader
@@ -282,7 +335,7 @@ def host_view(options: Mapping[str, Any]) -> Iterator[HostView | None]:
         view.close()
 
 
-def open_writer(options: Mapping[str, Any], capture: LiveCapture) -> PcapWriter | None:
+def open_writer(options: Mapping[str, Any], capture: LiveCapture | RemoteCapture) -> PcapWriter | None:
     """The file of ``--write``, if there is to be one. A target that cannot be written is wrong usage."""
     path = options["write_target"]
     if path is None:

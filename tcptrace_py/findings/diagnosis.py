@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import cast
 
 from tcptrace_py.capture.presence import NO_GAPS, Gaps
 from tcptrace_py.defects import Defects
@@ -44,6 +45,7 @@ FAMILIES: tuple[type[Family], ...] = (
     DeadPeers,
     Resets,
 )
+_SUSPECTS = [cast("int", family.SUSPECT) for family in FAMILIES]
 
 GENERAL_KINDS = frozenset(KINDS) - {cause.KIND for cause in CAUSES} - {"time-wait-pile"}
 
@@ -100,7 +102,7 @@ class Diagnosis:
             return ()
         case = Case(connection, at_end, end_ns, self._history, self._gaps)
         kinds: list[str] = []
-        waiting: list[Family] | None = None
+        waiting: Families | None = None
         if suspect & (OBSERVED | SLOW | SILENCE) or (suspect & HANDSHAKE and self._may_tell(connection)):
             try:
                 reasons = _reasons(connection, suspect)
@@ -119,8 +121,8 @@ class Diagnosis:
         return tuple(sorted(set(kinds), key=KINDS.index)) if len(kinds) > 1 else tuple(kinds)
 
     def _look_with(self, families: Families, suspect: int, case: Case, kinds: list[str]) -> None:
-        for number, kind in enumerate(FAMILIES):
-            if suspect & kind.SUSPECT:
+        for number, suspects in enumerate(_SUSPECTS):
+            if suspect & suspects:
                 family = families.of(number)
                 try:
                     kinds += family.look(case, kinds)

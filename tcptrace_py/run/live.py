@@ -18,6 +18,7 @@ from typing import Protocol
 
 from tcptrace_py.capture.batch import BATCH_FRAMES
 from tcptrace_py.capture.live import DELIVERY_MS, LiveCapture
+from tcptrace_py.capture.over_ssh import RemoteCapture
 from tcptrace_py.capture.pcap_writer import PcapWriter
 from tcptrace_py.findings.census import Census
 from tcptrace_py.findings.finding import Finding
@@ -71,7 +72,7 @@ class Watch:
 
     def __init__(
         self,
-        capture: LiveCapture,
+        capture: LiveCapture | RemoteCapture,
         settings: Settings | None = None,
         *,
         connections: bool = False,
@@ -211,14 +212,15 @@ class Watch:
 
     def pump(self, most: int = BATCH_FRAMES) -> int:
         """Take what the kernel has ready, at most ``most`` frames, without waiting; how many."""
-        before_ns = self.clock.look()
+        before_ns = self.capture.now_ns(self.clock.look())
         count = self.capture.next_batch(most)
         if self.capture.down != self._was_down:
             self._was_down = self.capture.down
             self.notice(f"{self.capture.path} is {'down' if self._was_down else 'up again'}")
         if count:
             self._write(count)
-            self.clock.shift(self.capture.batch, count)
+            if not self.capture.is_remote:
+                self.clock.shift(self.capture.batch, count)
             if self._alarms is not None and self._alarms.recorder is not None:
                 self._alarms.recorder.keep(self.capture.batch, count, self.capture.packets - count + 1)
             self.session.replay.run(self.capture.batch, 0, 0, count)
@@ -298,6 +300,9 @@ class Watch:
         capture = self.capture
         dropped = capture.dropped_by_kernel
         capture.close()
+        if capture.is_remote:
+            # tcpdump says it at its end.
+            dropped = capture.dropped_by_kernel
         if self._writer is not None:
             self._writer.close()
         self.session.end()
@@ -322,7 +327,8 @@ class Watch:
                 f"{self.capture.path} was down {times(self.capture.downs, 'time')}: states after that are"
                 " less sure"
             )
-        warnings += self.clock.warnings()
+        if not self.capture.is_remote:
+            warnings += self.clock.warnings()
         if dropped:
             warnings.append(
                 "packets were dropped: states after a gap are less sure; a larger --buffer may help"
