@@ -1,7 +1,7 @@
 """Coverage-guided by atheris (libFuzzer): ``python -m fuzz.guided TARGET [libFuzzer's options] [CORPUS]``.
 
 The uncompiled engine is instrumented, so that a branch of it counts as one. Half of the mutations are ours,
-which know packets and connections; half are libFuzzer's. Needs atheris (pip install atheris).
+which know packets and connections; half are libFuzzer's. Needs atheris: pip install -e '.[fuzz]'.
 """
 
 from __future__ import annotations

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+import re
+import subprocess
+import sys
 
 import pytest
 
 from fuzz import corpus
 from fuzz.__main__ import maker
 from fuzz.targets import TARGETS, remove_file
+from tests.conftest import ROOT, environment
 
 _INPUTS = {"whole": 60, "reader": 40, "decoder": 400, "saved": 10, "policy": 40, "rule": 100}
 
@@ -38,3 +42,15 @@ def test_the_same_seed_makes_the_same_inputs() -> None:
     made = [one() for _ in range(20)]
     assert made == [other() for _ in range(20)]
     assert len(set(made)) > 15
+
+
+def test_coverage_guides_it() -> None:
+    pytest.importorskip("atheris")
+    done = subprocess.run(
+        [sys.executable, "-m", "fuzz.guided", "rule", "-runs=300", "-seed=1"],
+        capture_output=True, cwd=ROOT, env=environment(), text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Done 300 runs" in done.stderr
+    covered = [int(each) for each in re.findall(r"\bcov: (\d+)", done.stderr)]
+    assert covered[-1] > covered[0] > 0
