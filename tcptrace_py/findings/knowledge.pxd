@@ -35,6 +35,8 @@ cdef class Service:
     cdef public Moments heard
     cdef public tuple closed
     cdef public dict survived
+    cdef public dict lost
+    cdef public int64_t shortest_lost_ns
     cdef public int64_t longest_survived_ns
     cdef public int64_t not_accepted
 
@@ -93,7 +95,7 @@ cdef class Knowledge:
     cdef Service _service_of(self, Connection connection, Endpoint server)
     @cython.locals(service=Service, gone=Service)
     cpdef Service make(self, tuple key)
-    @cython.locals(seen=Observations)
+    @cython.locals(seen=Observations, speaker=Endpoint)
     cdef object _note_idle(self, Connection connection, Service service)
     @cython.locals(rank=uint64_t, pair=Pair)
     cdef object _note_stamp(self, Connection connection, Endpoint client, Endpoint server)

@@ -13,7 +13,7 @@ from tcptrace_py.findings.distinct import mix
 from tcptrace_py.findings.kept import Kept, Sample
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.observations import Observations, Observer, idle_class
+from tcptrace_py.tcp.observations import DATA, Observations, Observer, idle_class
 from tcptrace_py.tcp.serial import advance
 
 #: Services, pairs and four-tuples of which something is known at most.
@@ -95,18 +95,32 @@ class Service:
         self.closed: tuple[dict[int, int], dict[int, int]] = ({}, {})
         self.survived: dict[int, int] = {}
         self.longest_survived_ns = 0
+        #: Idle times that ended with data which nobody answered.
+        self.lost: dict[int, int] = {}
+        self.shortest_lost_ns = 0
         #: Connections that its accept queue did not take although the handshake was complete.
         self.not_accepted = 0
+
+    def lose(self, ns: int) -> None:
+        """Somebody spoke after so long a silence, in vain."""
+        if not self.shortest_lost_ns or ns < self.shortest_lost_ns:
+            self.shortest_lost_ns = ns
 
     def merge(self, other: Service) -> None:
         self.connections += other.connections
         self.established += other.established
         self.answered += other.answered
         self.heard.merge(other.heard)
-        for mine, its in zip((*self.closed, self.survived), (*other.closed, other.survived), strict=True):
+        for mine, its in zip(
+            (*self.closed, self.survived, self.lost),
+            (*other.closed, other.survived, other.lost),
+            strict=True,
+        ):
             for number, n in its.items():
                 mine[number] = mine.get(number, 0) + n
         self.longest_survived_ns = max(self.longest_survived_ns, other.longest_survived_ns)
+        if other.lost:
+            self.lose(other.shortest_lost_ns)
         self.not_accepted += other.not_accepted
 
 
@@ -279,6 +293,13 @@ class Knowledge:
             service.survived[number] = service.survived.get(number, 0) + n
         if seen.longest_survived_ns > service.longest_survived_ns:
             service.longest_survived_ns = seen.longest_survived_ns
+        if seen.gap_by and seen.gap_what == DATA:
+            speaker = connection.a if seen.gap_by == 1 else connection.b
+            # Not where the capture just ended before the answer.
+            if speaker.unanswered >= 2 or seen.resets[2 - seen.gap_by] is not None:
+                number = idle_class(seen.gap_ns)
+                service.lost[number] = service.lost.get(number, 0) + 1
+                service.lose(seen.gap_ns)
         # Idle: the side that closes had the last word answered, and nothing was under way.
         if seen.close_by and seen.close_settled and seen.close_idle_ns >= 900_000_000:
             server_by = 2 if connection.client_is_a else 1

@@ -35,6 +35,8 @@ _LINGERING = ("SYN_RCVD", "FIN_WAIT_1", "FIN_WAIT_2", "CLOSE_WAIT", "CLOSING", "
 _LEFT_OUT = (
     *("first_ns", "last_ns", "time_wait.peak_at_ns", "port", "handshake_time.measured"),
     *("packets", "bytes_to_server", "bytes_to_client"),
+    # Those depend on when somebody happened to speak.
+    *("timers.survived", "timers.longest_survived_s", "timers.lost", "timers.shortest_lost_s"),
 )
 _ROUND_TRIPS = ("round_trip.to_server_s", "round_trip.to_client_s")
 
@@ -357,11 +359,18 @@ def _changes(
     changes = []
     for name, new in after.items():
         old = before.get(name)
-        if old != new:
+        if old != new and not _same_timer(name, old, new):
             per = connections if _is_per_connection(name) else packets if name in _PER_PACKET else None
             direction, regression = _direction(name, old, new, per, judge)
             changes.append(Change(name, old, new, direction, regression))
     return changes
+
+
+def _same_timer(name: str, before: float | None, after: float | None) -> bool:
+    """Idle times before a close are measured: a time-out is another one only from a tenth on."""
+    if not name.startswith("timers.") or not name.endswith("_s") or before is None or after is None:
+        return False
+    return abs(after - before) <= before * 0.1
 
 
 def _is_per_connection(name: str) -> bool:

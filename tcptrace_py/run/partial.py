@@ -16,9 +16,11 @@ from tcptrace_py.defects import Defects
 from tcptrace_py.findings.coverage import Coverage, Gap, covered
 from tcptrace_py.findings.coverage import warnings as told
 from tcptrace_py.findings.diagnosis import Diagnosis
+from tcptrace_py.findings.timers import Timers, timers
 from tcptrace_py.report.model.builder import ReportBuilder, Sink
 from tcptrace_py.report.model.model import Capture, Report, Skipped, Source, Undecoded
 from tcptrace_py.report.model.ranks import interleave
+from tcptrace_py.report.model.tally import Key
 from tcptrace_py.run.finished import History, Undecided
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.connection import Connection
@@ -213,7 +215,15 @@ class Partial:
             capture.warnings.append(_blind(capture))
         capture.complete = complete and capture.decoded and not self.defects.count
         capture.warnings += self.defects.lines()
-        return self.builder.finish(capture, findings, self.time_wait, self.settings, keep=self.connections)
+        knowledge = self.diagnosis.knowledge
+
+        def timers_of(key: Key) -> Timers | None:
+            service = knowledge.service(*key)
+            return None if service is None else timers(service)
+
+        return self.builder.finish(
+            capture, findings, self.time_wait, self.settings, keep=self.connections, timers=timers_of
+        )
 
     def _coverage(self, dropped: int | None) -> Coverage:
         gaps = [Gap(begin_ns, end_ns) for begin_ns, end_ns in self.presence.gaps()]

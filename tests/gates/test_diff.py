@@ -123,6 +123,33 @@ def test_a_wrong_tolerance_is_one_line(text: str) -> None:
     assert len(str(caught.value).splitlines()) == 1
 
 
+def timed(server_s: float | None) -> Report:
+    raw = msgspec.to_builtins(report_of("sick_service"))
+    each = {"idle_s": server_s, "least_s": server_s, "most_s": server_s, "count": 9}
+    raw["services"][0]["timers"] = {
+        "server_s": server_s,
+        "client_s": None,
+        "server": [] if server_s is None else [each],
+        "client": [],
+        "survived": 3,
+        "longest_survived_s": 4.0,
+        "lost": 0,
+        "shortest_lost_s": None,
+        "near_misses": 0,
+    }
+    return msgspec.convert(raw, Report)
+
+
+def test_another_idle_time_out_is_told_and_a_hair_more_is_not() -> None:
+    assert difference(timed(5.0), timed(5.2)).services == []
+    (service,) = difference(timed(5.0), timed(60.0)).services
+    assert [(each.name, each.before, each.after) for each in service.changes] == [
+        ("timers.server_s", 5.0, 60.0)
+    ]
+    (service,) = difference(timed(None), timed(60.0)).services
+    assert [each.name for each in service.changes] == ["timers.server_s"]
+
+
 def test_settings_that_differ_are_noted() -> None:
     raw = msgspec.to_builtins(report_of("sick_service"))
     raw["settings"]["msl_s"] = 120.0

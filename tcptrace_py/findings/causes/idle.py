@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from tcptrace_py.findings.case import ENDPOINTS, Case
+from tcptrace_py.findings.causes.about import service_of
 from tcptrace_py.findings.causes.claim import Claim, Decided
 from tcptrace_py.findings.finding import POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
+from tcptrace_py.findings.timers import told
 from tcptrace_py.findings.wording import duration, part, span
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.observations import BY_QUIET_RESET
@@ -68,6 +70,9 @@ class IdleTimeout(Decided):
         ]
         if group.tally["unanswered"]:
             sentences.append(f"{part(group.tally['unanswered'], group.count)} owed the other side an answer.")
+        service = service_of(group, knowledge)
+        if service is not None:
+            sentences += told(service)
         sentences.append(text.meaning)
         severity: Severity = "warning" if group.tally["unanswered"] else "info"
         finding = group.finding(self.KIND, severity, " ".join(sentences), remedy(text, ""))

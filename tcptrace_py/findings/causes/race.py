@@ -10,9 +10,10 @@ from tcptrace_py.findings.group import Group
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.resets import goodbye
 from tcptrace_py.findings.texts import TEXTS, remedy
+from tcptrace_py.findings.timers import told
 from tcptrace_py.findings.wording import duration, span, times
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.observations import BY_LATE_RESET, DATA, idle_class
+from tcptrace_py.tcp.observations import BY_LATE_RESET, DATA, QUIET_NS, idle_class
 
 #: A close and a request that come so close together crossed, however short the round trip.
 _CROSSED_NS = 100_000_000
@@ -86,7 +87,8 @@ class KeepAliveRace:
             CERTAIN if crossed else LIKELY,
             evidence,
             measure_ns=idle_ns,
-            tally={"crossed": int(crossed)},
+            # Those are among the closes that are known of the service.
+            tally={"counted": int(crossed and idle_ns >= QUIET_NS)},
             explains=(
                 "reset-abort",
                 "reset-after-close",
@@ -121,16 +123,13 @@ class KeepAliveRace:
             count, least_ns, most_ns = timer_between(
                 service.closed[0], round(group.least_ns * _EARLY), round(group.most_ns * _LATE)
             )
-            if count:
+            count -= group.tally["counted"]
+            if count > 0:
                 sentences.append(
                     f"It closed {times(count, 'other connection')} idle for {span(least_ns, most_ns)} that"
                     " nobody was about to use."
                 )
-            if service.longest_survived_ns:
-                sentences.append(
-                    "The longest silence that a connection survived:"
-                    f" {duration(service.longest_survived_ns)}."
-                )
+            sentences += told(service, server=count <= 0)
         sentences.append(text.meaning)
         advice = (
             f"Let the client give idle connections up sooner than the server, which closes them after"

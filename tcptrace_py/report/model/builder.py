@@ -13,6 +13,7 @@ from msgspec.msgpack import decode, encode
 from tcptrace_py.capture.presence import NO_GAPS, Gaps
 from tcptrace_py.defects import Defects
 from tcptrace_py.findings.finding import Finding, worst_first
+from tcptrace_py.findings.timers import Timers
 from tcptrace_py.report.model import columns
 from tcptrace_py.report.model.display_filter import add_filters
 from tcptrace_py.report.model.model import (
@@ -149,8 +150,12 @@ class ReportBuilder:
         time_wait: TimeWaitCounts,
         settings: Settings,
         keep: bool = True,
+        timers: Callable[[Key], Timers | None] | None = None,
     ) -> Report:
-        """The report. Without ``keep``, or where none of many was kept, it lists no connections."""
+        """The report. ``timers`` gives those of a service.
+
+        Without ``keep``, or where none of many was kept, it lists no connections.
+        """
         for source in capture.sources:
             source.path = encodable(source.path)
         capture.warnings = [encodable(warning) for warning in capture.warnings]
@@ -182,7 +187,10 @@ class ReportBuilder:
             settings=settings,
             summary=summary,
             findings=worst,
-            services=[_service(key, tally.row(row), end_ns) for key, row in listed_services],
+            services=[
+                _service(key, tally.row(row), end_ns, timers(key) if timers is not None else None)
+                for key, row in listed_services
+            ],
             unlisted_connections=tally.unlisted,
             listed=connections,
         )
@@ -252,7 +260,7 @@ def _resets(row: list[int]) -> Resets:
     return Resets(total=sum(by_cause), by_cause=ResetCauses(*by_cause))
 
 
-def _service(key: Key, row: list[int], end_ns: int) -> Service:
+def _service(key: Key, row: list[int], end_ns: int, timers: Timers | None) -> Service:
     version, hi, lo, port = key
     return Service(
         address=address_text(hi, lo, version),
@@ -271,4 +279,5 @@ def _service(key: Key, row: list[int], end_ns: int) -> Service:
         bytes_to_server=row[columns.BYTES_TO_SERVER],
         bytes_to_client=row[columns.BYTES_TO_CLIENT],
         retransmits=row[columns.RETRANSMITS],
+        timers=timers,
     )

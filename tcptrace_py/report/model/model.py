@@ -21,6 +21,7 @@ from msgspec import Struct, field
 
 from tcptrace_py.findings.coverage import Coverage, Gap
 from tcptrace_py.findings.finding import Evidence, Finding, Process, Subject
+from tcptrace_py.findings.timers import Timer, Timers
 from tcptrace_py.report.model.host import Kernel, Listener, Socket
 from tcptrace_py.report.model.stats import EndpointStats
 from tcptrace_py.settings import Settings
@@ -58,6 +59,8 @@ __all__ = [
     "Subject",
     "Summary",
     "TimeWait",
+    "Timer",
+    "Timers",
     "Tool",
     "Tunnel",
     "Zeek",
@@ -316,7 +319,7 @@ class Service(Struct, gc=False):
     ``listening``: it was seen to accept (it sent a SYN+ACK). ``handshakes``, ``closes``,
     ``states_at_end``, ``close_wait`` and ``resets`` mean what they mean in the summary.
     ``bytes_to_server`` and ``bytes_to_client`` are unique payload bytes; ``retransmits`` are
-    segments of either side.
+    segments of either side. ``timers``: null where its connections were never idle for long.
     """
 
     address: str
@@ -335,6 +338,7 @@ class Service(Struct, gc=False):
     bytes_to_server: int
     bytes_to_client: int
     retransmits: int
+    timers: Timers | None = None
 
 
 class Move(Struct, gc=False, omit_defaults=True):

@@ -96,8 +96,9 @@ def _title(finding: FindingChange) -> str:
 
 
 def _telling(changes: Sequence[Change]) -> list[Change]:
-    """Of a service: what got better or worse, and how busy it was; the rest is in the JSON."""
-    return [each for each in changes if each.direction != "changed" or each.name == "connections"]
+    """Of a service: what got better or worse, how busy it was, and its timers; the rest is in the JSON."""
+    telling = ("connections", "timers.server_s", "timers.client_s")
+    return [each for each in changes if each.direction != "changed" or each.name in telling]
 
 
 def _word(change: Change) -> str:
