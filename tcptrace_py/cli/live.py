@@ -70,7 +70,7 @@ class EventStream:
         now_ns = time.time_ns()
         self._try(lambda: self._writer.found(watch.findings(), now_ns))
         self._try(lambda: self._writer.dropped(watch.capture.dropped_by_kernel, now_ns))
-        self._try(lambda: self._writer.write(*self._notices(watch)))
+        self._try(lambda: self._writer.write(*watch.disagreements(), *self._notices(watch)))
         if self.closed and self._stops:
             watch.stop()
 

@@ -17,7 +17,7 @@ def namespaces() -> dict[int, Path | None]:
 
     Without the right to enter others (CAP_SYS_ADMIN) only our own is listed.
     """
-    own = _inode(_OWN)
+    own = own_namespace()
     found: dict[int, Path | None] = {own: None}
     if not _may_enter():
         return found
@@ -26,6 +26,11 @@ def namespaces() -> dict[int, Path | None]:
         if inode and inode not in found:
             found[inode] = path
     return found
+
+
+def own_namespace() -> int:
+    """The inode of our own; 0 where that can not be known."""
+    return _inode(_OWN)
 
 
 def netlink_socket(protocol: int, namespace: Path | None) -> socket.socket:

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import select
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from msgspec.structs import replace
 
-from tcptrace_py.findings.finding import Finding, Process, Subject
+from tcptrace_py.findings.finding import Finding, Process, Subject, worst_first
+from tcptrace_py.findings.wording import times
+from tcptrace_py.kernel.namespaces import own_namespace
 from tcptrace_py.kernel.owners import Owner
 from tcptrace_py.kernel.reader import KernelReader, Snapshot
 from tcptrace_py.kernel.sockets import KernelSocket, SocketKey
+from tcptrace_py.report.formats.events import Disagreement
 from tcptrace_py.report.model.host import Kernel, Listener, Socket
 from tcptrace_py.report.model.model import Connection as ConnectionRecord
-from tcptrace_py.report.model.model import Report
+from tcptrace_py.report.model.model import Report, State
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.state import CLOSED, LISTEN, STATE_NAMES
@@ -37,6 +40,8 @@ _REMEMBERED = 20_000
 _OWNERS_AT_ONCE = 2_000
 _DESCRIPTORS = 100
 _LISTENERS = 1_000
+# Disagreements that wait to be told.
+_FRESH = 1_000
 _PATIENCE_S = 2.0
 # States in which the peer's FIN is in the receive queue, where the kernel counts it as a byte.
 _FIN_RECEIVED = frozenset({"CLOSE_WAIT", "LAST_ACK", "CLOSING", "TIME_WAIT"})
@@ -72,7 +77,11 @@ class HostView:
         self._confirmed_before = 0
         self._refuted = 0
         self._refuted_ends: set[_End] = set()
+        self._fresh: deque[Disagreement] = deque(maxlen=_FRESH)
         self._listeners: dict[tuple[bytes, int], Listener] = {}
+        #: Listeners of other namespaces, whose count of overflows is not read.
+        self._elsewhere: set[tuple[bytes, int]] = set()
+        self._own_namespace = own_namespace()
         self._overflows_first: int | None = None
         self._overflows: int | None = None
         self._known = 0
@@ -153,12 +162,25 @@ class HostView:
                 self._listen(each)
         self._wanted = set()
         alive: set[_End] = set()
-        for connection in connections:
-            settled = connection.last_ns < snapshot.begin_ns - _SETTLED_NS
-            server = connection.server()
-            for endpoint, peer in ((connection.a, connection.b), (connection.b, connection.a)):
-                end = _End(connection.id, _key(endpoint, peer, connection.ip_version))
-                alive.add(end)
+        ends = [
+            (_End(connection.id, _key(endpoint, peer, connection.ip_version)), connection, endpoint)
+            for connection in connections
+            for endpoint, peer in ((connection.a, connection.b), (connection.b, connection.a))
+        ]
+        # Of several connections on one four-tuple the socket is that of one: of the latest that fits, or if
+        # none does of the latest.
+        owner: dict[SocketKey, _End] = {}
+        for end, _connection, endpoint in ends:
+            socket = by_key.get(end.key)
+            if socket is not None and STATE_NAMES[endpoint.state] == socket.state:
+                owner[end.key] = end
+        for end, _connection, _endpoint in reversed(ends):
+            owner.setdefault(end.key, end)
+        for end, connection, endpoint in ends:
+            alive.add(end)
+            if owner[end.key] == end:
+                settled = connection.last_ns < snapshot.begin_ns - _SETTLED_NS
+                server = connection.server()
                 socket = by_key.get(end.key)
                 if socket is not None:
                     if endpoint is server:
@@ -172,7 +194,7 @@ class HostView:
     def _take(
         self, end: _End, endpoint: Endpoint, socket: KernelSocket, settled: bool, snapshot: Snapshot
     ) -> None:
-        agrees = self._judge(end, endpoint, socket.state, settled)
+        agrees = self._judge(end, endpoint, socket.state, settled, snapshot.end_ns)
         unread = socket.receive_queue_bytes - (socket.state in _FIN_RECEIVED)
         self._sockets[end] = Socket(
             ts_ns=snapshot.end_ns,
@@ -192,14 +214,16 @@ class HostView:
     def _gone(self, end: _End, endpoint: Endpoint, settled: bool, snapshot: Snapshot) -> None:
         """The kernel had a socket for this endpoint, and has none any more: it is CLOSED."""
         before = self._sockets.get(end)
-        agrees = endpoint.state in (CLOSED, LISTEN) or self._judge(end, endpoint, "CLOSED", settled)
+        agrees = endpoint.state in (CLOSED, LISTEN) or self._judge(
+            end, endpoint, "CLOSED", settled, snapshot.end_ns
+        )
         if before is not None:
             # What it had not read, and who held it, stays worth knowing.
             self._sockets[end] = replace(
                 before, ts_ns=snapshot.end_ns, state="CLOSED", agrees=agrees, timer="", timer_s=0.0
             )
 
-    def _judge(self, end: _End, endpoint: Endpoint, state: str, settled: bool) -> bool:
+    def _judge(self, end: _End, endpoint: Endpoint, state: str, settled: bool, ts_ns: int) -> bool:
         """Whether reading and kernel agree; a difference counts when two looks at rest have found it."""
         reading = STATE_NAMES[endpoint.state]
         if reading == state:
@@ -213,9 +237,30 @@ class HostView:
             if end not in self._refuted_ends:
                 self._refuted_ends.add(end)
                 self._refuted += 1
+                self._fresh.append(self._disagreement(end, reading, state, ts_ns))
         else:
             self._doubted[end] = (state, endpoint.packets)
         return False
+
+    def _disagreement(self, end: _End, reading: str, state: str, ts_ns: int) -> Disagreement:
+        key = end.key
+        return Disagreement(
+            ts_ns=ts_ns,
+            connection=end.connection,
+            role="server" if end in self._servers else "client",
+            address=_text(key.address),
+            port=key.port,
+            peer_address=_text(key.peer_address),
+            peer_port=key.peer_port,
+            state=cast("State", reading),
+            kernel=cast("State", state),
+        )
+
+    def fresh_disagreements(self) -> list[Disagreement]:
+        """Those that were found since this was last asked, the latest of them."""
+        found = list(self._fresh)
+        self._fresh.clear()
+        return found
 
     def _listen(self, socket: KernelSocket) -> None:
         key = (socket.key.address, socket.key.port)
@@ -226,6 +271,8 @@ class HostView:
             known = Listener(_text(socket.key.address), socket.key.port, 0, 0, 0)
             self._listeners[key] = known
         known.waiting = socket.receive_queue_bytes
+        if socket.namespace != self._own_namespace:
+            self._elsewhere.add(key)
         known.waiting_most = max(known.waiting_most, known.waiting)
         known.backlog = socket.send_queue_bytes
 
@@ -269,20 +316,61 @@ class HostView:
             return
         report.kernel = self._kernel()
         self._name_processes(report.findings)
+        self.confirm(report.findings)
         for record in report.connections:
             self.annotate(record)
 
     def _kernel(self) -> Kernel:
-        grown = None
-        if self._overflows is not None and self._overflows_first is not None:
-            grown = self._overflows - self._overflows_first
         return Kernel(
             sockets=self._known,
             confirmed=self._confirmed_before + len(self._confirmed),
             disagreements=self._refuted,
-            listen_overflows=grown,
+            listen_overflows=self._overflowed(),
             listeners=sorted(self._listeners.values(), key=lambda each: (each.port, each.address)),
         )
+
+    def confirm(self, findings: list[Finding]) -> None:
+        """Say of accept queues that look full what the kernel says: then that is certain, or doubtful."""
+        for finding in findings:
+            if finding.kind == "accept-queue-full":
+                self._confirm_queue(finding)
+        findings.sort(key=worst_first)
+
+    def _confirm_queue(self, finding: Finding) -> None:
+        address, port = finding.subject.address, finding.subject.port
+        if finding.subject.role != "server" or address is None or port is None:
+            return
+        packed = _packed(address)
+        anywhere = (bytes(4), bytes(16))
+        for key in [(packed, port), *((each, port) for each in anywhere)]:
+            listener = self._listeners.get(key)
+            if listener is None:
+                continue
+            dropped = self._overflowed() or 0
+            room = f"{listener.waiting_most:,} connections waited in it, and {listener.backlog:,} may"
+            if listener.waiting_most > listener.backlog:
+                finding.confidence = "certain"
+                sentence = f"The kernel confirms it: {room} (Recv-Q and Send-Q of ss -ltn)."
+                if dropped and key not in self._elsewhere:
+                    sentence += (
+                        f" {times(dropped, 'handshake')} of this host found a queue full (ListenOverflows)."
+                    )
+            elif dropped or key in self._elsewhere or self._overflows is None:
+                # Looked at once a second, it may have been full in between.
+                return
+            else:
+                finding.confidence = "possible"
+                if finding.severity == "critical":
+                    finding.severity = "warning"
+                sentence = f"The kernel says otherwise: at most {room}, and no handshake found a queue full."
+            if sentence not in finding.explanation:
+                finding.explanation = f"{finding.explanation} {sentence}"
+            return
+
+    def _overflowed(self) -> int | None:
+        if self._overflows is None or self._overflows_first is None:
+            return None
+        return self._overflows - self._overflows_first
 
     def annotate(self, record: ConnectionRecord) -> None:
         """Put the kernel's last word beside both endpoints of a record; its basis is then ``kernel``."""

@@ -24,6 +24,7 @@ from tcptrace_py.findings.census import Census
 from tcptrace_py.findings.finding import Finding
 from tcptrace_py.findings.suspicion import Suspicion
 from tcptrace_py.findings.wording import times
+from tcptrace_py.report.formats.events import Disagreement
 from tcptrace_py.report.model.builder import Sink
 from tcptrace_py.report.model.model import Connection, Report
 from tcptrace_py.run.alarm import Alarms
@@ -269,6 +270,8 @@ class Watch:
         census.take(self.tracker.table.all(), self._suspicion, now_ns)
         self._census = census
         self._findings = self.session.findings(census.suspects)
+        if self._host is not None:
+            self._host.confirm(self._findings)
         census.suspects = []
         end_s = time.monotonic()
         self._look_again_s = end_s + max(_LOOK_S * 0.95, (end_s - begin_s) / _LOOKING_SHARE)
@@ -284,6 +287,10 @@ class Watch:
         return self._findings
 
     # --- the report --------------------------------------------------------------------
+
+    def disagreements(self) -> list[Disagreement]:
+        """Where the kernel has said something else than the reading, since this was last asked."""
+        return [] if self._host is None else self._host.fresh_disagreements()
 
     def kernel_sockets(self) -> list[dict[str, object]] | None:
         """The kernel's table of sockets when it was last asked; None where it is not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from tcptrace_py import analyze
-from tcptrace_py.findings.finding import Process
+from tcptrace_py.findings.finding import Process, Subject
 from tcptrace_py.kernel.owners import Owner
 from tcptrace_py.kernel.reader import KernelReader, Snapshot
 from tcptrace_py.kernel.sockets import KernelSocket, SocketKey
@@ -119,6 +120,60 @@ def test_listeners_and_overflows(view: HostView) -> None:
     told = view._kernel()
     assert told.listen_overflows == 7
     assert [(each.address, each.port, each.waiting_most) for each in told.listeners] == [("0.0.0.0", 80, 129)]
+
+
+@pytest.mark.parametrize("address", ["10.0.0.20", "0.0.0.0", "::"])
+@pytest.mark.parametrize(
+    ("waiting", "dropped", "elsewhere", "confidence", "severity", "said"),
+    [
+        (6, 3, False, "certain", "critical", "confirms it: 6 connections waited in it, and 5 may"),
+        (6, 0, True, "certain", "critical", "confirms it"),
+        # It is looked at once a second.
+        (5, 3, False, "likely", "critical", ""),
+        (0, 0, True, "likely", "critical", ""),
+        (2, 0, False, "possible", "warning", "says otherwise: at most 2 connections waited"),
+    ],
+)
+def test_the_kernel_says_of_an_accept_queue_whether_it_is_full(
+    view: HostView,
+    address: str,
+    waiting: int,
+    dropped: int,
+    elsewhere: bool,
+    confidence: str,
+    severity: str,
+    said: str,
+) -> None:
+    packed = ipaddress.ip_address(address).packed
+    listener = KernelSocket(SocketKey(packed, 80, bytes(4), 0), "LISTEN", "", 0, 0, waiting, 5, 0, 9, 1)
+    view._own_namespace = 2 if elsewhere else 1
+    compare(view, Trace(), 1, listener, overflows=10)
+    compare(view, Trace(), 2, listener, overflows=10 + dropped)
+    found = analyze(ROOT / "sample_pcaps" / "stuck_close_wait.pcap").findings[0]
+    found = replace(
+        found,
+        kind="accept-queue-full",
+        subject=Subject("server", "10.0.0.20", 80),
+        confidence="likely",
+        severity="critical",
+        explanation="So it looks.",
+    )
+    for _ in range(2):
+        view.confirm([found])
+    assert (found.confidence, found.severity) == (confidence, severity)
+    assert found.explanation.count("The kernel") == bool(said)
+    assert said in found.explanation
+    assert ("3 handshakes of this host" in found.explanation) == (confidence == "certain" and dropped > 0)
+
+
+def test_a_disagreement_is_an_event(view: HostView) -> None:
+    trace = Trace().play(LEAK)
+    for look in range(3):
+        compare(view, trace, 1 + look, kernel_socket(key("s", "c"), "LAST_ACK"))
+    (told,) = view.fresh_disagreements()
+    assert (told.role, told.port, told.peer_port) == ("server", ADDRESS["s"][1], ADDRESS["c"][1])
+    assert (told.state, told.kernel) == ("CLOSE_WAIT", "LAST_ACK")
+    assert view.fresh_disagreements() == []
 
 
 def test_the_leaking_process_is_named(run_cli: RunCli, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Events of a live capture, one JSON object a line, as they happen.
 
 ``event`` tells them apart: `Start`, `Transition`, `Withdrawal`, `FindingEvent`, `Cleared`, `Dropped`,
-`Notice` and `End` below. Field names are a contract like the report's: new ones may be added.
+`Disagreement`, `Notice` and `End` below. Field names are a contract like the report's: new ones may be added.
 """
 
 from __future__ import annotations
@@ -103,6 +103,23 @@ class Dropped(Struct, tag_field="event", tag="dropped"):
     dropped_by_kernel: int
 
 
+class Disagreement(Struct, tag_field="event", tag="disagreement"):
+    """The kernel of this host has said twice, with no segment in between, that a socket is in another state.
+
+    ``state`` is what the segments show, ``kernel`` what it says; CLOSED where it has no such socket any more.
+    """
+
+    ts_ns: int
+    connection: int
+    role: Side
+    address: str
+    port: int
+    peer_address: str
+    peer_port: int
+    state: State
+    kernel: State
+
+
 class Notice(Struct, tag_field="event", tag="notice"):
     """Something happened to the capture itself: its interface, the clock, the policy."""
 
@@ -120,7 +137,7 @@ class End(Struct, tag_field="event", tag="end"):
     dropped_by_kernel: int
 
 
-Event = Start | Transition | Withdrawal | FindingEvent | Cleared | Dropped | Notice | End
+Event = Start | Transition | Withdrawal | FindingEvent | Cleared | Dropped | Disagreement | Notice | End
 
 
 class EventWriter:
