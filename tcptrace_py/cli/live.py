@@ -37,7 +37,7 @@ from tcptrace_py.cli.view import view_from, view_options
 if TYPE_CHECKING:
     from tcptrace_py.report.formats.events import Notice
     from tcptrace_py.report.model.builder import Sink
-    from tcptrace_py.report.model.model import Connection
+    from tcptrace_py.report.model.model import Connection, Report
     from tcptrace_py.run.live import Watch
     from tcptrace_py.run.session import Move
 
@@ -81,10 +81,11 @@ class EventStream:
         self._noticed = watch.noticed
         return [Notice(ts_ns, text) for ts_ns, text in fresh]
 
-    def end(self, report: Any) -> None:
+    def end(self, watch: Watch, report: Report) -> None:
         from tcptrace_py.report.formats.events import End
 
         capture = report.capture
+        self._try(lambda: self._writer.write(*watch.disagreements(), *self._notices(watch)))
         self._try(lambda: self._writer.found(report.findings, time.time_ns()))
         self._try(
             lambda: self._writer.write(
@@ -285,7 +286,7 @@ def live(
             service.stopping()
         report = watch.report()
     if stream is not None:
-        stream.end(report)
+        stream.end(watch, report)
         # Standard output is the events'; the report for people goes beside it.
         outputs.uses_stdout = True
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from msgspec.structs import replace
 
 from tcptrace_py.findings.finding import Finding, Process, Subject, worst_first
+from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import times
 from tcptrace_py.kernel.namespaces import own_namespace
 from tcptrace_py.kernel.owners import Owner
@@ -26,7 +27,7 @@ from tcptrace_py.report.model.model import Connection as ConnectionRecord
 from tcptrace_py.report.model.model import Report, State
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.state import CLOSED, LISTEN, STATE_NAMES
+from tcptrace_py.tcp.state import CLOSED, FIN_WAIT_2, LISTEN, STATE_NAMES, SYN_SENT, TIME_WAIT
 from tcptrace_py.wire.address import address_text, parse_address
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ _REMEMBERED = 20_000
 _OWNERS_AT_ONCE = 2_000
 _DESCRIPTORS = 100
 _LISTENERS = 1_000
+# Who leaves these sends nothing, and when that is only its host knows: CLOSE in SYN_SENT (RFC 9293 section
+# 3.10.4), and two timers, of which ours are guesses.
+_MAY_GO_SILENTLY = frozenset({SYN_SENT, FIN_WAIT_2, TIME_WAIT})
+# A queue that is full, and what that looks like where SYNs or the last ACKs are not even answered.
+_QUEUE_FULL = "accept-queue-full"
+_QUEUE_UNSEEN = ("connection-timeout", "half-open-handshake")
 # Disagreements that wait to be told.
 _FRESH = 1_000
 _PATIENCE_S = 2.0
@@ -214,8 +221,11 @@ class HostView:
     def _gone(self, end: _End, endpoint: Endpoint, settled: bool, snapshot: Snapshot) -> None:
         """The kernel had a socket for this endpoint, and has none any more: it is CLOSED."""
         before = self._sockets.get(end)
-        agrees = endpoint.state in (CLOSED, LISTEN) or self._judge(
-            end, endpoint, "CLOSED", settled, snapshot.end_ns
+        silent = endpoint.state in _MAY_GO_SILENTLY
+        agrees = (
+            endpoint.state in (CLOSED, LISTEN)
+            or silent
+            or self._judge(end, endpoint, "CLOSED", settled, snapshot.end_ns)
         )
         if before is not None:
             # What it had not read, and who held it, stays worth knowing.
@@ -316,9 +326,12 @@ class HostView:
             return
         report.kernel = self._kernel()
         self._name_processes(report.findings)
-        self.confirm(report.findings)
+        told = self.confirm(report.findings)
         for record in report.connections:
             self.annotate(record)
+            kind = told.get(record.id)
+            if kind is not None:
+                record.findings = [_QUEUE_FULL if each == kind else each for each in record.findings]
 
     def _kernel(self) -> Kernel:
         return Kernel(
@@ -329,43 +342,59 @@ class HostView:
             listeners=sorted(self._listeners.values(), key=lambda each: (each.port, each.address)),
         )
 
-    def confirm(self, findings: list[Finding]) -> None:
-        """Say of accept queues that look full what the kernel says: then that is certain, or doubtful."""
-        for finding in findings:
-            if finding.kind == "accept-queue-full":
-                self._confirm_queue(finding)
-        findings.sort(key=worst_first)
+    def confirm(self, findings: list[Finding]) -> dict[int, str]:
+        """Say what the kernel says of accept queues that look full, or do not answer.
 
-    def _confirm_queue(self, finding: Finding) -> None:
-        address, port = finding.subject.address, finding.subject.port
-        if finding.subject.role != "server" or address is None or port is None:
-            return
-        packed = _packed(address)
-        anywhere = (bytes(4), bytes(16))
-        for key in [(packed, port), *((each, port) for each in anywhere)]:
-            listener = self._listeners.get(key)
-            if listener is None:
+        By id of connection: the kind that was told in its finding before, where it is another now.
+        """
+        told: dict[int, str] = {}
+        for finding in findings:
+            subject = finding.subject
+            if finding.kind not in (_QUEUE_FULL, *_QUEUE_UNSEEN) or subject.role != "server":
                 continue
-            dropped = self._overflowed() or 0
-            room = f"{listener.waiting_most:,} connections waited in it, and {listener.backlog:,} may"
-            if listener.waiting_most > listener.backlog:
-                finding.confidence = "certain"
-                sentence = f"The kernel confirms it: {room} (Recv-Q and Send-Q of ss -ltn)."
-                if dropped and key not in self._elsewhere:
-                    sentence += (
-                        f" {times(dropped, 'handshake')} of this host found a queue full (ListenOverflows)."
-                    )
-            elif dropped or key in self._elsewhere or self._overflows is None:
-                # Looked at once a second, it may have been full in between.
-                return
-            else:
-                finding.confidence = "possible"
-                if finding.severity == "critical":
-                    finding.severity = "warning"
-                sentence = f"The kernel says otherwise: at most {room}, and no handshake found a queue full."
-            if sentence not in finding.explanation:
-                finding.explanation = f"{finding.explanation} {sentence}"
+            listener = self._listener(subject)
+            if listener is not None:
+                kind = finding.kind
+                self._confirm(finding, listener)
+                if finding.kind != kind:
+                    told.update(dict.fromkeys(finding.connections, kind))
+        findings.sort(key=worst_first)
+        return told
+
+    def _listener(self, subject: Subject) -> Listener | None:
+        if subject.address is None or subject.port is None:
+            return None
+        for address in (_packed(subject.address), bytes(4), bytes(16)):
+            listener = self._listeners.get((address, subject.port))
+            if listener is not None:
+                return listener
+        return None
+
+    def _confirm(self, finding: Finding, listener: Listener) -> None:
+        dropped = self._overflowed() or 0
+        elsewhere = (_packed(listener.address), listener.port) in self._elsewhere
+        room = f"{times(listener.waiting_most, 'connection')} waited in it, and {listener.backlog:,} may"
+        if listener.waiting_most > listener.backlog:
+            sentence = (
+                f"The kernel says that its accept queue was full: {room} (Recv-Q and Send-Q of ss -ltn)."
+            )
+            if dropped and not elsewhere:
+                sentence += f" {times(dropped, 'handshake')} on this host met a full queue (ListenOverflows)."
+            if finding.kind != _QUEUE_FULL:
+                finding.kind = _QUEUE_FULL
+                finding.remedy = remedy(TEXTS[_QUEUE_FULL], f"sport = :{listener.port}")
+                finding.severity = "critical" if finding.count > 1 else "warning"
+            finding.confidence = "certain"
+        elif finding.kind != _QUEUE_FULL or dropped or elsewhere or self._overflows is None:
+            # Looked at once a second, it may have been full in between.
             return
+        else:
+            finding.confidence = "possible"
+            if finding.severity == "critical":
+                finding.severity = "warning"
+            sentence = f"The kernel says otherwise: at most {room}, and no handshake met a full queue."
+        if sentence not in finding.explanation:
+            finding.explanation = f"{finding.explanation} {sentence}"
 
     def _overflowed(self) -> int | None:
         if self._overflows is None or self._overflows_first is None:

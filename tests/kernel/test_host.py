@@ -126,8 +126,15 @@ def test_listeners_and_overflows(view: HostView) -> None:
 @pytest.mark.parametrize(
     ("waiting", "dropped", "elsewhere", "confidence", "severity", "said"),
     [
-        (6, 3, False, "certain", "critical", "confirms it: 6 connections waited in it, and 5 may"),
-        (6, 0, True, "certain", "critical", "confirms it"),
+        (
+            6,
+            3,
+            False,
+            "certain",
+            "critical",
+            "its accept queue was full: 6 connections waited in it, and 5 may",
+        ),
+        (6, 0, True, "certain", "critical", "its accept queue was full"),
         # It is looked at once a second.
         (5, 3, False, "likely", "critical", ""),
         (0, 0, True, "likely", "critical", ""),
@@ -163,7 +170,34 @@ def test_the_kernel_says_of_an_accept_queue_whether_it_is_full(
     assert (found.confidence, found.severity) == (confidence, severity)
     assert found.explanation.count("The kernel") == bool(said)
     assert said in found.explanation
-    assert ("3 handshakes of this host" in found.explanation) == (confidence == "certain" and dropped > 0)
+    assert ("3 handshakes on this host" in found.explanation) == (confidence == "certain" and dropped > 0)
+
+
+def test_syns_that_a_full_queue_drops_are_told_as_that(view: HostView) -> None:
+    listening = SocketKey(bytes(4), 80, bytes(4), 0)
+    compare(view, Trace(), 1, KernelSocket(listening, "LISTEN", "", 0, 0, 3, 2, 0, 9, 1), overflows=10)
+    made = analyze(ROOT / "sample_pcaps" / "stuck_close_wait.pcap").findings[0]
+    found = [
+        replace(made, kind="connection-timeout", subject=Subject("server", "10.0.0.20", port), count=4)
+        for port in (80, 81)
+    ]
+    told = view.confirm(found)
+    (full, other) = found
+    assert told == dict.fromkeys(full.connections, "connection-timeout")
+    assert (full.kind, full.subject.port, full.severity) == ("accept-queue-full", 80, "critical")
+    assert "accept" in full.remedy
+    assert other.kind == "connection-timeout"
+
+
+@pytest.mark.parametrize("segments", ["c SYN 100", LEAK + "s FIN+ACK 301 109\nc ACK 109 302"])
+def test_who_goes_without_a_segment_contradicts_nothing(view: HostView, segments: str) -> None:
+    trace = Trace().play(segments)
+    states = {"c": "SYN_SENT"} if segments.startswith("c SYN") else {"c": "TIME_WAIT"}
+    compare(view, trace, 1, *(kernel_socket(key(end, "s"), state) for end, state in states.items()))
+    for look in range(3):
+        compare(view, trace, 2 + look)
+    told = view._kernel()
+    assert (told.confirmed, told.disagreements) == (1, 0)
 
 
 def test_a_disagreement_is_an_event(view: HostView) -> None:
