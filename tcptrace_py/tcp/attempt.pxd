@@ -26,6 +26,8 @@ cdef class Attempt(Flow):
     cdef public int8_t window_scale
     cdef public uint8_t flags
     cdef public uint8_t ip_version
+    cdef public uint8_t ttl
+    cdef public bint has_timestamps
 
     cdef object hold(self, Segment syn, int64_t connection_id, int64_t held_ns, int64_t over_ns)
     cdef object tell(self, Segment segment)

@@ -33,6 +33,8 @@ class Attempt(Flow):
         self.seq = syn.seq
         self.payload_bytes = syn.payload_bytes
         self.window = syn.window
+        self.ttl = syn.ttl
+        self.has_timestamps = syn.has_timestamps
         self.ts_val = syn.ts_val
         self.window_scale = syn.window_scale
         self.flags = syn.flags
@@ -51,6 +53,8 @@ class Attempt(Flow):
         segment.seq = self.seq
         segment.payload_bytes = self.payload_bytes
         segment.window = self.window
+        segment.ttl = self.ttl
+        segment.has_timestamps = self.has_timestamps
         segment.ts_val = self.ts_val
         segment.window_scale = self.window_scale
         segment.flags = self.flags

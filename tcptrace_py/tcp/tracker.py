@@ -432,6 +432,7 @@ class Tracker:
         connection = self._open(syn, attempt.hash, attempt.id)
         clocks = self._clocks
         now_ns = clocks.now_ns
+        self._observer.see(connection, 1, connection.a, connection.b, syn, 0, 0, None)
         clocks.now_ns = attempt.held_ns
         self._begin_with(connection, syn)
         if connection.a.deadline_ns <= now_ns:
