@@ -25,6 +25,7 @@ from tcptrace_py.run.finished import History, Undecided
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.roles import MOST_UNDECIDED, Listeners
 from tcptrace_py.tcp.time_wait import TimeWait
 from tcptrace_py.tcp.tracker import Tracker
@@ -72,13 +73,21 @@ class Kept:
     """The histories of one connection that a tracker is done with, to be asked for by endpoint."""
 
     def __init__(self) -> None:
-        self._histories: dict[int, History] = {}
+        self.journal = Journal()
+        self._ends: tuple[Endpoint, ...] = ()
 
     def hold(self, connection: Connection, histories: tuple[History, History]) -> None:
-        self._histories = {id(connection.a): histories[0], id(connection.b): histories[1]}
+        for endpoint in self._ends:
+            self.journal.release(endpoint.last)
+            endpoint.last = -1
+        self._ends = (connection.a, connection.b)
+        for endpoint, history in zip(self._ends, histories, strict=True):
+            for state, ts_ns, frame, basis in history:
+                endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)
 
     def __call__(self, endpoint: Endpoint) -> History:
-        return self._histories[id(endpoint)]
+        history: History = self.journal.history(endpoint.last)
+        return history
 
 
 class Partial:
@@ -97,7 +106,9 @@ class Partial:
         self.connections = connections
         self.counts = Counts()
         gaps = NO_GAPS if tracker is None else tracker.gaps
-        self.builder = ReportBuilder(history, sink=sink, gaps=gaps)
+        self.builder = ReportBuilder(
+            None if tracker is None else tracker.arrows.journal, sink=sink, gaps=gaps
+        )
         self.diagnosis = Diagnosis(settings, history, gaps)
         #: When there were frames of any part.
         self.presence = Presence()
@@ -167,7 +178,7 @@ class Partial:
         history = Kept()
         gaps = Gaps(self.presence.gaps())
         diagnosis = Diagnosis(self.settings, history, gaps)
-        builder = ReportBuilder(history, sink=sink, gaps=gaps)
+        builder = ReportBuilder(history.journal, sink=sink, gaps=gaps)
         for connection, kinds in self.look_at_undecided(diagnosis, history):
             builder.add(connection, kinds, self.connections)
         self.undecided = []

@@ -86,13 +86,15 @@ class Arrows:
         """Take the newest history entry back: what the endpoint does now contradicts it."""
         # Whatever it did then, it did not.
         ts_ns = self.journal.ts_ns(endpoint.last)
+        connection: Connection = endpoint.connection
+        if endpoint.state == TIME_WAIT:
+            self.time_wait.take_back(endpoint, self._peer(endpoint), connection.ip_version)
         endpoint.last = self.journal.pop(endpoint.last)
         state = self.journal.state(endpoint.last) if endpoint.last >= 0 else CLOSED
         if self.moves is not None:
             self.moves.append((endpoint, endpoint.state, state, -1, self.clocks.now_ns, 0))
         self._become(endpoint, state, ts_ns)
         if state == TIME_WAIT:
-            connection: Connection = endpoint.connection
             self.time_wait.resume(endpoint, self._peer(endpoint), connection.ip_version, ts_ns)
 
     # --- how it opened, told anew: a segment passes that was sent long before others that have passed -------

@@ -165,6 +165,13 @@ class TimeWait:
         if not endpoint.passive:
             self._resume(self._toward(endpoint, peer, ip_version), ts_ns)
 
+    def take_back(self, endpoint: Endpoint, peer: Endpoint, ip_version: int) -> None:
+        """It never entered TIME_WAIT, as was believed; it is counted there still."""
+        self.entered -= 1
+        self._of_address(endpoint, ip_version).entered -= 1
+        if not endpoint.passive:
+            self._toward(endpoint, peer, ip_version).entered -= 1
+
     def merge(self, other: TimeWait) -> None:
         """Take in what another part of the capture counted, which stays as it is."""
         self.now += other.now

@@ -10,6 +10,8 @@ from tcptrace_py.report.model.model import Capture, Report, Skipped, Source
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.compat.zeek import Zeek
 from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
     CLOSE_WAIT,
@@ -40,12 +42,15 @@ class Scene:
     """Connections as a tracker hands them over, and the histories it keeps of them."""
 
     def __init__(self) -> None:
-        self.histories: dict[int, list[tuple[int, int, int, int]]] = {}
+        self.journal = Journal()
         self.connections: list[Connection] = []
         self.kinds: list[tuple[str, ...]] = []
 
-    def history(self, endpoint: object) -> list[tuple[int, int, int, int]]:
-        return self.histories.get(id(endpoint), [])
+    def tell(self, endpoint: Endpoint, *entries: tuple[int, int, int, int]) -> None:
+        """Add ``(state, ts_ns, frame, basis)`` to its history, and have it in the last state."""
+        for state, ts_ns, frame, basis in entries:
+            endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)
+            endpoint.state = state
 
     def open(self, at_s: float = 0.0, port: int = 8080, **fields: object) -> Connection:
         """A client's SYN and nothing else yet."""
@@ -61,10 +66,9 @@ class Scene:
         connection.first_ns = connection.last_ns = connection.syn_ns = BEGIN_NS + int(at_s * SECOND)
         connection.syn_frame = connection.first_frame = 1 + 20 * number
         client.syns = client.packets = 1
-        client.state = SYN_SENT
         self.connections.append(connection)
         self.kinds.append(())
-        self.histories[id(client)] = [(SYN_SENT, connection.syn_ns, connection.syn_frame, SENT)]
+        self.tell(client, (SYN_SENT, connection.syn_ns, connection.syn_frame, SENT))
         for name, value in fields.items():
             setattr(connection, name, value)
         return connection
@@ -80,13 +84,13 @@ class Scene:
         server.syn_acks = server.packets = 1
         server.passive = True
         client.packets, client.bytes, server.bytes = 4, 120, 4096
-        client.state = server.state = ESTABLISHED
-        self.histories[id(client)].append((ESTABLISHED, connection.ack_ns, frame + 2, ACKNOWLEDGED))
-        self.histories[id(server)] = [
+        self.tell(client, (ESTABLISHED, connection.ack_ns, frame + 2, ACKNOWLEDGED))
+        self.tell(
+            server,
             (LISTEN, connection.syn_ack_ns, frame + 1, ACKNOWLEDGED),
             (SYN_RCVD, connection.syn_ack_ns, frame + 1, SENT),
             (ESTABLISHED, connection.ack_ns, frame + 2, PRESUMED),
-        ]
+        )
 
     def client_finishes(self, connection: Connection, at_s: float) -> None:
         """The client's FIN, acknowledged by the server."""
@@ -97,12 +101,12 @@ class Scene:
         client.fin_sent, client.fin_ns, client.fin_frame, client.fins = True, at_ns, frame, 1
         client.fin_acked_ns, client.fin_acked_frame = at_ns + MILLISECOND, frame + 1
         connection.last_ns = at_ns + MILLISECOND
-        client.state, server.state = FIN_WAIT_2, CLOSE_WAIT
-        self.histories[id(client)] += [
+        self.tell(
+            client,
             (FIN_WAIT_1, at_ns, frame, SENT),
             (FIN_WAIT_2, at_ns + MILLISECOND, frame + 1, PRESUMED),
-        ]
-        self.histories[id(server)].append((CLOSE_WAIT, at_ns + MILLISECOND, frame + 1, ACKNOWLEDGED))
+        )
+        self.tell(server, (CLOSE_WAIT, at_ns + MILLISECOND, frame + 1, ACKNOWLEDGED))
 
     def server_finishes(self, connection: Connection, at_s: float) -> None:
         """The server's FIN, acknowledged by the client; 2MSL later all is over."""
@@ -112,15 +116,16 @@ class Scene:
         server.fin_sent, server.fin_ns, server.fin_frame, server.fins = True, at_ns, frame, 1
         server.fin_acked_ns, server.fin_acked_frame = at_ns + MILLISECOND, frame + 1
         connection.last_ns = at_ns + MILLISECOND
-        client.state = server.state = CLOSED
-        self.histories[id(client)] += [
+        self.tell(
+            client,
             (TIME_WAIT, at_ns + MILLISECOND, frame + 1, ACKNOWLEDGED),
             (CLOSED, at_ns + MILLISECOND + 60 * SECOND, 0, TIMER),
-        ]
-        self.histories[id(server)] += [
+        )
+        self.tell(
+            server,
             (LAST_ACK, at_ns, frame, SENT),
             (CLOSED, at_ns + MILLISECOND, frame + 1, PRESUMED),
-        ]
+        )
 
     def refuse(self, connection: Connection) -> None:
         client, server = connection.a, connection.b
@@ -131,9 +136,8 @@ class Scene:
         connection.reset_frame, connection.reset_ns = frame, at_ns
         connection.last_ns = at_ns
         server.rsts = server.packets = 1
-        client.state = server.state = CLOSED
-        self.histories[id(client)].append((CLOSED, at_ns, frame, PRESUMED))
-        self.histories[id(server)] = [(CLOSED, at_ns, frame, SENT)]
+        self.tell(client, (CLOSED, at_ns, frame, PRESUMED))
+        self.tell(server, (CLOSED, at_ns, frame, SENT))
 
 
 def capture(seconds: float = 61.2, path: str = "sick.pcap", **fields: object) -> Capture:
@@ -177,7 +181,7 @@ TIME_WAIT_COUNTS = SimpleNamespace(entered=2, peak=2, peak_at_ns=BEGIN_NS + 5 * 
 
 
 def finish(scene: Scene, findings: list[Finding], info: Capture, keep: bool = True) -> Report:
-    builder = ReportBuilder(scene.history)
+    builder = ReportBuilder(scene.journal)
     for connection, kinds in zip(scene.connections, scene.kinds, strict=True):
         builder.add(connection, kinds, keep)
     return builder.finish(info, findings, TIME_WAIT_COUNTS, Settings(), keep=keep)

@@ -12,8 +12,16 @@ from tcptrace_py.report.formats import json as report_json
 from tcptrace_py.report.model.builder import ReportBuilder
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.state import ESTABLISHED, FIN_WAIT_1, SENT, TIME_WAIT
-from tcptrace_py.tcp.words import AFTER_CLOSE
+from tcptrace_py.tcp.state import (
+    ACKNOWLEDGED,
+    CLOSED,
+    CLOSING,
+    ESTABLISHED,
+    FIN_WAIT_1,
+    LAST_ACK,
+    SENT,
+    TIME_WAIT,
+)
 from tests.report.scenes import (
     BEGIN_NS,
     MILLISECOND,
@@ -65,33 +73,20 @@ def test_close_wait_ends_with_a_reset(scene: Scene) -> None:
     connection = scene.open()
     scene.establish(connection)
     scene.client_finishes(connection, 1.0)
-    connection.b.state = 0
-    connection.reset_by, connection.reset_cause, connection.reset_frame = 2, AFTER_CLOSE, 9
-    connection.reset_ns = connection.last_ns = BEGIN_NS + 4 * SECOND
-    assert only(scene).summary.close_wait.longest_s == pytest.approx(2.999)
+    scene.tell(connection.b, (CLOSED, BEGIN_NS + 4 * SECOND, 9, SENT))
+    wait = only(scene).summary.close_wait
+    assert (wait.open_at_end, wait.longest_s) == (0, pytest.approx(2.999))
 
 
-@pytest.mark.parametrize(("reset_frame", "before_ns"), [(6, 0), (5, 10)])
-def test_nobody_enters_close_wait_with_or_after_a_reset(
-    scene: Scene, reset_frame: int, before_ns: int
-) -> None:
+def test_who_never_was_there_by_its_history_was_not_in_close_wait(scene: Scene) -> None:
+    """It acknowledged the peer's FIN, but after its own, as in a simultaneous close."""
     connection = scene.open()
     scene.establish(connection)
-    scene.client_finishes(connection, 1.0)
-    assert connection.a.fin_acked_frame == 6
-    connection.a.state = connection.b.state = 0
-    connection.reset_by, connection.reset_cause, connection.reset_frame = 1, AFTER_CLOSE, reset_frame
-    connection.reset_ns = connection.a.fin_acked_ns - before_ns
-    assert only(scene).summary.close_wait.longest_s is None
-
-
-def test_a_side_whose_fin_went_first_never_was_in_close_wait(scene: Scene) -> None:
-    connection = scene.open()
-    scene.establish(connection)
-    scene.client_finishes(connection, 1.0)
-    scene.server_finishes(connection, 1.5)
-    # As in a simultaneous close: it acknowledged the peer's FIN after its own.
-    connection.b.fin_ns = connection.a.fin_acked_ns - 5
+    at_ns = BEGIN_NS + SECOND
+    connection.a.fin_sent = connection.b.fin_sent = True
+    connection.a.fin_acked_ns, connection.a.fin_acked_frame = at_ns + 2 * MILLISECOND, 7
+    for frame, endpoint in enumerate((connection.a, connection.b), 5):
+        scene.tell(endpoint, (FIN_WAIT_1, at_ns, frame, SENT), (CLOSING, at_ns, 7, ACKNOWLEDGED))
     assert only(scene).summary.close_wait.longest_s is None
 
 
@@ -99,9 +94,7 @@ def test_a_three_segment_close_is_in_close_wait_for_no_time(scene: Scene) -> Non
     connection = scene.open()
     scene.establish(connection)
     scene.client_finishes(connection, 1.0)
-    scene.server_finishes(connection, 1.5)
-    connection.b.fin_ns = connection.a.fin_acked_ns
-    connection.b.fin_frame = connection.a.fin_acked_frame
+    scene.tell(connection.b, (LAST_ACK, connection.a.fin_acked_ns, connection.a.fin_acked_frame, SENT))
     assert only(scene).summary.close_wait.longest_s == 0.0
 
 
@@ -142,7 +135,7 @@ def test_an_ipv4_service_is_not_the_ipv6_one_with_the_same_number(scene: Scene) 
 
 
 def test_a_scan_keeps_the_services_that_matter(scene: Scene) -> None:
-    builder = ReportBuilder(scene.history, services=3)
+    builder = ReportBuilder(scene.journal, services=3)
     for port in range(1, 200):
         scene.refuse(scene.open(port=port))
     for port, stuck in ((443, ()), (5432, ("stuck-close-wait",)), (22, ()), (22, ())):
@@ -160,7 +153,7 @@ def test_a_scan_keeps_the_services_that_matter(scene: Scene) -> None:
 
 
 def test_of_equal_services_the_first_seen_stay(scene: Scene) -> None:
-    builder = ReportBuilder(scene.history, services=4)
+    builder = ReportBuilder(scene.journal, services=4)
     for port in range(100, 107):
         builder.add(scene.open(port=port), (), False)
     report = builder.finish(capture(), [], NO_TIME_WAIT, Settings(), keep=False)
@@ -172,7 +165,7 @@ def test_order_of_hand_over_changes_nothing_but_work() -> None:
     texts = set()
     for seed in range(4):
         scene = sick_scene()
-        builder = ReportBuilder(scene.history)
+        builder = ReportBuilder(scene.journal)
         order = list(range(len(scene.connections)))
         random.Random(seed).shuffle(order)
         for i in order:
@@ -226,7 +219,9 @@ def test_frames_of_further_files_name_their_source(scene: Scene) -> None:
     connection = scene.open()
     scene.refuse(connection)
     connection.reset_frame = (2 << 40) | 7
-    scene.histories[id(connection.b)] = [(0, BEGIN_NS, (2 << 40) | 7, SENT)]
+    scene.journal.release(connection.b.last)
+    connection.b.last = -1
+    scene.tell(connection.b, (CLOSED, BEGIN_NS, (2 << 40) | 7, SENT))
     report = only(scene)
     assert report.listed is not None
     record = report.connections[0]
@@ -290,7 +285,7 @@ def test_roles_may_be_the_other_way_round(scene: Scene) -> None:
 
 
 def test_time_wait_peak_is_null_where_there_was_none(scene: Scene) -> None:
-    builder = ReportBuilder(scene.history)
+    builder = ReportBuilder(scene.journal)
     assert builder.finish(capture(), [], NO_TIME_WAIT, Settings()).summary.time_wait.peak_at_ns is None
     counts = SimpleNamespace(entered=3, peak=2, peak_at_ns=BEGIN_NS + 5 * MILLISECOND)
     assert builder.finish(capture(), [], counts, Settings()).summary.time_wait.peak_at_ns == (

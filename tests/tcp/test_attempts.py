@@ -30,7 +30,7 @@ def report(path: Path, hold_from: int) -> bytes:
     replay = Replay(settings, peers=False)
     tracker = replay.tracker
     tracker.hold_from = hold_from
-    builder = ReportBuilder(tracker.history)
+    builder = ReportBuilder(tracker.arrows.journal)
     diagnosis = Diagnosis(settings, tracker.history)
     reader = open_source(path)
     try:

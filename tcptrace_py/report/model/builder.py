@@ -34,10 +34,11 @@ from tcptrace_py.report.model.model import (
     Tool,
 )
 from tcptrace_py.report.model.model import Connection as ConnectionRecord
-from tcptrace_py.report.model.record import History, connection_record
+from tcptrace_py.report.model.record import connection_record
 from tcptrace_py.report.model.tally import Key, Tally
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.state import STATES
 from tcptrace_py.tcp.words import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES
 from tcptrace_py.version import __version__
@@ -70,19 +71,18 @@ class ReportBuilder:
 
     A value: ``merge`` is associative and commutative.
 
-    ``history`` gives an endpoint's entries ``(state, ts_ns, frame_id, basis)``, oldest first; it
-    is asked only for connections that are kept or passed on, and only within ``add``. ``sink`` is
-    called with each connection as it is added. ``gaps``: those of the capture so far.
+    ``journal`` has the histories of connections that are added; it is asked only within ``add``. ``sink``
+    is called with each connection as it is added. ``gaps``: those of the capture so far.
     """
 
     def __init__(
         self,
-        history: History,
+        journal: Journal | None,
         services: int = SERVICES,
         sink: Sink | None = None,
         gaps: Gaps = NO_GAPS,
     ) -> None:
-        self._history = history
+        self._journal = journal
         self._services = services
         self._sink = sink
         self._tally = Tally(services, gaps=gaps)
@@ -92,11 +92,14 @@ class ReportBuilder:
 
     def add(self, connection: Connection, kinds: Sequence[str], keep: bool) -> None:
         """Count a connection; ``kinds``: the findings it is part of; ``keep``: list it as well."""
+        journal = self._journal
+        if journal is None:
+            raise RuntimeError("the histories of another process stay there")
         try:
-            self._tally.count(connection, _STUCK in kinds)
+            self._tally.count(connection, _STUCK in kinds, journal)
             if not keep and self._sink is None:
                 return
-            record = connection_record(connection, kinds, self._history)
+            record = connection_record(connection, kinds, journal)
         except Exception as error:
             frames = (connection.first_frame, connection.a.last_frame, connection.b.last_frame)
             self.defects.note(f"the record of connection {connection.id}", frames, error)
@@ -197,13 +200,9 @@ class ReportBuilder:
 
 
 def _restored(services: int, tally: Tally, records: bytes, defects: Defects) -> ReportBuilder:
-    builder = ReportBuilder(_no_history, services)
+    builder = ReportBuilder(None, services)
     builder.restore(tally, decode(records, type=list[ConnectionRecord]), defects)
     return builder
-
-
-def _no_history(_endpoint: object) -> list[tuple[int, int, int, int]]:
-    raise RuntimeError("the histories of another process stay there")
 
 
 def encodable(text: str) -> str:

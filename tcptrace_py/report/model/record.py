@@ -5,7 +5,7 @@ Compiled (see ``record.pxd``): a report that lists its connections makes one rec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, cast
 
 from tcptrace_py.report.model.community_id import community_id
@@ -30,15 +30,13 @@ from tcptrace_py.report.model.model import Tunnel as TunnelRecord
 from tcptrace_py.report.model.stats import endpoint_stats
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.outcome import close_complete, close_initiator, close_kind, handshake_outcome
 from tcptrace_py.tcp.state import ASSUMED, BASIS_NAMES, STATE_NAMES
 from tcptrace_py.tcp.words import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES, ROLES_BASIS_NAMES
 from tcptrace_py.wire.address import address_text
 from tcptrace_py.wire.frame_id import frame_number, frame_source
 from tcptrace_py.wire.tunnels import Tunnel
-
-#: ``history(endpoint)``: ``(state, ts_ns, frame_id, basis)``, oldest first, frame_id 0 for a clock's.
-History = Callable[[Endpoint], list[tuple[int, int, int, int]]]
 
 # The same words, as the model spells their types.
 _STATES = cast("tuple[State, ...]", STATE_NAMES)
@@ -50,8 +48,11 @@ _CAUSES = cast("tuple[ResetCause, ...]", RESET_CAUSES)
 _INITIATORS: tuple[Literal["client", "server", "both"] | None, ...] = (None, "client", "server", "both")
 
 
-def connection_record(connection: Connection, kinds: Sequence[str], history: History) -> ConnectionRecord:
-    """Copy what the report tells of a connection; ``kinds``: the findings that it is part of."""
+def connection_record(connection: Connection, kinds: Sequence[str], journal: Journal) -> ConnectionRecord:
+    """Copy what the report tells of a connection, whose histories are in ``journal``.
+
+    ``kinds``: the findings that it is part of.
+    """
     client = connection.client()
     server = connection.server()
     version = connection.ip_version
@@ -60,8 +61,8 @@ def connection_record(connection: Connection, kinds: Sequence[str], history: His
         id=connection.id,
         first_ns=connection.first_ns,
         last_ns=connection.last_ns,
-        client=_endpoint_record(client, version, history, lasted_ns),
-        server=_endpoint_record(server, version, history, lasted_ns),
+        client=_endpoint_record(client, version, journal, lasted_ns),
+        server=_endpoint_record(server, version, journal, lasted_ns),
         roles_basis=_ROLES_BASES[connection.roles_basis],
         handshake=_handshake(connection, client, server),
         close=_close(connection),
@@ -85,10 +86,10 @@ def connection_record(connection: Connection, kinds: Sequence[str], history: His
     )
 
 
-def _endpoint_record(endpoint: Endpoint, version: int, history: History, lasted_ns: int) -> EndpointRecord:
+def _endpoint_record(endpoint: Endpoint, version: int, journal: Journal, lasted_ns: int) -> EndpointRecord:
     moves = []
     basis = _BASES[ASSUMED]
-    for state, ts_ns, frame_id, basis_index in history(endpoint):
+    for state, ts_ns, frame_id, basis_index in journal.history(endpoint.last):
         basis = _BASES[basis_index]
         frame = frame_number(frame_id) if frame_id else None
         moves.append(Move(_STATES[state], ts_ns, frame, basis, frame_source(frame_id)))

@@ -3,13 +3,14 @@ from libc.stdint cimport int64_t, uint64_t
 
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.outcome cimport close_kind, handshake_outcome
 
 cdef int64_t BYTES_TO_CLIENT, BYTES_TO_SERVER, CLIENT_STATES, CLOSES, CONNECTIONS, FAST_OPEN, FIRST_NS
 cdef int64_t HANDSHAKES, LAST_NS, LISTENING, MEASURED, MEASURED_LEAST_NS, MEASURED_MOST_NS, MEASURED_NS
 cdef int64_t PACKETS, RESETS, RETRANSMITS, SERVER_STATES, SIMULTANEOUS, STRAY_RESETS
 cdef int64_t WAIT_LONGEST_NS, WAIT_OLDEST_NS, WAIT_OPEN, WAIT_STUCK, WIDTH
-cdef int64_t CLOSE_WAIT, COMPLETE, _NEVER, _THERE_STILL, _FIELDS, _PLACES, _ROWS
+cdef int64_t CLOSE_WAIT, COMPLETE, _THERE_STILL, _FIELDS, _PLACES, _ROWS
 cdef int64_t LONGEST_ROUND_TRIP_NS, _MOST_SUM_NS
 
 
@@ -25,21 +26,23 @@ cdef class Tally:
     cdef public int64_t unlisted
 
     @cython.locals(
-        client=Endpoint, server=Endpoint, closer=Endpoint, row=int64_t, outcome=int64_t, close=int64_t,
-        waited_ns=int64_t, took_ns=int64_t, since_ns=int64_t, until_ns=int64_t, known_ns=int64_t,
+        client=Endpoint, server=Endpoint, row=int64_t, outcome=int64_t, close=int64_t,
+        took_ns=int64_t,
     )
-    cpdef int count(self, Connection connection, bint stuck) except -1
+    cpdef int count(self, Connection connection, bint stuck, Journal journal) except -1
     @cython.locals(recent=uint64_t[::1], at=uint64_t, version_and_port=uint64_t, row=int64_t)
     cdef int64_t _row(self, int64_t version, Endpoint server) except -1
-    @cython.locals(since_ns=int64_t, left_ns=int64_t)
-    cdef int64_t _close_wait(self, Connection connection, Endpoint waiter, Endpoint closer) except? -3
+    @cython.locals(left_ns=int64_t, entry=int64_t, ts_ns=int64_t)
+    cdef int _close_wait(self, int64_t row, Journal journal, Endpoint endpoint) except -1
+    @cython.locals(until_ns=int64_t, known_ns=int64_t)
+    cdef int64_t _known_stay(self, int64_t row, int64_t entered_ns, int64_t left_ns) except? -3
     @cython.locals(numbers=int64_t[::1])
     cdef int _add(
         self, int64_t at, Connection connection, Endpoint client, Endpoint server, int64_t outcome,
         int64_t close, int64_t took_ns,
     ) except -1
     @cython.locals(numbers=int64_t[::1])
-    cdef int _add_close_wait(self, int64_t at, int64_t waited_ns, int64_t since_ns) except -1
+    cdef int _add_close_wait(self, int64_t at, int64_t entered_ns, int64_t left_ns) except -1
     @cython.locals(row=int64_t, at=int64_t, column=int64_t)
     cdef int64_t _new_row(self) except -1
     @cython.locals(at=int64_t, column=int64_t)

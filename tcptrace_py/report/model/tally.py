@@ -40,6 +40,7 @@ from tcptrace_py.report.model.columns import (
 from tcptrace_py.tcp.compat.tcptrace import LONGEST_ROUND_TRIP_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.outcome import close_kind, handshake_outcome
 from tcptrace_py.tcp.state import CLOSE_WAIT
 from tcptrace_py.tcp.words import COMPLETE
@@ -52,11 +53,10 @@ _NO_SUMS = (FIRST_NS, LAST_NS, MEASURED_LEAST_NS, MEASURED_MOST_NS, WAIT_OLDEST_
 # four numbers costs more than all additions.
 _PLACES = 256
 _FIELDS = 4
-# What `Tally._close_wait` says of an endpoint that is there still, or never was.
-_THERE_STILL = -2
+# For when it left CLOSE_WAIT, of an endpoint that has not.
+_THERE_STILL = -1
 # No more is added to a sum of 64 bits from here on.
 _MOST_SUM_NS = 1 << 62
-_NEVER = -1
 
 #: A service: IP version, the address's upper and lower 64 bits, port. Sorts IPv4 first.
 Key = tuple[int, int, int, int]
@@ -83,19 +83,16 @@ class Tally:
         self.unlisted = 0
         self._new_row()
 
-    def count(self, connection: Connection, stuck: bool) -> None:
-        """Add one connection; ``stuck``: an endpoint of it is part of a stuck-close-wait finding."""
+    def count(self, connection: Connection, stuck: bool, journal: Journal) -> None:
+        """Add one connection, whose histories are in ``journal``.
+
+        ``stuck``: an endpoint of it is part of a stuck-close-wait finding.
+        """
         client = connection.client()
         server = connection.server()
         row = self._row(connection.ip_version, server)
         outcome = handshake_outcome(connection)
         close = close_kind(connection)
-        # At most one side can be in CLOSE_WAIT: the other one's FIN is what put it there.
-        closer = server
-        waited_ns = self._close_wait(connection, client, server)
-        if waited_ns == _NEVER:
-            closer = client
-            waited_ns = self._close_wait(connection, server, client)
         took_ns = -1
         if outcome == COMPLETE and client.syns == 1 and server.syn_acks == 1 and connection.ack_frame:
             if connection.syn_frame and not connection.simultaneous_open:
@@ -104,20 +101,10 @@ class Tally:
                     took_ns = -1
         self._add(0, connection, client, server, outcome, close, took_ns)
         self._add(row * WIDTH, connection, client, server, outcome, close, took_ns)
-        if waited_ns != _NEVER:
-            since_ns = closer.fin_acked_ns
-            if self._gaps:
-                until_ns = since_ns + waited_ns if waited_ns >= 0 else _MOST_SUM_NS
-                known_ns = self._gaps.until(since_ns, until_ns)
-                if known_ns < until_ns:
-                    # Still there, as far as anybody knows; but how long is only known up to the gap.
-                    since_ns = _MOST_SUM_NS
-                    if waited_ns == _THERE_STILL:
-                        self._add_close_wait(0, waited_ns, since_ns)
-                        self._add_close_wait(row * WIDTH, waited_ns, since_ns)
-                    waited_ns = known_ns - closer.fin_acked_ns
-            self._add_close_wait(0, waited_ns, since_ns)
-            self._add_close_wait(row * WIDTH, waited_ns, since_ns)
+        if server.fins:
+            self._close_wait(row, journal, client)
+        if client.fins:
+            self._close_wait(row, journal, server)
         if stuck:
             self._numbers[WAIT_STUCK] += 1
             self._numbers[row * WIDTH + WAIT_STUCK] += 1
@@ -145,35 +132,32 @@ class Tally:
         recent[at + 3] = row
         return row
 
-    def _close_wait(self, connection: Connection, waiter: Endpoint, closer: Endpoint) -> int:
-        """How long ``waiter`` was in CLOSE_WAIT after the other's FIN, in ns.
+    def _close_wait(self, row: int, journal: Journal, endpoint: Endpoint) -> None:
+        """Add the stay in CLOSE_WAIT that an endpoint's history has, if it has one."""
+        left_ns = _THERE_STILL
+        entry = endpoint.last
+        while entry >= 0:
+            ts_ns = journal.ts_ns(entry)
+            if journal.state(entry) == CLOSE_WAIT:
+                if self._gaps:
+                    left_ns = self._known_stay(row, ts_ns, left_ns)
+                self._add_close_wait(0, ts_ns, left_ns)
+                self._add_close_wait(row * WIDTH, ts_ns, left_ns)
+                break
+            left_ns = ts_ns
+            entry = journal.previous(entry)
 
-        ``_THERE_STILL`` if it did not leave; ``_NEVER`` if it never was there.
-        """
-        if closer.fin_acked_frame == 0 or connection.simultaneous_close:
-            return _NEVER
-        since_ns = closer.fin_acked_ns
-        if connection.reset_frame:
-            # Nobody enters CLOSE_WAIT with the RST, or after it.
-            if connection.reset_ns < since_ns or connection.reset_frame == closer.fin_acked_frame:
-                return _NEVER
-        if waiter.fin_sent:
-            if waiter.fin_ns < since_ns:
-                return _NEVER
-            if waiter.fin_ns == since_ns and waiter.fin_frame < closer.fin_acked_frame:
-                return _NEVER
-            left_ns = waiter.fin_ns
-            if connection.reset_frame and connection.reset_ns < left_ns:
-                left_ns = connection.reset_ns
-        elif waiter.state == CLOSE_WAIT:
-            return _THERE_STILL
-        elif connection.reset_frame:
-            left_ns = connection.reset_ns
-        elif connection.reused_frame:
-            left_ns = connection.reused_ns
-        else:
-            left_ns = connection.last_ns
-        return left_ns - since_ns if left_ns > since_ns else 0
+    def _known_stay(self, row: int, entered_ns: int, left_ns: int) -> int:
+        """When it left CLOSE_WAIT, or the gap of the capture up to which it is known to have been there."""
+        until_ns = _MOST_SUM_NS if left_ns == _THERE_STILL else left_ns
+        known_ns: int = self._gaps.until(entered_ns, until_ns)
+        if known_ns == until_ns:
+            return left_ns
+        if left_ns == _THERE_STILL:
+            # Still there, as far as anybody knows; but not since when without a gap.
+            self._add_close_wait(0, _MOST_SUM_NS, _THERE_STILL)
+            self._add_close_wait(row * WIDTH, _MOST_SUM_NS, _THERE_STILL)
+        return known_ns
 
     def _add(
         self,
@@ -217,14 +201,14 @@ class Tally:
             numbers[at + MEASURED] += 1
             numbers[at + MEASURED_NS] += took_ns
 
-    def _add_close_wait(self, at: int, waited_ns: int, since_ns: int) -> None:
+    def _add_close_wait(self, at: int, entered_ns: int, left_ns: int) -> None:
         numbers = self._numbers
-        if waited_ns == _THERE_STILL:
-            if numbers[at + WAIT_OPEN] == 0 or since_ns < numbers[at + WAIT_OLDEST_NS]:
-                numbers[at + WAIT_OLDEST_NS] = since_ns
+        if left_ns == _THERE_STILL:
+            if numbers[at + WAIT_OPEN] == 0 or entered_ns < numbers[at + WAIT_OLDEST_NS]:
+                numbers[at + WAIT_OLDEST_NS] = entered_ns
             numbers[at + WAIT_OPEN] += 1
-        elif waited_ns > numbers[at + WAIT_LONGEST_NS]:
-            numbers[at + WAIT_LONGEST_NS] = waited_ns
+        elif left_ns - entered_ns > numbers[at + WAIT_LONGEST_NS]:
+            numbers[at + WAIT_LONGEST_NS] = left_ns - entered_ns
 
     def _new_row(self) -> int:
         if self._used == self._room:
