@@ -15,6 +15,7 @@ from tcptrace_py.tcp.late_copies cimport LateCopies
 from tcptrace_py.tcp.machine cimport Machine
 from tcptrace_py.tcp.compat.peers cimport Peers
 from tcptrace_py.tcp.observations cimport Observer
+from tcptrace_py.tcp.reuse cimport accepted, call_stale, opened_anew, pending_syn, resume, succeed
 from tcptrace_py.tcp.roles cimport Listeners
 from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.compat.tcptrace cimport Stats
@@ -22,7 +23,7 @@ from tcptrace_py.tcp.time_wait cimport TimeWait
 from tcptrace_py.tcp.two_clocks cimport TwoClocks
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int ACKNOWLEDGED, CLOSED, ESTABLISHED, PRESUMED, SENT, SYN_RCVD, SYN_SENT, TIME_WAIT
+cdef int CLOSED, ESTABLISHED, SENT, SYN_SENT, TIME_WAIT
 cdef int BY_LISTENER, BY_SYN, BY_SYN_ACK, LINGER_CLOCK, SYN_CLOCK
 cdef int ACK, FIN, RST, SYN
 cdef int64_t _ALL, _HOLD_FROM, MOST_UNDECIDED, QUIET_NS
@@ -96,16 +97,8 @@ cdef class Tracker:
     cdef Connection _which(self, Connection newest, Segment segment, uint64_t flow_hash)
     @cython.locals(sender=Endpoint, receiver=Endpoint, sender_by=int, over=bint, in_time_wait=bint, unanswered=bint, began=Connection, holder=Endpoint)
     cdef Connection _attempt(self, Connection connection, Segment segment, uint64_t flow_hash)
-    @cython.locals(older=Connection, sender=Endpoint, receiver=Endpoint, refused=Endpoint, goes_on=bint)
-    cdef object _resume(self, Connection connection, Segment segment)
-    cdef object _succeed(self, Connection connection, Connection began, Segment segment)
-    cdef object _call_stale(self, Connection connection)
     @cython.locals(asked=Segment, began=Connection, asker=Endpoint, again=int64_t)
     cdef Connection _accept_pending(self, Connection connection, Segment segment, uint64_t flow_hash)
-    @cython.locals(older=Connection, old_sender=Endpoint, old_receiver=Endpoint)
-    cdef object _accepted(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
-    @cython.locals(older=Connection, old_client=Endpoint)
-    cdef object _opened_anew(self, Connection connection, Segment segment)
     @cython.locals(a=Endpoint, b=Endpoint)
     cdef object _begin_with(self, Connection connection, Segment syn)
     cdef Connection _begin(self, Segment segment, uint64_t flow_hash, int64_t frame)

@@ -23,18 +23,10 @@ from tcptrace_py.tcp.incarnations import direction, incarnation
 from tcptrace_py.tcp.late_copies import LateCopies
 from tcptrace_py.tcp.machine import Machine
 from tcptrace_py.tcp.observations import QUIET_NS, Observer
+from tcptrace_py.tcp.reuse import accepted, call_stale, opened_anew, pending_syn, resume, succeed
 from tcptrace_py.tcp.roles import MOST_UNDECIDED, Listeners
 from tcptrace_py.tcp.serial import advance, distance
-from tcptrace_py.tcp.state import (
-    ACKNOWLEDGED,
-    CLOSED,
-    ESTABLISHED,
-    PRESUMED,
-    SENT,
-    SYN_RCVD,
-    SYN_SENT,
-    TIME_WAIT,
-)
+from tcptrace_py.tcp.state import CLOSED, ESTABLISHED, SENT, SYN_SENT, TIME_WAIT
 from tcptrace_py.tcp.two_clocks import TwoClocks
 from tcptrace_py.tcp.words import (
     BY_LISTENER,
@@ -232,9 +224,13 @@ class Tracker:
             sender.stats.sends(receiver.stats, segment)
         self.machine.segment(connection, sender, receiver, segment)
         if segment.flags & SYN and segment.flags & ACK and not connection.simultaneous_open:
-            self._accepted(connection, sender, receiver, segment)
+            if 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.syn_bytes:
+                # Its sender listens, and holds no older connection on this four-tuple.
+                if sender.passive:
+                    self.listeners.add(sender)
+                accepted(self.table, self.machine, connection, segment)
         elif connection.reuse_of >= 0 and connection.ack_frame == segment.frame:
-            self._opened_anew(connection, segment)
+            opened_anew(self.table, self.machine, connection, segment)
 
     def tick(self, ts_ns: int) -> None:
         """Let the capture's time run to ``ts_ns``; clocks run out, and finished connections go."""
@@ -293,7 +289,7 @@ class Tracker:
         connection.finished = True
         self.two_clocks.look(connection)
         if connection.pending_syn_by:
-            self._call_stale(connection)
+            call_stale(connection)
         if connection.roles_basis >= BY_LISTENER:
             self.listeners.guess(connection)
         self.finished.append(connection)
@@ -451,7 +447,7 @@ class Tracker:
         if not flags & (SYN | RST) and newest.reuse_of < 0:
             return newest
         if not flags & RST and newest.reuse_of >= 0:
-            self._resume(newest, segment)
+            resume(self.table, self.machine, newest, segment)
         connection = newest if newest.reuse_of < 0 else incarnation(self.table, newest, segment)
         if flags & SYN and not flags & ACK:
             return self._attempt(connection, segment, flow_hash)
@@ -463,7 +459,7 @@ class Tracker:
             if sender.state == CLOSED and sender.fin_sent and sender.isn != segment.seq:
                 # A listener answers an old SYN that came again: for it that is another attempt.
                 began = self._begin(segment, flow_hash, segment.frame)
-                self._succeed(connection, began, segment)
+                succeed(connection, began, segment)
                 return began
         return connection
 
@@ -484,7 +480,7 @@ class Tracker:
         unanswered = sender.state == SYN_SENT
         if over or in_time_wait or unanswered:
             began = self._begin(segment, flow_hash, segment.frame)
-            self._succeed(connection, began, segment)
+            succeed(connection, began, segment)
             if in_time_wait:
                 holder = sender if sender.state == TIME_WAIT else receiver
                 connection.reused_time_wait = 1 if holder is connection.a else 2
@@ -492,7 +488,7 @@ class Tracker:
         # Both sides hold a connection: an old SYN that comes late, or a host that restarted.
         # Only an answer to it can tell.
         if connection.pending_syn_by:
-            self._call_stale(connection)
+            call_stale(connection)
         connection.pending_syn_by = sender_by
         connection.pending_syns = 0
         connection.pending_syn_isn = segment.seq
@@ -503,54 +499,11 @@ class Tracker:
         connection.pending_syn_last_ns = segment.ts_ns
         return connection
 
-    def _resume(self, connection: Connection, segment: Segment) -> None:
-        """What goes on with a SYN that was refused: the refusal had not come, and both open at once."""
-        sender, receiver = direction(connection, segment)
-        if sender.last >= 0 or not SYN_SENT <= receiver.state <= SYN_RCVD:
-            return
-        older = self.table.older(connection, connection)
-        if older is None or not older.refused:
-            return
-        refused, _ = direction(older, segment)
-        goes_on = segment.seq == (refused.isn if segment.flags & SYN else refused.snd_nxt)
-        if goes_on and refused.state == CLOSED and self.arrows.basis(refused) == PRESUMED:
-            connection.simultaneous_open = True
-            self.machine.resume(refused, sender)
-
-    def _succeed(self, connection: Connection, began: Connection, segment: Segment) -> None:
-        """The four-tuple has a newer connection, begun by this segment."""
-        began.reuse_of = connection.id
-        connection.reused_by = began.id
-        connection.watched = True
-        connection.reused_frame = segment.frame
-        connection.reused_ns = segment.ts_ns
-
-    def _call_stale(self, connection: Connection) -> None:
-        connection.stale_syns += 1
-        if connection.stale_syns == 1:
-            connection.stale_syn_by = connection.pending_syn_by
-            connection.stale_syn_frame = connection.pending_syn_frame
-            connection.stale_syn_ns = connection.pending_syn_ns
-        connection.pending_syn_by = 0
-
     def _accept_pending(self, connection: Connection, segment: Segment, flow_hash: int) -> Connection:
         """The SYN that seemed stale is answered: it began a new connection (4.5 of the design)."""
-        asked = Segment()
-        asked.ts_ns = connection.pending_syn_ns
-        asked.frame = connection.pending_syn_frame
-        asked.ip_version = segment.ip_version
-        asked.tunnel = connection.tunnel
-        asked.src_hi = segment.dst_hi
-        asked.src_lo = segment.dst_lo
-        asked.src_port = segment.dst_port
-        asked.dst_hi = segment.src_hi
-        asked.dst_lo = segment.src_lo
-        asked.dst_port = segment.src_port
-        asked.seq = connection.pending_syn_isn
-        asked.window = connection.pending_syn_window
-        asked.flags = SYN
+        asked = pending_syn(connection, segment)
         began = self._begin(asked, flow_hash, segment.frame)
-        self._succeed(connection, began, asked)
+        succeed(connection, began, asked)
         if self.peers is not None:
             self.peers.begin(began, asked)
         self._begin_with(began, asked)
@@ -570,36 +523,6 @@ class Tracker:
             for _ in range(again):
                 began.a.stats.sends(began.b.stats, asked)
         return began
-
-    def _accepted(
-        self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
-    ) -> None:
-        """A SYN+ACK passed: its sender listens, and holds no older connection on this four-tuple."""
-        if not 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.syn_bytes:
-            return
-        if sender.passive:
-            self.listeners.add(sender)
-        if connection.reuse_of < 0:
-            return
-        older = self.table.older(connection, connection)
-        while older is not None:
-            old_sender, old_receiver = direction(older, segment)
-            self.machine.replace(old_sender, ACKNOWLEDGED, segment.ts_ns, segment.frame)
-            if connection.syn_frame and old_receiver.state >= ESTABLISHED:
-                self.machine.replace(old_receiver, SENT, connection.syn_ns, connection.syn_frame)
-            older = self.table.older(older, connection)
-
-    def _opened_anew(self, connection: Connection, segment: Segment) -> None:
-        """The client has answered the SYN+ACK: it holds nothing older on these ports since its SYN."""
-        older = self.table.older(connection, connection)
-        while older is not None:
-            old_client, _ = direction(older, segment)
-            if old_client.state == SYN_SENT or old_client.state == TIME_WAIT:
-                if connection.syn_frame:
-                    self.machine.replace(old_client, SENT, connection.syn_ns, connection.syn_frame)
-                else:
-                    self.machine.replace(old_client, ACKNOWLEDGED, segment.ts_ns, segment.frame)
-            older = self.table.older(older, connection)
 
     def _begin_with(self, connection: Connection, syn: Segment) -> None:
         """The SYN that began a connection passed a while ago: it is told now."""

@@ -1,0 +1,101 @@
+"""One connection after another on a four-tuple: what a newer one tells of the older (4.5 of the design).
+
+Compiled (see ``reuse.pxd``). Which of them a segment belongs to is in ``incarnations.py``.
+"""
+
+from __future__ import annotations
+
+from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.flow_table import FlowTable
+from tcptrace_py.tcp.incarnations import direction
+from tcptrace_py.tcp.machine import Machine
+from tcptrace_py.tcp.state import (
+    ACKNOWLEDGED,
+    CLOSED,
+    ESTABLISHED,
+    PRESUMED,
+    SENT,
+    SYN_RCVD,
+    SYN_SENT,
+    TIME_WAIT,
+)
+from tcptrace_py.wire.segment import SYN, Segment
+
+
+def succeed(connection: Connection, began: Connection, segment: Segment) -> None:
+    """The four-tuple has a newer connection, begun by this segment."""
+    began.reuse_of = connection.id
+    connection.reused_by = began.id
+    connection.watched = True
+    connection.reused_frame = segment.frame
+    connection.reused_ns = segment.ts_ns
+
+
+def resume(table: FlowTable, machine: Machine, connection: Connection, segment: Segment) -> None:
+    """What goes on with a SYN that was refused: the refusal had not come, and both open at once."""
+    sender, receiver = direction(connection, segment)
+    if sender.last >= 0 or not SYN_SENT <= receiver.state <= SYN_RCVD:
+        return
+    older = table.older(connection, connection)
+    if older is None or not older.refused:
+        return
+    refused, _ = direction(older, segment)
+    goes_on = segment.seq == (refused.isn if segment.flags & SYN else refused.snd_nxt)
+    if goes_on and refused.state == CLOSED and machine.arrows.basis(refused) == PRESUMED:
+        connection.simultaneous_open = True
+        machine.resume(refused, sender)
+
+
+def accepted(table: FlowTable, machine: Machine, connection: Connection, segment: Segment) -> None:
+    """A SYN+ACK passed: its sender holds no older connection on this four-tuple."""
+    if connection.reuse_of < 0:
+        return
+    older = table.older(connection, connection)
+    while older is not None:
+        old_sender, old_receiver = direction(older, segment)
+        machine.replace(old_sender, ACKNOWLEDGED, segment.ts_ns, segment.frame)
+        if connection.syn_frame and old_receiver.state >= ESTABLISHED:
+            machine.replace(old_receiver, SENT, connection.syn_ns, connection.syn_frame)
+        older = table.older(older, connection)
+
+
+def opened_anew(table: FlowTable, machine: Machine, connection: Connection, segment: Segment) -> None:
+    """The client has answered the SYN+ACK: it holds nothing older on these ports since its SYN."""
+    older = table.older(connection, connection)
+    while older is not None:
+        old_client, _ = direction(older, segment)
+        if old_client.state == SYN_SENT or old_client.state == TIME_WAIT:
+            if connection.syn_frame:
+                machine.replace(old_client, SENT, connection.syn_ns, connection.syn_frame)
+            else:
+                machine.replace(old_client, ACKNOWLEDGED, segment.ts_ns, segment.frame)
+        older = table.older(older, connection)
+
+
+def call_stale(connection: Connection) -> None:
+    """Nobody has answered the SYN that came while both sides held a connection: it was an old one."""
+    connection.stale_syns += 1
+    if connection.stale_syns == 1:
+        connection.stale_syn_by = connection.pending_syn_by
+        connection.stale_syn_frame = connection.pending_syn_frame
+        connection.stale_syn_ns = connection.pending_syn_ns
+    connection.pending_syn_by = 0
+
+
+def pending_syn(connection: Connection, answer: Segment) -> Segment:
+    """The SYN that came while both sides held a connection, and has an answer now."""
+    asked = Segment()
+    asked.ts_ns = connection.pending_syn_ns
+    asked.frame = connection.pending_syn_frame
+    asked.ip_version = answer.ip_version
+    asked.tunnel = connection.tunnel
+    asked.src_hi = answer.dst_hi
+    asked.src_lo = answer.dst_lo
+    asked.src_port = answer.dst_port
+    asked.dst_hi = answer.src_hi
+    asked.dst_lo = answer.src_lo
+    asked.dst_port = answer.src_port
+    asked.seq = connection.pending_syn_isn
+    asked.window = connection.pending_syn_window
+    asked.flags = SYN
+    return asked
