@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
+from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.cli.screen import report_console
+from tcptrace_py.findings.wording import times
+from tcptrace_py.report.formats.target import WriteError, write_whole
 from tcptrace_py.report.people.dashboard import View, lines
-from tcptrace_py.report.people.dashboard_lists import CONNECTIONS, NOTHING, Focus
+from tcptrace_py.report.people.dashboard_lists import CONNECTIONS, LADDER, NOTHING, Focus
+from tcptrace_py.report.people.ladder import Ladder
+from tcptrace_py.report.people.ladder_terminal import render_ladder
 from tcptrace_py.run.live import Watch
 from tcptrace_py.run.live_view import ViewSource
+from tcptrace_py.run.recent import RecentFrames
 from tcptrace_py.run.session import Move
+from tcptrace_py.tcp.connection import Connection
 
 _PERIOD_S = 0.25
 _LARGE_ROWS = 40
@@ -61,6 +72,9 @@ class Dashboard:
         self._live: Live | None = None
         self._source: ViewSource | None = None
         self._view: View | None = None
+        self._recent: RecentFrames | None = None
+        self._marked: dict[int, Connection] = {}
+        self._note = ""
         # A large screen has room for a list from the start.
         self._focus = Focus(shown=CONNECTIONS if self._console.height >= _LARGE_ROWS else NOTHING)
 
@@ -78,17 +92,69 @@ class Dashboard:
 
     def draw(self) -> None:
         if self._live is not None and self._view is not None:
-            drawn = lines(self._view, self._console, self._focus)
+            view = replace(self._view, notes=[*([self._note] if self._note else []), *self._view.notes])
+            drawn = lines(view, self._console, self._focus)
             self._live.update(Text("\n").join(drawn), refresh=True)
 
     def press(self, key: str) -> bool:
         """Takes a key that is about what is shown; whether it was one."""
-        before = self._focus.shown
-        taken = self._focus.press(key)
-        if taken and self._focus.shown == before:
+        focus = self._focus
+        before, marked = focus.shown, set(focus.marked)
+        taken = focus.press(key)
+        if taken:
+            self._note = ""
+            self._do(marked)
+        if taken and focus.shown == before:
             # Another list has to be fetched first; that comes with the next look.
             self.draw()
         return taken
+
+    def _do(self, marked: set[int]) -> None:
+        """What a key asked for; ``marked`` before it."""
+        focus, source, recent = self._focus, self._source, self._recent
+        asked, focus.asked = focus.asked, ""
+        if source is None or recent is None:
+            return
+        for number in marked ^ focus.marked:
+            # Held on to: its packets can be written when it is long over.
+            connection = source.connection(number)
+            if connection is not None:
+                self._marked[number] = connection
+        if focus.current is None or not asked:
+            return
+        connection = source.connection(focus.current.id)
+        if asked == LADDER:
+            focus.ladder = [Text("This connection is over.")]
+            if connection is not None:
+                focus.ladder = self._ladder(source.ladder(connection, recent))
+        else:
+            wanted = [self._marked[number] for number in focus.marked if number in self._marked]
+            self._note = self._write(recent, wanted or ([connection] if connection is not None else []))
+
+    def _ladder(self, ladder: Ladder) -> list[Text]:
+        screen = self._console
+        drawn = Console(
+            file=io.TextIOWrapper(io.BytesIO(), encoding=screen.encoding),
+            width=screen.width,
+            force_terminal=True,
+            color_system="standard" if screen.color_system else None,
+        )
+        with drawn.capture() as captured:
+            render_ladder(ladder, drawn)
+        return [Text.from_ansi(each) for each in captured.get().splitlines()]
+
+    def _write(self, recent: RecentFrames, connections: Sequence[Connection]) -> str:
+        """Their packets as a pcap in the current directory; what became of it, in a line."""
+        kept = recent.cut(connections)
+        extent = kept.extent()
+        if not extent.frames:
+            return "nothing written: no packet of it is in memory any more"
+        name = time.strftime("tcptrace-%Y%m%d-%H%M%S.pcap")
+        try:
+            write_whole(kept.pcap(), name)
+        except (CaptureError, OSError, WriteError) as error:
+            return f"not written: {error}"
+        return f"wrote {name}: {times(extent.frames, 'packet')} of {times(len(connections), 'connection')}"
 
     @contextmanager
     def shown(self, watch: Watch) -> Iterator[None]:
@@ -102,11 +168,13 @@ class Dashboard:
             redirect_stderr=False,
         ) as live:
             self._live = live
+            self._recent = RecentFrames(watch.capture.link_type)
+            watch.keep = self._recent.keep
             with _keys(watch, self.press):
                 try:
                     yield
                 finally:
-                    self._live = None
+                    self._live = watch.keep = None
 
 
 @contextmanager

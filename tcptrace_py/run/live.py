@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from tcptrace_py.capture.batch import BATCH_FRAMES
+from tcptrace_py.capture.batch import BATCH_FRAMES, FrameBatch
 from tcptrace_py.capture.live import DELIVERY_MS, LiveCapture
 from tcptrace_py.capture.over_ssh import RemoteCapture
 from tcptrace_py.capture.pcap_writer import PcapWriter
@@ -117,6 +117,8 @@ class Watch:
         self._most_connections = most_connections
         self._writer = writer
         self._observers = [*observers, *(each for each in (host, alarms) if each is not None)]
+        #: Given each batch as it was captured: the batch, how many frames, the number of the first.
+        self.keep: Callable[[FrameBatch, int, int], None] | None = None
         self._host = host
         self._alarms = alarms
         self._allow_undecoded = allow_undecoded
@@ -224,6 +226,8 @@ class Watch:
                 self.clock.shift(self.capture.batch, count)
             if self._alarms is not None and self._alarms.recorder is not None:
                 self._alarms.recorder.keep(self.capture.batch, count, self.capture.packets - count + 1)
+            if self.keep is not None:
+                self.keep(self.capture.batch, count, self.capture.packets - count + 1)
             self.session.replay.run(self.capture.batch, 0, 0, count)
         else:
             self.tracker.tick(before_ns - _BEHIND_NS)

@@ -7,13 +7,16 @@ from collections import deque
 from collections.abc import Iterator
 from heapq import nsmallest
 
-from tcptrace_py.findings.wording import socket_name
+from tcptrace_py.findings.wording import socket_name, times
+from tcptrace_py.report.model.record import connection_record
 from tcptrace_py.report.people.dashboard import Holder, TimeWaitPile, View
 from tcptrace_py.report.people.dashboard_lists import CONNECTIONS, SERVICES, LiveConnection, LiveService
+from tcptrace_py.report.people.ladder import Ladder, build_ladder
 from tcptrace_py.run.live import Watch
+from tcptrace_py.run.recent import RecentFrames
 from tcptrace_py.tcp.clocks import nanoseconds
 from tcptrace_py.tcp.connection import Connection
-from tcptrace_py.tcp.state import BASIS_NAMES, CLOSE_WAIT, CLOSED, LISTEN, STATE_NAMES
+from tcptrace_py.tcp.state import CLOSE_WAIT, CLOSED, LISTEN, STATE_NAMES
 from tcptrace_py.tcp.time_wait import Pile
 from tcptrace_py.wire.address import address_text
 
@@ -96,6 +99,21 @@ class ViewSource:
             live_services=self._services() if shown == SERVICES else [],
         )
 
+    def connection(self, number: int) -> Connection | None:
+        """The one of that id, if it is still alive."""
+        return next((each for each in self._alive() if each.id == number), None)
+
+    def ladder(self, connection: Connection, recent: RecentFrames) -> Ladder:
+        """Of a connection that goes on: its states so far, and what ``recent`` still has of its packets."""
+        watch = self._watch
+        record = connection_record(connection, (), watch.tracker.history)
+        passages = recent.passages(connection, watch.settings)
+        ladder = build_ladder(record, [], passages, [watch.capture.path], full=True)
+        gone = record.client.packets + record.server.packets - len(passages)
+        if gone > 0:
+            ladder.heading.append(f"Not in memory any more: {times(gone, 'segment')} of it.")
+        return ladder
+
     def _alive(self) -> Iterator[Connection]:
         over = (CLOSED, LISTEN)
         for connection in self._watch.tracker.table.all():
@@ -112,12 +130,8 @@ class ViewSource:
         client, server = connection.client(), connection.server()
         version = connection.ip_version
         names = [socket_name(version, end.address_hi, end.address_lo, end.port) for end in (client, server)]
-        moves = [
-            (ts_ns, f"{side} {STATE_NAMES[state]} ({BASIS_NAMES[basis]})")
-            for side, end in (("client", client), ("server", server))
-            for state, ts_ns, _frame, basis in self._watch.tracker.history(end)
-        ]
         return LiveConnection(
+            id=connection.id,
             client=names[0],
             server=names[1],
             client_state=STATE_NAMES[client.state],
@@ -126,9 +140,6 @@ class ViewSource:
             idle_ns=max(0, now_ns - connection.last_ns),
             sent_bytes=client.bytes,
             received_bytes=server.bytes,
-            history=[
-                f"+{(ts_ns - connection.first_ns) / 1e9:.6f} s  {text}" for ts_ns, text in sorted(moves)
-            ],
         )
 
     def _services(self) -> list[LiveService]:

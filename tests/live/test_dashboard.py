@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -12,10 +14,20 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
+from tcptrace_py import analyze
 from tcptrace_py.cli.dashboard import key_names
+from tcptrace_py.engine import PURE_VARIABLE
 from tcptrace_py.report.people.dashboard import Holder, TimeWaitPile, View, lines, sparkline
-from tcptrace_py.report.people.dashboard_lists import HELP, Focus, LiveConnection, LiveService
+from tcptrace_py.report.people.dashboard_lists import (
+    CONNECTIONS,
+    HELP,
+    SERVICES,
+    Focus,
+    LiveConnection,
+    LiveService,
+)
 from tcptrace_py.tcp.state import STATES
 from tests.conftest import COMMAND, ROOT
 from tests.live.net import CLIENTS, LEAKING_SERVER, SERVER, Net, serving
@@ -87,9 +99,7 @@ def test_states_that_nobody_is_in_fold_away_and_a_cut_shows() -> None:
 
 def _listed(number: int, state: str = "ESTABLISHED") -> LiveConnection:
     ends = (f"10.0.0.{number}:4000", f"10.9.9.9:{8000 + number % 2}")
-    return LiveConnection(
-        *ends, "ESTABLISHED", state, number * 10**9, 10**6, 10 * number, 5, ["+0 s  client SYN_SENT"]
-    )
+    return LiveConnection(number, *ends, "ESTABLISHED", state, number * 10**9, 10**6, 10 * number, 5)
 
 
 def test_a_list_is_moved_through_sorted_filtered_and_looked_into() -> None:
@@ -104,23 +114,34 @@ def test_a_list_is_moved_through_sorted_filtered_and_looked_into() -> None:
         return next((line.plain for line in drawn if str(line.style) == "reverse"), "")
 
     assert at() == "" and not focus.press("s")
-    assert focus.press("tab") and at().startswith("10.0.0.59:4000")
+    assert focus.press("tab") and at().startswith("  10.0.0.59:4000")
     focus.press("down"), focus.press("down"), focus.press("up")
-    assert at().startswith("10.0.0.58:4000")
+    assert at().startswith("  10.0.0.58:4000")
     focus.press("pgdn")
     assert int(at().split(".")[3].split(":")[0]) < 55
     for _ in range(99):
         focus.press("down")
-    assert at().startswith("10.0.0.0:4000")
+    assert at().startswith("  10.0.0.0:4000")
     for key in ("s", "s", "s"):
         focus.press(key)
     assert focus.sorted_by == "server"
     for key in ("/", *"close_w", "enter"):
         focus.press(key)
-    assert at().startswith("10.0.0.7:4000") and focus.length == 1
+    assert at().startswith("  10.0.0.7:4000") and focus.length == 1
     assert any("holding 'close_w'" in line.plain for line in lines(view, console, focus))
+    focus.press("m")
+    assert at().startswith("* 10.0.0.7:4000") and focus.marked == {7}
+    assert any("1 connection by server, 1 marked" in line.plain for line in lines(view, console, focus))
+    focus.press("w")
+    assert (focus.asked, focus.detail) == ("write", False)
     focus.press("enter")
-    assert any(line.plain == "    +0 s  client SYN_SENT" for line in lines(view, console, focus))
+    assert (focus.asked, focus.detail) == ("ladder", True)
+    focus.ladder = [Text(f"row {n}") for n in range(100)]
+    assert at() == "" and any(line.plain == "row 0" for line in lines(view, console, focus))
+    focus.press("pgdn"), focus.press("down"), at()
+    for _ in range(9):
+        focus.press("pgdn"), at()
+    assert lines(view, console, focus)[-1].plain == "row 99"
     for _ in range(2):
         focus.press("esc")
     assert at() and focus.length == 60
@@ -128,6 +149,18 @@ def test_a_list_is_moved_through_sorted_filtered_and_looked_into() -> None:
     assert at().startswith("10.9.9.9:8001")
     focus.press("esc")
     assert at() == "" and not focus.press("esc")
+
+
+def test_tab_first_brings_a_list_that_a_smaller_screen_has_no_room_for() -> None:
+    view, focus = _view(), Focus(shown=CONNECTIONS)
+    view.live_connections = [_listed(n) for n in range(3)]
+    lines(view, _console(160, 50), focus)
+    lines(view, _console(100, 24), focus)
+    focus.press("tab")
+    assert focus.shown == CONNECTIONS
+    assert any("3 connections by age" in line.plain for line in lines(view, _console(100, 24), focus))
+    focus.press("tab")
+    assert focus.shown == SERVICES
 
 
 def test_keys_are_explained_and_what_is_shown_can_be_paused() -> None:
@@ -206,7 +239,10 @@ def terminal(net: Net, tmp_path: Path, request: pytest.FixtureRequest) -> Iterat
     width, height = request.param
     command = shlex.join(["ip", "netns", "exec", net.router, *COMMAND, "live", "-i", "r0"])
     command += " --close-wait-after 1s; echo status $?; sleep 60"
-    made = _Terminal(tmp_path / "tmux", width, height, f"cd {shlex.quote(str(ROOT))}; {command}")
+    # The engine of this run.
+    variables = f"PYTHONPATH={shlex.quote(str(ROOT))} {PURE_VARIABLE}={os.environ.get(PURE_VARIABLE, '')}"
+    where = f"export {variables}; cd {shlex.quote(str(tmp_path))}"
+    made = _Terminal(tmp_path / "tmux", width, height, f"{where}; {command}")
     try:
         yield made
     finally:
@@ -215,7 +251,7 @@ def terminal(net: Net, tmp_path: Path, request: pytest.FixtureRequest) -> Iterat
 
 @pytest.mark.parametrize("terminal", [(80, 24), (200, 50)], indirect=True, ids=["80x24", "200x50"])
 @pytest.mark.parametrize("key", ["q", "C-c"])
-def test_in_a_terminal(net: Net, terminal: _Terminal, key: str) -> None:
+def test_in_a_terminal(net: Net, terminal: _Terminal, key: str, tmp_path: Path) -> None:
     shown = terminal.wait_for("no findings so far")
     assert shown.startswith("tcptrace-py live on r0")
     assert "no connection is alive" in shown and "LAST_ACK" not in shown
@@ -229,6 +265,20 @@ def test_in_a_terminal(net: Net, terminal: _Terminal, key: str) -> None:
         time.sleep(0.6)
         resized = terminal.screen()
         assert resized.startswith("tcptrace-py live on r0")
+        # One of them as a ladder, its packets as a pcap.
+        for each in ("Tab", "Enter") if "client state" not in resized else ("Enter",):
+            terminal.key(each)
+            time.sleep(0.3)
+        assert "SYN_RCVD" in terminal.wait_for("Connection ")
+        terminal.key("w")
+        told = re.search(r"wrote (\S+): \d+ packets of 1 connection\n", terminal.wait_for("wrote "))
+        assert told is not None
+        assert len(analyze(tmp_path / told[1]).connections) == 1
+        # Back to the list, and where Tab had fetched that, to the overview.
+        for _ in range(1 + ("client state" not in resized)):
+            terminal.key("Escape")
+            time.sleep(0.3)
+        resized = terminal.wait_for("CLOSE_WAIT held by")
         assert resized.count("CLOSE_WAIT held by") == 1
         terminal.key(key)
         shown = terminal.wait_for("status 0")

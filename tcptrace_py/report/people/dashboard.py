@@ -95,23 +95,24 @@ def lines(view: View, console: Console, focus: Focus | None = None) -> list[Text
     width, height = console.size
     focus = focus or Focus()
     listed = bool(focus.shown)
+    focus.visible = False
     head = _head(view, console, width, focus)
     room = max(0, height - len(head))
     if focus.help:
         body = help_lines(console)
-    elif listed and focus.chosen and room < _ROOM_FOR_BOTH:
+    elif focus.detail or (listed and focus.chosen and room < _ROOM_FOR_BOTH):
         body = list_lines(focus, view.live_connections, view.live_services, console, room)
     elif width >= _WIDE:
         body = _body(view, console, width, room)
     else:
         body = [*_states(view), Text(), *_close_waits(view, console, 4), Text()]
         body += _time_waits(view, console, 4)
-    if focus.shown and not focus.help and room >= _ROOM_FOR_BOTH:
+    if focus.shown and not (focus.help or focus.detail) and room >= _ROOM_FOR_BOTH:
         # The findings keep a few lines, the list takes the rest.
         body = body[: room // 3]
         body += [Text(), *_findings(view, console, width, max(2, room // 6)), Text()]
         body += list_lines(focus, view.live_connections, view.live_services, console, room - len(body))
-    elif not focus.help and not (listed and focus.chosen):
+    elif not (focus.help or focus.detail) and not (listed and focus.chosen):
         body.append(Text())
         body += _findings(view, console, width, max(0, room - len(body)))
     shown = (head + body)[:height]

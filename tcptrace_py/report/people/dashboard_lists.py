@@ -12,13 +12,14 @@ from tcptrace_py.findings.wording import duration, times
 from tcptrace_py.report.people.terminal_text import amount, plain
 
 CONNECTIONS, SERVICES, NOTHING = "connections", "services", ""
+LADDER, WRITE = "ladder", "write"
 #: What a list is sorted by, in the order of the key that goes through them.
 SORTS = {
     CONNECTIONS: ("age", "bytes", "client", "server", "state"),
     SERVICES: ("connections", "stuck", "server"),
 }
 _CONNECTION_HEADER: tuple[str, ...] = (
-    *("client", "server", "client state", "server state", "age", "idle", "sent", "received"),
+    *("  client", "server", "client state", "server state", "age", "idle", "sent", "received"),
 )
 _SERVICE_HEADER: tuple[str, ...] = ("server", "alive", "CLOSE_WAIT", "client addresses")
 HELP = (
@@ -27,7 +28,9 @@ HELP = (
     ("↑ ↓ PgUp PgDn", "move through the list (also j, k)"),
     ("s", "sort by something else"),
     ("/", "show only what holds a text; Enter keeps it, Esc drops it"),
-    ("Enter", "one connection: its endpoints' states so far"),
+    ("Enter", "one connection as a ladder; ↑ ↓ move through it, Esc leaves it"),
+    ("m", "mark the connection, or take the mark away"),
+    ("w", "write packets of the marked ones (or this one) to a pcap"),
     ("Space", "pause what is shown; packets are still counted"),
     ("?", "these keys"),
 )
@@ -35,8 +38,9 @@ HELP = (
 
 @dataclass(slots=True)
 class LiveConnection:
-    """One connection as it is now; ``age_ns`` since its first packet. ``history``: a line each move."""
+    """One connection as it is now; ``age_ns`` since its first packet."""
 
+    id: int
     client: str
     server: str
     client_state: str
@@ -45,7 +49,6 @@ class LiveConnection:
     idle_ns: int
     sent_bytes: int
     received_bytes: int
-    history: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -63,10 +66,14 @@ class Focus:
     """What the reader has chosen: which list, where in it, sorted by what, holding which text.
 
     ``chosen``: the list takes a small screen for itself; else it is shown where there is room for it.
+    ``detail``: one connection is shown instead, ``ladder`` from line ``scroll`` on. ``asked``: what a key
+    asked for that only who has the packets can do, ``LADDER`` or ``WRITE``.
     """
 
     shown: str = NOTHING
     chosen: bool = False
+    #: The screen had room for it.
+    visible: bool = False
     at: int = 0
     sort: int = 0
     text: str = ""
@@ -74,6 +81,13 @@ class Focus:
     paused: bool = False
     help: bool = False
     detail: bool = False
+    ladder: list[Text] = field(default_factory=list)
+    scroll: int = 0
+    asked: str = ""
+    #: By the ids of connections.
+    marked: set[int] = field(default_factory=set)
+    #: The connection that one is at.
+    current: LiveConnection | None = None
     #: Rows of the list on the screen, as they were drawn last.
     rows: int = field(default=0)
     length: int = field(default=0)
@@ -96,23 +110,37 @@ class Focus:
             self.paused = not self.paused
         elif key == "tab":
             lists = (NOTHING, CONNECTIONS, SERVICES)
-            self.shown = lists[(lists.index(self.shown) + 1) % len(lists)]
+            if not self.shown or self.visible:
+                self.shown = lists[(lists.index(self.shown) + 1) % len(lists)]
             self.at = self.sort = 0
             self.detail = False
+            self.current = None
             self.chosen = True
         elif not self.shown:
             return False
+        elif key in moves and self.detail:
+            self.scroll = max(self.scroll + moves[key], 0)
         elif key in moves:
             self.at = min(max(self.at + moves[key], 0), max(self.length - 1, 0))
         elif key == "s":
             self.sort = (self.sort + 1) % len(SORTS[self.shown])
         elif key == "/":
             self.typing = True
-        elif key == "enter":
-            self.detail = self.shown == CONNECTIONS and not self.detail
+        elif self.current is not None and key in ("enter", "m", "w"):
+            self._about(self.current, key)
         else:
             return False
         return True
+
+    def _about(self, connection: LiveConnection, key: str) -> None:
+        if key == "m":
+            self.marked ^= {connection.id}
+        elif key == "w":
+            self.asked = WRITE
+        elif self.detail:
+            self.detail = False
+        else:
+            self.detail, self.scroll, self.asked = True, 0, LADDER
 
     def _type(self, key: str) -> None:
         if key == "enter":
@@ -153,49 +181,49 @@ def list_lines(
     rows: int,
 ) -> list[Text]:
     """The chosen list in ``rows`` lines, the line that one is at in reverse; remembers its size."""
+    focus.visible = True
+    if focus.detail:
+        return _ladder_lines(focus, rows)
+    records: Sequence[LiveConnection] = ()
     if focus.shown == CONNECTIONS:
-        table = [_connection_row(each) for each in _sorted_connections(focus, connections)]
-        records: Sequence[LiveConnection] = _sorted_connections(focus, connections)
-        header: tuple[str, ...] = (
-            "client",
-            "server",
-            "client state",
-            "server state",
-            "age",
-            "idle",
-            "sent",
-            "received",
-        )
+        records = _sorted_connections(focus, connections)
+        table = [_connection_row(each, each.id in focus.marked) for each in records]
+        header = _CONNECTION_HEADER
     else:
         table = [_service_row(each) for each in _sorted_services(focus, services)]
-        records = ()
         header = _SERVICE_HEADER
     focus.length = len(table)
     focus.at = min(focus.at, max(focus.length - 1, 0))
-    detail = list(records[focus.at].history) if focus.detail and records else []
-    detail = detail[: max(0, rows // 2)]
-    focus.rows = max(1, rows - 2 - len(detail))
+    focus.current = records[focus.at] if records else None
+    focus.rows = max(1, rows - 2)
     begin = max(0, min(focus.at - focus.rows // 2, focus.length - focus.rows))
     shown = table[begin : begin + focus.rows]
     title = f"{times(focus.length, focus.shown[:-1])} by {focus.sorted_by}"
+    if focus.marked:
+        title += f", {len(focus.marked):,} marked"
     if focus.text or focus.typing:
         title += f", holding {focus.text!r}" + ("_" if focus.typing else "")
     widths = [max([len(cell) for cell in column], default=0) for column in zip(header, *shown, strict=True)]
     drawn = [Text(plain(title, console), "bold"), Text(_line(header, widths), "underline")]
     for number, row in enumerate(shown, begin):
         drawn.append(Text(plain(_line(row, widths), console), "reverse" if number == focus.at else ""))
-        if number == focus.at:
-            drawn.extend(Text(plain(f"    {line}", console)) for line in detail)
     return drawn[:rows]
+
+
+def _ladder_lines(focus: Focus, rows: int) -> list[Text]:
+    focus.rows = max(1, rows - 1)
+    focus.scroll = min(focus.scroll, max(len(focus.ladder) - rows, 0))
+    # Lines are cut to measure where they are drawn.
+    return [each.copy() for each in focus.ladder[focus.scroll : focus.scroll + rows]]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
-def _connection_row(each: LiveConnection) -> tuple[str, ...]:
+def _connection_row(each: LiveConnection, marked: bool) -> tuple[str, ...]:
     return (
-        *(each.client, each.server, each.client_state, each.server_state),
+        *(f"{'*' if marked else ' '} {each.client}", each.server, each.client_state, each.server_state),
         *(
             duration(each.age_ns),
             duration(each.idle_ns),
@@ -217,13 +245,7 @@ def _sorted_connections(focus: Focus, connections: Sequence[LiveConnection]) -> 
         "server": lambda each: (each.server, each.client),
         "state": lambda each: (each.server_state, each.client_state, -each.age_ns),
     }
-    held = [
-        each
-        for each in connections
-        if focus.text.lower()
-        in f"{each.client} {each.server} {each.client_state} {each.server_state}".lower()
-    ]
-    return sorted(held, key=keys[focus.sorted_by])
+    return sorted((each for each in connections if _holds(focus.text, each)), key=keys[focus.sorted_by])
 
 
 def _holds(text: str, each: LiveConnection) -> bool:
