@@ -34,7 +34,9 @@ from tcptrace_py.wire.records import ROW_BYTES
 _CONTENTS = "checkpoint.json"
 _LOCK = "lock"
 # What may be left behind: rows, what is written beside its place, and the store of a run.
-_OURS = re.compile(r"[0-9a-f]{32}-[0-9a-f]{32}\.arrow|.*\.[0-9a-f]{32}\.tmp|tcptrace-py-[0-9a-f]{32}")
+_OURS = re.compile(
+    r"[0-9a-f]{32}-[0-9a-f]{32}\.arrow(\.pieces)?|.*\.[0-9a-f]{32}\.tmp|tcptrace-py-[0-9a-f]{32}"
+)
 #: Into so many parts connections are split at least, for however many processes there will be.
 LEAST_PARTS = 16
 # What rows are: of another version they are not the same.
@@ -142,7 +144,8 @@ def _sweep(url: str, contents: Contents) -> None:
         known = read_bytes(kept_at(path, each.path))
         # One that is damaged is told when that capture's turn has come.
         with suppress(ValueError):
-            wanted.add(from_json(known or b"", Kept).split.rows)
+            rows = from_json(known or b"", Kept).split.rows
+            wanted.update((rows, f"{rows}.pieces"))
     for name in os.listdir(path):
         if _OURS.fullmatch(name) and name not in wanted:
             remove(f"{path}/{name}")

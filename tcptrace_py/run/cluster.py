@@ -18,7 +18,15 @@ from tcptrace_py.run.captures import JobLost
 from tcptrace_py.run.checkpoint import Named, opened
 from tcptrace_py.run.owners import Owners, name_connection, name_owners
 from tcptrace_py.run.partial import Counts, Partial
-from tcptrace_py.run.shuffle import Plan, Split, merge_partials, read_partial, replay_part, split_file
+from tcptrace_py.run.shuffle import (
+    Plan,
+    Split,
+    join_pieces,
+    merge_partials,
+    read_partial,
+    replay_part,
+    split_file,
+)
 from tcptrace_py.run.store import fetch, local_path, new_folder, one_line, place_in
 from tcptrace_py.run.tables import keep_begins, write_records, write_table
 from tcptrace_py.settings import Settings
@@ -156,16 +164,20 @@ def _follow(
         for moments in split.present:
             presence.add(*moments)
     gaps = presence.gaps()
+    sources = list(enumerate(splits))
+    pieces = [(source, split.pieces_at(plan)) for source, split in sources if split.pieces]
+    if pieces:
+        sources += [(0, joined) for joined in _results([executor.submit(join_pieces, plan, pieces)])]
     replays = []
     for part in range(plan.parts):
-        places = (split.rows_of(plan, part, source) for source, split in enumerate(splits))
+        places = (split.rows_of(plan, part, source) for source, split in sources)
         rows = [each for each in places if each is not None]
         named = owners if plan.table else {}
         replays.append(executor.submit(replay_part, plan, part, rows, end_ns, gaps, named))
     partials = _results(replays, "following", "parts", progress)
     whole = read_partial(_merge_tree(executor, plan, partials, progress))
     whole.presence.merge(presence)
-    for split in splits:
+    for _, split in sources:
         whole.counts.merge(
             Counts(split.first_ns, split.last_ns, split.packets, 0, dict(split.skipped), dict(split.unread))
         )
@@ -227,7 +239,9 @@ def _merge_tree(executor: Executor, plan: Plan, urls: Sequence[str], progress: S
     return waiting[0]
 
 
-def _results(futures: Sequence[Future[_T]], doing: str, of: str, progress: Steps | None) -> list[_T]:
+def _results(
+    futures: Sequence[Future[_T]], doing: str = "", of: str = "", progress: Steps | None = None
+) -> list[_T]:
     """What came out of each; the first that failed ends the run."""
     for done, future in enumerate(as_completed(futures), 1):
         try:

@@ -2,6 +2,7 @@
 
 Each batch of a file has segments of one part only, so a part reads no more than its own. Frames are of source
 0: which of several inputs a capture is, and so its place in the order, is said only when it is replayed.
+Those of datagrams that came in pieces are in a file for all captures (see `run.pieces`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pyarrow.ipc
 from msgspec import Struct, msgpack
 
 from tcptrace_py.run.store import remove, stored
+from tcptrace_py.wire.frame_id import frame_id
 from tcptrace_py.wire.icmp import IcmpError
 from tcptrace_py.wire.records import ROW_BYTES, RowReader, RowWriter
 from tcptrace_py.wire.segment import Segment
@@ -126,17 +128,16 @@ def in_order(captures: Sequence[CaptureRows]) -> Iterator[Rows]:
     A file is opened when its time has come, so of files that follow each other one is open at a time.
     """
     waiting = sorted(captures, key=_when, reverse=True)
-    # The time of the next row, its source, where it is in its batch, and the batch.
+    # The time of the next row, its frame, where it is in its batch, and the batch.
     heads: list[tuple[int, int, int, _Batches]] = []
     while waiting or heads:
         while waiting and (not heads or waiting[-1].first_ns <= heads[0][0]):
-            capture = waiting.pop()
-            batches = _Batches(capture)
+            batches = _Batches(waiting.pop())
             if batches.advance():
-                heapq.heappush(heads, (batches.reader.now_ns(0), capture.source, 0, batches))
+                heapq.heappush(heads, (batches.reader.now_ns(0), batches.reader.frame(0), 0, batches))
         if not heads:
             continue
-        _, source, lo, batches = heads[0]
+        _, _, lo, batches = heads[0]
         limit: tuple[int, int] | None = min(heads[1:3])[:2] if len(heads) > 1 else None
         if waiting and (limit is None or _when(waiting[-1]) < limit):
             limit = _when(waiting[-1])
@@ -144,7 +145,7 @@ def in_order(captures: Sequence[CaptureRows]) -> Iterator[Rows]:
         hi = reader.count
         if limit is not None:
             hi = lo + 1
-            while hi < reader.count and (reader.now_ns(hi), source) < limit:
+            while hi < reader.count and (reader.now_ns(hi), reader.frame(hi)) < limit:
                 hi += 1
         yield reader, batches.beside, lo, hi
         if hi == reader.count:
@@ -152,11 +153,11 @@ def in_order(captures: Sequence[CaptureRows]) -> Iterator[Rows]:
                 heapq.heappop(heads)
                 continue
             hi = 0
-        heapq.heapreplace(heads, (batches.reader.now_ns(hi), source, hi, batches))
+        heapq.heapreplace(heads, (batches.reader.now_ns(hi), batches.reader.frame(hi), hi, batches))
 
 
 def _when(capture: CaptureRows) -> tuple[int, int]:
-    return capture.first_ns, capture.source
+    return capture.first_ns, frame_id(capture.source, 0)
 
 
 class _Batches:

@@ -25,6 +25,7 @@ from tcptrace_py.report.model.model import Source
 from tcptrace_py.run.captures import Captures, JobLost
 from tcptrace_py.run.owners import Ends, Owners, owners_of
 from tcptrace_py.run.partial import Partial
+from tcptrace_py.run.pieces import Pieces, decoded
 from tcptrace_py.run.rows import CaptureRows, RowsFile, in_order
 from tcptrace_py.run.session import Session, no_cycle_collection, sources_of
 from tcptrace_py.run.store import from_json, one_line, read_bytes, stored, to_json, write_bytes
@@ -32,11 +33,13 @@ from tcptrace_py.run.tables import keep_begins, spooled
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.tracker import RUN_SEGMENTS
 from tcptrace_py.wire.decoder import Decoder
+from tcptrace_py.wire.fragments import SetAside
 from tcptrace_py.wire.icmp import IcmpError
 from tcptrace_py.wire.place import place
-from tcptrace_py.wire.result import ICMP_ERROR, TCP
+from tcptrace_py.wire.result import FRAGMENT, ICMP_ERROR, SKIPPED_NAMES, TCP
 from tcptrace_py.wire.segment import Segment
 
+_PIECE = SKIPPED_NAMES[FRAGMENT]
 # What a store tells of a file, under one name or another, that changes when the file does.
 _TELLING = ("size", "mtime", "ETag", "etag", "LastModified", "last_modified", "md5Hash", "generation")
 
@@ -86,6 +89,8 @@ class Split(Struct):
     #: The file's name, beside what else is in the store or the checkpoint; and the part of each batch in it.
     rows: str = ""
     parts: list[int] = []
+    #: Frames with pieces of datagrams, which are beside the rows and not in these counts.
+    pieces: int = 0
     #: When there were frames, by the capture's time: first and last of each cell.
     present: list[tuple[int, int]] = []
     #: Where the capture itself names processes.
@@ -96,7 +101,14 @@ class Split(Struct):
         batches = [number for number, each in enumerate(self.parts) if each == part]
         if self.first_ns is None or not batches:
             return None
-        return CaptureRows(self.first_ns, source, f"{plan.checkpoint or plan.store}/{self.rows}", batches)
+        return CaptureRows(self.first_ns, source, self.rows_at(plan), batches)
+
+    def rows_at(self, plan: Plan) -> str:
+        """Where all its rows lie, with the pieces beside them."""
+        return self.rows if "/" in self.rows else f"{plan.checkpoint or plan.store}/{self.rows}"
+
+    def pieces_at(self, plan: Plan) -> str:
+        return f"{self.rows_at(plan)}.pieces"
 
 
 class Kept(Struct):
@@ -163,14 +175,15 @@ def _split(plan: Plan, path: str, url: str, name: str) -> Split:
         opened = Captures([path], plan.bpf)
     except CaptureError as error:
         return Split(None, str(error).split("\n"), False)
-    decoder = Decoder()
+    aside = SetAside()
+    decoder = Decoder(fragments=aside)
+    pieces = Pieces(f"{url}.pieces")
     first_ns: int | None = None
     last_ns = 0
     packets = 0
     present: list[tuple[int, int]] = []
     cell_first_ns = cell_end_ns = 0
     with opened, no_cycle_collection(), RowsFile(url, plan.parts) as rows:
-        segment = decoder.segment
         for _, batch, lo, hi in opened.runs():
             decoder.begin(batch, 0)
             try:
@@ -185,15 +198,13 @@ def _split(plan: Plan, path: str, url: str, name: str) -> Split:
                         cell_end_ns = ((ts_ns >> CELL_BITS) + 1) << CELL_BITS
                     last_ns = max(last_ns, ts_ns)
                     packets += 1
-                    segment.now_ns = last_ns
-                    if code == TCP:
-                        rows.add(place(segment) % plan.parts, segment, None)
-                    elif code == ICMP_ERROR and decoder.icmp_error is not None:
-                        if decoder.icmp_error.fails_attempt:
-                            quoted = quoted_segment(decoder.icmp_error, ts_ns, last_ns, segment.frame)
-                            rows.add(place(quoted) % plan.parts, quoted, decoder.icmp_error)
+                    if aside.pieces_met != pieces.count:
+                        pieces.add(batch, i, last_ns)
+                    else:
+                        _shelve(rows, plan.parts, decoder, code, last_ns)
             finally:
                 decoder.end()
+        pieces.close()
     reader = opened.readers[0]
     return Split(
         sources_of(opened.readers)[0],
@@ -202,14 +213,45 @@ def _split(plan: Plan, path: str, url: str, name: str) -> Split:
         first_ns,
         last_ns if packets else None,
         packets,
-        decoder.skipped(),
+        # What becomes of the pieces is not known yet.
+        {why: count - (pieces.count if why == _PIECE else 0) for why, count in decoder.skipped().items()},
         dict(decoder.unread),
         reader.dropped_by_kernel,
         name,
         rows.parts,
+        pieces.count,
         [*present, (cell_first_ns, last_ns)] if packets else [],
         list(owners_of([path]).items()),
     )
+
+
+def _shelve(rows: RowsFile, parts: int, decoder: Decoder, code: int, now_ns: int) -> None:
+    """What the decoder found goes to the part that it is of."""
+    segment = decoder.segment
+    segment.now_ns = now_ns
+    if code == TCP:
+        rows.add(place(segment) % parts, segment, None)
+    elif code == ICMP_ERROR and decoder.icmp_error is not None and decoder.icmp_error.fails_attempt:
+        quoted = quoted_segment(decoder.icmp_error, segment.ts_ns, now_ns, segment.frame)
+        rows.add(place(quoted) % parts, quoted, decoder.icmp_error)
+
+
+def join_pieces(plan: Plan, pieces: Sequence[tuple[int, str]]) -> Split:
+    """Put the datagrams of all captures together; what they carry, with frames of their own sources.
+
+    ``pieces``: the source of each capture that has any, and where they lie.
+    """
+    name = f"joined-{uuid.uuid4().hex}.arrow"
+    decoder = Decoder()
+    first_ns: int | None = None
+    with RowsFile(f"{plan.store}/{name}", plan.parts) as rows:
+        for code, piece in decoded(decoder, pieces):
+            first_ns = piece.now_ns if first_ns is None else first_ns
+            _shelve(rows, plan.parts, decoder, code, piece.now_ns)
+    return Split(
+        None, [], True, first_ns, skipped=decoder.skipped(), unread=dict(decoder.unread),
+        rows=f"{plan.store}/{name}", parts=rows.parts,
+    )  # fmt: skip
 
 
 def replay_part(

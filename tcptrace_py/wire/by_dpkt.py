@@ -25,8 +25,8 @@ MAX_LAYERS = 40
 class DpktDecoder:
     """Fills a Segment from any frame whose link type it knows; keeps fragments between frames."""
 
-    def __init__(self) -> None:
-        self.fragments = Fragments()
+    def __init__(self, fragments: Fragments | None = None) -> None:
+        self.fragments = Fragments() if fragments is None else fragments
         #: What ``decode`` found when it last returned ICMP_ERROR.
         self.icmp_error: IcmpError | None = None
         #: What ``decode`` met when it last returned UNDECODED or UNKNOWN_LINK: a key of ``wire.undecoded``.

@@ -22,6 +22,7 @@ cdef class Decoder:
     cdef int64_t frame_base
     cdef uint64_t part
     cdef uint64_t parts
+    cdef object fragments
     cdef object by_dpkt
 
     cpdef begin(self, FrameBatch batch, int64_t source=*)

@@ -39,6 +39,7 @@ from tcptrace_py.wire.undecoded import (
 if TYPE_CHECKING:
     from tcptrace_py.capture.batch import FrameBatch
     from tcptrace_py.wire.by_dpkt import DpktDecoder
+    from tcptrace_py.wire.fragments import Fragments
     from tcptrace_py.wire.icmp import IcmpError
 
 
@@ -49,9 +50,10 @@ class Decoder:
     something was raised in between. ``segment`` is the Segment that is filled again and
     again; it can be set to another. Of ``parts`` parts of the capture (see ``wire.place``) it gives the
     segments of ``part``; those of others are ELSEWHERE, and only the part that has them counts them.
+    ``fragments`` puts datagrams together, if not one of its own.
     """
 
-    def __init__(self, part: int = 0, parts: int = 1) -> None:
+    def __init__(self, part: int = 0, parts: int = 1, fragments: Fragments | None = None) -> None:
         self.part = part
         self.parts = parts
         self.segment = Segment()
@@ -65,6 +67,7 @@ class Decoder:
         self.fast = FastPath(part, parts)
         self.view = memoryview(b"")
         self.frame_base = 0
+        self.fragments = fragments
         self.by_dpkt: DpktDecoder | None = None
 
     def begin(self, batch: FrameBatch, source: int = 0) -> None:
@@ -122,7 +125,7 @@ class Decoder:
             # as long to import as a small capture takes to read.
             from tcptrace_py.wire.by_dpkt import DpktDecoder
 
-            by_dpkt = self.by_dpkt = DpktDecoder()
+            by_dpkt = self.by_dpkt = DpktDecoder(self.fragments)
         start = batch.offset[i]
         link_type = batch.link_type[i]
         frame = bytes(self.view[start : start + batch.captured[i]])

@@ -157,6 +157,36 @@ class Fragments:
         return more or not starts or partial.ends[starts[-1]] <= start
 
 
+class SetAside(Fragments):
+    """Puts nothing together: for captures that are read one by one, where a datagram may be in two of them.
+
+    ``pieces_met`` counts frames with a piece, all of which end there.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces_met = 0
+
+    def add(
+        self,
+        key: tuple[int, ...],
+        start: int,
+        length: int,
+        more: bool,
+        captured: bytes,
+        protocol: int,
+        ts_ns: int,
+    ) -> Whole | None:
+        self.pieces_met += 1
+        return None
+
+    def refuse(self, key: tuple[int, ...], ts_ns: int) -> None:
+        """Whether it is wanted is for whoever puts it together."""
+
+    def refused(self, key: tuple[int, ...], ts_ns: int) -> bool:
+        return False
+
+
 def _front(partial: _Partial) -> bytes:
     front = b""
     for start in sorted(partial.fronts):

@@ -24,5 +24,7 @@ cdef class RowReader:
     cdef const uint64_t[::1] _words
 
     cpdef int64_t now_ns(self, int64_t row) except? -1
+    @cython.locals(number=int64_t)
+    cpdef int64_t frame(self, int64_t row) except? -1
     @cython.locals(at=int64_t, word=uint64_t, number=int64_t)
     cpdef object fill(self, int64_t row, Segment segment)

@@ -91,6 +91,11 @@ class RowReader:
         """The capture's time when that segment passed."""
         return self._words[row * WORDS + 1]
 
+    def frame(self, row: int) -> int:
+        """The id of that segment's frame."""
+        number = self._words[row * WORDS + 2]
+        return self._first_frame + number
+
     def fill(self, row: int, segment: Segment) -> None:
         """Make ``segment`` what was added; its tunnel is not among that."""
         at = row * WORDS
