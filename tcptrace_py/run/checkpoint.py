@@ -139,7 +139,7 @@ def _sweep(url: str, contents: Contents) -> None:
     path = local_path(url)
     if path is None:
         return
-    wanted = set()
+    wanted: set[str] = set()
     for each in contents.captures:
         known = read_bytes(kept_at(path, each.path))
         # One that is damaged is told when that capture's turn has come.

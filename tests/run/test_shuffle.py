@@ -89,7 +89,7 @@ def test_any_executor(executor: Executor, options: dict[str, Any], tmp_path: Pat
 def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:
     cut = tmp_path / "cut.pcap"
     cut.write_bytes(SICK.read_bytes()[:-7])
-    paths = [str(cut), str(tmp_path / "none.pcap"), str(SICK)]
+    paths = [str(cut), str(tmp_path / "none.pcap"), str(SAMPLES[0])]
     report = analyze_by(AtOnce(), [*paths, f"{tmp_path}/no*.pcapng"], store=str(tmp_path), parts=2)
     assert not report.capture.complete
     assert report.capture.warnings == [
@@ -97,7 +97,7 @@ def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:
         f"{cut}: cut short: the record after frame {report.capture.sources[0].packets} is incomplete",
         f"{tmp_path}/none.pcap: no such file",
     ]
-    assert [source.path for source in report.capture.sources] == [str(cut), str(SICK)]
+    assert [source.path for source in report.capture.sources] == [str(cut), str(SAMPLES[0])]
 
 
 def test_none_that_can_be_read(tmp_path: Path) -> None:
