@@ -46,7 +46,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
         "events",
         "terminal",
     ),
-    "Formats": ("github", "svg", "write_target", "rotation", "keep_files", "metrics_address"),
+    "Formats": ("github", "svg", "write_target", "rotation", "keep_files", "metrics_address", "otlp"),
     "Gates": ("fail_on", "policy", "config", "fail_on_regression", "tolerances"),
     "Clocks and thresholds": (),
 }

@@ -22,6 +22,7 @@ from tcptrace_py.cli.outputs import output_options, outputs_from
 from tcptrace_py.cli.progress import shows_progress
 from tcptrace_py.cli.sniffing import (
     Address,
+    Endpoint,
     Snapshots,
     capture_options,
     handled,
@@ -167,6 +168,12 @@ def _both(one: Sink | None, other: Sink | None) -> Sink | None:
     type=Address(),
     help="Serve OpenMetrics there for Prometheus, at /metrics.",
 )
+@click.option(
+    "--otlp",
+    metavar="URL",
+    type=Endpoint(),
+    help="Send metrics to an OpenTelemetry collector there, by OTLP over HTTP: http://localhost:4318.",
+)
 @alarm_options
 @view_options(quiet=False)
 @output_options("live")
@@ -184,7 +191,6 @@ def live(
     pager: bool,
     max_connections: int | None,
     stats: bool,
-    metrics_address: tuple[str, int] | None,
     **options: Any,
 ) -> int:
     """Show what the sockets on the wire are doing now, and leave the same report as a file would.
@@ -234,9 +240,9 @@ def live(
         observers.append(dashboard)
     if dashboard is None and stream is None:
         observers.append(Complaints())
-    metrics = ctx.with_resource(metrics_server(metrics_address, host))
-    if metrics is not None:
-        observers.append(metrics)
+    metrics, otlp = ctx.with_resource(metrics_server(options, host, capture.path))
+    observers += [each for each in (metrics, otlp) if each is not None]
+    finished = None if metrics is None else metrics.finished
     service = under_systemd()
     if service is not None:
         observers.append(service)
@@ -248,7 +254,7 @@ def live(
             most_connections=max_connections,
             writer=writer,
             observers=observers,
-            sink=_both(sink, None if metrics is None else metrics.finished),
+            sink=_both(_both(sink, finished), None if otlp is None else otlp.finished),
             host=host,
             stats=stats,
             allow_undecoded=bool(options["allow_undecoded"]),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tcptrace_py.run.host import HostView
     from tcptrace_py.run.live import Watch
     from tcptrace_py.run.metrics import Metrics
+    from tcptrace_py.run.otlp import Otlp
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -78,6 +80,23 @@ class Address(click.ParamType[tuple[str, int]]):
         if not colon or not port.isascii() or not port.isdecimal() or int(port[:6]) > 65535:
             self.fail(f"{value!r} is no address: write :9464, 127.0.0.1:9464 or [::1]:9464.", param, ctx)
         return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+class Endpoint(click.ParamType[str]):
+    """An ``http(s)`` address."""
+
+    name = "url"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        try:
+            parts = urlsplit(text)
+            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            valid = False
+        if not valid or not text.isprintable() or " " in text:
+            self.fail(f"{value!r} is no address of a collector: write http://localhost:4318.", param, ctx)
+        return text
 
 
 class Rotation(click.ParamType[tuple[int | None, float | None]]):
@@ -289,26 +308,42 @@ def open_capture(options: Mapping[str, Any], outputs: Outputs) -> LiveCapture | 
 
 
 @contextmanager
-def metrics_server(address: tuple[str, int] | None, host: HostView | None) -> Iterator[Metrics | None]:
-    """What answers scrapes at ``address``; where it cannot, one line says so and capture goes on."""
-    if address is None:
-        yield None
+def metrics_server(
+    options: Mapping[str, Any], host: HostView | None, interface: str
+) -> Iterator[tuple[Metrics | None, Otlp | None]]:
+    """What answers scrapes at ``--metrics``, and what sends to ``--otlp``.
+
+    Where the port cannot be had, one line says so and capture goes on.
+    """
+    address, endpoint = options["metrics_address"], options["otlp"]
+    if address is None and endpoint is None:
+        yield None, None
         return
     try:
         from tcptrace_py.run.metrics import Metrics
     except ModuleNotFoundError as error:
         raise click.UsageError(f"--metrics needs {error.name}: pip install 'tcptrace-py[live]'") from error
     metrics = Metrics(None if host is None else lambda: host.disagreements)
+    otlp = None
+    if endpoint is not None:
+        try:
+            from tcptrace_py.run.otlp import Otlp
+        except ModuleNotFoundError as error:
+            raise click.UsageError(f"--otlp needs {error.name}: pip install 'tcptrace-py[otlp]'") from error
+        otlp = Otlp(endpoint, metrics, interface)
+    if address is not None:
+        try:
+            metrics.serve(*address)
+        except OSError as error:
+            complain(f"no metrics: {address[0]}:{address[1]}: {error.strerror or error}")
     try:
-        metrics.serve(*address)
-    except OSError as error:
-        complain(f"no metrics: {address[0]}:{address[1]}: {error.strerror or error}")
-        yield None
-        return
-    try:
-        yield metrics
+        yield (metrics if address is None or metrics.port or otlp is not None else None), otlp
     finally:
         metrics.close()
+        if otlp is not None:
+            otlp.close()
+            if otlp.problem:
+                complain(f"--otlp {endpoint}: {otlp.problem}")
 
 
 @contextmanager

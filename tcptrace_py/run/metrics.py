@@ -32,7 +32,8 @@ OTHER = "other"
 # Looking at all connections takes this part of the time at most.
 _LOOKING_SHARE = 0.02
 _LOOK_S = 5.0
-_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 3.0, 7.0, 15.0)
+#: Of times from SYN to the end of the handshake.
+BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 3.0, 7.0, 15.0)
 
 
 class Metrics(Collector):
@@ -70,7 +71,7 @@ class Metrics(Collector):
             "tcptrace_handshake_seconds",
             "From SYN to the ACK that completes the handshake, where neither SYN nor SYN+ACK was sent again.",
             ("service",),
-            buckets=_BUCKETS_S,
+            buckets=BUCKETS_S,
             registry=self.registry,
         )
         ProcessCollector(registry=self.registry)
@@ -94,18 +95,16 @@ class Metrics(Collector):
 
     def finished(self, record: ConnectionRecord) -> None:
         """A connection is over: count it."""
-        accepted = record.handshake.outcome == "complete"
-        service = self._label(_socket_name(record.server.address, record.server.port), accepted)
+        service = self.label(service_name(record), record.handshake.outcome == "complete")
         self._handshakes.labels(service, record.handshake.outcome).inc()
         self._closes.labels(service, record.close.kind).inc()
         if record.close.reset is not None:
             self._resets.labels(service, record.close.reset.cause).inc()
-        handshake = record.handshake
-        if accepted and handshake.rtt_to_server_s is not None and handshake.rtt_to_client_s is not None:
-            seconds = handshake.rtt_to_server_s + handshake.rtt_to_client_s
+        seconds = round_trip_s(record)
+        if seconds is not None:
             self._handshake_times.labels(service).observe(seconds)
 
-    def _label(self, name: str, accepted: bool) -> str:
+    def label(self, name: str, accepted: bool) -> str:
         """The service's own name, if it has accepted a connection and there is room for one more."""
         if name in self._services:
             return name
@@ -126,7 +125,7 @@ class Metrics(Collector):
         for connection in tracker.table.all():
             client, server = connection.client(), connection.server()
             address = address_text(server.address_hi, server.address_lo, connection.ip_version)
-            service = self._label(_socket_name(address, server.port), bool(connection.established))
+            service = self.label(_socket_name(address, server.port), bool(connection.established))
             for side, state in (("client", client.state), ("server", server.state)):
                 if state not in (CLOSED, LISTEN):
                     sockets[service, side, STATE_NAMES[state]] += 1
@@ -180,6 +179,20 @@ class Metrics(Collector):
     def collect(self) -> Sequence[Metric]:
         """Called by the server's threads."""
         return self._now
+
+
+def service_name(record: ConnectionRecord) -> str:
+    return _socket_name(record.server.address, record.server.port)
+
+
+def round_trip_s(record: ConnectionRecord) -> float | None:
+    """From SYN to the ACK that completes the handshake; None where that was not measured."""
+    handshake = record.handshake
+    if handshake.outcome != "complete":
+        return None
+    if handshake.rtt_to_server_s is None or handshake.rtt_to_client_s is None:
+        return None
+    return handshake.rtt_to_server_s + handshake.rtt_to_client_s
 
 
 def _socket_name(address: str, port: int) -> str:

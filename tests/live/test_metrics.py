@@ -74,7 +74,7 @@ def test_finished_connections_are_counted_as_the_report_counts_them() -> None:
 
 def test_labels_are_bounded() -> None:
     metrics = Metrics()
-    names = {metrics._label(f"10.0.0.1:{port}", True) for port in range(2 * SERVICES)}
+    names = {metrics.label(f"10.0.0.1:{port}", True) for port in range(2 * SERVICES)}
     assert len(names) == SERVICES + 1
     assert OTHER in names
 
