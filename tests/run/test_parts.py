@@ -31,7 +31,7 @@ CORPUS = sorted(
 
 
 def parts_of(
-    paths: Sequence[Path], parts: int, *, connections: bool = True
+    paths: Sequence[Path], parts: int, *, connections: bool = True, stats: bool = False
 ) -> tuple[list[Partial], dict[str, object]]:
     """Each part of captures read by a session of its own, and what the report tells of the inputs."""
     found = []
@@ -39,7 +39,12 @@ def parts_of(
     for part in range(parts):
         with Captures(paths) as opened:
             session = Session(
-                Settings(), connections=connections, peers=connections, part=part, parts=max(parts, 2)
+                Settings(),
+                connections=connections,
+                stats=stats,
+                peers=connections,
+                part=part,
+                parts=max(parts, 2),
             )
             for source, batch, lo, hi in opened.runs():
                 session.feed(batch, source, lo, hi)
@@ -76,9 +81,11 @@ def text(report: Report) -> str:
     return msgspec.json.format(msgspec.json.encode(report), indent=1).decode()
 
 
-def check(paths: Sequence[Path], parts: int, seed: int, *, connections: bool = True) -> None:
-    whole = analyze(*paths, connections=connections)
-    partials, told = parts_of(paths, parts, connections=connections)
+def check(
+    paths: Sequence[Path], parts: int, seed: int, *, connections: bool = True, stats: bool = False
+) -> None:
+    whole = analyze(*paths, connections=connections, stats=stats)
+    partials, told = parts_of(paths, parts, connections=connections, stats=stats)
     merged = together(partials, random.Random(seed)).finish(**told)  # type: ignore[arg-type]
     assert text(merged) == text(whole)
 
@@ -94,12 +101,20 @@ def test_a_capture_that_none_of_us_made(path: Path) -> None:
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.sampled_from([*SAMPLES, *CORPUS]), st.integers(2, 16), st.integers(0, 2**32), st.booleans())
-def test_any_split_of_any_capture(path: Path, parts: int, seed: int, listed: bool) -> None:
-    check([path], parts, seed, connections=listed)
+@given(
+    st.lists(st.sampled_from([*SAMPLES, *CORPUS]), min_size=1, max_size=3),
+    st.integers(2, 16),
+    st.integers(0, 2**32),
+    st.booleans(),
+    st.booleans(),
+)
+def test_any_split_of_any_captures(
+    paths: list[Path], parts: int, seed: int, listed: bool, stats: bool
+) -> None:
+    check(paths, parts, seed, connections=listed, stats=stats)
 
 
-@pytest.mark.parametrize("workload", ["mix", "short", "flood"])
+@pytest.mark.parametrize("workload", ["mix", "bulk", "short", "flood"])
 def test_a_generated_workload(workload: str, tmp_path: Path) -> None:
     path = tmp_path / f"{workload}.pcap"
     workloads.write(workload, path, 2500)
