@@ -163,7 +163,7 @@ def test_a_worker_that_is_killed(
     cluster: tuple[str, list[subprocess.Popen[bytes]]], run_cli: RunCli, tmp_path: Path
 ) -> None:
     address, workers = cluster
-    captures = [str(PILE)] * 8
+    captures = [str(PILE)] * 4
     spill = tmp_path / "spill"
     process = subprocess.Popen(
         [*COMMAND, "analyze", *captures, "--cluster", address, "--spill", str(spill)]
