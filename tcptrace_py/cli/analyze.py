@@ -14,7 +14,7 @@ import click
 from tcptrace_py.cli.annotating import Annotating, annotating_from, annotating_options
 from tcptrace_py.cli.gates import gate_options, gates_from, status
 from tcptrace_py.cli.help import with_examples
-from tcptrace_py.cli.inputs import STDIN, allow_undecoded_option, check_captures, check_filter
+from tcptrace_py.cli.inputs import STDIN, allow_undecoded_option, captures_argument, filter_option
 from tcptrace_py.cli.outcome import INPUT, complain
 from tcptrace_py.cli.outputs import STDOUT, Outputs, output_options, outputs_from
 from tcptrace_py.cli.progress import ProgressBar, shows_progress
@@ -35,15 +35,7 @@ _READ_AGAIN = 5_000_000
     "tcptrace-py analyze trouble.pcap",
     "tcptrace-py analyze --filter 'port 8080' --json report.json day1.pcap.gz day2.pcap.gz",
 )
-@click.argument(
-    "captures",
-    metavar="CAPTURE...",
-    nargs=-1,
-    required=True,
-    # Nothing is checked here: what cannot be read is told in one line, and the rest is read.
-    type=click.Path(allow_dash=True, readable=False),
-    callback=check_captures,
-)
+@captures_argument
 @output_options("analyze")
 @annotating_options(cuts=True)
 @gate_options
@@ -60,13 +52,7 @@ _READ_AGAIN = 5_000_000
 )
 @click.option("--long", is_flag=True, help="Show those figures too, for the first --top connections.")
 @view_options()
-@click.option(
-    "--filter",
-    "bpf",
-    metavar="BPF",
-    callback=check_filter,
-    help="Only packets that match, in the syntax of tcpdump (pcap-filter).",
-)
+@filter_option
 @allow_undecoded_option
 @click.option(
     "--jobs",

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import click
 
 from tcptrace_py.cli.help import with_examples
-from tcptrace_py.cli.inputs import check_captures, check_filter
+from tcptrace_py.cli.inputs import captures_argument, filter_option
 from tcptrace_py.cli.outcome import FINE, INPUT, USAGE, complain, output_to
 from tcptrace_py.cli.outputs import STDOUT, refuse_overwriting, refuse_sharing, say_wrote, target_option
 from tcptrace_py.cli.progress import ProgressBar, shows_progress
@@ -24,14 +24,7 @@ _SIDES = ("client", "server")
     "tcptrace-py graph trouble.pcap 2 --html graph.html",
     "tcptrace-py graph trouble.pcap 2 --kind rtt --svg rtt.svg --xplot rtt.xpl",
 )
-@click.argument(
-    "captures",
-    metavar="CAPTURE...",
-    nargs=-1,
-    required=True,
-    type=click.Path(allow_dash=True, readable=False),
-    callback=check_captures,
-)
+@captures_argument
 @click.argument("connection", metavar="CONNECTION")
 @click.option(
     "--kind",
@@ -46,13 +39,7 @@ _SIDES = ("client", "server")
     "xplot",
     "Write them for xplot: FILE.xpl becomes FILE.client.xpl and FILE.server.xpl, by who sends.",
 )
-@click.option(
-    "--filter",
-    "bpf",
-    metavar="BPF",
-    callback=check_filter,
-    help="Only packets that match, in the syntax of tcpdump (pcap-filter).",
-)
+@filter_option
 @threshold_options
 def graph(
     captures: tuple[str, ...],

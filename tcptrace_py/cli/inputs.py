@@ -63,3 +63,24 @@ def check_filter(ctx: click.Context, _param: click.Parameter, expression: str | 
         except CaptureError as error:
             raise click.BadParameter(str(error)) from error
     return expression
+
+
+#: The click argument of commands that read captures. Nothing is checked there: what cannot be read is told in
+#: one line, and the rest is read.
+captures_argument = click.argument(
+    "captures",
+    metavar="CAPTURE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(allow_dash=True, readable=False),
+    callback=check_captures,
+)
+
+#: A click option of commands that read captures.
+filter_option = click.option(
+    "--filter",
+    "bpf",
+    metavar="BPF",
+    callback=check_filter,
+    help="Only packets that match, in the syntax of tcpdump (pcap-filter).",
+)

@@ -11,7 +11,7 @@ import click
 
 from tcptrace_py.cli.annotating import annotating_from, annotating_options
 from tcptrace_py.cli.help import with_examples
-from tcptrace_py.cli.inputs import check_captures, check_filter
+from tcptrace_py.cli.inputs import captures_argument, filter_option
 from tcptrace_py.cli.outcome import FINE, INPUT, PROGRAM, USAGE, complain, output_to
 from tcptrace_py.cli.outputs import STDOUT, refuse_overwriting, say_wrote, target_option
 from tcptrace_py.cli.progress import ProgressBar, shows_progress
@@ -23,14 +23,7 @@ from tcptrace_py.cli.view import timezone_option
     "tcptrace-py show trouble.pcap 2",
     "tcptrace-py show trouble.pcap 10.0.0.9:40000 --svg ladder.svg",
 )
-@click.argument(
-    "captures",
-    metavar="CAPTURE...",
-    nargs=-1,
-    required=True,
-    type=click.Path(allow_dash=True, readable=False),
-    callback=check_captures,
-)
+@captures_argument
 @click.argument("connection", metavar="CONNECTION")
 @click.option("--full", is_flag=True, help="Show every segment: fold no long runs of data.")
 @target_option("svg", "Draw it as an SVG picture in FILE (- is standard output) instead of showing it.")
@@ -38,13 +31,7 @@ from tcptrace_py.cli.view import timezone_option
     "write", "Cut the connection's frames into FILE, a pcap (- is standard output), instead of showing it."
 )
 @annotating_options(cuts=False)
-@click.option(
-    "--filter",
-    "bpf",
-    metavar="BPF",
-    callback=check_filter,
-    help="Only packets that match, in the syntax of tcpdump (pcap-filter).",
-)
+@filter_option
 @timezone_option
 @threshold_options
 def show(

@@ -29,3 +29,6 @@ cdef class Replay:
     cpdef object never_silent(self)
     @cython.locals(quoted=Segment)
     cdef object _icmp_error(self, int64_t ts_ns, int64_t frame)
+
+
+cpdef Segment quoted_segment(object error, int64_t ts_ns, int64_t now_ns, int64_t frame)

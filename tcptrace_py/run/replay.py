@@ -6,6 +6,8 @@ Compiled (see ``replay.pxd``).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.capture.presence import CELL_BITS, SILENCE_NS, Presence
 from tcptrace_py.settings import Settings
@@ -13,6 +15,9 @@ from tcptrace_py.tcp.tracker import RUN_SEGMENTS, Tracker
 from tcptrace_py.wire.decoder import Decoder
 from tcptrace_py.wire.result import ICMP_ERROR, TCP
 from tcptrace_py.wire.segment import Segment
+
+if TYPE_CHECKING:
+    from tcptrace_py.wire.icmp import IcmpError
 
 # Later than any moment.
 _NEVER_NS = 1 << 62
@@ -94,16 +99,22 @@ class Replay:
         error = self.decoder.icmp_error
         if error is None or not error.fails_attempt:
             return
-        quoted = Segment()
-        quoted.ts_ns = ts_ns
-        quoted.now_ns = self.last_ns
-        quoted.frame = frame
-        quoted.ip_version = error.ip_version
-        quoted.src_hi = error.src_hi
-        quoted.src_lo = error.src_lo
-        quoted.src_port = error.src_port
-        quoted.dst_hi = error.dst_hi
-        quoted.dst_lo = error.dst_lo
-        quoted.dst_port = error.dst_port
-        quoted.seq = error.seq
+        quoted = quoted_segment(error, ts_ns, self.last_ns, frame)
         self.tracker.unreachable(error, quoted)
+
+
+def quoted_segment(error: IcmpError, ts_ns: int, now_ns: int, frame: int) -> Segment:
+    """The segment that an ICMP error quotes, as far as it tells of it; it passed with the error."""
+    quoted = Segment()
+    quoted.ts_ns = ts_ns
+    quoted.now_ns = now_ns
+    quoted.frame = frame
+    quoted.ip_version = error.ip_version
+    quoted.src_hi = error.src_hi
+    quoted.src_lo = error.src_lo
+    quoted.src_port = error.src_port
+    quoted.dst_hi = error.dst_hi
+    quoted.dst_lo = error.dst_lo
+    quoted.dst_port = error.dst_port
+    quoted.seq = error.seq
+    return quoted

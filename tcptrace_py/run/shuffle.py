@@ -26,6 +26,7 @@ from tcptrace_py.run.captures import Captures, JobLost
 from tcptrace_py.run.owners import Ends, Owners, owners_of
 from tcptrace_py.run.partial import Partial
 from tcptrace_py.run.pieces import Pieces, decoded
+from tcptrace_py.run.replay import quoted_segment
 from tcptrace_py.run.rows import CaptureRows, RowsFile, in_order
 from tcptrace_py.run.session import Session, no_cycle_collection, sources_of
 from tcptrace_py.run.store import from_json, one_line, read_bytes, stored, to_json, write_bytes
@@ -342,20 +343,3 @@ def read_partial(url: str) -> Partial:
     with stored(url, "read"), fsspec.open(url, "rb") as file:
         partial: Partial = pickle.load(file)
     return partial
-
-
-def quoted_segment(error: IcmpError, ts_ns: int, now_ns: int, frame: int) -> Segment:
-    """The segment that an ICMP error quotes, as far as it tells of it; it passed with the error."""
-    quoted = Segment()
-    quoted.ts_ns = ts_ns
-    quoted.now_ns = now_ns
-    quoted.frame = frame
-    quoted.ip_version = error.ip_version
-    quoted.src_hi = error.src_hi
-    quoted.src_lo = error.src_lo
-    quoted.src_port = error.src_port
-    quoted.dst_hi = error.dst_hi
-    quoted.dst_lo = error.dst_lo
-    quoted.dst_port = error.dst_port
-    quoted.seq = error.seq
-    return quoted

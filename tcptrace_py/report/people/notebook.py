@@ -9,12 +9,11 @@ from typing import Any
 
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.report.people.remedy import action, commands
-from tcptrace_py.report.people.terminal_text import amount, endpoint_name, latency
+from tcptrace_py.report.people.terminal_text import service_cells
 from tcptrace_py.report.people.verdict import (
     allowed_text,
     by_trouble,
     counted,
-    failed,
     folded,
     how_many,
     input_name,
@@ -63,19 +62,8 @@ def _html(report: Report) -> Iterator[str]:
         names = ("server", "connections", "failed", "reset", "stuck", "resent", "in", "out", "RTT")
         yield f"<table><thead><tr>{''.join(f'<th>{name}' for name in names)}</tr></thead><tbody>"
         for service in services[:_ROWS]:
-            took = service.handshake_time
-            row = (
-                endpoint_name(service.address, service.port),
-                f"{service.connections:,}",
-                f"{failed(service.handshakes):,}",
-                f"{service.closes.reset:,}",
-                f"{service.close_wait.stuck:,}",
-                f"{service.retransmits:,}",
-                amount(service.bytes_to_server),
-                amount(service.bytes_to_client),
-                latency(took.mean_s) if took else "",
-            )
-            yield f"<tr>{''.join(f'<td>{escape(cell)}' for cell in row)}</tr>"
+            cells = "".join(f"<td>{escape(cell)}" for cell in service_cells(service))
+            yield f"<tr>{cells}</tr>"
         yield "</tbody></table>"
 
 

@@ -24,16 +24,14 @@ from tcptrace_py.report.people.terminal_proof import print_proof, print_states, 
 from tcptrace_py.report.people.terminal_text import (
     INDENT,
     SEVERITY_STYLES,
-    amount,
     command_line,
-    endpoint_name,
     hang,
     heading,
-    latency,
     line,
     plain,
     plain_table,
     print_if_it_fits,
+    service_cells,
     since,
     spark,
 )
@@ -42,7 +40,6 @@ from tcptrace_py.report.people.verdict import (
     allowed_text,
     by_trouble,
     counted,
-    failed,
     folded,
     held_by,
     how_many,
@@ -217,18 +214,8 @@ def _print_services(report: Report, console: Console, view: View) -> None:
 
 
 def _service_row(service: Service) -> tuple[str, ...]:
-    took = service.handshake_time
-    return (
-        f"  {endpoint_name(service.address, service.port)}",
-        f"{service.connections:,}",
-        f"{failed(service.handshakes):,}",
-        f"{service.closes.reset:,}",
-        f"{service.close_wait.stuck:,}",
-        f"{service.retransmits:,}",
-        amount(service.bytes_to_server),
-        amount(service.bytes_to_client),
-        latency(took.mean_s) if took else "-",
-    )
+    name, *cells, took = service_cells(service)
+    return f"  {name}", *cells, took or "-"
 
 
 def _service_table(rows: Sequence[tuple[str, ...]]) -> Table:

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tcptrace_py.findings.wording import duration
-from tcptrace_py.report.model.model import Report
+from tcptrace_py.report.model.model import Report, Service
+from tcptrace_py.report.people.verdict import failed
 
 #: Legible on black and on white: bold, or black and white on a colour.
 SEVERITY_STYLES = {"critical": "bold white on red", "warning": "black on yellow", "info": "bold"}
@@ -153,6 +154,22 @@ def latency(seconds: float) -> str:
 
 #: Counters whose names people write otherwise than with a space.
 _HYPHENATED = {"four_way", "three_way", "half_open", "half_closed"}
+
+
+def service_cells(service: Service) -> tuple[str, ...]:
+    """Server, connections, failed, reset, stuck, resent, bytes in, out, round trip ("" if not measured)."""
+    took = service.handshake_time
+    return (
+        endpoint_name(service.address, service.port),
+        f"{service.connections:,}",
+        f"{failed(service.handshakes):,}",
+        f"{service.closes.reset:,}",
+        f"{service.close_wait.stuck:,}",
+        f"{service.retransmits:,}",
+        amount(service.bytes_to_server),
+        amount(service.bytes_to_client),
+        latency(took.mean_s) if took else "",
+    )
 
 
 def counter_text(name: str) -> str:
