@@ -241,16 +241,21 @@ def _spread(
             executor, count = stack.enter_context(dask_executor(cluster, complain))
         progress = stack.enter_context(_progress())
         asked["connections"] = asked["connections"] or sink is not None
-        report = analyze_by(
-            executor,
-            captures,
-            store=spill or checkpoint or default_store(),
-            parts=max(count, 2),
-            checkpoint=checkpoint,
-            table=outputs.folder(),
-            progress=None if progress is None else progress.step,
-            **asked,
-        )
+        try:
+            report = analyze_by(
+                executor,
+                captures,
+                store=spill or checkpoint or default_store(),
+                parts=max(count, 2),
+                checkpoint=checkpoint,
+                table=outputs.folder(),
+                progress=None if progress is None else progress.step,
+                **asked,
+            )
+        except KeyboardInterrupt:
+            if checkpoint is not None:
+                complain(f"{checkpoint} keeps what was read: the same command goes on from there")
+            raise
         if sink is not None:
             for connection in report.connections:
                 sink(connection)
