@@ -185,9 +185,11 @@ class CloseWaits:
 
     def _severity(self, group: Group, grows: bool) -> Severity:
         """A server loses sockets by each; a client that keeps a few loses next to nothing."""
-        if group.side == "client" and group.count < _CLIENTS_FEW:
+        possible = group.confidence() == "possible"
+        if (possible or group.side == "client") and group.count < _CLIENTS_FEW:
+            # A FIN picked up mid-stream may be the second of the two.
             return "info"
-        if group.confidence() == "possible" or group.side == "client":
+        if possible or group.side == "client":
             return "warning"
         return "critical" if group.tally["open"] > 1 or (grows and group.count > 1) else "warning"
 

@@ -5,7 +5,7 @@ Compiled (see ``handshake.pxd``): in a flood every connection is one of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.families import HANDSHAKE, LATE_NS
@@ -31,6 +31,10 @@ STALE_KIND = "stale-syn"
 _FLOOD = 100
 #: What Linux waits at least before it gives up by itself: the last of six retransmissions, 63 s.
 _KERNEL_GIVES_UP_NS = 60_000_000_000
+
+
+#: IP version and address (two halves) of each.
+Scanners = Set[tuple[int, int, int]]
 
 
 class Handshakes:
@@ -178,6 +182,9 @@ class Handshakes:
             return []
         group = self._half_open.of(case, by, "unanswered")
         sure = CERTAIN if server.syn_acks > 1 else LIKELY
+        if not connection.syn_frame:
+            # Nobody may have asked: an answer to a forged SYN, or one direction only.
+            sure = POSSIBLE
         group.add(case, by, connection.syn_ack_ns, connection.last_syn_ack_ns, sure)
         group.tally["syn_acks"] += server.syn_acks
         group.tally["too_late"] += int(too_late)
@@ -285,22 +292,28 @@ class Handshakes:
         self._stale.merge(other._stale)
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
-        found = [self._refused_finding(group, knowledge) for group in self._refused.turned()]
-        found += [self._timeout_finding(group, knowledge) for group in self._timeouts.turned()]
+        refused, timeouts = list(self._refused.turned()), list(self._timeouts.turned())
+        half_open = list(self._half_open.turned())
+        scanners = _scanners([*refused, *timeouts])
+        found = [self._refused_finding(group, knowledge, scanners) for group in refused]
+        found += [self._timeout_finding(group, knowledge) for group in timeouts]
         found += [self._unreachable_finding(group) for group in self._unreachable.turned()]
-        found += [self._half_open_finding(group) for group in self._half_open.turned()]
+        found += [self._half_open_finding(group, scanners) for group in half_open]
         found += [self._stale_finding(group) for group in self._stale.turned()]
         return found
 
-    def _refused_finding(self, group: Group, knowledge: Knowledge) -> Finding:
+    def _refused_finding(self, group: Group, knowledge: Knowledge, scanners: Scanners) -> Finding:
         sentences = [f"{group.who()} refused {group.connections()} from {group.they()}{_scan(group)}."]
         text = TEXTS[REFUSED_KIND]
         background = _background(group, group.count, knowledge)
         if background:
             sentences.append(_BACKGROUND)
+        elif _by_scanner(group, scanners):
+            sentences.append(_SCANNED)
         sentences.append(text.meaning)
         # A name with several addresses is tried on each in turn; on the host itself that costs nothing.
-        severity: Severity = "info" if background or _loopback(group) else "warning"
+        harmless = background or _loopback(group) or _by_scanner(group, scanners)
+        severity: Severity = "info" if harmless else "warning"
         return group.finding(REFUSED_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
 
     def _timeout_finding(self, group: Group, knowledge: Knowledge) -> Finding:
@@ -343,7 +356,7 @@ class Handshakes:
         )
         return group.finding(UNREACHABLE_KIND, "warning", f"{first} {text.meaning}", remedy(text, ""))
 
-    def _half_open_finding(self, group: Group) -> Finding:
+    def _half_open_finding(self, group: Group, scanners: Scanners) -> Finding:
         text = HALF_OPEN[group.variant]
         peak, peak_at_ns = group.crowd.peak() if group.crowd is not None else (0, 0)
         first = (
@@ -351,6 +364,8 @@ class Handshakes:
             f" ACK{_scan(group)}."
         )
         sentences = [first]
+        if _by_scanner(group, scanners):
+            sentences.append(_SCANNED)
         if group.tally["too_late"]:
             sentences.append(
                 f"{part(group.tally['too_late'], group.count)} was acknowledged only when the server had"
@@ -368,9 +383,12 @@ class Handshakes:
                     " (or few attackers) than forged sources."
                 )
         sentences += [GENERAL[HALF_OPEN_KIND], text.meaning]
+        severity: Severity = "critical" if group.count >= _FLOOD else "warning"
+        if _by_scanner(group, scanners) or (group.confidence() == "possible" and group.count < _FLOOD):
+            severity = "info"
         return group.finding(
             HALF_OPEN_KIND,
-            "critical" if group.count >= _FLOOD else "warning",
+            severity,
             " ".join(sentences),
             remedy(text, group.socket_filter()),
         )
@@ -391,6 +409,7 @@ class Handshakes:
 
 # Few addresses come back, by chance.
 _ONCE = 1.5
+_SCANNED = "The client tried many services: another finding tells of that."
 _BACKGROUND = (
     "Each address on the Internet tried once and did not come back: scanners, as every address gets them."
 )
@@ -398,12 +417,22 @@ _BACKGROUND = (
 
 def _background(group: Group, tries: int, knowledge: Knowledge) -> bool:
     """Addresses of the Internet, each of which tried once, at what serves nobody."""
-    if group.tally["inside"]:
+    if group.tally.get("inside"):
         return False
     if group.turned:
         return not is_inside(group.hi, group.lo, group.version) and tries <= _ONCE * group.targets.count()
     service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
     return tries <= _ONCE * group.peers.count() and (service is None or not service.established)
+
+
+def _scanners(groups: Sequence[Group]) -> Scanners:
+    """Clients that a finding of their own tells to try many services."""
+    return {(group.version, group.hi, group.lo) for group in groups if group.turned}
+
+
+def _by_scanner(group: Group, scanners: Scanners) -> bool:
+    """It is what one service met of such a client."""
+    return not group.turned and group.peers.count() == 1 and group.sole_peer in scanners
 
 
 def _served_otherwise(group: Group, knowledge: Knowledge) -> bool:

@@ -46,6 +46,8 @@ _THERE_NS = 1_000_000_000
 GOODBYE_BYTES = 64
 #: It closes so soon after its last word.
 _GOODBYE_NS = 10_000_000
+#: What passes so short a time before the other side's FIN crosses it.
+_CROSSING_NS = 1_000_000
 #: So many stray RSTs on one connection are no accident.
 _MANY_STRAYS = 10
 
@@ -82,17 +84,26 @@ def harmless(case: Case, by: int, cause: int) -> bool:
     sender, peer = case.endpoint(by), case.endpoint(peer_of(by))
     reset = None if seen is None else seen.resets[by - 1]
     if cause == AFTER_CLOSE:
+        if by == case.client_by and not sender.unanswered:
+            # What comes after a client has closed it does not want.
+            return True
         if seen is not None and seen.after_fin_bytes[2 - by] > 0:
-            # What comes after a client has closed it does not want; a goodbye nobody needs.
-            return by == case.client_by or goodbye(case, peer_of(by))
+            return goodbye(case, peer_of(by)) or _answered_close(case, by)
+        if reset is not None and reset.peer_spoke_last and sender.fin_ns - peer.last_data_ns < _CROSSING_NS:
+            # Last words that cross the FIN with which a server ends a talk, not a silence.
+            return bool(sender.bytes and reset.peer_outstanding <= GOODBYE_BYTES)
         delivered = peer.has_una and distance(peer.snd_nxt, peer.snd_una) <= 1
         return bool(delivered or sender.unanswered == 0 and peer.bytes == 0)
-    if reset is None or reset.own_outstanding:
+    if reset is None or reset.own_outstanding > (GOODBYE_BYTES if peer.fin_sent else 0):
         return False
-    if by == case.server_by and peer.fin_sent and sender.bytes and sender.last_data_ns < peer.last_data_ns:
+    if by == case.server_by and peer.fin_sent:
+        if not peer.bytes or (reset.own_outstanding and reset.peer_outstanding <= 1):
+            # The client wanted nothing, or has closed with all that it sent delivered.
+            return True
         # The client said goodbye and closed at once; nobody waits for an answer.
         closed_ns = peer.fin_ns - peer.last_data_ns
-        if reset.peer_outstanding <= GOODBYE_BYTES + 1 and 0 <= closed_ns < _GOODBYE_NS:
+        last = sender.bytes and sender.last_data_ns < peer.last_data_ns and 0 <= closed_ns < _GOODBYE_NS
+        if last and reset.peer_outstanding <= GOODBYE_BYTES + 1:
             return True
     if unwanted(case, by):
         return True
@@ -108,6 +119,14 @@ def unwanted(case: Case, by: int) -> bool:
     if reset is None or by != case.client_by:
         return False
     return bool(reset.peer_outstanding > 1 and not reset.own_outstanding and reset.peer_spoke_last)
+
+
+def _answered_close(case: Case, by: int) -> bool:
+    """What came behind the FIN of ``by`` was short and acknowledged that FIN: close_notify and the like."""
+    seen, sender = case.seen, case.endpoint(by)
+    after_ns = seen.after_fin_ns[2 - by]
+    few = seen.after_fin_bytes[2 - by] <= 2 * GOODBYE_BYTES
+    return bool(few and sender.fin_acked_frame and sender.fin_acked_ns <= after_ns)
 
 
 def goodbye(case: Case, by: int) -> bool:
@@ -195,8 +214,12 @@ class Resets:
         sender = case.endpoint(by)
         if cause == ABORT:
             since_ns = connection.reset_ns - connection.ack_ns
-            if by == case.server_by and connection.ack_ns and since_ns < _AT_ONCE_NS and sender.bytes == 0:
-                group.tally["at_once"] += 1
+            if by == case.server_by and connection.ack_ns and sender.bytes == 0:
+                # Linux resets what its accept queue does not take by a RST without ACK.
+                mute = sender.packets <= sender.syn_acks + sender.rsts
+                bare = reset is not None and not reset.has_ack
+                if since_ns < _AT_ONCE_NS or (mute and bare and since_ns < _THERE_NS):
+                    group.tally["at_once"] += 1
             if reset is not None and reset.peer_outstanding:
                 group.tally["unacknowledged"] += 1
             if connection.first_fin_by:
@@ -318,7 +341,8 @@ class Resets:
         lost = group.variant != "timeout" and (
             group.tally["harmless"] + group.tally["unwanted"] < group.count
         )
-        severity: Severity = "warning" if lost else "info"
+        # Where a RST is all that was seen of a connection, there is nothing to go by.
+        severity: Severity = "warning" if lost and group.confidence() != "possible" else "info"
         return group.finding(ABORT_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
 
     def _nothing_lost(self, group: Group) -> str:
@@ -329,8 +353,8 @@ class Resets:
         hints = []
         if group.tally["at_once"]:
             hints.append(
-                f"{part(group.tally['at_once'], group.count)} came within 100 ms of the handshake, before"
-                " the server had sent a byte: a full accept queue with net.ipv4.tcp_abort_on_overflow=1, or a"
+                f"{part(group.tally['at_once'], group.count)} came soon after the handshake, before the"
+                " server had sent a byte: a full accept queue with net.ipv4.tcp_abort_on_overflow=1, or a"
                 " server that closes at once without reading."
             )
         if group.tally["idle"]:
@@ -376,7 +400,8 @@ class Resets:
     def _assassination_finding(self, group: Group) -> Finding:
         text: Text = TEXTS[ASSASSINATION_KIND]
         first = f"{group.who()} sent RST on {group.connections()} that {group.they()} held in TIME_WAIT."
-        return group.finding(ASSASSINATION_KIND, "warning", f"{first} {text.meaning}", remedy(text, ""))
+        # What it takes away is a protection that hardly ever is needed.
+        return group.finding(ASSASSINATION_KIND, "info", f"{first} {text.meaning}", remedy(text, ""))
 
     def _stray_finding(self, group: Group) -> Finding:
         text = TEXTS[STRAY_KIND]

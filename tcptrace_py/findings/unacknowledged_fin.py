@@ -9,6 +9,7 @@ from tcptrace_py.findings.families import FIN_UNANSWERED
 from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.knowledge import Knowledge
+from tcptrace_py.findings.silence import silent
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, span, times
 from tcptrace_py.settings import Settings
@@ -47,6 +48,7 @@ class UnacknowledgedFins:
     SUSPECT = FIN_UNANSWERED
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._groups = Groups()
 
     def look(self, case: Case, known: Collection[str]) -> list[str]:
@@ -54,7 +56,7 @@ class UnacknowledgedFins:
         if KIND in case.explained:
             return kinds
         for by in ENDPOINTS:
-            if unanswered_fin(case, by):
+            if unanswered_fin(case, by) and not silent(case, by, self._settings):
                 self._take(case, by)
                 kinds = [KIND]
         return kinds

@@ -88,7 +88,9 @@ class End:
         self.ttl = 64
         self.tls_alert = -1
 
-    def send(self, flags: int, payload_bytes: int = 0, seq: int | None = None) -> None:
+    def send(
+        self, flags: int, payload_bytes: int = 0, seq: int | None = None, ack: int | None = None
+    ) -> None:
         stage = self.stage
         stage.frame += 1
         stage.wait(0.001)
@@ -99,7 +101,8 @@ class End:
         segment.src_hi, segment.src_lo, segment.src_port = self.hi, self.lo, self.port
         segment.dst_hi, segment.dst_lo, segment.dst_port = self.peer.hi, self.peer.lo, self.peer.port
         segment.seq = (self.nxt if seq is None else seq) & 0xFFFFFFFF
-        segment.ack = self.peer.nxt & 0xFFFFFFFF if flags & ACK else 0
+        acked = self.peer.nxt if ack is None else ack
+        segment.ack = acked & 0xFFFFFFFF if flags & ACK else 0
         segment.flags = flags
         segment.window = self.window
         segment.payload_bytes = payload_bytes
@@ -116,8 +119,9 @@ class End:
         self.send(SYN)
 
     def syn_ack(self) -> None:
+        """It acknowledges the SYN, whatever came behind it."""
         self.nxt = self.isn
-        self.send(SYN | ACK)
+        self.send(SYN | ACK, ack=self.peer.isn + 1)
 
     def ack(self) -> None:
         self.send(ACK)

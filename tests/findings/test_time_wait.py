@@ -133,7 +133,7 @@ def test_assassination() -> None:
     c.ack()
     s.bare_rst()
     killed = one(stage.end(), "time-wait-assassination")
-    assert (killed.subject.label(), killed.severity) == ("server 10.0.0.20:80", "warning")
+    assert (killed.subject.label(), killed.severity) == ("server 10.0.0.20:80", "info")
     assert "held in TIME_WAIT" in killed.explanation
     # It makes a port that is used again fail outright: no remedy.
     assert "tcp_rfc1337" not in killed.remedy

@@ -115,7 +115,7 @@ def test_midstream_close_wait_is_only_possible() -> None:
     c.fin()
     s.ack()
     stuck = one(stage.end(at_s=60), "stuck-close-wait")
-    assert (stuck.confidence, stuck.severity) == ("possible", "warning")
+    assert (stuck.confidence, stuck.severity) == ("possible", "info")
 
 
 def test_client_pool_in_close_wait() -> None:

@@ -50,10 +50,11 @@ class AcceptQueueFull:
         with_data = 0 if seen is None else seen.late_syn_acks_with_data
         took_data = client.has_una and distance(client.snd_una, client.isn) > 1
         accepted = bool(server.bytes or took_data)
-        if accepted and not with_data:
+        if accepted and with_data < _AGAIN:
+            # One that crosses the client's data answers an ACK that was lost.
             return None
         by = case.server_by
-        if again >= _AGAIN or (accepted and with_data):
+        if again >= _AGAIN:
             service = knowledge.make(service_key(case))
             if service is not None:
                 service.not_accepted += 1

@@ -13,8 +13,10 @@ from tcptrace_py.findings.wording import duration, part, span
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.observations import BY_CLOSE
 
-#: Clients that leave sooner after a request do not wait for an answer.
-_WAITED_NS = 200_000_000
+#: Clients that leave sooner after their last word do not wait for an answer.
+_WAITED_NS = 900_000_000
+#: In a talk whose last word often is the client's, so many must have left after about as long.
+_TALKS = 3
 #: A service that answers less of its connections than this may not be meant to answer.
 _ANSWERS = 0.2
 #: So many, and so large a part of a service, is an outage.
@@ -67,11 +69,15 @@ class UnresponsiveServer:
             measure_ns=seen.close_idle_ns,
             tally={"late": int(bool(late_ns))},
             explains=("reset-abort", "reset-after-close", "reset-no-connection", "half-close"),
-            hangs_on=("service", *service_key(case)),
+            # Where the server had spoken before, the client's last word may want no answer.
+            hangs_on=("service", *service_key(case), server.bytes > 0 and not late_ns),
         )
 
     def judge(self, key: Key, facts: tuple[object, ...], group: Group, knowledge: Knowledge) -> bool:
-        service = knowledge.services.entries.get(key[1:])
+        service = knowledge.services.entries.get(key[1:5])
+        talks = bool(key[5])
+        if talks and not (group.count >= _TALKS and group.most_ns - group.least_ns <= group.most_ns // 10):
+            return False
         # Where nobody ever gets an answer (a log, a metric), leaving without one is how it is meant.
         return service is not None and service.answered > service.connections * _ANSWERS
 
