@@ -12,6 +12,7 @@ import subprocess
 import threading
 import urllib.request
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 
@@ -27,8 +28,12 @@ if TYPE_CHECKING:
 # Notices that wait while one is being told; beyond that they are counted and left out.
 _WAITING = 100
 _PATIENCE_S = 10.0
+# For who ends in time to say so.
+_MARGIN_S = 1.0
 # Culprits whose last alarm is remembered; beyond that the oldest is forgotten.
 _REMEMBERED = 10_000
+# Different problems that are told of, each once.
+_PROBLEMS = 100
 
 
 class Alarm:
@@ -66,6 +71,7 @@ class Alarms:
         self, alarm: Alarm, recorder: FlightRecorder | None = None, notifier: Notifier | None = None
     ) -> None:
         self.recorder = recorder
+        self._told: set[str] = set()
         self._alarm = alarm
         self._notifier = notifier
 
@@ -81,19 +87,26 @@ class Alarms:
                 self.recorder.record(finding, now_ns)
         if self.recorder is not None:
             self.recorder.turn(watch, now_ns)
+        for problem in self._problems():
+            if problem not in self._told and len(self._told) < _PROBLEMS:
+                self._told.add(problem)
+                watch.notice(problem)
+
+    def _problems(self) -> list[str]:
+        return [
+            line for each in (self.recorder, self._notifier) if each is not None for line in each.problems
+        ]
 
     def finish(self, watch: Watch) -> list[str]:
         """What is going on is brought to its end; what went wrong, a line each."""
         self.look(watch)
-        problems: list[str] = []
         if self.recorder is not None:
             self.recorder.finish(watch)
-            problems += self.recorder.problems
         if self._notifier is not None:
             self._notifier.close()
-            problems += self._notifier.problems
-            if self._notifier.dropped:
-                problems.append(f"{times(self._notifier.dropped, 'notice')} were not sent: too many waited")
+        problems = self._problems()
+        if self._notifier is not None and self._notifier.dropped:
+            problems.append(f"{times(self._notifier.dropped, 'notice')} were not sent: too many waited")
         return problems
 
 
@@ -124,17 +137,21 @@ class Notifier:
             self.dropped += 1
 
     def close(self) -> None:
-        try:
+        with suppress(queue.Full):
             self._queue.put(None, timeout=self._patience_s)
-        except queue.Full:
-            return
-        self._thread.join(self._patience_s)
+            self._thread.join(self._patience_s + _MARGIN_S)
+        if self._thread.is_alive():
+            self._complain(f"--notify {self._target}: goes on for longer than {self._patience_s:g} s")
+
+    def _complain(self, problem: str) -> None:
+        if problem not in self.problems and len(self.problems) < _PROBLEMS:
+            self.problems.append(problem)
 
     def _work(self) -> None:
         while (notice := self._queue.get()) is not None:
             problem = self._post(notice) if self._is_url else self._run(notice)
-            if problem and (not self.problems or self.problems[-1] != problem):
-                self.problems.append(problem)
+            if problem:
+                self._complain(problem)
 
     def _run(self, notice: bytes) -> str:
         try:

@@ -142,6 +142,7 @@ class HostView:
     def _give_up(self, watch: Watch, why: str) -> None:
         self.problem = f"the kernel's own states are not shown: {why}"
         watch.warnings.append(self.problem)
+        watch.notice(self.problem)
         watch.detach(self._reader.fileno())
 
     def close(self) -> None:

@@ -256,6 +256,7 @@ class Watch:
             self._writer.write(self.capture.batch, count)
         except OSError as error:
             self.write_problem = error
+            self.notice(f"no more packets are written: {error.strerror or error}")
             self._writer.close()
 
     def _tell(self, moves: Sequence[Move]) -> None:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _MEMORY_BYTES = 256 << 20
 # Recordings that are going on at once; alarms beyond that are told, not recorded.
 _AT_ONCE = 4
+# Different problems that are remembered.
+_PROBLEMS = 100
 _PREFIX = "tcptrace-"
 _SUFFIXES = (".pcapng", ".json", ".sockets.json")
 _RECORD = struct.Struct("<IIII")
@@ -75,7 +77,7 @@ class FlightRecorder:
         self._ring: deque[_Piece] = deque()
         self._ring_bytes = 0
         self._going_on: list[_Recording] = []
-        self._children: dict[int, str] = {}
+        self._children: set[int] = set()
 
     def keep(self, batch: FrameBatch, count: int, first_frame: int) -> None:
         """The first ``count`` frames of a batch were captured; ``first_frame`` is the number of the first."""
@@ -116,7 +118,7 @@ class FlightRecorder:
         stem = self.folder / _name(recording.finding)
         child = os.fork()
         if child:
-            self._children[child] = stem.name
+            self._children.add(child)
             return
         status = 1
         try:
@@ -135,15 +137,16 @@ class FlightRecorder:
             done, status = os.waitpid(child, 0 if wait else os.WNOHANG)
             if not done:
                 continue
-            name = self._children.pop(child)
+            self._children.remove(child)
             code = os.waitstatus_to_exitcode(status)
             if code:
-                self._complain(f"{self.folder / name}: {os.strerror(code) if code > 1 else 'not written'}")
+                why = os.strerror(code) if code > 1 else "the process that writes it ended early"
+                self._complain(f"{self.folder}: a recording is not whole: {why}")
             else:
                 self.written += 1
 
     def _complain(self, problem: str) -> None:
-        if not self.problems or self.problems[-1] != problem:
+        if problem not in self.problems and len(self.problems) < _PROBLEMS:
             self.problems.append(problem)
 
     def _make_room(self, wanted_bytes: int) -> int:
