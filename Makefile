@@ -131,6 +131,12 @@ bench: $(VENV)/built
 soak: $(VENV)/built $(VENV)/tools
 	$(BIN)/python -m benchmarks.soak
 
+.PHONY: bench-live
+
+# Packets a second of a live capture beside tcpdump, on a veth pair, as root; takes a minute or two.
+bench-live: $(VENV)/built $(VENV)/tools
+	$(BIN)/python -m benchmarks.live
+
 # Compares with the Linux kernel: real sockets in network namespaces, as root.
 lab: $(VENV)/built $(VENV)/tools
 	$(BIN)/python -m tests.lab

@@ -33,6 +33,9 @@ from tcptrace_py.wire.address import address_text, parse_address
 if TYPE_CHECKING:
     from tcptrace_py.run.live import Watch
 
+# Comparing takes this part of the time at most.
+_LOOKING_SHARE = 0.05
+_LOOK_S = 1.0
 # A segment that passed so shortly before the kernel was read may have moved the one and not the other.
 _SETTLED_NS = 300_000_000
 # Endpoints whose last word is kept after the tracker is done with their connections.
@@ -64,9 +67,8 @@ class _End(NamedTuple):
 class HostView:
     """An observer of a `Watch` (see `run.live.Observer`). ``reader`` is closed with ``close``."""
 
-    period_s = 1.0
-
     def __init__(self, reader: KernelReader) -> None:
+        self.period_s = _LOOK_S
         #: Why the kernel is not asked any more, or "".
         self.problem = ""
         self._reader = reader
@@ -91,6 +93,8 @@ class HostView:
         self._own_namespace = own_namespace()
         self._overflows_first: int | None = None
         self._overflows: int | None = None
+        #: The lower halves of all addresses that sockets of this host have had.
+        self._local: set[int] = set()
         self._known = 0
         self._last: list[KernelSocket] = []
         self._wanted: set[int] = set()
@@ -134,10 +138,12 @@ class HostView:
             self._give_up(watch, snapshot.problem)
             return
         self._answers += 1
+        begin_s = time.monotonic()
         # The capture's time, where the clock was set back.
         snapshot.begin_ns += watch.clock.shift_ns
         snapshot.end_ns += watch.clock.shift_ns
         self.compare(snapshot, watch.tracker.table.all())
+        self.period_s = max(_LOOK_S, (time.monotonic() - begin_s) / _LOOKING_SHARE)
 
     def _give_up(self, watch: Watch, why: str) -> None:
         self.problem = f"the kernel's own states are not shown: {why}"
@@ -170,10 +176,15 @@ class HostView:
                 self._listen(each)
         self._wanted = set()
         alive: set[_End] = set()
+        self._local.update(int.from_bytes(each.address[-8:], "big") for each in by_key)
+        local = self._local
         ends = [
             (_End(connection.id, _key(endpoint, peer, connection.ip_version)), connection, endpoint)
             for connection in connections
+            # Most of what passes a router, or a mirror port, is of other hosts.
+            if connection.a.address_lo in local or connection.b.address_lo in local
             for endpoint, peer in ((connection.a, connection.b), (connection.b, connection.a))
+            if endpoint.address_lo in local
         ]
         # Of several connections on one four-tuple the socket is that of one: of the latest that fits, or if
         # none does of the latest.

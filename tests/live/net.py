@@ -269,31 +269,3 @@ def send_syns(interface: str, *tags: bytes) -> None:
         raw.bind((interface, 0))
         for number, tag in enumerate(tags):
             raw.send(_frame(number, tag, 0x02))
-
-
-def measure(count: int, per_s: float | None) -> None:
-    """Capture a flood on a veth in a namespace, and say what was sent, seen and dropped."""
-    import resource
-    import tempfile
-
-    net = Net()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            with live(net.router, Path(folder), "-i", "r0", "--quiet", "--json", "report.json") as running:
-                code = "import sys; from tests.live.net import flood; print(flood('cl0', *eval(sys.argv[1])))"
-                sender = net.python(net.client, code, repr((count, per_s)))
-                out, _ = sender.communicate()
-                running.end()
-            capture = running.report()["capture"]
-    finally:
-        net.close()
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = float(out)
-    print(f"sent {count:,} in {seconds:.1f} s: {count / seconds:,.0f} packets/s")
-    print(f"captured {capture['packets']:,}, dropped by the kernel {capture['dropped_by_kernel']:,}")
-    print(f"CPU of both: {used.ru_utime + used.ru_stime:.1f} s")
-
-
-if __name__ == "__main__":
-    # python -m tests.live.net PACKETS [PER_SECOND]
-    measure(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else None)
