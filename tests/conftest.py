@@ -172,10 +172,15 @@ def _in_process(
     return subprocess.CompletedProcess(arguments, status, *written)
 
 
+def asked_for_uncompiled() -> bool:
+    """This is the run with the uncompiled engine, beside which there is one with the compiled."""
+    return os.environ.get(PURE_VARIABLE, "") not in ("", "0")
+
+
 @pytest.fixture
 def both_engines() -> None:
     """For tests that compare the engines: skips where there is only one, or where this run is the second."""
-    if os.environ.get(PURE_VARIABLE, "") not in ("", "0"):
+    if asked_for_uncompiled():
         pytest.skip("the engines are compared in the compiled run")
     if engine() != "compiled":
         pytest.skip("no compiled engine here (no C compiler when it was installed)")

@@ -173,6 +173,7 @@ def test_corrupt_compressed_data_keeps_what_came_before(tmp_path: Path, compress
     assert problem is not None
 
 
+@pytest.mark.slow
 def test_no_reader_reads_what_was_not_filled_in() -> None:
     """In C nothing checks a read of the buffer; ``tests.capture.guarded`` runs the same files uncompiled."""
     done = subprocess.run(

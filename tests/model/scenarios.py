@@ -179,5 +179,15 @@ _LONG = (
     "two faults, abort",
     "two faults, half-close, at the client",
     "two faults, simultaneous close, at the client",
+    "the server aborts, one fault",
+    "two segments each way, two losses, at the client",
+    "simultaneous open, one segment each way",
+    "two faults at the server",
+    "one segment, two losses",
+    "cut while closing",
+    "two faults at the client",
+    "two faults, the server never closes",
+    "close in any order, one fault",
+    "both go away, one fault",
 )
 QUICK = [s for s in TESTED if s.name not in _LONG]

@@ -15,6 +15,9 @@ import pytest
 from tcptrace_py.run.jobs import cores
 from tests.conftest import COMMAND, ROOT, RunCli, environment
 
+# Once: that parts are what the whole is, tests.run.test_parts says of either engine.
+pytestmark = pytest.mark.slow
+
 SICK = ROOT / "sample_pcaps" / "sick_service.pcap"
 PORTS = ROOT / "sample_pcaps" / "time_wait_pile.pcap"
 

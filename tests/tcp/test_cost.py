@@ -15,6 +15,9 @@ from tests.conftest import ROOT, environment
 
 from .floods import FLOODS
 
+# Once: it is the uncompiled engine that is counted, whichever is tested.
+pytestmark = pytest.mark.slow
+
 #: Segments of the smaller flood; the larger has twice as many.
 _SEGMENTS = 400
 
