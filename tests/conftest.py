@@ -8,7 +8,8 @@ import re
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
@@ -96,6 +97,20 @@ def environment(*, pure: bool | None = None, **changes: str) -> dict[str, str]:
         if pure:
             given[PURE_VARIABLE] = "1"
     return given
+
+
+@contextmanager
+def mounted(folder: Path, size: str) -> Iterator[bool]:
+    """A file system of this size at ``folder``; whether there is one, which takes root's rights on Linux."""
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
+    done = sys.platform == "linux" and os.geteuid() == 0
+    if not (done and subprocess.run(command, capture_output=True).returncode == 0):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
 
 
 COMMAND = (sys.executable, "-m", "tcptrace_py")

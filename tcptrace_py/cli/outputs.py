@@ -50,6 +50,7 @@ class Outputs:
         #: Writers that failed: each costs its own format and no other.
         self._defects = Defects()
         self._lost: set[str] = set()
+        self._unwritten: list[OutputError] = []
 
     def wants_records(self) -> bool:
         """Whether a format takes the connections one by one."""
@@ -92,7 +93,7 @@ class Outputs:
     def write(
         self, report: Report, verdicts: Sequence[Verdict], read_again: _ReadAgain | None = None
     ) -> None:
-        """Write all that is not streamed and not shown. Raises `OutputError`.
+        """Write all that is not streamed and not shown. Raises `OutputError` when all others are written.
 
         A writer that fails, here or in ``sink``, is told as a defect, and counted in the report's.
         ``read_again``: gives what passed on the report's connections, where the captures are files.
@@ -132,9 +133,12 @@ class Outputs:
 
     @contextmanager
     def contained(self, name: str, target: str) -> Iterator[None]:
-        """For a ``with`` block in which a writer's own failure costs its format alone."""
+        """For a ``with`` block in which what fails costs its format alone, until all others are written."""
         try:
             yield
+        except OutputError as error:
+            self._lost.add(target)
+            self._unwritten.append(error)
         except (OSError, click.ClickException, CaptureError):
             # The target's fault, or a capture's that is read again, not the writer's.
             raise
@@ -142,11 +146,17 @@ class Outputs:
             self._failed(name, target)(error)
 
     def _tell(self, report: Report) -> None:
-        """Tell what has failed since the last time."""
+        """Tell what has failed since the last time. Raises `OutputError`."""
         report.capture.defects += self._defects.count
         for line in self._defects.lines():
             complain(line)
         self._defects = Defects()
+        if self._unwritten:
+            first, *others = self._unwritten
+            self._unwritten = []
+            for error in others:
+                complain(error.format_message())
+            raise first
 
     def wrote(self) -> None:
         """Name each file that was written on standard error, unless that is not wanted."""

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,7 @@ from tcptrace_py import Report, analyze
 from tcptrace_py.gates.gate import judge, parse_rules
 from tcptrace_py.report.formats import github, junit, markdown
 from tcptrace_py.report.people.verdict import folded
-from tests.conftest import ROOT, RunCli
+from tests.conftest import ROOT, RunCli, mounted
 
 SAMPLES = ROOT / "sample_pcaps"
 SICK = SAMPLES / "sick_service.pcap"
@@ -281,17 +278,12 @@ def test_targets_that_collide(run_cli: RunCli, tmp_path: Path, arguments: list[s
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system with room for one page."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "none", folder], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"no small disk here: {mounted.stderr.decode().strip()}")
-    try:
+    with mounted(folder, "4k") as there:
+        if not there:
+            pytest.skip("only root can mount a small disk")
         yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
 
 
 @pytest.mark.parametrize("name", ["json", "ndjson", "csv", "parquet", "markdown"])
@@ -305,6 +297,18 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(
     assert done.stderr.decode() == f"tcptrace-py: {target}: cannot write: No space left on device\n"
     assert target.read_text() == "old"
     assert list(small_disk.iterdir()) == [target]
+
+
+def test_a_full_disk_costs_no_other_format(run_cli: RunCli, small_disk: Path, tmp_path: Path) -> None:
+    full = [part for name in ("json", "html") for part in (f"--{name}", str(small_disk / name))]
+    done = run_cli("analyze", SICK, *full, "--markdown", "out.md", "--ndjson", "out.ndjson")
+    assert done.returncode == 2
+    assert sorted(done.stderr.decode().splitlines()) == [
+        f"tcptrace-py: {small_disk / name}: cannot write: No space left on device"
+        for name in ("html", "json")
+    ]
+    assert not list(small_disk.iterdir())
+    assert {path.name for path in tmp_path.iterdir()} == {"disk", "out.md", "out.ndjson"}
 
 
 @pytest.mark.parametrize("name", STREAMED)

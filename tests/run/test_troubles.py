@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import gzip
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.run.analyze import analyze
 from tcptrace_py.run.captures import JobLost
 from tcptrace_py.run.cluster import analyze_by
-from tests.conftest import ROOT, RunCli
+from tests.conftest import ROOT, RunCli, mounted
 from tests.run.test_shuffle import AtOnce, text
 
 SAMPLES = ROOT / "sample_pcaps"
@@ -34,15 +33,13 @@ def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     """A directory on a file system of 16 KB; where none can be mounted, one that takes no more."""
     folder = tmp_path / "small"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)]
-    try:
-        mounted = subprocess.run(mount, capture_output=True).returncode == 0
-    except OSError:
-        mounted = False
-    if mounted:
+    with mounted(folder, "16k") as there:
+        if not there:
+            _fill(monkeypatch)
         yield folder
-        subprocess.run(["umount", str(folder)], check=True)
-        return
+
+
+def _fill(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = fsspec.open
 
     class Full:
@@ -75,7 +72,6 @@ def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     monkeypatch.setattr(
         fsspec, "open", lambda url, mode: Opened(url, mode) if mode == "wb" else opened(url, mode)
     )
-    yield folder
 
 
 def test_a_full_disk(small_disk: Path, tmp_path: Path, run_cli: RunCli) -> None:
