@@ -62,8 +62,8 @@ def _html(report: Report) -> Iterator[str]:
         names = ("server", "connections", "failed", "reset", "stuck", "resent", "in", "out", "RTT")
         yield f"<table><thead><tr>{''.join(f'<th>{name}' for name in names)}</tr></thead><tbody>"
         for service in services[:_ROWS]:
-            cells = "".join(f"<td>{escape(cell)}" for cell in service_cells(service))
-            yield f"<tr>{cells}</tr>"
+            figures = "".join(f"<td>{escape(cell)}" for cell in service_cells(service))
+            yield f"<tr>{figures}</tr>"
         yield "</tbody></table>"
 
 
