@@ -129,6 +129,8 @@ class CloseWaits:
         group.add(case, by, stay.entered_ns, stay.end_ns, POSSIBLE if doubtful else CERTAIN)
         group.measure(stay.waited_ns)
         group.stay(stay.entered_ns, None if stay.open else stay.end_ns)
+        if not endpoint.proven_open:
+            group.tally["unproven"] += 1
         if stay.open:
             group.tally["open"] += 1
         elif stay.cut:
@@ -188,6 +190,9 @@ class CloseWaits:
         possible = group.confidence() == "possible"
         if (possible or group.side == "client") and group.count < _CLIENTS_FEW:
             # A FIN picked up mid-stream may be the second of the two.
+            return "info"
+        if group.tally["unproven"] * 2 > group.count:
+            # Picked up at the FIN: its own may well have gone before.
             return "info"
         if possible or group.side == "client":
             return "warning"

@@ -59,6 +59,8 @@ class FinWaits:
         group.add(case, by, stay.entered_ns, stay.end_ns, POSSIBLE if doubtful else LIKELY)
         group.measure(waited_ns)
         group.stay(stay.entered_ns, None if stay.open else stay.end_ns)
+        if not peer.proven_open:
+            group.tally["unproven"] += 1
         if stuck_stay(case, other(by), self._close_wait_after_ns) is not None:
             group.tally["mirror"] += 1
         if stay.open:
@@ -119,7 +121,8 @@ class FinWaits:
         sentences.append(TEXTS[KIND].meaning)
         return group.finding(
             KIND,
-            "info" if mirrored else "warning",
+            # Picked up at the FIN, the peer's own may well have gone before.
+            "info" if mirrored or group.tally["unproven"] * 2 > group.count else "warning",
             " ".join(sentences),
             remedy(TEXTS[KIND], group.socket_filter()),
             group.trend(end_ns),

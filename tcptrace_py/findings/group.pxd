@@ -19,6 +19,8 @@ cdef class Group:
     cdef public uint64_t lo
     cdef public int service_port
     cdef public bint turned
+    cdef public Py_ssize_t hosts
+    cdef public Py_ssize_t ports
     cdef public int64_t count
     cdef public int64_t first_ns
     cdef public int64_t last_ns

@@ -70,6 +70,10 @@ class Group:
         self.service_port = port
         self.variant = variant
         self.turned = False
+        #: Of a turned group about a client: the addresses and ports of the services that it met, as far as
+        #: each is listed.
+        self.hosts = 0
+        self.ports = 0
         self.count = 0
         self.first_ns = 0
         self.last_ns = 0
@@ -403,6 +407,9 @@ class Groups:
             role: Role = "client" if side == "server" else "server"
             whole = Group(role, groups[0].side, version, hi, lo, port, variant)
             whole.turned = True
+            named = [group for group in groups if group.role != "others"]
+            whole.hosts = len({(group.hi, group.lo) for group in named})
+            whole.ports = len({group.service_port for group in named})
             for group in groups:
                 whole.absorb(group)
                 whole.targets.merge(_as_target(group).targets)

@@ -19,6 +19,7 @@ cdef class Handshakes:
     cdef object _unreachable
     cdef object _half_open
     cdef object _stale
+    cdef tuple _begun
 
     @cython.locals(connection=Connection, outcome=int)
     cpdef list look(self, Case case, object known)

@@ -12,6 +12,7 @@ from tcptrace_py.findings.families import HANDSHAKE, LATE_NS
 from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.knowledge import Knowledge
+from tcptrace_py.findings.scans import FLOOD, flood_finding, peers_tried, scan_finding, scanned
 from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, TEXTS, remedy
 from tcptrace_py.findings.wording import duration, moment, part, span, times
 from tcptrace_py.settings import Settings
@@ -27,8 +28,6 @@ UNREACHABLE_KIND = "connection-unreachable"
 HALF_OPEN_KIND = "half-open-handshake"
 STALE_KIND = "stale-syn"
 
-#: So many half-open handshakes of one service look like an attack or an outage.
-_FLOOD = 100
 #: What Linux waits at least before it gives up by itself: the last of six retransmissions, 63 s.
 _KERNEL_GIVES_UP_NS = 60_000_000_000
 
@@ -53,6 +52,8 @@ class Handshakes:
         self._unreachable = Groups()
         self._half_open = Groups()
         self._stale = Groups()
+        #: Attempts that are not late yet, and the capture ends: unanswered, and half open.
+        self._begun = (Groups(), Groups())
 
     def look(self, case: Case, known: Collection[str]) -> list[str]:
         connection = case.connection
@@ -107,9 +108,11 @@ class Handshakes:
             return []
         client = case.endpoint(case.client_by)
         waited_until_ns = case.gaps.until(connection.last_syn_ns, connection.reused_ns or case.end_ns)
-        if client.syns < 2 and waited_until_ns - connection.syn_ns < LATE_NS:
-            return []
         by = case.server_by
+        if client.syns < 2 and waited_until_ns - connection.syn_ns < LATE_NS:
+            if case.at_end:
+                self._begun[0].of(case, by).add(case, by, connection.syn_ns, connection.syn_ns, LIKELY)
+            return []
         group = self._timeouts.of(case, by)
         group.add(case, by, connection.syn_ns, connection.last_syn_ns, CERTAIN if client.syns > 1 else LIKELY)
         tried_ns = case.gaps.until(connection.syn_ns, connection.last_syn_ns) - connection.syn_ns
@@ -179,6 +182,8 @@ class Handshakes:
             return []
         seen_until_ns = case.gaps.until(connection.syn_ack_ns, case.end_ns)
         if server.syn_acks < 2 and seen_until_ns - connection.syn_ack_ns < LATE_NS:
+            if case.at_end:
+                self._begun[1].of(case, by).add(case, by, connection.syn_ns, connection.syn_ack_ns, LIKELY)
             return []
         group = self._half_open.of(case, by, "unanswered")
         sure = CERTAIN if server.syn_acks > 1 else LIKELY
@@ -281,7 +286,8 @@ class Handshakes:
     # --- what it amounts to ---
 
     def renumber(self, numbers: Sequence[int]) -> None:
-        for groups in (self._refused, self._timeouts, self._unreachable, self._half_open, self._stale):
+        most = (self._refused, self._timeouts, self._unreachable, self._half_open, self._stale)
+        for groups in (*most, *self._begun):
             groups.renumber(numbers)
 
     def merge(self, other: Handshakes) -> None:
@@ -290,6 +296,8 @@ class Handshakes:
         self._unreachable.merge(other._unreachable)
         self._half_open.merge(other._half_open)
         self._stale.merge(other._stale)
+        for mine, its in zip(self._begun, other._begun, strict=True):
+            mine.merge(its)
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
         refused, timeouts = list(self._refused.turned()), list(self._timeouts.turned())
@@ -300,9 +308,17 @@ class Handshakes:
         found += [self._unreachable_finding(group) for group in self._unreachable.turned()]
         found += [self._half_open_finding(group, scanners) for group in half_open]
         found += [self._stale_finding(group) for group in self._stale.turned()]
+        for kind, groups in zip((TIMEOUT_KIND, HALF_OPEN_KIND), self._begun, strict=True):
+            for group in groups:
+                service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
+                flood = flood_finding(group, kind, service)
+                if flood is not None:
+                    found.append(flood)
         return found
 
     def _refused_finding(self, group: Group, knowledge: Knowledge, scanners: Scanners) -> Finding:
+        if scanned(group):
+            return scan_finding(group, "refused")
         sentences = [f"{group.who()} refused {group.connections()} from {group.they()}{_scan(group)}."]
         text = TEXTS[REFUSED_KIND]
         background = _background(group, group.count, knowledge)
@@ -312,11 +328,13 @@ class Handshakes:
             sentences.append(_SCANNED)
         sentences.append(text.meaning)
         # A name with several addresses is tried on each in turn; on the host itself that costs nothing.
-        harmless = background or _loopback(group) or _by_scanner(group, scanners)
+        harmless = background or _loopback(group) or _by_scanner(group, scanners) or peers_tried(group)
         severity: Severity = "info" if harmless else "warning"
         return group.finding(REFUSED_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
 
     def _timeout_finding(self, group: Group, knowledge: Knowledge) -> Finding:
+        if scanned(group):
+            return scan_finding(group, "without an answer")
         sentences = [
             f"{group.who()} did not answer {times(group.count, 'connection attempt')} from {group.they()}"
             f"{_scan(group)}: {times(group.tally['syns'], 'SYN')} in all, each attempt tried for"
@@ -334,7 +352,9 @@ class Handshakes:
             sentences.append(f"{part(group.tally['trying'], group.count)} went on when the capture ended.")
         text = TEXTS[TIMEOUT_KIND]
         severity: Severity = "warning"
-        if _background(group, group.tally["syns"], knowledge):
+        if group.turned and peers_tried(group):
+            severity = "info"
+        elif _background(group, group.tally["syns"], knowledge):
             severity = "info"
             sentences.append(_BACKGROUND)
         elif group.tally["syns"] == group.count and _served_otherwise(group, knowledge):
@@ -347,6 +367,8 @@ class Handshakes:
         return group.finding(TIMEOUT_KIND, severity, " ".join(sentences), remedy(text, ""))
 
     def _unreachable_finding(self, group: Group) -> Finding:
+        if scanned(group):
+            return scan_finding(group, "unreachable by ICMP")
         reasons = sorted(group.tally.items(), key=lambda item: (-item[1], item[0]))
         said = ", ".join(f"{reason} ({n:,})" for reason, n in reasons) if len(reasons) > 1 else reasons[0][0]
         text = TEXTS[UNREACHABLE_KIND]
@@ -373,7 +395,7 @@ class Handshakes:
             )
         if peak > 1:
             sentences.append(f"Up to {peak:,} half-open at once, at {moment(peak_at_ns)}.")
-        if group.variant == "unanswered" and not group.turned and group.count >= _FLOOD:
+        if group.variant == "unanswered" and not group.turned and group.count >= FLOOD:
             sources = group.peers.count()
             if sources * 2 >= group.count:
                 sentences.append("Hardly more than one attempt for each source: a SYN flood, most likely.")
@@ -383,8 +405,8 @@ class Handshakes:
                     " (or few attackers) than forged sources."
                 )
         sentences += [GENERAL[HALF_OPEN_KIND], text.meaning]
-        severity: Severity = "critical" if group.count >= _FLOOD else "warning"
-        if _by_scanner(group, scanners) or (group.confidence() == "possible" and group.count < _FLOOD):
+        severity: Severity = "critical" if group.count >= FLOOD else "warning"
+        if _by_scanner(group, scanners) or (group.confidence() == "possible" and group.count < FLOOD):
             severity = "info"
         return group.finding(
             HALF_OPEN_KIND,
@@ -451,4 +473,6 @@ def _loopback(group: Group) -> bool:
 def _scan(group: Group) -> str:
     if not group.turned:
         return ""
-    return " (one client against many services: a scan, or its own network is at fault)"
+    if peers_tried(group):
+        return " (many hosts, most on a port of its own: so peer-to-peer programs look for peers)"
+    return " (one client against many services: its own network is at fault, or they failed together)"

@@ -70,6 +70,12 @@ _SHOWS = {
     KILLS_TIME_WAIT: "sent RST while the other side was in TIME_WAIT",
 }
 
+#: Said of RSTs whose number shows what they answer.
+_ANSWERS = (
+    "They answer segments that were still under way when their sender had closed, each by the number that the"
+    " segment acknowledges: no sign of forgery."
+)
+
 #: Why a RST changed nothing, by ``Connection.stray_reset_fits``.
 _CHANGES_NOTHING = {
     FITS_NOTHING: "that does not fit the connection and changes nothing",
@@ -294,7 +300,10 @@ class Resets:
         group.tally["resets"] += connection.stray_resets
         closed = case.endpoint(by).fin_sent or connection.reset_by == by
         # Each segment that was under way when its sender closed draws one: that is no sign of forgery.
-        if connection.stray_resets >= _MANY_STRAYS and not closed:
+        reset = None if case.seen is None else case.seen.resets[by - 1]
+        if closed or (reset is not None and reset.is_peers_ack):
+            group.tally["answers"] += 1
+        elif connection.stray_resets >= _MANY_STRAYS:
             group.tally["many"] += 1
         if group.wants_example(connection.id):
             text = f"RST in the name of {case.name(by)} {_CHANGES_NOTHING[connection.stray_reset_fits]}"
@@ -409,5 +418,9 @@ class Resets:
             f"{group.who()} is named as sender of {times(group.tally['resets'], 'RST')} that changed nothing,"
             f" on {group.connections()} with {group.they()}."
         )
+        if group.tally["answers"] == group.count:
+            return group.finding(
+                STRAY_KIND, "info", f"{first} {_ANSWERS}", "Nothing: that is how TCP closes."
+            )
         severity: Severity = "warning" if group.tally["many"] else "info"
         return group.finding(STRAY_KIND, severity, f"{first} {text.meaning}", remedy(text, ""))

@@ -7,7 +7,6 @@ from tcptrace_py.tcp.observations cimport Observations
 
 cdef int FIN_UNANSWERED, HALF_CLOSE, HANDSHAKE, OBSERVED, RESETS, REUSE, SILENCE, SLOW, WAITS
 cdef int SYN_RCVD
-cdef int64_t LATE_NS
 
 
 cdef class Suspicion:
@@ -16,7 +15,5 @@ cdef class Suspicion:
 
     @cython.locals(found=int, a=Endpoint, b=Endpoint, seen=Observations)
     cpdef int suspicious(self, Connection connection, int64_t end_ns) except -1
-    @cython.locals(since_ns=int64_t)
-    cdef bint _failed(self, Connection connection, Endpoint a, Endpoint b, int64_t end_ns) except *
     @cython.locals(found=int, waited_until_ns=int64_t)
     cdef int _after_fin(self, Endpoint closer, Endpoint peer, int64_t end_ns) except -1

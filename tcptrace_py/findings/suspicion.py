@@ -10,7 +10,6 @@ from tcptrace_py.findings.families import (
     FIN_UNANSWERED,
     HALF_CLOSE,
     HANDSHAKE,
-    LATE_NS,
     OBSERVED,
     RESETS,
     REUSE,
@@ -57,8 +56,8 @@ class Suspicion:
             if a.syns + b.syns > 1:
                 found |= SLOW
         elif connection.syn_frame or connection.syn_ack_frame:
-            if self._failed(connection, a, b, end_ns):
-                found |= HANDSHAKE
+            # Not complete. One that has just begun may be one of a flood.
+            found |= HANDSHAKE
         if a.fin_sent:
             found |= self._after_fin(a, b, end_ns)
         if b.fin_sent:
@@ -68,15 +67,6 @@ class Suspicion:
         elif b.unanswered + b.unanswered_probes >= self.probes:
             found |= SILENCE
         return found
-
-    def _failed(self, connection: Connection, a: Endpoint, b: Endpoint, end_ns: int) -> bool:
-        """The handshake is not complete, and not because it has just begun."""
-        if connection.refused or connection.aborted or connection.unreachable_frame:
-            return True
-        if a.syns > 1 or b.syns > 1 or a.syn_acks > 1 or b.syn_acks > 1:
-            return True
-        since_ns = connection.syn_ack_ns if connection.syn_ack_frame else connection.syn_ns
-        return end_ns - since_ns >= LATE_NS
 
     def _after_fin(self, closer: Endpoint, peer: Endpoint, end_ns: int) -> int:
         """What became of the FIN of ``closer``, and of its peer after it."""

@@ -41,7 +41,12 @@ def test_a_port_scan_is_one_finding_about_who_scans() -> None:
         # From the Internet, each port once: every address gets that.
         ("client 203.0.113.5 toward 200 services", 200, "info"),
     ]
-    assert findings[1].explanation.startswith("200 services refused 200 connections from client 203.0.113.5")
+    assert findings[1].kind == "probe"
+    assert findings[1].explanation.startswith(
+        "Client 203.0.113.5 tried 200 ports of 1 address, each about once: 200 attempts, refused. That is"
+    )
+    scanned = findings[1].connections
+    assert stage.diagnosis.revise(scanned[0], stage.kinds[scanned[0]]) == ["probe"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tcptrace_py.settings import Settings
+from tcptrace_py.wire.segment import RST
 
 from .stage import Stage, kinds, one
 
@@ -208,3 +209,22 @@ def test_retransmissions_seen_from_one_side_only() -> None:
         stage.wait(1)
         c.again(100)
     assert stage.end() == []
+
+
+def test_a_stray_reset_that_answers_data_under_way_is_no_sign_of_forgery() -> None:
+    """What was under way when its receiver closed draws a RST each, with the number that it acknowledges."""
+    for closed in (True, False):
+        stage = Stage()
+        c, s = stage.established(CLIENT, SERVER)
+        if closed:
+            c.fin()
+            for _ in range(12):
+                s.data(1000)
+            s.ack()
+            s.fin()
+            c.ack()
+        for _ in range(12):
+            c.send(RST, seq=c.nxt - 50 if closed else c.nxt + 900_000_000)
+        stray = one(stage.end(), "stray-reset")
+        assert stray.severity == ("info" if closed else "warning")
+        assert ("no sign of forgery" in stray.explanation) is closed

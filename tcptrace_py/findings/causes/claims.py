@@ -30,6 +30,8 @@ from tcptrace_py.findings.finding import Finding
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.kept import Kept
 from tcptrace_py.findings.knowledge import Knowledge
+from tcptrace_py.findings.scans import EXPLAINS as SCAN_EXPLAINS
+from tcptrace_py.findings.scans import KIND as SCAN
 from tcptrace_py.findings.time_wait import CHALLENGED_EXPLAINS
 from tcptrace_py.settings import Settings
 from tcptrace_py.wire.address import is_inside, parse_address
@@ -226,7 +228,12 @@ class Causes:
                 failed(cause, error)
         for family in general:
             try:
-                found += family.findings(end_ns, knowledge)
+                for finding in family.findings(end_ns, knowledge):
+                    found.append(finding)
+                    if finding.kind == SCAN:
+                        # Its attempts, as far as they are listed, are no failures of their own.
+                        for connection in finding.connections:
+                            revised.setdefault(connection, (SCAN, SCAN_EXPLAINS))
             except Exception as error:
                 failed(family, error)
         told = [each for each in found if not _told_elsewhere(each, revised)]

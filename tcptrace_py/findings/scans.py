@@ -1,0 +1,71 @@
+"""Scans: attempts at many ports or addresses are one ``probe``, no failures of each. And SYN floods."""
+
+from __future__ import annotations
+
+from tcptrace_py.findings.finding import Finding
+from tcptrace_py.findings.group import Group
+from tcptrace_py.findings.knowledge import Service
+from tcptrace_py.findings.texts import HALF_OPEN, TEXTS, remedy
+from tcptrace_py.findings.wording import times
+
+KIND = "probe"
+#: What a scan's attempts would be called by themselves.
+EXPLAINS = frozenset({"connection-refused", "connection-timeout", "connection-unreachable"})
+
+#: So many attempts at once at one service look like an attack or an outage.
+FLOOD = 100
+
+# Ports of one host, or hosts on one port, from which on it is a scan: nobody has so many services, or tries
+# so many addresses of one name.
+_PORTS = 20
+_HOSTS = 50
+# Attempts at each; who wants to be served comes back.
+_ATTEMPTS = 1.5
+# A port of its own for so many of the hosts: peers that were heard of somewhere, not a list of ports.
+_OWN_PORT = 0.5
+
+
+def scanned(group: Group) -> bool:
+    """One client (the group is turned) tried each of many ports or addresses about once."""
+    if not group.turned or group.side != "server" or group.count > _ATTEMPTS * group.targets.count():
+        return False
+    if group.ports >= _PORTS and group.ports > group.hosts / _OWN_PORT:
+        return True
+    return group.hosts >= _HOSTS and group.ports <= group.hosts * 0.1
+
+
+def flood_finding(group: Group, kind: str, service: Service | None) -> Finding | None:
+    """A SYN flood that the capture ends in before any attempt is late; None where it is no such thing.
+
+    ``group``: attempts that are under way at the capture's end, at one service.
+    """
+    if group.count < FLOOD or group.role != "server" or group.peers.count() * 2 < group.count:
+        return None
+    if service is not None and group.count * 2 < service.connections:
+        # So many are under way at any moment where so many are served.
+        return None
+    text = HALF_OPEN["unanswered"]
+    explanation = (
+        f"{times(group.count, 'attempt')} at {group.who()[0].lower()}{group.who()[1:]} from"
+        f" {times(group.peers.count(), 'address', 'addresses')} were under way when the capture ended, and"
+        " hardly any other was completed: a SYN flood, most likely."
+    )
+    return group.finding(kind, "warning", explanation, remedy(text, group.socket_filter()))
+
+
+def peers_tried(group: Group) -> bool:
+    """Many hosts, most of them on a port of its own: so peer-to-peer programs look for peers."""
+    many = group.turned and group.side == "server" and group.hosts >= _PORTS
+    return many and group.ports >= _OWN_PORT * group.hosts
+
+
+def scan_finding(group: Group, answer: str) -> Finding:
+    """``answer``: what became of the attempts, ``refused``."""
+    text = TEXTS[KIND]
+    ports, hosts = times(group.ports, "port"), times(group.hosts, "address", "addresses")
+    explanation = (
+        f"{group.they()[0].upper()}{group.they()[1:]} tried {ports} of {hosts}, each about once:"
+        f" {times(group.count, 'attempt')}, {answer}. That is a scan."
+        f" {text.meaning}"
+    )
+    return group.finding(KIND, "info", explanation, remedy(text, ""))

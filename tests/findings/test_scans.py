@@ -1,0 +1,114 @@
+"""Scans are one ``probe``; peer-to-peer and outages are none; a flood is told however short the capture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from .stage import End, Stage, kinds, one
+
+
+def refused(c: End, s: End) -> None:
+    c.syn()
+    s.rst()
+
+
+def unanswered(c: End, s: End) -> None:
+    c.syn()
+
+
+ANSWERS = pytest.mark.parametrize("answer", [refused, unanswered])
+Answer = Callable[[End, End], None]
+
+
+def served(stage: Stage, port: int = 40_000) -> None:
+    stage.established(f"10.0.0.7:{port}", "10.0.0.30:443")
+
+
+@ANSWERS
+@pytest.mark.parametrize("net", ["10.0.0", "203.0.113"])
+def test_a_port_scan_from_inside_or_outside(answer: Answer, net: str) -> None:
+    stage = Stage()
+    for port in range(1, 61):
+        answer(*stage.pair(f"{net}.9:{40_000 + port}", f"10.0.0.{20 + port % 2}:{port}"))
+    served(stage)
+    (scan,) = stage.end(at_s=20)
+    assert (scan.kind, scan.severity, scan.count) == ("probe", "info", 60)
+    assert scan.explanation.startswith(f"Client {net}.9 tried 60 ports of 2 addresses, each about once:")
+    assert "time-out" not in scan.remedy and "listens" not in scan.remedy
+
+
+@ANSWERS
+def test_a_sweep_of_addresses(answer: Answer) -> None:
+    stage = Stage()
+    for host in range(1, 81):
+        answer(*stage.pair("[2001:db8::9]:40000", f"[2001:db8::{host:x}00]:445"))
+    (scan,) = stage.end(at_s=20)
+    assert (scan.kind, scan.severity) == ("probe", "info")
+    assert "1 port of 80 addresses" in scan.explanation
+
+
+@ANSWERS
+def test_backends_that_fail_together_are_no_scan(answer: Answer) -> None:
+    """A balancer tries its ten again and again."""
+    stage = Stage()
+    for again in range(3):
+        for host in range(10):
+            answer(*stage.pair(f"10.0.0.9:{40_000 + again * 10 + host}", f"10.0.1.{host}:8080"))
+    findings = stage.end(at_s=20)
+    assert "probe" not in kinds(findings)
+    (found,) = findings
+    assert found.severity == "warning"
+    assert "failed together" in found.explanation
+
+
+@ANSWERS
+def test_peers_of_a_peer_to_peer_program(answer: Answer) -> None:
+    stage = Stage()
+    for peer in range(40):
+        answer(*stage.pair(f"192.168.1.5:{40_000 + peer}", f"198.51.{peer}.7:{20_000 + peer * 37}"))
+    (found,) = stage.end(at_s=20)
+    assert (found.kind != "probe", found.severity) == (True, "info")
+    assert "peer-to-peer programs" in found.explanation
+    assert "a scan" not in found.explanation
+
+
+@pytest.mark.parametrize("answered", [False, True])
+@pytest.mark.parametrize("at_s", [0.9, 20])
+def test_a_syn_flood_is_told_however_short_the_capture(answered: bool, at_s: float) -> None:
+    stage = Stage()
+    for number in range(200):
+        c, s = stage.pair(f"198.{number}.7.9:{1024 + number * 7}", "10.0.0.20:80")
+        c.syn()
+        if answered:
+            s.syn_ack()
+    findings = stage.end(at_s=at_s)
+    found = one(findings, "half-open-handshake" if answered else "connection-timeout")
+    assert found.count == 200
+    if at_s < 3:
+        assert "a SYN flood, most likely" in found.explanation
+        assert found.severity == "warning"
+
+
+def test_many_handshakes_under_way_are_no_flood() -> None:
+    """A busy service, and a capture that ends at any moment."""
+    stage = Stage()
+    for number in range(150):
+        stage.established(f"10.1.0.{number}:40000", "10.0.0.20:80")
+    for number in range(120):
+        stage.pair(f"10.2.0.{number}:40000", "10.0.0.20:80")[0].syn()
+    assert not stage.end()
+
+
+def test_a_leak_is_told_when_the_peers_clock_has_long_ended_its_side() -> None:
+    stage = Stage()
+    c, s = stage.established("10.0.0.9:51324", "10.0.0.20:8080")
+    c.fin()
+    s.ack()
+    for number in range(24):
+        stage.wait(300)
+        served(stage, 40_000 + number)
+    stuck = one(stage.end(), "stuck-close-wait")
+    assert "for 2 h 0 min" in stuck.explanation
+    assert stuck.confidence == "certain"
