@@ -100,6 +100,8 @@ class Service:
         self.shortest_lost_ns = 0
         #: Connections that its accept queue did not take although the handshake was complete.
         self.not_accepted = 0
+        #: Connections in which a side announced a window of zero.
+        self.zero_windows = 0
 
     def lose(self, ns: int) -> None:
         """Somebody spoke after so long a silence, in vain."""
@@ -122,6 +124,7 @@ class Service:
         if other.lost:
             self.lose(other.shortest_lost_ns)
         self.not_accepted += other.not_accepted
+        self.zero_windows += other.zero_windows
 
 
 class Pair:
@@ -289,6 +292,8 @@ class Knowledge:
     def _note_idle(self, connection: Connection, service: Service) -> None:
         seen: Observations = connection.observed
         self._observer.settle(connection, seen)
+        if seen.stalls[0] is not None or seen.stalls[1] is not None:
+            service.zero_windows += 1
         for number, n in seen.survived.items():
             service.survived[number] = service.survived.get(number, 0) + n
         if seen.longest_survived_ns > service.longest_survived_ns:

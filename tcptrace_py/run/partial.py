@@ -16,11 +16,9 @@ from tcptrace_py.defects import Defects
 from tcptrace_py.findings.coverage import Coverage, Gap, covered
 from tcptrace_py.findings.coverage import warnings as told
 from tcptrace_py.findings.diagnosis import Diagnosis
-from tcptrace_py.findings.timers import Timers, timers
 from tcptrace_py.report.model.builder import ReportBuilder, Sink
 from tcptrace_py.report.model.model import Capture, Report, Skipped, Source, Undecoded
 from tcptrace_py.report.model.ranks import interleave
-from tcptrace_py.report.model.tally import Key
 from tcptrace_py.run.finished import History, Undecided
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.connection import Connection
@@ -227,13 +225,13 @@ class Partial:
         capture.complete = complete and capture.decoded and not self.defects.count
         capture.warnings += self.defects.lines()
         knowledge = self.diagnosis.knowledge
-
-        def timers_of(key: Key) -> Timers | None:
-            service = knowledge.service(*key)
-            return None if service is None else timers(service)
-
         return self.builder.finish(
-            capture, findings, self.time_wait, self.settings, keep=self.connections, timers=timers_of
+            capture,
+            findings,
+            self.time_wait,
+            self.settings,
+            keep=self.connections,
+            known=lambda key: knowledge.service(*key),
         )
 
     def _coverage(self, dropped: int | None) -> Coverage:

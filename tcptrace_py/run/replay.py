@@ -97,7 +97,7 @@ class Replay:
 
     def _icmp_error(self, ts_ns: int, frame: int) -> None:
         error = self.decoder.icmp_error
-        if error is None or not error.fails_attempt:
+        if error is None or not error.tells:
             return
         quoted = quoted_segment(error, ts_ns, self.last_ns, frame)
         self.tracker.unreachable(error, quoted)

@@ -232,7 +232,7 @@ def _shelve(rows: RowsFile, parts: int, decoder: Decoder, code: int, now_ns: int
     segment.now_ns = now_ns
     if code == TCP:
         rows.add(place(segment) % parts, segment, None)
-    elif code == ICMP_ERROR and decoder.icmp_error is not None and decoder.icmp_error.fails_attempt:
+    elif code == ICMP_ERROR and decoder.icmp_error is not None and decoder.icmp_error.tells:
         quoted = quoted_segment(decoder.icmp_error, segment.ts_ns, now_ns, segment.frame)
         rows.add(place(quoted) % parts, quoted, decoder.icmp_error)
 

@@ -93,6 +93,7 @@ cdef class Observations:
     cdef public object lost
     cdef public object sack_ns
     cdef public object sack_frame
+    cdef public object too_big
     cdef public int alert_by
     cdef public int alert
     cdef public int64_t alert_ns
@@ -128,6 +129,8 @@ cdef class Observer:
     @cython.locals(flags=int, payload_bytes=uint32_t, seen=Observations, stall=Stall)
     cdef object see(self, Connection connection, int by, Endpoint sender, Endpoint receiver, Segment segment,
                      int64_t quiet_ns, int64_t before_ns, Connection newest)
+    @cython.locals(seen=Observations)
+    cdef object too_big(self, Connection connection, int by, object error, Segment segment)
     @cython.locals(seen=Observations, client=Endpoint)
     cdef object _challenge(self, Connection connection, Connection newest, Endpoint sender, Endpoint receiver,
                            Segment segment)

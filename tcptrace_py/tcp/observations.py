@@ -191,6 +191,8 @@ class Observations:
         #: Data above a hole of the side's arrived: the first SACK that says so.
         self.sack_ns: Sequence[int] = _NEVER
         self.sack_frame: Sequence[int] = _NEVER
+        #: ICMP said that its segments are too big for the path: the first time, as ``(error, ns, frame)``.
+        self.too_big: Sequence[tuple[Any, int, int] | None] = _NOBODY
         # The first fatal TLS alert in clear.
         self.alert_by = 0
         self.alert = 0
@@ -352,6 +354,12 @@ class Observer:
                 seen.after_fin_frame = _with(seen.after_fin_frame, by, segment.frame)
             so_far = seen.after_fin_bytes[by - 1]
             seen.after_fin_bytes = _with(seen.after_fin_bytes, by, so_far + payload_bytes)
+
+    def too_big(self, connection: Connection, by: int, error: object, segment: Segment) -> None:
+        """An ICMP error quotes ``segment`` of endpoint ``by``: a hop on the path takes only smaller ones."""
+        seen = self._of(connection)
+        if seen.too_big[by - 1] is None:
+            seen.too_big = _with(seen.too_big, by, (error, segment.ts_ns, segment.frame))
 
     def _challenge(
         self,

@@ -358,14 +358,16 @@ class Tracker:
         """An ICMP error quotes a segment (filled into ``segment``: four-tuple, ``seq``, time, frame).
 
         It counts against the attempt whose SYN it quotes (RFC 5461 section 4.1); ``error`` is
-        kept for whoever explains it.
+        kept for whoever explains it. What is about sizes is only observed.
         """
         self.tick(segment.now_ns if segment.now_ns > segment.ts_ns else segment.ts_ns)
         connection = self._find(segment, self.table.hash(segment))
         if connection is None:
             return
         endpoint = connection.a if connection.sent_by_a(segment) else connection.b
-        if endpoint.state == SYN_SENT and endpoint.has_isn and endpoint.isn == segment.seq:
+        if getattr(error, "about_size", False):
+            self._observer.too_big(connection, 1 if endpoint is connection.a else 2, error, segment)
+        elif endpoint.state == SYN_SENT and endpoint.has_isn and endpoint.isn == segment.seq:
             connection.unreachable_frame = segment.frame
             connection.unreachable_ns = segment.ts_ns
             connection.unreachable = error

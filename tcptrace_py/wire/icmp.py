@@ -119,6 +119,11 @@ class IcmpError:
         return self.type == V6_PACKET_TOO_BIG
 
     @property
+    def tells(self) -> bool:
+        """Whether it is evidence: it fails an attempt, or says why large segments do not arrive."""
+        return self.about_size or self.fails_attempt
+
+    @property
     def fails_attempt(self) -> bool:
         """Whether a connection attempt (SYN_SENT) fails by it.
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from tcptrace_py.findings.case import ENDPOINTS, Case, other
 from tcptrace_py.findings.causes.claim import Claim, Decided
-from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding
+from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding
 from tcptrace_py.findings.group import Group
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
-from tcptrace_py.findings.wording import duration, times
+from tcptrace_py.findings.wording import duration, part, times
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.observations import BY_LOSS, OFTEN, Lost
 from tcptrace_py.tcp.serial import distance
+from tcptrace_py.wire.address import address_text
 
+#: Headers of IP and TCP, without options.
+_HEADERS_BYTES = {4: 40, 6: 60}
 #: No path refuses less than this much payload: 576 bytes of IPv4 (RFC 9293 section 3.7.1), less headers.
 _LEAST_BYTES = 536
 
@@ -49,12 +52,13 @@ class MtuBlackHole(Decided):
             return None
         sacked = seen.sack_ns[by - 1] >= lost.since_ns > 0
         alive = peer.last_ns > lost.first_ns
-        if not sacked and not alive:
+        said = _said(case, by, lost)
+        if not sacked and not alive and not said:
             return None
         name, peer_name = case.name(by), case.name(other(by))
 
         def evidence() -> list[Evidence]:
-            lines = []
+            lines = list(said)
             if sacked:
                 text = f"{peer_name} has what lies behind {lost.payload_bytes:,} bytes that it lacks (SACK)"
                 lines.append(case.evidence(seen.sack_frame[by - 1], seen.sack_ns[by - 1], text))
@@ -71,10 +75,10 @@ class MtuBlackHole(Decided):
             by,
             lost.since_ns or lost.first_ns,
             lost.last_ns,
-            LIKELY if sacked else POSSIBLE,
+            CERTAIN if said else LIKELY if sacked else POSSIBLE,
             evidence,
             measure_ns=lost.last_ns - (lost.since_ns or lost.first_ns),
-            tally={"times": lost.times, f"size {lost.payload_bytes}": 1},
+            tally={"times": lost.times, f"size {lost.payload_bytes}": 1, "icmp": int(bool(said))},
             explains=(
                 "dead-peer",
                 "path-state-lost",
@@ -94,7 +98,26 @@ class MtuBlackHole(Decided):
             f" {group.connections()}, smaller ones do: {size} bytes of payload, sent again"
             f" {times(group.tally['times'], 'time')} in vain. {text.meaning}"
         )
+        if group.tally["icmp"]:
+            explanation += (
+                f" {part(group.tally['icmp'], group.count)} met such a message, which did pass here: it is"
+                " dropped between here and the sender, or the sender does not heed it."
+            )
         return group.finding(self.KIND, "warning", explanation, remedy(text, ""))
+
+
+def _said(case: Case, by: int, lost: Lost) -> list[Evidence]:
+    """ICMP that told endpoint ``by`` of a hop which takes none of the size of those lost, if any did."""
+    told = case.seen.too_big[by - 1]
+    if told is None:
+        return []
+    error, ns, frame = told
+    version = case.connection.ip_version
+    if 0 < lost.payload_bytes + _HEADERS_BYTES[version] <= error.mtu_bytes:
+        return []
+    reporter = address_text(error.reporter_hi, error.reporter_lo, version)
+    mtu = f", MTU {error.mtu_bytes:,}" if error.mtu_bytes else ""
+    return [case.evidence(frame, ns, f"ICMP from {reporter} to {case.name(by)}: {error.reason}{mtu}")]
 
 
 def _bare(who: str) -> str:

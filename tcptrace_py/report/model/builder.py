@@ -13,7 +13,8 @@ from msgspec.msgpack import decode, encode
 from tcptrace_py.capture.presence import NO_GAPS, Gaps
 from tcptrace_py.defects import Defects
 from tcptrace_py.findings.finding import Finding, worst_first
-from tcptrace_py.findings.timers import Timers
+from tcptrace_py.findings.knowledge import Service as KnownService
+from tcptrace_py.findings.timers import timers
 from tcptrace_py.report.model import columns
 from tcptrace_py.report.model.display_filter import add_filters
 from tcptrace_py.report.model.model import (
@@ -153,9 +154,9 @@ class ReportBuilder:
         time_wait: TimeWaitCounts,
         settings: Settings,
         keep: bool = True,
-        timers: Callable[[Key], Timers | None] | None = None,
+        known: Callable[[Key], KnownService | None] | None = None,
     ) -> Report:
-        """The report. ``timers`` gives those of a service.
+        """The report. ``known`` gives what is known of a service besides.
 
         Without ``keep``, or where none of many was kept, it lists no connections.
         """
@@ -191,7 +192,7 @@ class ReportBuilder:
             summary=summary,
             findings=worst,
             services=[
-                _service(key, tally.row(row), end_ns, timers(key) if timers is not None else None)
+                _service(key, tally.row(row), end_ns, known(key) if known is not None else None)
                 for key, row in listed_services
             ],
             unlisted_connections=tally.unlisted,
@@ -259,7 +260,7 @@ def _resets(row: list[int]) -> Resets:
     return Resets(total=sum(by_cause), by_cause=ResetCauses(*by_cause))
 
 
-def _service(key: Key, row: list[int], end_ns: int, timers: Timers | None) -> Service:
+def _service(key: Key, row: list[int], end_ns: int, known: KnownService | None) -> Service:
     version, hi, lo, port = key
     return Service(
         address=address_text(hi, lo, version),
@@ -278,5 +279,6 @@ def _service(key: Key, row: list[int], end_ns: int, timers: Timers | None) -> Se
         bytes_to_server=row[columns.BYTES_TO_SERVER],
         bytes_to_client=row[columns.BYTES_TO_CLIENT],
         retransmits=row[columns.RETRANSMITS],
-        timers=timers,
+        timers=None if known is None else timers(known),
+        zero_windows=0 if known is None else known.zero_windows,
     )

@@ -320,6 +320,7 @@ class Service(Struct, gc=False):
     ``states_at_end``, ``close_wait`` and ``resets`` mean what they mean in the summary.
     ``bytes_to_server`` and ``bytes_to_client`` are unique payload bytes; ``retransmits`` are
     segments of either side. ``timers``: null where its connections were never idle for long.
+    ``zero_windows``: connections in which a side announced a receive window of zero.
     """
 
     address: str
@@ -339,6 +340,7 @@ class Service(Struct, gc=False):
     bytes_to_client: int
     retransmits: int
     timers: Timers | None = None
+    zero_windows: int = 0
 
 
 class Move(Struct, gc=False, omit_defaults=True):

@@ -215,26 +215,30 @@ def _print_services(report: Report, console: Console, view: View) -> None:
 
 def _service_row(service: Service) -> tuple[str, ...]:
     name, *cells, took = service_cells(service)
-    return f"  {name}", *cells, took or "-"
+    return f"  {name}", *cells, took or "-", f"{service.zero_windows:,}"
 
 
 def _service_table(rows: Sequence[tuple[str, ...]]) -> Table:
     table = plain_table()
     table.add_column("  server", no_wrap=True)
-    for name in ("conns", "failed", "reset", "stuck", "resent", "in", "out", "RTT"):
+    # Zero windows are rare, and a line has 80 columns.
+    columns = len(rows[0]) if any(row[-1] != "0" for row in rows) else len(rows[0]) - 1
+    for name in ("conns", "failed", "reset", "stuck", "resent", "in", "out", "RTT", "0 win")[: columns - 1]:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(cell) for cell in row[:columns]))
     return table
 
 
 def _list_services(rows: Sequence[tuple[str, ...]], console: Console) -> None:
-    for name, connections, unopened, reset, stuck, resent, inward, outward, took in rows:
+    for name, connections, unopened, reset, stuck, resent, inward, outward, took, zero in rows:
         line(console, Text(name), indent=4)
         many = "connection" if connections == "1" else "connections"
         text = f"{connections} {many}, {unopened} failed, {reset} reset, {stuck} stuck, {resent} resent, "
         text += f"{inward} in, {outward} out"
-        hang(console, Text(""), text if took == "-" else f"{text}, RTT {took}", 4)
+        text += "" if took == "-" else f", RTT {took}"
+        text += "" if zero == "0" else f", {zero} with a zero window"
+        hang(console, Text(""), text, 4)
 
 
 def _print_limits(report: Report, console: Console, view: View) -> None:

@@ -1,0 +1,106 @@
+"""Black holes: what ICMP says of sizes is evidence, wherever it is there; and windows of zero are counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from tcptrace_py.wire.icmp import FRAGMENTATION_NEEDED, V6_PACKET_TOO_BIG, IcmpError
+from tcptrace_py.wire.segment import Segment
+
+from .stage import End, Stage, kinds, one
+
+SERVER, SERVER6 = "10.0.0.20:8080", "[2001:db8::20]:8080"
+
+
+def too_big(stage: Stage, sender: End, seq: int, mtu_bytes: int) -> None:
+    """A router tells ``sender``."""
+    stage.frame += 1
+    stage.wait(0.001)
+    peer, version = sender.peer, sender.version
+    ends = (sender.hi, sender.lo, peer.hi, peer.lo, sender.port, peer.port)
+    kind, code = (3, FRAGMENTATION_NEEDED) if version == 4 else (V6_PACKET_TOO_BIG, 0)
+    router = (0, 0x0A0000FE) if version == 4 else (0x20010DB8 << 32, 0xFE)
+    error = IcmpError(version, *ends, seq, kind, code, *router, mtu_bytes)
+    quoted = Segment()
+    quoted.ts_ns = quoted.now_ns = stage.at_ns(stage.now_s)
+    quoted.frame = stage.frame
+    quoted.ip_version = version
+    quoted.src_hi, quoted.src_lo, quoted.dst_hi, quoted.dst_lo, quoted.src_port, quoted.dst_port = ends
+    quoted.seq = seq
+    stage.tracker.unreachable(error, quoted)
+
+
+def large_in_vain(stage: Stage, sender: End, mtu_bytes: int | None, times: int = 4) -> None:
+    at = sender.nxt
+    sender.data(1448)
+    if mtu_bytes is not None:
+        too_big(stage, sender, at, mtu_bytes)
+    for number in range(times):
+        stage.wait(2**number)
+        sender.again(1448)
+
+
+@pytest.mark.parametrize(("server", "client"), [(SERVER, "10.0.0.9:40000"), (SERVER6, "[2001:db8::9]:40000")])
+@pytest.mark.parametrize("by_server", [True, False])
+def test_icmp_that_is_not_heeded_makes_it_certain(server: str, client: str, by_server: bool) -> None:
+    stage = Stage()
+    c, s = stage.established(client, server)
+    sender = s if by_server else c
+    large_in_vain(stage, sender, 1400)
+    found = one(stage.end(), "mtu-black-hole")
+    assert (found.confidence, found.severity) == ("certain", "warning")
+    v6 = sender.version == 6
+    reason = "packet too big" if v6 else "fragmentation needed"
+    router = "2001:db8::fe" if v6 else "10.0.0.254"
+    assert found.evidence[0].text.startswith(f"ICMP from {router} to ")
+    assert found.evidence[0].text.endswith(f": {reason}, MTU 1,400")
+    assert "It met such a message, which did pass here" in found.explanation
+
+
+def test_a_sender_that_heeds_it_is_healthy() -> None:
+    stage = Stage()
+    c, s = stage.established("10.0.0.9:40000", SERVER)
+    at = s.nxt
+    s.data(1448)
+    too_big(stage, s, at, 1400)
+    s.send(0x10, 1348, seq=at)
+    c.ack()
+    assert not kinds(stage.end())
+
+
+def test_icmp_about_larger_segments_explains_nothing() -> None:
+    for mtu_bytes in (None, 9000):
+        stage = Stage()
+        c, s = stage.established("10.0.0.9:40000", SERVER)
+        large_in_vain(stage, s, mtu_bytes)
+        found = [each for each in stage.end() if each.kind == "mtu-black-hole"]
+        assert all(
+            each.confidence != "certain" and "ICMP from" not in each.evidence[0].text for each in found
+        )
+
+
+def test_it_fails_no_attempt() -> None:
+    stage = Stage()
+    c, s = stage.pair("10.0.0.9:40000", SERVER)
+    c.syn()
+    too_big(stage, c, c.isn, 1400)
+    s.syn_ack()
+    c.ack()
+    assert not kinds(stage.end())
+
+
+def test_connections_with_a_window_of_zero_are_counted() -> None:
+    stage = Stage()
+    for number in range(5):
+        c, s = stage.established(f"10.0.0.9:{40_000 + number}", SERVER)
+        if number < 2:
+            c.window = 0
+            c.ack()
+            c.window = 64_000
+            c.ack()
+        s.fin()
+        c.fin()
+        s.ack()
+    stage.end()
+    (service,) = stage.diagnosis.knowledge.services.entries.values()
+    assert (service.connections, service.zero_windows) == (5, 2)
