@@ -12,9 +12,10 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Annotated
 
 import fsspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tcptrace_py.run.captures import JobLost
 from tcptrace_py.run.shuffle import Kept, kept_at
@@ -29,6 +30,7 @@ from tcptrace_py.run.store import (
     write_bytes,
 )
 from tcptrace_py.version import __version__
+from tcptrace_py.wire.place import PLACES
 from tcptrace_py.wire.records import ROW_BYTES
 
 _CONTENTS = "checkpoint.json"
@@ -54,7 +56,7 @@ class Contents(Struct):
     """What `_CONTENTS` says. ``captures``: in the order in which they were first named."""
 
     format: str
-    parts: int
+    parts: Annotated[int, Meta(ge=1, le=PLACES)]
     filter: str | None
     captures: list[Named]
 

@@ -143,6 +143,8 @@ def split_file(plan: Plan, path: str) -> Split:
     if known is not None:
         try:
             kept = from_json(known, Kept)
+            if kept.path != path or "/" in kept.split.rows:
+                raise ValueError("of another capture")
         except ValueError as error:
             raise JobLost(f"{at}: is damaged; without it {path} is read again") from error
         if stamp not in (None, kept.stamp):

@@ -160,6 +160,16 @@ def _damaged(tmp_path: Path, captures: list[Path]) -> None:
     tmp_path.joinpath("kept", "checkpoint.json").write_bytes(b'{"format": 7}')
 
 
+def _in_too_many_parts(tmp_path: Path, captures: list[Path]) -> None:
+    contents = tmp_path / "kept" / "checkpoint.json"
+    contents.write_text(contents.read_text().replace('"parts": 16', '"parts": 1000000000'))
+
+
+def _with_a_record_of_another(tmp_path: Path, captures: list[Path]) -> None:
+    first, *rest = (path for path in tmp_path.joinpath("kept").glob("*.json") if len(path.stem) == 32)
+    rest[0].write_bytes(first.read_bytes())
+
+
 def _with_a_damaged_record(tmp_path: Path, captures: list[Path]) -> None:
     next(path for path in tmp_path.joinpath("kept").glob("*.json") if len(path.stem) == 32).write_bytes(b"{")
 
@@ -180,6 +190,8 @@ def _without_rows(tmp_path: Path, captures: list[Path]) -> None:
         (_changed, "{captures[1]}: has changed since {kept} kept its records: another checkpoint is needed"),
         (_of_another_version, "{kept}: is a checkpoint of tcptrace-py 0.0.1, rows of 112 bytes, "),
         (_damaged, "{kept}: is no checkpoint: its checkpoint.json is damaged"),
+        (_in_too_many_parts, "{kept}: is no checkpoint: its checkpoint.json is damaged"),
+        (_with_a_record_of_another, ".json: is damaged; without it "),
         (_with_a_damaged_record, ".json: is damaged; without it "),
         (_with_damaged_rows, ".arrow: can not be read: "),
         (_without_rows, ".arrow: can not be read: no such file or directory"),
