@@ -20,6 +20,7 @@ from tcptrace_py.findings.families import HANDSHAKE, OBSERVED, SILENCE, SLOW
 from tcptrace_py.findings.family import Families, Family
 from tcptrace_py.findings.fin_wait import FinWaits
 from tcptrace_py.findings.finding import KINDS, Finding, worst_first
+from tcptrace_py.findings.group import GROUPS
 from tcptrace_py.findings.half_close import HalfCloses
 from tcptrace_py.findings.handshake import Handshakes
 from tcptrace_py.findings.knowledge import Knowledge
@@ -71,18 +72,23 @@ class Diagnosis:
 
     A value: a new one is the empty element, ``merge`` is associative and commutative, and
     ``findings`` changes nothing but ``revised``. ``history`` gives an endpoint's ``(state, ts_ns,
-    frame_id, basis)`` entries, oldest first; ``gaps`` are those of the capture so far.
+    frame_id, basis)`` entries, oldest first; ``gaps`` are those of the capture so far. ``culprits``:
+    listed at most for one kind; parts that are merged list as many.
     """
 
     def __init__(
-        self, settings: Settings, history: Callable[[Endpoint], History], gaps: Gaps = NO_GAPS
+        self,
+        settings: Settings,
+        history: Callable[[Endpoint], History],
+        gaps: Gaps = NO_GAPS,
+        culprits: int = GROUPS,
     ) -> None:
         self._settings = settings
         self._history = history
         self._gaps = gaps
         self._suspicion = Suspicion(settings)
         self.knowledge = Knowledge()
-        self._causes = Causes(settings, partial(Families, FAMILIES, settings))
+        self._causes = Causes(settings, partial(Families, FAMILIES, settings, culprits), culprits)
         #: By id of connection: kinds that only the whole capture told, as ``findings`` last found them.
         self.revised: Revised = {}
         #: Families that failed on a connection, or in the end; the others have done their work.

@@ -49,12 +49,13 @@ class Family(Protocol):
 class Families:
     """One of each of ``kinds``, made when it is first needed; a later one is told what earlier ones found.
 
-    A value, as each of them is.
+    A value, as each of them is. ``culprits``: listed at most for one kind of finding.
     """
 
-    def __init__(self, kinds: Sequence[type[Family]], settings: Settings) -> None:
+    def __init__(self, kinds: Sequence[type[Family]], settings: Settings, culprits: int) -> None:
         self._kinds = kinds
         self._settings = settings
+        self._culprits = culprits
         self._made: dict[int, Family] = {}
 
     def of(self, number: int) -> Family:
@@ -62,6 +63,8 @@ class Families:
         family = self._made.get(number)
         if family is None:
             family = self._made[number] = self._kinds[number](self._settings)
+            for groups in _groups_of(family):
+                groups.limit(self._culprits)
         return family
 
     def __iter__(self) -> Iterator[Family]:
@@ -84,7 +87,12 @@ def _renumber(family: Family, numbers: Sequence[int]) -> None:
     if renumber is not None:
         renumber(numbers)
         return
+    for groups in _groups_of(family):
+        groups.renumber(numbers)
+
+
+def _groups_of(family: Family) -> Iterator[Groups]:
     for value in vars(family).values():
         for each in value.values() if isinstance(value, dict) else (value,):
             if isinstance(each, Groups):
-                each.renumber(numbers)
+                yield each

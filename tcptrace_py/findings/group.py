@@ -305,6 +305,10 @@ class Groups:
         #: The one asked for last: in a flood it is the next one too.
         self._latest: Group | None = None
 
+    def limit(self, limit: int) -> None:
+        """List no more culprits than that; to be said before there are so many."""
+        self._limit = min(self._limit, limit)
+
     def __len__(self) -> int:
         return len(self._groups) + len(self._others)
 

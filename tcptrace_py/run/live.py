@@ -43,6 +43,8 @@ _LOOK_S = 1.0
 _COLLECT_S = 60.0
 # At the end, what waits in the kernel is read for no longer than this.
 _CATCH_UP_S = 30.0
+# Culprits of one kind that are listed, so that memory is flat soon; those beyond are counted together.
+_CULPRITS = 2_000
 # Notices that are remembered for who looks late.
 _NOTICES = 100
 
@@ -94,6 +96,7 @@ class Watch:
             sink=None if sink is None else self._pass_on,
             stats=stats,
             moved=self._tell if observers else None,
+            culprits=_CULPRITS,
         )
         self.session.replay.never_silent()
         self.tracker = self.session.tracker

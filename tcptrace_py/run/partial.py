@@ -16,6 +16,7 @@ from tcptrace_py.defects import Defects
 from tcptrace_py.findings.coverage import Coverage, Gap, covered
 from tcptrace_py.findings.coverage import warnings as told
 from tcptrace_py.findings.diagnosis import Diagnosis
+from tcptrace_py.findings.group import GROUPS
 from tcptrace_py.report.model.builder import ReportBuilder, Sink
 from tcptrace_py.report.model.model import Capture, Report, Skipped, Source, Undecoded
 from tcptrace_py.report.model.ranks import interleave
@@ -97,7 +98,12 @@ class Partial:
     """
 
     def __init__(
-        self, settings: Settings, connections: bool, tracker: Tracker | None = None, sink: Sink | None = None
+        self,
+        settings: Settings,
+        connections: bool,
+        tracker: Tracker | None = None,
+        sink: Sink | None = None,
+        culprits: int = GROUPS,
     ) -> None:
         history = _kept_elsewhere if tracker is None else tracker.history
         self.settings = settings
@@ -107,7 +113,7 @@ class Partial:
         self.builder = ReportBuilder(
             None if tracker is None else tracker.arrows.journal, sink=sink, gaps=gaps
         )
-        self.diagnosis = Diagnosis(settings, history, gaps)
+        self.diagnosis = Diagnosis(settings, history, gaps, culprits)
         #: When there were frames of any part.
         self.presence = Presence()
         self.time_wait = TimeWait(0) if tracker is None else tracker.time_wait

@@ -15,6 +15,7 @@ from typing import Protocol
 from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.findings.finding import Finding
+from tcptrace_py.findings.group import GROUPS
 from tcptrace_py.report.model.builder import Sink
 from tcptrace_py.report.model.model import Report, Source
 from tcptrace_py.run.finished import report_finished
@@ -53,7 +54,7 @@ class Session:
     what Zeek and Wireshark would say of them; who lists or streams them needs that. ``moved`` is called
     with the arrows that endpoints took, before their connections are given back. ``part`` of ``parts``:
     all frames are fed, but only the connections of that part are followed; then ``partial`` is what
-    counts, and ``report`` is for whoever merges them.
+    counts, and ``report`` is for whoever merges them. ``culprits``: listed at most for one kind of finding.
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class Session:
         moved: Callable[[Sequence[Move]], None] | None = None,
         part: int = 0,
         parts: int = 1,
+        culprits: int = GROUPS,
     ) -> None:
         self.settings = settings
+        self._culprits = culprits
         self.replay = Replay(settings, stats, peers, part, parts)
         self.tracker = self.replay.tracker
-        self.partial = Partial(settings, connections, self.tracker, sink)
+        self.partial = Partial(settings, connections, self.tracker, sink, culprits)
         self._sink = sink
         self._tells_all = part == 0
         self._moved = moved
@@ -131,7 +134,7 @@ class Session:
         """Findings as of now, with ``open_ones``: the suspects among the connections that are not over."""
         now_ns = self.tracker.last_ns
         # Those over are diagnosed once and for all; those still there anew each time.
-        passing = Diagnosis(self.settings, self.tracker.history, self.tracker.gaps)
+        passing = Diagnosis(self.settings, self.tracker.history, self.tracker.gaps, self._culprits)
         for connection in open_ones:
             passing.look(connection, True, now_ns)
         kept = Kept()

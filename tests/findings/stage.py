@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.findings.finding import Finding
+from tcptrace_py.findings.group import GROUPS
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.tracker import Tracker
 from tcptrace_py.wire.address import parse_address
@@ -16,10 +17,10 @@ EPOCH_NS = 1_714_564_800_000_000_000
 class Stage:
     """A capture being made: time in seconds from its first moment, frames counted from 1."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, culprits: int = GROUPS) -> None:
         self.settings = settings or Settings()
         self.tracker = Tracker(self.settings)
-        self.diagnosis = Diagnosis(self.settings, self.tracker.history, self.tracker.gaps)
+        self.diagnosis = Diagnosis(self.settings, self.tracker.history, self.tracker.gaps, culprits)
         self.now_s = 0.0
         self.frame = 0
         #: Kinds by id of connection, as ``look`` gave them.

@@ -47,6 +47,13 @@ def test_culprits_beyond_the_limit_are_counted_together(monkeypatch: pytest.Monk
     assert others.explanation.startswith("Others, too many to list one by one (3 more services), refused 3 ")
 
 
+def test_a_diagnosis_lists_no_more_culprits_than_it_is_told_to() -> None:
+    stage = Stage(culprits=5)
+    for number in range(8):
+        refuse(stage, f"10.0.1.{number}:40000", f"10.0.0.{number}:80")
+    assert [(found.subject.label(), found.count) for found in stage.end()][0] == ("others", 3)
+
+
 def test_a_scan_beyond_the_limit_is_still_one_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tcptrace_py.findings.handshake.Groups", lambda: Groups(limit=20))
     stage = Stage()

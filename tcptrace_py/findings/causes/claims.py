@@ -27,7 +27,7 @@ from tcptrace_py.findings.causes.unresponsive import UnresponsiveServer
 from tcptrace_py.findings.causes.zero_window import ZeroWindowStall
 from tcptrace_py.findings.family import Families
 from tcptrace_py.findings.finding import Finding
-from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.group import GROUPS, Group, Groups
 from tcptrace_py.findings.kept import Kept
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.scans import EXPLAINS as SCAN_EXPLAINS
@@ -92,14 +92,15 @@ class Waiting:
 class Causes:
     """All causes, and the general families behind them.
 
-    ``general`` makes the general families, empty.
+    ``general`` makes the general families, empty. ``culprits``: listed at most for one kind of finding.
     """
 
-    def __init__(self, settings: Settings, general: Callable[[], Families]) -> None:
+    def __init__(self, settings: Settings, general: Callable[[], Families], culprits: int = GROUPS) -> None:
         self._settings = settings
         self._make_general = general
+        self._culprits = culprits
         self.general = general()
-        self._groups = [Groups() for _ in CAUSES]
+        self._groups = [Groups(culprits) for _ in CAUSES]
         self._waiting = Kept(_WAITING)
 
     def look(
@@ -203,7 +204,7 @@ class Causes:
         general = self.general
         revised: Revised = {}
         if self._waiting.entries:
-            groups = [Groups() for _ in CAUSES]
+            groups = [Groups(self._culprits) for _ in CAUSES]
             general = self._make_general()
             for mine, its in zip(groups, self._groups, strict=True):
                 mine.merge(its)
