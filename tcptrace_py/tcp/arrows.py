@@ -46,6 +46,8 @@ from tcptrace_py.tcp.words import (
     TIME_WAIT_CLOCK,
 )
 
+_TABLE = arrow_table()
+
 
 class Arrows:
     """Moves the endpoints of connections; keeps their histories and clocks."""
@@ -57,7 +59,7 @@ class Arrows:
         #: Where it is a list, every arrow is appended to it as ``(endpoint, from_state, to_state,
         #: basis, ts_ns, frame)``; basis -1 for an entry taken back. For whoever watches live.
         self.moves: list[tuple[Endpoint, int, int, int, int, int]] | None = None
-        self._table = arrow_table()
+        self._table = _TABLE
 
     def move(self, endpoint: Endpoint, event: int, basis: int, ts_ns: int, frame: int) -> int:
         """Take the arrow of ``event``, if the endpoint's state has one; how many entries that made."""

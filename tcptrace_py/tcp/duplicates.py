@@ -5,8 +5,6 @@ Compiled (see ``duplicates.pxd``). They are one packet each, no retransmissions.
 
 from __future__ import annotations
 
-from array import array
-
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.flow_table import FlowTable
 from tcptrace_py.wire.place import PLACES, place
@@ -36,7 +34,8 @@ class Duplicates:
     def __init__(self, table: FlowTable) -> None:
         self._table = table
         # Pairs: the fingerprint of a frame, and its time.
-        self._seen = array("Q", bytes(16 * PLACES * _REMEMBERED))
+        # Memory that nobody has written to costs nothing: most captures touch little of it.
+        self._seen = memoryview(bytearray(16 * PLACES * _REMEMBERED)).cast("Q")
 
     def captured_before(self, segment: Segment, flow_hash: int) -> bool:
         """Was the same packet captured a moment ago? If not, it is remembered."""

@@ -37,5 +37,5 @@ cdef class FlowTable:
     cdef object _replace(self, Flow flow, Flow other)
     @cython.locals(bucket=uint64_t, flow=Flow, following=Flow, old=list, size=int64_t)
     cdef object _grow(self)
-    @cython.locals(flow=Flow, connection=Connection, each=Connection, found=list, places=list, least=int64_t, most=int64_t)
+    @cython.locals(flow=Flow, connection=Connection, each=Connection, found=list, places=list, least=int64_t, most=int64_t, left=int64_t)
     cpdef list all(self)

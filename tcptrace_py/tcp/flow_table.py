@@ -162,11 +162,18 @@ class FlowTable:
         found: list[Connection] = []
         least = -1
         most = -1
+        left = self.count
         for first in self._buckets:
+            # Most tables are small, most of their buckets empty.
+            if left == 0:
+                break
             flow = first
             while flow is not None:
                 connection = flow if isinstance(flow, Connection) else None
+                if connection is None:
+                    left -= 1
                 while connection is not None:
+                    left -= 1
                     found.append(connection)
                     if connection.id < least or least < 0:
                         least = connection.id

@@ -6,8 +6,6 @@ RST ended it, where its numbers ended is remembered longer, in a table that does
 
 from __future__ import annotations
 
-from array import array
-
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.serial import advance
@@ -26,7 +24,8 @@ class LateCopies:
         #: Segments that were told to be such copies.
         self.count = 0
         # Pairs: the hash of a four-tuple, and SND.NXT << 16 | port of an end of it.
-        self._ends = array("Q", bytes(32 * PLACES * _REMEMBERED))
+        # Memory that nobody has written to costs nothing: most captures touch little of it.
+        self._ends = memoryview(bytearray(32 * PLACES * _REMEMBERED)).cast("Q")
 
     def remember(self, connection: Connection) -> None:
         """The connection is over, and handed over."""
