@@ -109,7 +109,8 @@ class Handshakes:
         client = case.endpoint(case.client_by)
         waited_until_ns = case.gaps.until(connection.last_syn_ns, connection.reused_ns or case.end_ns)
         by = case.server_by
-        if client.syns < 2 and waited_until_ns - connection.syn_ns < LATE_NS:
+        if waited_until_ns - connection.syn_ns < LATE_NS and (client.syns < 2 or case.at_end):
+            # Where the capture ends so soon, an answer to its SYN may come: it would be a slow connect.
             if case.at_end:
                 self._begun[0].of(case, by).add(case, by, connection.syn_ns, connection.syn_ns, LIKELY)
             return []

@@ -51,7 +51,8 @@ def test_a_port_scan_is_one_finding_about_who_scans() -> None:
 
 @pytest.mark.parametrize(
     ("syns", "waits_s", "found"),
-    [(1, 2.9, False), (1, 3.1, True), (2, 1.5, True)],
+    # The second SYN may yet be answered: that is a slow connect.
+    [(1, 2.9, False), (1, 3.1, True), (2, 2.9, False), (2, 3.1, True)],
 )
 def test_timeout_threshold(syns: int, waits_s: float, found: bool) -> None:
     stage = Stage()
