@@ -165,7 +165,9 @@ def _follow(
             presence.add(*moments)
     gaps = presence.gaps()
     sources = list(enumerate(splits))
-    pieces = [(source, split.pieces_at(plan)) for source, split in sources if split.pieces]
+    pieces = [
+        (source, split.pieces_at(plan), split.pieces_checksum) for source, split in sources if split.pieces
+    ]
     if pieces:
         sources += [(0, joined) for joined in _results([executor.submit(join_pieces, plan, pieces)])]
     replays = []

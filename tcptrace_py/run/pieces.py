@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import fsspec
 import pyarrow
@@ -40,12 +41,18 @@ class Piece(NamedTuple):
     data: bytes
 
 
+def _checksum(piece: Piece, before: int) -> int:
+    *numbers, data = piece
+    return crc32(data, crc32(repr(numbers).encode(), before))
+
+
 class Pieces:
-    """Writes pieces to ``url``; no file if there are none."""
+    """Writes pieces to ``url``, with a checksum of all; no file if there are none."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.count = 0
+        self.checksum = 0
         self._waiting: list[Piece] = []
         self._file: Any = None
         self._writer: Any = None
@@ -58,6 +65,7 @@ class Pieces:
         piece = Piece(now_ns, batch.ts_ns[i], number, batch.link_type[i], batch.original[i], data)
         self._waiting.append(piece)
         self.count += 1
+        self.checksum = _checksum(piece, self.checksum)
         if len(self._waiting) == _AT_ONCE:
             self._write()
 
@@ -81,20 +89,27 @@ class Pieces:
         self._waiting.clear()
 
 
-def _read(url: str, source: int) -> Iterator[tuple[int, int, Piece]]:
+def _read(source: int, url: str, checksum: int) -> Iterator[tuple[int, int, Piece]]:
+    found = 0
     with stored(url, "read"), fsspec.open(url, "rb") as file:
         arrow = pyarrow.ipc.open_file(file)
         for number in range(arrow.num_record_batches):
             for row in arrow.get_batch(number).to_pylist():
                 piece = Piece(**row)
+                found = _checksum(piece, found)
                 yield piece.now_ns, frame_id(source, piece.number), piece
+        if found != checksum:
+            raise ValueError("it is damaged")
 
 
-def decoded(decoder: Decoder, pieces: Sequence[tuple[int, str]]) -> Iterator[tuple[int, Piece]]:
-    """Decode the pieces of captures, each a source and a URL, in the order of the whole: code and piece."""
+def decoded(decoder: Decoder, pieces: Sequence[tuple[int, str, int]]) -> Iterator[tuple[int, Piece]]:
+    """Decode the pieces of captures, in the order of the whole: code and piece.
+
+    ``pieces``: of each capture the source, the URL and the checksum.
+    """
     batch = FrameBatch()
     batch.count = 1
-    for _, frame, piece in heapq.merge(*(_read(url, source) for source, url in pieces)):
+    for _, frame, piece in heapq.merge(*(_read(*each) for each in pieces)):
         batch.data = piece.data
         batch.offset[0] = 0
         batch.captured[0] = len(piece.data)

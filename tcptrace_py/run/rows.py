@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from typing import Any
+from zlib import crc32
 
 import fsspec
 import pyarrow
@@ -39,12 +40,15 @@ class Beside(Struct, omit_defaults=True):
 
 
 class CaptureRows(Struct):
-    """Where the rows of one part of one capture lie. ``source``: the capture's index among all inputs."""
+    """Where the rows of one part of one capture lie. ``source``: the capture's index among all inputs.
+
+    ``batches``: which of the file's, and the checksum of each.
+    """
 
     first_ns: int
     source: int
     url: str
-    batches: list[int]
+    batches: list[tuple[int, int]]
 
 
 class _Shelf:
@@ -58,12 +62,12 @@ class _Shelf:
 class RowsFile:
     """A context manager that writes the segments of one capture to ``url``; no file if there are none.
 
-    ``parts`` has then the part of each batch. What fails inside leaves no file.
+    ``batches`` has then the part of each batch, and its checksum. What fails inside leaves no file.
     """
 
     def __init__(self, url: str, parts: int) -> None:
         self.url = url
-        self.parts: list[int] = []
+        self.batches: list[tuple[int, int]] = []
         self._most = max(_LEAST_ROWS, min(_MOST_ROWS, _ROWS_IN_ALL // parts))
         self._shelves = [_Shelf(self._most) for _ in range(parts)]
         self._file: Any = None
@@ -82,11 +86,13 @@ class RowsFile:
             if self._writer is None:
                 self._file = fsspec.open(self.url, "wb").open()
                 self._writer = pyarrow.ipc.new_file(self._file, _SCHEMA, options=_OPTIONS)
-            rows = pyarrow.py_buffer(shelf.rows.rows())
-            column = pyarrow.Array.from_buffers(pyarrow.binary(ROW_BYTES), count, [None, rows])
+            rows = shelf.rows.rows()
+            column = pyarrow.Array.from_buffers(
+                pyarrow.binary(ROW_BYTES), count, [None, pyarrow.py_buffer(rows)]
+            )
             beside = pyarrow.array([shelf.beside.get(i) for i in range(count)], pyarrow.binary())
             self._writer.write_batch(pyarrow.record_batch([column, beside], schema=_SCHEMA))
-        self.parts.append(part)
+        self.batches.append((part, _checksum(rows, [shelf.beside[i] for i in sorted(shelf.beside)])))
         shelf.beside.clear()
 
     def __enter__(self) -> RowsFile:
@@ -116,6 +122,14 @@ class RowsFile:
         except Exception:
             pass
         remove(self.url)
+
+
+def _checksum(rows: bytes, beside: Sequence[bytes]) -> int:
+    """Of a batch: Arrow has none, and what is damaged would be segments that never were."""
+    found = crc32(rows)
+    for each in beside:
+        found = crc32(each, found)
+    return found
 
 
 #: Rows ``lo <= row < hi`` of a batch, and what some of them have beside.
@@ -181,16 +195,16 @@ class _Batches:
             self._file.close()
             return False
         with stored(self._capture.url, "read"):
-            batch = self._arrow.get_batch(self._capture.batches[self._next])
+            number, checksum = self._capture.batches[self._next]
+            batch = self._arrow.get_batch(number)
             self._next += 1
             rows = batch.column(0).buffers()[1].to_pybytes()[: batch.num_rows * ROW_BYTES]
             self.reader = RowReader(rows, self._capture.source)
             column = batch.column(1)
-            self.beside = {}
+            beside = {}
             if column.null_count < batch.num_rows:
-                self.beside = {
-                    row: msgpack.decode(value.as_py(), type=Beside)
-                    for row, value in enumerate(column)
-                    if value.is_valid
-                }
+                beside = {row: value.as_py() for row, value in enumerate(column) if value.is_valid}
+            if _checksum(rows, list(beside.values())) != checksum:
+                raise ValueError("it is damaged")
+            self.beside = {row: msgpack.decode(value, type=Beside) for row, value in beside.items()}
         return True

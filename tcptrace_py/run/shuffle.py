@@ -87,11 +87,13 @@ class Split(Struct):
     skipped: dict[str, int] = {}
     unread: dict[int, int] = {}
     dropped: int | None = None
-    #: The file's name, beside what else is in the store or the checkpoint; and the part of each batch in it.
+    #: The file's name, beside what else is in the store or the checkpoint; of each batch in it the part, and
+    #: the checksum.
     rows: str = ""
-    parts: list[int] = []
+    batches: list[tuple[int, int]] = []
     #: Frames with pieces of datagrams, which are beside the rows and not in these counts.
     pieces: int = 0
+    pieces_checksum: int = 0
     #: When there were frames, by the capture's time: first and last of each cell.
     present: list[tuple[int, int]] = []
     #: Where the capture itself names processes.
@@ -99,7 +101,7 @@ class Split(Struct):
 
     def rows_of(self, plan: Plan, part: int, source: int) -> CaptureRows | None:
         """Where the rows of a part lie, if there are any. ``source``: the capture's index among all."""
-        batches = [number for number, each in enumerate(self.parts) if each == part]
+        batches = [(number, checksum) for number, (its, checksum) in enumerate(self.batches) if its == part]
         if self.first_ns is None or not batches:
             return None
         return CaptureRows(self.first_ns, source, self.rows_at(plan), batches)
@@ -221,8 +223,9 @@ def _split(plan: Plan, path: str, url: str, name: str) -> Split:
         dict(decoder.unread),
         reader.dropped_by_kernel,
         name,
-        rows.parts,
+        rows.batches,
         pieces.count,
+        pieces.checksum,
         [*present, (cell_first_ns, last_ns)] if packets else [],
         list(owners_of([path]).items()),
     )
@@ -239,10 +242,10 @@ def _shelve(rows: RowsFile, parts: int, decoder: Decoder, code: int, now_ns: int
         rows.add(place(quoted) % parts, quoted, decoder.icmp_error)
 
 
-def join_pieces(plan: Plan, pieces: Sequence[tuple[int, str]]) -> Split:
+def join_pieces(plan: Plan, pieces: Sequence[tuple[int, str, int]]) -> Split:
     """Put the datagrams of all captures together; what they carry, with frames of their own sources.
 
-    ``pieces``: the source of each capture that has any, and where they lie.
+    ``pieces``: the source of each capture that has any, where they lie, and their checksum.
     """
     name = f"joined-{uuid.uuid4().hex}.arrow"
     decoder = Decoder()
@@ -253,7 +256,7 @@ def join_pieces(plan: Plan, pieces: Sequence[tuple[int, str]]) -> Split:
             _shelve(rows, plan.parts, decoder, code, piece.now_ns)
     return Split(
         None, [], True, first_ns, skipped=decoder.skipped(), unread=dict(decoder.unread),
-        rows=f"{plan.store}/{name}", parts=rows.parts,
+        rows=f"{plan.store}/{name}", batches=rows.batches,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ pytest.importorskip("pyarrow")
 
 from tcptrace_py.capture.source import open_source
 from tcptrace_py.run.analyze import analyze
+from tcptrace_py.run.captures import JobLost
 from tcptrace_py.run.cluster import analyze_by
 from tests.conftest import ROOT
 from tests.run.test_shuffle import AtOnce, text
@@ -102,3 +103,29 @@ def test_what_nobody_wants_is_told_as_by_one(tmp_path: Path) -> None:
     frames = sorted(odd + frames, key=lambda frame: frame[0])
     half = len(odd)
     check(tmp_path, [write(tmp_path / "a.pcap", frames[:half]), write(tmp_path / "b.pcap", frames[half:])])
+
+
+@pytest.mark.parametrize("kind", ["arrow", "pieces"])
+def test_what_is_kept_and_damaged_is_no_segment_that_never_was(tmp_path: Path, kind: str) -> None:
+    """One line, or, where the damage is in bytes that nobody reads, the same report."""
+    chance = random.Random(kind)
+    path = write(tmp_path / "a.pcap", in_pieces(16)[:300]) if kind == "pieces" else SICK
+    kept = tmp_path / "kept"
+
+    def report() -> str:
+        return text(analyze_by(AtOnce(), [str(path)], store=str(tmp_path), parts=2, checkpoint=str(kept)))
+
+    whole = report()
+    (file,) = kept.glob(f"*.{kind}")
+    good = file.read_bytes()
+    told = 0
+    for _ in range(12):
+        bad = bytearray(good)
+        bad[chance.randrange(len(bad))] ^= 1 << chance.randrange(8)
+        file.write_bytes(bad)
+        try:
+            assert report() == whole
+        except JobLost as error:
+            told += 1
+            assert f".{kind}: can not be read: " in str(error) and "\n" not in str(error)
+    assert told > 6
