@@ -7,16 +7,17 @@ from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int ACK, ESTABLISHED, FIN, SYN, SYN_SENT
-cdef int64_t _LEAST_WINDOW_BYTES
+cdef int64_t _HALF_BYTES, _LEAST_WINDOW_BYTES
 
 
 @cython.locals(flags=int)
 cpdef bint takes(Connection connection, Endpoint sender, Endpoint receiver, Segment segment) except *
+cpdef bint precedes_syn(Endpoint sender, Segment segment) except *
 cpdef bint acknowledges_syn(Endpoint opener, uint32_t ack) except *
 @cython.locals(opened=bint)
 cpdef bint acknowledges_unsent(Endpoint receiver, uint32_t ack) except *
 cpdef bint refuses_ack(Connection connection, Endpoint opener, Endpoint peer, Segment rst) except *
 @cython.locals(echo=uint32_t)
 cpdef bint echoes_another(Connection connection, Endpoint opener, Segment syn_ack) except *
-@cython.locals(window=int64_t)
+@cython.locals(window=int64_t, rcv_nxt=uint32_t)
 cpdef bint in_window(Endpoint sender, Endpoint receiver, Segment segment) except *

@@ -14,23 +14,34 @@ from tcptrace_py.wire.segment import ACK, SYN, Segment
 
 # A window is at least this large here: its scale may be unknown, and it may have grown since.
 _LEAST_WINDOW_BYTES = 65535
+# From so many bytes on, numbers that come after the ISN look like those before it.
+_HALF_BYTES = 1 << 30
 
 
 def takes(connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
     """Would the receiver take this segment, as far as we know it?"""
     flags = segment.flags
     if flags & SYN:
-        if sender.state >= ESTABLISHED and not (sender.has_isn and sender.isn == segment.seq):
-            # A SYN+ACK with another ISN, in a synchronized state (3.10.7.4, fourth check).
-            return False
+        if sender.state >= ESTABLISHED or (flags & ACK and sender.syns):
+            if not sender.has_isn or sender.isn != segment.seq:
+                # A SYN+ACK with another ISN: in a synchronized state (3.10.7.4, fourth check), or from an
+                # endpoint that has sent a SYN itself, and answers with the number of that (3.10.7.3).
+                return False
     elif not flags & ACK:
         # In every state (3.10.7.3, fifth step; 3.10.7.4, fifth check).
         return False
-    elif not in_window(sender, receiver, segment):
+    elif precedes_syn(sender, segment) or not in_window(sender, receiver, segment):
         return False
-    if receiver.state == SYN_SENT and flags & ACK and receiver.syns and not sender.has_isn:
+    if flags & ACK and receiver.syns and (flags & SYN or (receiver.state == SYN_SENT and not sender.has_isn)):
         return acknowledges_syn(receiver, segment.ack)
     return True
+
+
+def precedes_syn(sender: Endpoint, segment: Segment) -> bool:
+    """Is this older than its sender's SYN, by its number: of an earlier incarnation (3.4, 3.5.1)?"""
+    if not (sender.syns or sender.syn_acks) or sender.bytes >= _HALF_BYTES:
+        return False
+    return distance(segment.seq, sender.isn) < 0
 
 
 def acknowledges_syn(opener: Endpoint, ack: int) -> bool:
@@ -79,12 +90,19 @@ def in_window(sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
     if segment.seq == sender.snd_nxt:
         sender.has_suspect = False
         return True
-    if distance(segment.seq, sender.snd_nxt) < 0 or not receiver.has_rcv:
+    if distance(segment.seq, sender.snd_nxt) < 0:
+        return True
+    if receiver.has_rcv:
+        rcv_nxt = receiver.rcv_nxt
+    elif sender.syns or sender.syn_acks:
+        # It has acknowledged nothing that passed; what it lacks, at the most, it was sent without a gap.
+        rcv_nxt = sender.snd_nxt
+    else:
         return True
     window = receiver.window_bytes()
     if window < _LEAST_WINDOW_BYTES:
         window = _LEAST_WINDOW_BYTES
-    if distance(segment.seq, receiver.rcv_nxt) <= window:
+    if distance(segment.seq, rcv_nxt) <= window:
         return True
     if sender.has_suspect and segment.seq == sender.suspect_nxt:
         sender.has_suspect = False

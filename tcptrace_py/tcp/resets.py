@@ -349,6 +349,9 @@ class Resets:
             self._arrows.withdraw(sender)
         if receiver.last >= 0 and self._journal.ts_ns(receiver.last) >= connection.reset_ns:
             self.take_back(connection, receiver)
+        if sender.state == SYN_RCVD and connection.last_syn_ack_frame < connection.ack_frame < frame:
+            # So the ACK that had passed before was not refused.
+            self._arrows.move(sender, GETS_ACK_OF_SYN, PRESUMED, connection.ack_ns, connection.ack_frame)
         self.disbelieve(connection, True)
 
     def disbelieve(self, connection: Connection, sender_goes_on: bool) -> None:

@@ -458,7 +458,7 @@ class Tracker:
                 return self._accept_pending(connection, segment, flow_hash)
         if flags & SYN:
             sender, _ = direction(connection, segment)
-            if sender.state == CLOSED and sender.fin_sent and sender.isn != segment.seq:
+            if sender.state == CLOSED and sender.fin_sent and not sender.syns and sender.isn != segment.seq:
                 # A listener answers an old SYN that came again: for it that is another attempt.
                 began = self._begin(segment, flow_hash, segment.frame)
                 succeed(connection, began, segment)

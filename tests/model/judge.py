@@ -56,6 +56,9 @@ After every segment the tracker's claims are then judged:
     old number, which its receiver must drop (3.10.7.4, first check), says nothing either: anybody who once
     saw the connection can have sent it.
 
+Of a segment of an earlier connection that comes late nothing is asked but that it moves nobody; observations
+that begin with one are not judged, for they are of a connection whose beginning no schedule here has.
+
 The arrows of section 3.3.2 are checked on their own as well, for histories with ``assumed`` entries.
 
 Each observation is replayed through a fresh tracker, since a compiled one cannot be copied; checks on
@@ -84,6 +87,7 @@ ARROWS = {
 
 ALL_FAULTS = frozenset({"lose", "duplicate", "delay", "early"})
 CUTS = frozenset({"cut", "heal"})
+FORGED = frozenset({"forge"})
 FACTS = ("sent", "acknowledged")
 
 
@@ -198,7 +202,7 @@ class Judge:
         self._free = scenario._replace(
             scripts=(scripts[0], scripts[1]),
             vantage="middle",
-            kinds=ALL_FAULTS | (CUTS if scenario.kinds & CUTS else frozenset()),
+            kinds=ALL_FAULTS | (CUTS if scenario.kinds & CUTS else frozenset()) | (scenario.kinds & FORGED),
             any_application=True,
         )
         self._watcher = watcher
@@ -213,6 +217,8 @@ class Judge:
         for word in self.explorer.words():
             if enough is not None and len(self.found) >= enough:
                 return
+            if any(self.explorer.scenario.old) and word[0].label.seg.flags & (SYN | ACK) != SYN:
+                continue  # picked up in the middle of a connection that these schedules do not have
             self.words += 1
             shared = 0
             while shared < min(len(before), len(word)) and before[shared] is word[shared]:
@@ -418,6 +424,8 @@ class Judge:
     def _keeps_up(self, word: tuple[Edge, ...], claims: tuple[Claims, ...]) -> list[Failure]:
         edge = word[-1]
         sender = edge.label.sender
+        if any(edge.label.seg == mark[0] for mark in self.explorer.scenario.old[sender]):
+            return []  # of a connection long over
         states = {w.path[-1] for w in edge.witnesses}
         if len(states) != 1 or all(w.unseen for w in edge.witnesses):
             return []

@@ -16,7 +16,8 @@ time or has faults.
 What may go wrong costs one fault each: ``lose`` the front of a link, ``duplicate`` it into
 limbo, ``delay`` it into limbo, an ``early`` retransmission (the timer runs out though the answer
 is on its way), ``cut`` one link or both, which loses all that they carry from then on, and
-``heal`` what was cut.
+``heal`` what was cut, and ``forge`` a RST with the number that is an endpoint's own next: in a pause of that,
+for of what it sends within the second nobody can tell whether it sent it before.
 
 A side's clock moves only when it has nothing else to do, to its next deadline or to the next
 segment that passes towards it. So exploration is finite, and all that lies between two
@@ -290,9 +291,24 @@ def _faults(side: Side, rules: Rules) -> list[Move]:
         moves.append(_fault("cut before the vantage point", "", before))
         for each, what in ((side, "cut after the vantage point"), (before, "cut off")):
             moves.append(_fault(what, "", each._replace(into=((), ()), into_cut=True, lost=True)))
+    if "forge" in kinds and side.tcb.state in _SYNCHRONIZED and _waits(side):
+        queue, late_marks = side.out
+        forged = (Seg(side.tcb.nxt, 0, ep.RST), side.tcb.path, side.tcb.iss, True)
+        after = side._replace(out=((*queue, forged), late_marks), unseen=True)
+        moves.append(_fault("somebody sends in its name", forged[0], after))
     if "early" in kinds and side.tcb.rto_at != NEVER and side.tcb.backoff == 0:
         moves.append(_fault("retransmits early", "", _emit(side, ep.retransmit(side.tcb, side.now))))
     return moves
+
+
+_SYNCHRONIZED = "E12WXAT"
+
+
+def _waits(side: Side) -> bool:
+    """The application waits for seconds, and its endpoint has nothing to do in them."""
+    return side.now < side.wake < NEVER and not (
+        any(side.into) or side.tcb.ack_due or side.tcb.rto_at != NEVER
+    )
 
 
 #: How free a side is: at something that cannot wait, at something, or only waiting for its clock.
@@ -325,6 +341,8 @@ def moves(side: Side, rules: Rules) -> tuple[list[Move], int]:
     if rules.any_application and side.tcb.state == "S" and side.todo[:1] == ("send",):
         # A SEND in SYN-SENT is queued, and flushed by an ABORT there (3.10.2, 3.10.5).
         calls = [each for each in _calls(side._replace(todo=side.todo[1:]), rules.end) if "abort" in each[0]]
+    if rules.any_application and "forge" in rules.kinds and side.tcb.state in "R" + _SYNCHRONIZED:
+        calls = calls + _calls(side._replace(todo=("abort",)), rules.end)
     out += [Move(what, "", 0, None, None, after) for what, after in calls]
     idle = idle and (rules.any_application or not out)
     return out + _faults(side, rules), IDLE if idle else ACTIVE

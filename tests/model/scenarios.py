@@ -5,7 +5,7 @@ The tests take ``TESTED``, and with the uncompiled engine ``QUICK``; ``python -m
 
 from __future__ import annotations
 
-from .endpoint import SYN, Seg
+from .endpoint import ACK, FIN, RST, SYN, Seg
 from .network import Scenario
 
 
@@ -151,7 +151,71 @@ TWO_FAULTS = [
     ),
 ]
 
-FULL = WITHOUT_FAULTS + ONE_FAULT + TWO_FAULTS
+#: Segments of the connection that both ends had before, by the end that sent them: flags, numbers counted
+#: from its first, payload bytes, and the path of its sender then.
+_EARLIER = (
+    (0, "ACK", ACK, 1, 1, 0, "SE"),
+    (0, "FIN", FIN | ACK, 1, 1, 0, "SE1"),
+    (0, "RST", RST, 1, 0, 0, "SEC"),
+    (1, "SYN+ACK", SYN | ACK, 0, 1, 0, "LR"),
+    (1, "data", ACK, 1, 1, 10, "LRE"),
+    (1, "FIN", FIN | ACK, 1, 2, 0, "LREWA"),
+    (1, "RST+ACK", RST | ACK, 1, 1, 0, "LREC"),
+)
+#: What it began with, against what the next begins with: a little less, or more than a window more.
+_BEGAN_WITH = {"lower": (500, 5500), "higher": (90_500, 95_500)}
+
+
+def earlier(name: str, client: str, server: str) -> list[Scenario]:
+    """One old segment still on its way, of whatever kind."""
+    made = []
+    for end, kind, flags, seq, ack, length, path in _EARLIER:
+        for where, isn in _BEGAN_WITH.items():
+            seg = Seg(isn[end] + seq, isn[1 - end] + ack if flags & ACK else 0, flags, length)
+            mark = ((seg, path, isn[end], False),)
+            made.append(
+                scenario(
+                    f"{name}, an old {kind} of the {'client server'.split()[end]} with a {where} number",
+                    client,
+                    server,
+                    old=(mark, ()) if end == 0 else ((), mark),
+                    past=("SE12TC", "LREWAC"),
+                )
+            )
+    return made
+
+
+OLD_SEGMENTS = [
+    *earlier("the client closes first", "open shut", "listen ?eof shut"),
+    *earlier("the server closes first", "open ?eof shut", "listen ?up shut"),
+    *earlier("nobody there", "open shut", ""),
+]
+OLD_SEGMENTS_LONG = earlier("both open", "open shut", "open shut")
+
+_FORGED = frozenset({"forge"})
+FORGED_RESETS = [
+    scenario(f"a forged RST, {name}", client, server, faults=faults, kinds=_FORGED)
+    for name, client, server, faults in (
+        ("then FIN", "open ?up wait5 shut", "listen ?eof shut", 1),
+        ("then data", "open ?up wait5 send shut", "listen ?eof shut", 1),
+        ("then silence", "open ?up wait5", "listen ?up", 1),
+        ("the server goes on with FIN", "open ?eof shut", "listen ?up wait5 shut", 1),
+        ("the server goes on with data", "open ?up ?eof shut", "listen ?up wait5 send shut", 1),
+        ("both go on with FIN", "open ?up wait5 shut", "listen ?up wait8 shut", 1),
+        ("both go on with data", "open ?up send wait5 send shut", "listen ?up send wait8 send shut", 1),
+        ("in CLOSE_WAIT", "open ?up shut", "listen ?eof wait5 send shut", 1),
+        ("then an abort", "open ?up wait5 send abort", "listen ?up send", 1),
+        ("twice", "open ?up wait5 shut", "listen ?eof wait8 shut", 2),
+    )
+]
+
+REFUSALS = [
+    scenario("refused at first, one fault", "open shut", "listen_late ?eof shut", faults=1),
+    scenario("refused, or not, one loss", "open shut", "listen_late shut", faults=1, kinds=_LOSS),
+    scenario("refused, one fault", "open shut", "", faults=1),
+]
+
+FULL = WITHOUT_FAULTS + OLD_SEGMENTS + FORGED_RESETS + REFUSALS + ONE_FAULT + OLD_SEGMENTS_LONG + TWO_FAULTS
 
 #: All but these are tested; they are left to ``python -m tests.model``.
 _LONGEST = (
@@ -161,7 +225,7 @@ _LONGEST = (
     "two faults, simultaneous open",
     "one segment each way, two losses",
 )
-TESTED = [s for s in FULL if s.name not in _LONGEST]
+TESTED = [s for s in FULL if s.name not in _LONGEST and s not in OLD_SEGMENTS_LONG]
 #: Those that take long with the uncompiled engine are left to the compiled one.
 _LONG = (
     "two segments each way, at the client",

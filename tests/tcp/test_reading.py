@@ -73,8 +73,6 @@ def states(history: str) -> list[str]:
 DIFFERS = frozenset(
     [
         "a SYN+ACK from who was refused in SYN_SENT: it was in SYN_RCVD when the RST came",
-        "a copy of what refused the first SYN passes after the own SYN of its sender, which goes on",
-        "a refused attempt goes on, and who refused it opens as well",
         "both open at once, and a FIN overtakes its sender's SYN+ACK",
         "but not where a RST with the number after that data has passed before",
         "data overtakes the ACK that ends the handshake",

@@ -29,6 +29,36 @@ TRACES = {
         "SYN_SENT@1s ESTABLISHED@5a",
         "LISTEN@4a SYN_RCVD@4s ESTABLISHED@5p",
     ),
+    "an ACK that its own sender sent on an older connection, with a number before its SYN": (
+        "c SYN 1000\nc ACK 501 5501\ns SYN+ACK 6000 1001\nc ACK 1001 6001",
+        "SYN_SENT@1s ESTABLISHED@4a",
+        "LISTEN@3a SYN_RCVD@3s ESTABLISHED@4p",
+    ),
+    "the same with a FIN, and a number beyond any window": (
+        "c SYN 1000\nc FIN+ACK 90501 95501\ns SYN+ACK 6000 1001\nc ACK 1001 6001",
+        "SYN_SENT@1s ESTABLISHED@4a",
+        "LISTEN@3a SYN_RCVD@3s ESTABLISHED@4p",
+    ),
+    "a FIN that the server sent on an older connection": (
+        "c SYN 1000\ns SYN+ACK 6000 1001\ns FIN+ACK 5501 502\nc ACK 1001 6001\ns FIN+ACK 5501 502",
+        "SYN_SENT@1s ESTABLISHED@4a",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@4p",
+    ),
+    "the same beyond any window": (
+        "c SYN 1000\ns SYN+ACK 6000 1001\ns FIN+ACK 95501 90502\nc ACK 1001 6001",
+        "SYN_SENT@1s ESTABLISHED@4a",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@4p",
+    ),
+    "a SYN+ACK of an older connection passes behind the right one": (
+        "c SYN 1000\ns SYN+ACK 6000 1001\ns SYN+ACK 5500 501\nc FIN+ACK 1001 6001",
+        "SYN_SENT@1s ESTABLISHED@4a FIN_WAIT_1@4s",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@4p",
+    ),
+    "the same where both open: each answers with the number of its own SYN": (
+        "c SYN 1000\ns SYN 6000\ns SYN+ACK 5500 501\nc SYN+ACK 1000 6001\ns SYN+ACK 6000 1001",
+        "SYN_SENT@1s SYN_RCVD@4s ESTABLISHED@5p",
+        "SYN_SENT@2s SYN_RCVD@5s ESTABLISHED@5p",
+    ),
     "a SYN+ACK that acknowledges another SYN is refused likewise": (
         "c SYN 100\ns SYN+ACK 7000 51\nc RST 51\ns SYN+ACK 300 101\nc ACK 101 301",
         "SYN_SENT@1s ESTABLISHED@5a",
@@ -64,6 +94,11 @@ TRACES = {
         "c SYN 100\ns RST+ACK 0 101\n+1\nc SYN 100\ns RST+ACK 0 101\n+2\ns SYN+ACK 300 101\nc ACK 101 301",
         "SYN_SENT@1s ESTABLISHED@6a",
         "CLOSED@2s LISTEN@5a SYN_RCVD@5s ESTABLISHED@6p",
+    ),
+    "a RST with the exact number right after the handshake; its sender closes seconds later": (
+        OPEN + "s RST 301\n+5\ns FIN+ACK 301 101",
+        OPENED,
+        SERVING + " FIN_WAIT_1@5s",
     ),
     "a RST with the exact number; its sender acknowledges what passed after it": (
         SPOKEN + "s RST 301\nc ACK 106 301 10\ns ACK 301 116",

@@ -39,7 +39,7 @@ def opens(history: History, end: Evidence, peer: Evidence) -> None:
 @rule("3.10.7.1")
 def refused_before_opening(end: Evidence) -> int:
     """An end whose RST passed before its first SYN had no connection yet: CLOSED."""
-    early = end.rsts and not end.syn_acks and end.rsts[0].frame < end.syn_frame
+    early = end.rsts and end.rsts[0].frame < end.syn_frame
     return end.rsts[0].frame if early else 0
 
 
