@@ -18,7 +18,7 @@ from tcptrace_py.cli.gates import gate_options, gates_from, status
 from tcptrace_py.cli.help import with_examples
 from tcptrace_py.cli.inputs import COUNT
 from tcptrace_py.cli.outcome import INPUT, USAGE, complain, reason, silence_stdout
-from tcptrace_py.cli.outputs import output_options, outputs_from
+from tcptrace_py.cli.outputs import STDOUT, output_options, outputs_from
 from tcptrace_py.cli.progress import shows_progress
 from tcptrace_py.cli.sniffing import (
     Address,
@@ -46,12 +46,17 @@ _FINDINGS_S = 0.5
 
 
 class EventStream:
-    """An observer of a `Watch` that writes events to standard output; quiet once its reader is gone."""
+    """An observer of a `Watch` that writes events to standard output; quiet once its reader is gone.
+
+    ``failed`` is told of an error of the writer itself, after which there are no more events.
+    """
 
     period_s = _FINDINGS_S
 
-    def __init__(self, watch_stops: bool) -> None:
+    def __init__(self, watch_stops: bool, failed: Callable[[Exception], None]) -> None:
         from tcptrace_py.report.formats.events import EventWriter
+
+        self._failed = failed
 
         self._writer = EventWriter(sys.stdout.buffer)
         self._stops = watch_stops
@@ -108,6 +113,12 @@ class EventStream:
         except BrokenPipeError:
             self.closed = True
             silence_stdout()
+        except OSError:
+            raise
+        except Exception as error:
+            self.closed = True
+            complain("no more events: their writer has failed; the report will say how")
+            self._failed(error)
 
 
 class Complaints:
@@ -230,7 +241,7 @@ def live(
     from tcptrace_py.run.live import Observer, Watch
     from tcptrace_py.run.service import under_systemd
 
-    stream = EventStream(watch_stops=not outputs.targets) if streams else None
+    stream = EventStream(not outputs.targets, outputs.failed("events", STDOUT)) if streams else None
     observers: list[Observer] = [stream] if stream is not None else []
     dashboard = None
     if on_terminal and not (stream or quiet or outputs.uses_stdout):

@@ -76,7 +76,7 @@ class Outputs:
         alone = not needed and not self.shown and len(self.targets) + self.github == 1
         with ExitStack() as stack:
             sinks = [
-                stack.enter_context(_streamed(name, target, alone, self._failed(name, target)))
+                stack.enter_context(_streamed(name, target, alone, self.failed(name, target)))
                 for name, target in self.targets.items()
                 if FORMATS[name].streams and target != self.folder()
             ]
@@ -121,7 +121,7 @@ class Outputs:
                     github.append_summary(github.summary(report, verdicts), path)
         self._tell(report)
 
-    def _failed(self, name: str, target: str) -> Callable[[Exception], None]:
+    def failed(self, name: str, target: str) -> Callable[[Exception], None]:
         """What notes that the writer of a format has failed."""
         where = "on standard output" if target == STDOUT else f"to {target}"
 
@@ -143,7 +143,7 @@ class Outputs:
             # The target's fault, or a capture's that is read again, not the writer's.
             raise
         except Exception as error:
-            self._failed(name, target)(error)
+            self.failed(name, target)(error)
 
     def _tell(self, report: Report) -> None:
         """Tell what has failed since the last time. Raises `OutputError`."""

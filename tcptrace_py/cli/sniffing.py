@@ -20,6 +20,7 @@ from tcptrace_py.cli.durations import LONGEST_S, parse_duration
 from tcptrace_py.cli.inputs import COUNT, allow_undecoded_option, check_filter
 from tcptrace_py.cli.outcome import complain
 from tcptrace_py.cli.outputs import STDOUT, Outputs, check_target
+from tcptrace_py.defects import Defects
 
 if TYPE_CHECKING:
     from tcptrace_py.capture.live import LiveCapture
@@ -425,6 +426,10 @@ class Snapshots:
             status = 0
         except OSError as error:
             complain(f"snapshot: {error}")
+        except Exception as error:
+            defects = Defects()
+            defects.note("the snapshot", (), error)
+            complain("\n".join(defects.lines()))
         finally:
             os._exit(status)
 

@@ -13,7 +13,9 @@ import pytest
 
 from tcptrace_py import analyze
 from tcptrace_py.cli.gates import status
+from tcptrace_py.cli.live import EventStream
 from tcptrace_py.cli.outcome import DEFECT
+from tcptrace_py.cli.outputs import Outputs
 from tcptrace_py.defects import Defects
 from tcptrace_py.findings import fin_wait
 from tcptrace_py.report.formats.catalogue import FORMATS
@@ -156,3 +158,20 @@ def test_what_is_shown_may_fail_too(run_cli: RunCli, tmp_path: Path, monkeypatch
     assert b"writing --github on standard output failed" in done.stderr
     assert b"writing --terminal to standard error failed" in done.stderr
     assert tmp_path.joinpath("report.json").exists()
+
+
+def test_the_writer_of_events_may_fail_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tcptrace_py.report.formats.events.EventWriter.moved", _broken)
+    outputs = Outputs({}, github=False, terminal=False)
+    stream = EventStream(True, outputs.failed("events", "-"))
+    stream.moved([])
+    stream.moved([])
+    report = analyze(SICK)
+    outputs.write(report, [])
+    assert status([], report.capture) == DEFECT
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 3
+    assert told[0] == "tcptrace-py: no more events: their writer has failed; the report will say how"
+    assert told[1].startswith("tcptrace-py: writing --events on standard output failed: IndexError: ")
