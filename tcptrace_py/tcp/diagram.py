@@ -1,7 +1,8 @@
-"""Draws the table of arrows: ``python -m tcptrace_py.tcp.diagram > docs/states.md``."""
+"""Draws the table of arrows and the rules: ``python -m tcptrace_py.tcp.diagram > docs/states.md``."""
 
 from __future__ import annotations
 
+from tcptrace_py.tcp.reading import RULES
 from tcptrace_py.tcp.state import ARROWS, EVENT_NAMES, STATE_NAMES
 from tcptrace_py.tcp.state_texts import STATE_TEXTS
 
@@ -45,6 +46,40 @@ def _paragraph(state: int) -> str:
     return "\n".join(lines)
 
 
+_RULES = """\
+## Rules, and how to add one
+
+What an endpoint's own segments have shown is evidence (`tcptrace_py/tcp/evidence.py`); each rule below asks
+one question of it (`tcptrace_py/tcp/reading/`). So far that reading stands beside the tracker's own, and
+tests hold the two against each other; the report is the tracker's.
+
+To add a rule:
+
+1. Write the trace that is read wrongly, with both histories as they should be, in
+   `tests/tcp/test_faults.py`. `python -m pytest tests/tcp/test_reading.py` then fails.
+2. Write the rule as a function of a few lines in `opening.py`, `closing.py` or `resets.py` there:
+   `@rule(section)`, the sentence as its docstring (subject, rule, consequence), and no look at another
+   rule's answer except as an argument. What it asks must be kept by `Evidence.add`, of one end's own
+   segments alone.
+3. Ask it where its answer is needed: in `opens`, `established`, `closes` or `weigh`.
+4. Run `tests/tcp/test_reading.py` again. It also holds the rule against the law of merging (both directions
+   put together in any other way give the same histories), and shows that the rule is needed: without it
+   some history is another. Then `tests/model/test_reading.py`: no schedule of two RFC 9293 endpoints may
+   refute it.
+5. Draw this page anew.
+
+Sections are RFC 9293's where no other source is named.
+
+| rule | section | it says |
+|---|---|---|
+"""
+
+
+def rules() -> str:
+    rows = [f"| `{name.strip('_')}` | {rule.section} | {rule.sentence} |" for name, rule in RULES.items()]
+    return _RULES + "\n".join(rows)
+
+
 def page() -> str:
     paragraphs = "\n\n".join(_paragraph(state) for state in range(len(STATE_NAMES)))
     return (
@@ -53,7 +88,8 @@ def page() -> str:
         "`python -m tcptrace_py.tcp.diagram > docs/states.md`; the comments there explain each arrow.\n"
         "`tcptrace-py explain CLOSE_WAIT` prints a state's paragraph.\n\n"
         f"```mermaid\n{mermaid()}\n```\n\n"
-        f"{paragraphs}\n"
+        f"{paragraphs}\n\n"
+        f"{rules()}\n"
     )
 
 

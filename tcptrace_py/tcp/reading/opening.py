@@ -122,7 +122,7 @@ def had_only_syn(end: Evidence, peer: Evidence, beyond_syn: int) -> bool:
     return bool(peer.syns) and not answered and end.first_ack <= beyond_syn
 
 
-@rule("4.6 of the design")
+@rule("3.10.4")
 def known(end: Evidence, frame: int) -> int:
     """What an end shows is a fact, unless something of its own never passed: that could have been its FIN."""
     return ASSUMED if 0 < end.gap_frame <= frame else ACKNOWLEDGED

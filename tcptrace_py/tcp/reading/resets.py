@@ -76,13 +76,13 @@ def challenged(peer: Evidence, rst: Rst, acknowledged: int) -> bool:
     return rst.nxt != NONE and rst.seq > max(rst.nxt, acknowledged) and peer.last_frame > rst.frame
 
 
-@rule("4.4 of the design")
+@rule("3.10.7.1")
 def goes_on(end: Evidence, rst: Rst) -> bool:
     """Who still sends when nothing can be under way any more had not sent, or not believed, that RST."""
     return end.last_frame > rst.frame and end.last_ns - rst.ts_ns >= UNDER_WAY_NS
 
 
-@rule("4.4 of the design")
+@rule("3.10.7.1")
 def contradicted(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     """Who acknowledges what passed after "its" RST, or brings more than the number of one that has an ACK,
     sent that later, so the RST was somebody else's."""
