@@ -13,6 +13,7 @@ import threading
 import urllib.request
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from http.client import HTTPException
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 
@@ -176,5 +177,6 @@ class Notifier:
         try:
             with urllib.request.urlopen(request, timeout=self._patience_s):
                 return ""
-        except (URLError, OSError, ValueError) as error:
-            return f"--notify {self._target}: {getattr(error, 'reason', error)}"
+        except (URLError, OSError, ValueError, HTTPException) as error:
+            why = str(getattr(error, "reason", error)) or type(error).__name__
+            return f"--notify {self._target}: {why if why.isprintable() else ascii(why)}"

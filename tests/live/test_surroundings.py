@@ -30,6 +30,9 @@ from tcptrace_py.run.live import Watch
 from tcptrace_py.run.recorder import FlightRecorder
 from tests.conftest import ROOT
 
+# The clock of a silent capture begins at 0, and then is today's.
+_ONCE_S = 1e10
+
 
 class Silent(LiveCapture):
     """An interface on which nothing passes, opened without any right."""
@@ -142,7 +145,7 @@ def test_a_recorder_that_cannot_write(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
     monkeypatch.setattr(flight, "_new_file", full)
     recorder = FlightRecorder(tmp_path, before_s=1, after_s=0, most_bytes=1_000_000)
-    alarms = Alarms(Alarm((), 60), recorder)
+    alarms = Alarms(Alarm((), _ONCE_S), recorder)
     watch = Told(Silent(), alarms=alarms)
     watch.now = [finding()]
     until_s = time.monotonic() + 60
@@ -179,10 +182,17 @@ def webhook(answer: bytes, every_s: float) -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.parametrize(("answer", "said"), [(b"", "timed out"), (b"H" * 1000, "goes on for longer than")])
-def test_a_webhook_that_hangs(answer: bytes, said: str) -> None:
-    with webhook(answer, 0.05) as url:
-        alarms = Alarms(Alarm((), 60), None, Notifier(url, patience_s=0.3))
+@pytest.mark.parametrize(
+    ("answer", "every_s", "said"),
+    [
+        (b"", 0.05, "timed out"),
+        (b"H" * 1000, 0.05, "goes on for longer than"),
+        (b"nonsense\x1b[2J\n", 0.0, "'nonsense\\x1b[2J"),
+    ],
+)
+def test_a_webhook_that_hangs_or_talks_nonsense(answer: bytes, every_s: float, said: str) -> None:
+    with webhook(answer, every_s) as url:
+        alarms = Alarms(Alarm((), _ONCE_S), None, Notifier(url, patience_s=0.3))
         watch = Told(Silent(), alarms=alarms)
         watch.now = [finding()]
         alarms.look(watch)
