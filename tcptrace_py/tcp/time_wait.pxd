@@ -45,6 +45,7 @@ cdef class TimeWait:
     cpdef object enter(self, Endpoint endpoint, Endpoint peer, int ip_version, int64_t connection, int64_t ts_ns, int64_t frame)
     cpdef object leave(self, Endpoint endpoint, Endpoint peer, int ip_version, int64_t ts_ns)
     cpdef object resume(self, Endpoint endpoint, Endpoint peer, int ip_version, int64_t ts_ns)
+    @cython.locals(pile=Pile)
     cpdef object take_back(self, Endpoint endpoint, Endpoint peer, int ip_version)
     cpdef object merge(self, TimeWait other)
     @cython.locals(pile=Pile, other=Pile)

@@ -168,9 +168,11 @@ class TimeWait:
     def take_back(self, endpoint: Endpoint, peer: Endpoint, ip_version: int) -> None:
         """It never entered TIME_WAIT, as was believed; it is counted there still."""
         self.entered -= 1
-        self._of_address(endpoint, ip_version).entered -= 1
+        pile = self._of_address(endpoint, ip_version)
+        pile.entered -= 1
         if not endpoint.passive:
-            self._toward(endpoint, peer, ip_version).entered -= 1
+            pile = self._toward(endpoint, peer, ip_version)
+            pile.entered -= 1
 
     def merge(self, other: TimeWait) -> None:
         """Take in what another part of the capture counted, which stays as it is."""
