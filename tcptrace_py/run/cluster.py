@@ -248,9 +248,14 @@ def _results(
     for done, future in enumerate(as_completed(futures), 1):
         try:
             future.result()
-        except (OSError, BrokenExecutor) as error:
-            # What a step could not read or write it says itself (``JobLost``); these come from the executor.
-            raise JobLost(f"a step of the run was lost: {one_line(error)}") from error
+        except (CaptureError, JobLost):
+            raise
+        except Exception as error:
+            # What a step could not read or write it says itself; these come from whoever runs it.
+            theirs = type(error).__module__.partition(".")[0] in ("distributed", "concurrent")
+            if theirs or isinstance(error, (OSError, BrokenExecutor)):
+                raise JobLost(f"a step of the run was lost: {one_line(error)}") from error
+            raise
         if progress is not None:
             progress(doing, done, len(futures), of)
     return [future.result() for future in futures]

@@ -10,7 +10,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, InvalidStateError, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from typing import Any
@@ -21,6 +21,8 @@ from tcptrace_py.version import __version__
 
 # For a scheduler to answer, and for its first worker.
 _PATIENCE_S = 10
+# How often a cluster is asked whether it has workers.
+_LOOK_S = 1.0
 #: ``--cluster`` with this word starts Dask's own cluster on this machine.
 LOCAL = "local"
 
@@ -69,7 +71,9 @@ def dask_executor(address: str, told: Callable[[str], None]) -> Iterator[tuple[E
             "--cluster needs distributed, which is not installed: pip install 'tcptrace-py[cluster]'"
         ) from error
     # What it has to say of lost workers and other versions is said here, in one line.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "tornado", "asyncio", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         try:
             with warnings.catch_warnings(action="ignore"):
@@ -98,7 +102,57 @@ def dask_executor(address: str, told: Callable[[str], None]) -> Iterator[tuple[E
             ]
             if unlike:
                 raise JobLost(f"{worker}: this worker has other versions: {'; '.join(unlike)}")
-        yield client.get_executor(pure=False), threads
+        executor = _Watched(client)
+        stack.callback(executor.gone.set)
+        yield executor, threads
+
+
+class _Watched(Executor):
+    """Dask's executor, for as long as it has workers: without any it would wait for ever."""
+
+    def __init__(self, client: Any) -> None:
+        self.gone = threading.Event()
+        self._client = client
+        self._executor = client.get_executor(pure=False)
+        self._waiting: set[Future[Any]] = set()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        theirs = self._executor.submit(fn, *args, **kwargs)
+        ours: Future[Any] = Future()
+        self._waiting.add(ours)
+
+        def done(_: object) -> None:
+            self._waiting.discard(ours)
+            if not ours.done():
+                with suppress(InvalidStateError):
+                    _pass_on(theirs, ours)
+
+        theirs.add_done_callback(done)
+        return ours
+
+    def _watch(self) -> None:
+        """A worker that comes back within this time is none lost: Dask's nannies start them again."""
+        missing = 0
+        while not self.gone.wait(_LOOK_S):
+            with suppress(Exception):
+                missing = 0 if self._client.nthreads() else missing + 1
+            if missing * _LOOK_S > _PATIENCE_S:
+                for ours in list(self._waiting):
+                    with suppress(InvalidStateError):
+                        ours.set_exception(JobLost("all workers of the cluster are gone"))
+                return
+
+
+def _pass_on(theirs: Future[Any], ours: Future[Any]) -> None:
+    if theirs.cancelled():
+        ours.set_exception(JobLost("the cluster's scheduler is gone"))
+        return
+    error = theirs.exception()
+    if error is not None:
+        ours.set_exception(error)
+    else:
+        ours.set_result(theirs.result())
 
 
 def versions() -> dict[str, str]:

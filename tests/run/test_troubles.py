@@ -6,7 +6,9 @@ import errno
 import gzip
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.run.analyze import analyze
 from tcptrace_py.run.captures import JobLost
 from tcptrace_py.run.cluster import analyze_by
+from tcptrace_py.run.executors import _Watched
 from tests.conftest import ROOT, RunCli, mounted
 from tests.run.test_shuffle import AtOnce, text
 
@@ -182,3 +185,61 @@ def _dies() -> None:
     from concurrent.futures.process import BrokenProcessPool
 
     raise BrokenProcessPool("it is gone")
+
+
+class _Client:
+    """Dask's client as far as it is asked: no step is ever run, and there are so many workers."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self.submitted: list[Future[Any]] = []
+
+    def nthreads(self) -> dict[str, int]:
+        return {f"tcp://127.0.0.1:{number}": 1 for number in range(self.workers)}
+
+    def get_executor(self, pure: bool) -> Any:
+        return self
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.submitted.append(Future())
+        return self.submitted[-1]
+
+
+def test_a_cluster_whose_workers_are_all_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tcptrace_py.run.executors._LOOK_S", 0.01)
+    monkeypatch.setattr("tcptrace_py.run.executors._PATIENCE_S", 0.05)
+    with pytest.raises(JobLost, match="all workers of the cluster are gone"):
+        analyze_by(_Watched(_Client(0)), [str(SICK)], store=str(tmp_path), parts=2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cluster_whose_scheduler_is_gone() -> None:
+    client = _Client(1)
+    executor = _Watched(client)
+    done, failed, lost = (executor.submit(print) for _ in range(3))
+    client.submitted[0].set_result(7)
+    client.submitted[1].set_exception(CaptureError("no"))
+    client.submitted[2].cancel()
+    client.submitted[2].set_running_or_notify_cancel()
+    assert done.result() == 7
+    assert isinstance(failed.exception(), CaptureError)
+    with pytest.raises(JobLost, match="the cluster's scheduler is gone"):
+        lost.result()
+    executor.gone.set()
+
+
+def test_a_step_that_dask_gives_up(tmp_path: Path) -> None:
+    """Its workers died of it, again and again."""
+    scheduler = pytest.importorskip("distributed.scheduler")
+
+    class GivesUp(AtOnce):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            future: Future[Any] = Future()
+            future.set_exception(
+                scheduler.KilledWorker("split_file", SimpleNamespace(address="tcp://127.0.0.1:1"), 3)
+            )
+            return future
+
+    with pytest.raises(JobLost, match="a step of the run was lost: .*split_file") as told:
+        analyze_by(GivesUp(), [str(SICK)], store=str(tmp_path), parts=2)
+    assert "\n" not in str(told.value)
