@@ -77,12 +77,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that make networks take turns in one of pytest-xdist's processes."""
+    """Tests that make networks take turns in one of pytest-xdist's processes; those of a cluster share it."""
     if not config.pluginmanager.hasplugin("xdist"):
         return
     for item in items:
         if item.path.relative_to(ROOT).parts[1] in _NETWORKS:
             item.add_marker(pytest.mark.xdist_group("network"))
+        elif "cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("cluster"))
 
 
 def pytest_report_header(config: pytest.Config) -> str:
