@@ -52,7 +52,9 @@ class _Inflater:
         self._zlib = zlib
         self._member = zlib.decompressobj(wbits=31)
         self._pending = b""
-        self._late_error: zlib.error | None = None
+        # Its words, not the error: an error knows the frames that it passed, and those know the reader, which
+        # the cycle collector does not.
+        self._late_error: str | None = None
 
     @property
     def eof(self) -> bool:
@@ -68,7 +70,7 @@ class _Inflater:
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         if self._late_error is not None:
-            raise self._late_error
+            raise self._zlib.error(self._late_error)
         pending = self._pending + data
         before = self._member.copy()
         try:
@@ -91,7 +93,7 @@ class _Inflater:
             try:
                 made += self._member.decompress(data[at : at + 1], max_length - len(made))
             except self._zlib.error as error:
-                self._late_error = error
+                self._late_error = str(error)
                 break
         return bytes(made)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import contextlib
 import gc
+import gzip
+import lzma
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +38,17 @@ def _cut(bad: Path) -> None:
     assert not analyze(bad).capture.complete
 
 
+def _corrupt(bad: Path) -> None:
+    """What a library of compression raises knows the frames that it passed, and they the reader."""
+    for compress in (lambda data: gzip.compress(data, mtime=0), lzma.compress, bz2.compress):
+        for at in (-6, -500):
+            packed = bytearray(compress(SICK.read_bytes()))
+            packed[at] ^= 0xFF
+            bad.with_name("corrupt").write_bytes(packed)
+            with contextlib.suppress(CaptureError):
+                assert not analyze(bad.with_name("corrupt")).capture.complete
+
+
 def _no_capture(bad: Path) -> None:
     with pytest.raises(CaptureError):
         analyze(bad.parent / "missing.pcap")
@@ -61,7 +76,7 @@ def _none_of_many(_: Path) -> None:
 
 @pytest.mark.parametrize(
     "run",
-    [_good, _cut, _no_capture, _sink, _progress, _one_of_many, _none_of_many],
+    [_good, _cut, _corrupt, _no_capture, _sink, _progress, _one_of_many, _none_of_many],
     ids=lambda run: run.__name__,
 )
 def test_nothing_is_lost(run: Callable[[Path], None], tmp_path: Path) -> None:
