@@ -89,6 +89,8 @@ class Tcb(NamedTuple):
     rto_at: int = NEVER
     give_up_at: int = NEVER
     ends_at: int = NEVER
+    #: Its application closes with the SYN+ACK, which carries the FIN.
+    at_once: bool = False
 
     @property
     def state(self) -> str:
@@ -135,10 +137,10 @@ def _sent(t: Tcb, now: int) -> Tcb:
 # --- User calls (3.10.1 to 3.10.5) ------------------------------------------------------------
 
 
-def open_passive(t: Tcb, iss: int) -> Step:
-    """3.10.1 OPEN, passive: from CLOSED to LISTEN."""
+def open_passive(t: Tcb, iss: int, at_once: bool = False) -> Step:
+    """3.10.1 OPEN, passive: from CLOSED to LISTEN. ``at_once``: whoever asks gets SYN+ACK with FIN."""
     path = LISTEN if t.path == CLOSED else t.path + "|" + LISTEN
-    return Tcb(path=path, passive=True, iss=iss), ()
+    return Tcb(path=path, passive=True, iss=iss, at_once=at_once), ()
 
 
 def open_active(t: Tcb, iss: int, now: int) -> Step:
@@ -200,7 +202,7 @@ def retransmit(t: Tcb, now: int) -> Step:
     if t.una == t.iss:
         if t.state == SYN_SENT:
             return t, (Seg(t.iss, 0, SYN),)
-        return t, (_ack(t, SYN, seq=t.iss),)
+        return t, (_ack(t, SYN | (FIN if t.at_once else 0), seq=t.iss),)
     last = t.nxt - 1 if t.fin else t.nxt
     length = min(MSS, last - t.una)
     fin = FIN if t.fin and t.una + length == last else 0
@@ -255,7 +257,12 @@ def _arrives_listen(t: Tcb, s: Seg, now: int) -> Step:
         return t, ()
     t = t._replace(irs=s.seq, rcv=s.seq + 1, una=t.iss, nxt=t.iss + 1,
                    rto_at=now + 1, backoff=0, give_up_at=now + SYN_ACK_GIVE_UP_S)  # fmt: skip
-    return _enter(t, SYN_RCVD, now), (_ack(t, SYN, seq=t.iss),)
+    t = _enter(t, SYN_RCVD, now)
+    if not t.at_once:
+        return t, (_ack(t, SYN, seq=t.iss),)
+    # RFC 9293 section 3.10.4: from SYN-RECEIVED to FIN-WAIT-1.
+    t = _enter(t._replace(nxt=t.iss + 2, fin=True), FIN_WAIT_1, now)
+    return t, (_ack(t, SYN | FIN, seq=t.iss),)
 
 
 def _arrives_syn_sent(t: Tcb, s: Seg, now: int) -> Step:
@@ -273,7 +280,10 @@ def _arrives_syn_sent(t: Tcb, s: Seg, now: int) -> Step:
     t = t._replace(irs=s.seq, rcv=s.seq + 1)
     if s.flags & ACK:
         t = t._replace(una=s.ack, ack_due=True, rto_at=NEVER, give_up_at=NEVER)
-        return _enter(t, ESTABLISHED, now), ()
+        t = _enter(t, ESTABLISHED, now)
+        # RFC 9293 section 3.10.7.3: "If there are other controls or text in the segment, then continue
+        # processing at the sixth step"
+        return (_enter(t._replace(rcv=t.rcv + 1, fin_rcvd=True), CLOSE_WAIT, now) if s.flags & FIN else t), ()
     t = t._replace(give_up_at=now + SYN_ACK_GIVE_UP_S)
     return _enter(t, SYN_RCVD, now), (_ack(t, SYN, seq=t.iss),)
 

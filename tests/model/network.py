@@ -66,7 +66,8 @@ class Witness(NamedTuple):
 class Scenario(NamedTuple):
     """Who does what, and how much may go wrong.
 
-    A script is a tuple of calls: ``listen`` (at once), ``listen late`` (at any moment), ``open``,
+    A script is a tuple of calls: ``listen`` (at once), ``listen late`` (at any moment), ``listen fin`` (and
+    close with the SYN+ACK, which carries the FIN), ``open``,
     ``send``, ``last`` (the last bytes and CLOSE in one), ``shut`` (CLOSE, still reading), ``close``
     (CLOSE, and the application is gone), ``abort``, ``abort+ack``, ``crash`` (the record vanishes
     without a word), ``waitN`` (N seconds); ``?eof`` waits for the peer's FIN, ``?up`` for
@@ -191,11 +192,15 @@ def _calls(side: Side, end: int) -> list[tuple[str, Side]]:
         if side.wake > side.now:
             return []
         return [(call + " over", side._replace(wake=NEVER, todo=rest))]
-    if call in ("open", "listen", "listen late"):
+    if call in ("open", "listen", "listen late", "listen fin"):
         if state != "C":
             return []
         iss = ISN[end] + 3000 * side.opens
-        step = ep.open_active(t, iss, side.now) if call == "open" else ep.open_passive(t, iss)
+        step = (
+            ep.open_active(t, iss, side.now)
+            if call == "open"
+            else ep.open_passive(t, iss, call == "listen fin")
+        )
         return [(call, _emit(side, step, opens=side.opens + 1, todo=rest))]
     if state == "C":
         # "error: connection does not exist": calls fail until the next OPEN.
@@ -328,7 +333,9 @@ def moves(side: Side, rules: Rules) -> tuple[list[Move], int]:
     if segs and rules.instant:
         return [_arrive(side, segs[0], (segs[1:], late_segs))], BUSY
     calls = _calls(side, rules.end)
-    if calls and (side.todo[0][0] == "?" or side.todo[0].startswith("wait") or side.todo[0] == "listen"):
+    if calls and (
+        side.todo[0][0] == "?" or side.todo[0].startswith("wait") or side.todo[0] in ("listen", "listen fin")
+    ):
         # Conditions, waits and a server's start concern nobody else: taken as soon as they can be.
         return [Move(what, "", 0, None, None, after) for what, after in calls], BUSY
     out = _deliveries(side)

@@ -209,13 +209,28 @@ FORGED_RESETS = [
     )
 ]
 
+SYN_ACK_WITH_FIN = [
+    scenario(f"the server closes with its SYN+ACK, {name}", client, "listen_fin", faults=faults)
+    for name, client, faults in (
+        ("close in any order", "open shut", 0),
+        ("the client closes late", "open ?eof shut", 0),
+        ("the client sends", "open send shut", 0),
+        ("the client aborts", "open send abort", 0),
+        ("close in any order, one fault", "open shut", 1),
+        ("the client closes late, one fault", "open ?eof shut", 1),
+        ("the client sends, one fault", "open send shut", 1),
+    )
+]
+
 REFUSALS = [
     scenario("refused at first, one fault", "open shut", "listen_late ?eof shut", faults=1),
     scenario("refused, or not, one loss", "open shut", "listen_late shut", faults=1, kinds=_LOSS),
     scenario("refused, one fault", "open shut", "", faults=1),
 ]
 
-FULL = WITHOUT_FAULTS + OLD_SEGMENTS + FORGED_RESETS + REFUSALS + ONE_FAULT + OLD_SEGMENTS_LONG + TWO_FAULTS
+#: Little to explore, but what the others do not have.
+SMALLER = OLD_SEGMENTS + FORGED_RESETS + REFUSALS + SYN_ACK_WITH_FIN
+FULL = WITHOUT_FAULTS + SMALLER + ONE_FAULT + OLD_SEGMENTS_LONG + TWO_FAULTS
 
 #: All but these are tested; they are left to ``python -m tests.model``.
 _LONGEST = (
