@@ -105,8 +105,8 @@ def alarm_options(command: _Command) -> _Command:
             metavar="KIND",
             multiple=True,
             callback=_check_kinds,
-            help="With --record and --notify, the findings that count (again for more); without, all that are"
-            " critical or a warning.",
+            help="With --record and --notify, the kind of finding that counts (repeat it for more); by"
+            " default all that are critical or warnings.",
         ),
         click.option(
             "--interval",

@@ -59,7 +59,7 @@ _READ_AGAIN = 5_000_000
     metavar="N",
     type=click.IntRange(1, 256),
     help="Share the work among N processes; the report is the same. Default: one for each core where the"
-    " captures are large enough to pay, plain files and read whole; a format that is written as"
+    " captures are large enough for that to pay, plain files and read whole; a format that is written as"
     " connections finish (--ndjson, --csv, --parquet, --zeek) and a pipe take one.",
 )
 @click.option(
@@ -77,7 +77,7 @@ _READ_AGAIN = 5_000_000
 @click.option(
     "--checkpoint",
     metavar="DIR",
-    help="Keep in DIR (or at a URL) what was read of each CAPTURE: a run that was broken off goes on there,"
+    help="Keep in DIR (or at a URL) what was read of each CAPTURE: an interrupted run goes on there,"
     " and the report is of all captures that DIR has, with those named now. Needs the extra [cluster].",
 )
 @threshold_options
@@ -182,7 +182,7 @@ def _refuse_to_spread(
 ) -> None:
     """What needs the captures here, or in one piece, is a usage error; ``by``: what spreads them."""
     if STDIN in captures:
-        raise click.UsageError(f"standard input (-) can not be read by the processes of {by}.")
+        raise click.UsageError(f"standard input (-) cannot be read by the processes of {by}.")
     if annotating is not None:
         raise click.UsageError(f"--annotate reads captures a second time, {by} once: leave out one.")
     if by == "--cluster" and jobs is not None:

@@ -59,7 +59,8 @@ def annotating_options(*, cuts: bool) -> Callable[[_Command], _Command]:
         command = click.option(
             "--anonymize-key",
             metavar="TEXT",
-            help="With --anonymize: the key, for the same addresses in several captures (default: a new).",
+            help="With --anonymize: the key, for the same addresses in several captures (default: a new one"
+            " each time).",
         )(command)
         command = click.option(
             "--anonymize",

@@ -131,7 +131,7 @@ def _explain(word: str, console: Console) -> None:
     console.print()
     references = [text, *(variants or {}).values()]
     sources = dict.fromkeys(each for one in references for each in one.reference.split("; "))
-    heading(console, "Where it is written")
+    heading(console, "References")
     for source in sources:
         line(console, Text(f"  {source}"), indent=4)
     if word in RESET_CAUSES:
@@ -164,7 +164,7 @@ def _explain_state(name: str, console: Console) -> None:
             command_line(console, f"tcptrace-py explain {kind}", 11, Text(label, "bold"))
             label = ""
     console.print()
-    heading(console, "Where it is written")
+    heading(console, "References")
     hang(console, Text(""), "RFC 9293 section 3.3.2", 2)
 
 

@@ -32,6 +32,8 @@ _GROUPS: dict[str, tuple[str, ...]] = {
         "duration_s",
         "packets",
         "settle_s",
+        "kernel",
+        "any_size",
     ),
     "What is shown": (
         "verbose",
@@ -45,9 +47,30 @@ _GROUPS: dict[str, tuple[str, ...]] = {
         "pager",
         "events",
         "terminal",
+        "kind",
     ),
-    "Formats": ("github", "svg", "write_target", "rotation", "keep_files", "metrics_address", "otlp"),
-    "Gates": ("fail_on", "policy", "config", "fail_on_regression", "tolerances"),
+    "Formats": (
+        "github",
+        "svg",
+        "write_target",
+        "rotation",
+        "keep_files",
+        "metrics_address",
+        "otlp",
+        "annotate_only_findings",
+        "anonymize",
+        "anonymize_key",
+    ),
+    "Recording and alarms": (
+        "record_folder",
+        "before_s",
+        "after_s",
+        "most_bytes",
+        "notify",
+        "kinds",
+        "interval_s",
+    ),
+    "Gates": ("fail_on", "policy", "config", "fail_on_regression", "tolerances", "allow_undecoded"),
     "Clocks and thresholds": (),
 }
 _OTHER = "Options"
@@ -69,7 +92,8 @@ class Command(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {title: [] for title in (*_GROUPS, _OTHER)}
         for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
+            # Arguments stand in the line of usage, and in the text.
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if record is not None:
                 groups[_group_of(parameter.name or "")].append(record)
         alone = sum(bool(records) for records in groups.values()) <= 2

@@ -10,8 +10,20 @@ from tcptrace_py.cli.outcome import INPUT, complain
 
 STDIN = "-"
 
-#: A click type for numbers of things: as many as fit everywhere, in compiled code too.
-COUNT = click.IntRange(1, 2**31 - 1)
+
+class _Count(click.IntRange):
+    """A number of things: as many as fit everywhere, in compiled code too."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 2**31 - 1)
+
+    def _describe_range(self) -> str:
+        # Help would show bounds that nobody meets; who does is told.
+        return ""
+
+
+#: A click type for numbers of things.
+COUNT = _Count()
 
 #: A click option of commands that read a report.
 any_size_option = click.option(
@@ -24,7 +36,7 @@ any_size_option = click.option(
 allow_undecoded_option = click.option(
     "--allow-undecoded",
     is_flag=True,
-    help="Judge also a capture of which less than half could be decoded (else status 3, and no gate passes).",
+    help="Judge even a capture of which less than half could be decoded (else status 3, and no gate passes).",
 )
 
 

@@ -162,7 +162,7 @@ def _both(one: Sink | None, other: Sink | None) -> Sink | None:
     "--events",
     is_flag=True,
     help="Write one JSON object a line for each transition and finding, as it happens, even to a terminal;"
-    " the default where standard output is none.",
+    " the default where standard output is no terminal.",
 )
 @click.option("--quiet", is_flag=True, help="Neither dashboard nor events: only the report at the end.")
 @click.option(
@@ -204,7 +204,7 @@ def live(
     stats: bool,
     **options: Any,
 ) -> int:
-    """Show what the sockets on the wire are doing now, and leave the same report as a file would.
+    """Show what the sockets on the wire are doing now, and end with the report that a file would give.
 
     On a terminal a dashboard, ended by q or Ctrl-C; in a pipe events. SIGTERM ends it as well, SIGUSR1
     writes the report so far to the file of --json (or tcptrace-py-snapshot.json here), SIGHUP reads the

@@ -212,8 +212,8 @@ def capture_options(command: _Command) -> _Command:
             "rotation",
             metavar="SIZE|AGE",
             type=Rotation(),
-            help="Begin another file when the one of --write has this size (100M) or age (1h); they are"
-            " numbered: FILE-000001.pcap.",
+            help="Start a new file when that of --write reaches this size (100M) or age (1h); files"
+            " are numbered: FILE-000001.pcap.",
         ),
         click.option(
             "--keep",
@@ -240,8 +240,8 @@ def capture_options(command: _Command) -> _Command:
             "--max-connections",
             metavar="N",
             type=COUNT,
-            help="Know at most so many connections at once; those that are over go first, then the"
-            " oldest. The report says how many were let go.",
+            help="Track at most N connections at once; those that are over are let go first, then"
+            " the oldest. The report says how many were.",
         ),
     )
     for option in reversed((*options, allow_undecoded_option)):

@@ -64,7 +64,7 @@ THRESHOLDS = {
         "--fin-wait-2-after", _DURATION, _PATIENCE, "FIN_WAIT_2 is stuck when it lasts longer."
     ),
     "time_wait_pile_sockets": Threshold(
-        "--time-wait-pile", "N", COUNT, "TIME_WAIT at once on one address that make a pile."
+        "--time-wait-pile", "N", COUNT, "So many sockets in TIME_WAIT at once on one address are a pile."
     ),
     "time_wait_pile_share": Threshold(
         "--time-wait-share",

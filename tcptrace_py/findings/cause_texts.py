@@ -22,9 +22,10 @@ CAUSE_TEXTS: dict[str, Text] = {
         "A SYN that stays unanswered is sent again after 1 s (3 s on older systems), then after twice as"
         " long each time. So one lost segment costs a connect 1, 3 or 7 s, however fast the network is.",
         "Find where the first SYN is lost: capture at the server too. If it arrives there and is not"
-        " answered, see `nstat -az TcpExtListenDrops TcpExtTCPReqQFullDrop`: a full queue in bursts. If"
-        " only ports used before are hit, let clients keep connections open instead of opening new ones,"
-        " widen net.ipv4.ip_local_port_range, and look at how long firewalls, NAT and balancers on the way"
+        " answered, see whether a queue is full in bursts:"
+        " `nstat -az TcpExtListenDrops TcpExtTCPReqQFullDrop`. If only ports used"
+        " before are hit, let clients keep connections open instead of opening new ones, widen"
+        " net.ipv4.ip_local_port_range, and look at how long firewalls, NAT and balancers on the way"
         " keep closed connections. If it is one client or one path only, look for loss there.",
         f"RFC 6298 section 2; RFC 9293 section 3.8.1; {SYSCTLS} (tcp_syn_linear_timeouts)",
     ),
@@ -35,8 +36,8 @@ CAUSE_TEXTS: dict[str, Text] = {
         " with RST, so the connection fails or dies.",
         "Make replies pass through the device that translated the request. Check the reverse NAT rule,"
         " routes that let the server answer around the balancer or NAT (asymmetric routing), and packets"
-        " that its connection tracking calls invalid and sends on untranslated (on Linux `conntrack -S`,"
-        " and a rule that drops them: `-m conntrack --ctstate INVALID -j DROP`).",
+        " that its connection tracking calls invalid and sends on untranslated. On Linux `conntrack -S`"
+        " counts them, and a rule drops them: `-m conntrack --ctstate INVALID -j DROP`",
         "RFC 9293 section 3.5.2; RFC 3022 section 2",
     ),
     "stale-timestamp": Text(
@@ -123,7 +124,7 @@ CAUSE_TEXTS: dict[str, Text] = {
     ),
     "tls-alert": Text(
         "TLS handshakes that fail",
-        "One side said in clear why it can not go on, before encryption began. What follows on the"
+        "One side said in the clear why it cannot go on, before encryption began. What follows on the"
         " connection (FIN, RST) is only the consequence.",
         "Compare what the two sides are configured for: TLS versions, cipher suites, certificates, names.",
         "RFC 8446 section 6; RFC 5246 section 7.2",

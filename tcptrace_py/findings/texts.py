@@ -62,9 +62,9 @@ TEXTS: dict[str, Text] = {
         "One side finished with shutdown(SHUT_WR) and the other went on sending: TCP allows this, and some"
         " protocols are built on it. It is worth knowing because proxies, load balancers and many"
         " applications treat the first FIN as the end of the connection, which then cuts the rest off.",
-        "Nothing, if the protocol means it so. If not: the side that finished first closed before it had"
-        " the whole answer; let it read to the end of file before it shuts down. See that middleboxes on"
-        " the way allow half-closed connections for long enough.",
+        "Nothing, if the protocol intends it. If not: the side that finished first closed before it had"
+        " the whole answer; let it read to the end of file before it shuts down. Make sure that middleboxes"
+        " on the way allow half-closed connections for long enough.",
         "RFC 9293 section 3.6; RFC 1122 section 4.2.2.13",
     ),
     "time-wait-pile": Text(
@@ -142,7 +142,7 @@ TEXTS: dict[str, Text] = {
         "RFC 1122 sections 3.2.2.1 and 4.2.3.9; RFC 4443 section 3.1; RFC 5461",
     ),
     "half-open-handshake": Text(
-        "handshakes that stop half-way",
+        "handshakes that stop halfway",
         "The SYN+ACK was sent, but the handshake was never completed as far as the server can tell: each one"
         " holds a place in the server's SYN backlog until it gives up (63 s with tcp_synack_retries=5).",
         "",
@@ -150,7 +150,7 @@ TEXTS: dict[str, Text] = {
     ),
     "stale-syn": Text(
         "stale SYNs",
-        "A SYN arrived that no living connection attempt stands behind: an old duplicate that was delayed in"
+        "A SYN arrived that belongs to no current connection attempt: an old duplicate that was delayed in"
         " the network, or one of a host that restarted. The handshake's numbers protect against it: the"
         " server answers, and the client, who knows nothing of it, resets the attempt (or, where the"
         " connection is alive, the server answers with an ACK and nothing is harmed).",
@@ -168,7 +168,7 @@ TEXTS: dict[str, Text] = {
     ),
     "reset-after-close": Text(
         "RST after close",
-        "This side had closed; for what comes then nobody reads any more, and the kernel answers"
+        "This side had closed: nobody reads what comes after that, and the kernel answers it"
         " with RST. The peer may lose what it had received but not read yet, even data that was sent long"
         " before the RST: a half-delivered response, a broken upload.",
         "Let the side that closes first be the one that has nothing more to receive. Before close():"

@@ -94,7 +94,7 @@ def dask_executor(address: str, told: Callable[[str], None]) -> Iterator[tuple[E
         here = versions()
         for worker, there in client.run(versions, on_error="return").items():
             if isinstance(there, Exception):
-                raise JobLost(f"{worker}: this worker can not do it: {one_line(there)}")
+                raise JobLost(f"{worker}: this worker cannot do it: {one_line(there)}")
             unlike = [
                 f"{name} {there.get(name)}, not {mine}"
                 for name, mine in here.items()

@@ -28,13 +28,13 @@ def one_line(error: BaseException) -> str:
 
 @contextmanager
 def stored(url: str, doing: str) -> Iterator[None]:
-    """What fails inside is a ``JobLost``: ``url`` can not be ``doing`` (read, written), and why."""
+    """What fails inside is a ``JobLost``: ``url`` cannot be ``doing`` (read, written), and why."""
     try:
         yield
     except JobLost:
         raise
     except Exception as error:
-        raise JobLost(f"{url}: can not be {doing}: {one_line(error)}") from error
+        raise JobLost(f"{url}: cannot be {doing}: {one_line(error)}") from error
 
 
 def write_bytes(url: str, data: bytes) -> None:

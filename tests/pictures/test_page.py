@@ -7,8 +7,10 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from tcptrace_py.findings.finding import Allowed
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.report.model.passage import Passage, Passed
 from tcptrace_py.report.people.ladder import segments
@@ -256,3 +258,12 @@ def test_who_has_the_packets_draws_them(run_cli: RunCli, tmp_path: Path) -> None
         refused.client.history[0].frame,
         refused.client.history[-1].frame,
     ]
+
+
+def test_a_finding_that_a_policy_allows_says_so() -> None:
+    report = msgspec.convert(msgspec.to_builtins(sample(SICK)), Report)
+    report.findings[0].allowed = Allowed(reason="mended in <2.4>", expires="2099-12-31")
+    text = page.encode(report).decode()
+    assert "allowed until 2099-12-31: mended in &lt;2.4&gt;" in text
+    assert text.count('<span class="pill good">allowed</span>') == 1
+    assert "1 allowed</" in text and "1 critical</" not in text

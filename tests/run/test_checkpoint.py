@@ -193,8 +193,8 @@ def _without_rows(tmp_path: Path, captures: list[Path]) -> None:
         (_in_too_many_parts, "{kept}: is no checkpoint: its checkpoint.json is damaged"),
         (_with_a_record_of_another, ".json: is damaged; without it "),
         (_with_a_damaged_record, ".json: is damaged; without it "),
-        (_with_damaged_rows, ".arrow: can not be read: "),
-        (_without_rows, ".arrow: can not be read: no such file or directory"),
+        (_with_damaged_rows, ".arrow: cannot be read: "),
+        (_without_rows, ".arrow: cannot be read: no such file or directory"),
     ],
     ids=lambda each: each.__name__ if callable(each) else "",
 )
@@ -271,7 +271,7 @@ def test_two_runs_at_once(tmp_path: Path, captures: list[Path]) -> None:
     [
         (
             ["-", "--checkpoint", "kept"],
-            b"can not be read by the processes of --checkpoint",
+            b"cannot be read by the processes of --checkpoint",
         ),
         (
             [SICK, "--checkpoint", "kept", "--annotate", "x.pcapng"],

@@ -127,5 +127,5 @@ def test_what_is_kept_and_damaged_is_no_segment_that_never_was(tmp_path: Path, k
             assert report() == whole
         except JobLost as error:
             told += 1
-            assert f".{kind}: can not be read: " in str(error) and "\n" not in str(error)
+            assert f".{kind}: cannot be read: " in str(error) and "\n" not in str(error)
     assert told > 6

@@ -175,6 +175,6 @@ def test_a_table_appears_whole_or_not_at_all(tmp_path: Path) -> None:
                 Path(args[0]).write_bytes(b"")
             return super().submit(fn, *args, **kwargs)
 
-    with pytest.raises(JobLost, match=r"connections-1\.arrow: can not be read"):
+    with pytest.raises(JobLost, match=r"connections-1\.arrow: cannot be read"):
         analyze_by(Fails(), [str(SICK)], store=str(tmp_path), parts=2, table=str(tmp_path / "table"))
     assert not list(tmp_path.iterdir())

@@ -95,7 +95,7 @@ def test_a_place_that_can_not_be_written(run_cli: RunCli, tmp_path: Path) -> Non
     for option in ("--checkpoint", "--spill"):
         done = run_cli("analyze", SICK, "--parquet", "table/", option, "/proc/nowhere", "--json", "a.json")
         assert done.returncode == 3
-        assert done.stderr.startswith(b"tcptrace-py: /proc/nowhere: can not be written to: ")
+        assert done.stderr.startswith(b"tcptrace-py: /proc/nowhere: cannot be written to: ")
         assert done.stderr.count(b"\n") == 1
         assert not list(tmp_path.iterdir())
 

@@ -54,7 +54,8 @@ FORMATS = {
     ),
     "parquet": Format(
         "tcptrace_py.report.formats.parquet",
-        "Write the connections as an Apache Parquet table; analyze: of several files where FILE ends in /.",
+        "Write the connections as an Apache Parquet table; of several files where FILE ends in /"
+        " (analyze only).",
         _CAPTURING,
         streams=True,
         needs="pyarrow",

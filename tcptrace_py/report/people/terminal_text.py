@@ -148,7 +148,9 @@ def amount(n: int) -> str:
 
 
 def latency(seconds: float) -> str:
-    """``0.2 ms``, ``12.4 ms``, ``412 ms``, ``3.1 s``."""
+    """``23 µs``, ``0.2 ms``, ``12.4 ms``, ``412 ms``, ``3.1 s``."""
+    if 0 < seconds < 5e-5:
+        return f"{seconds * 1e6:.0f} µs"
     return f"{seconds * 1e3:.1f} ms" if seconds < 0.1 else duration(round(seconds * 1e9))
 
 

@@ -22,7 +22,15 @@ from tcptrace_py.report.formats.target import write_whole
 from tcptrace_py.report.model.model import Connection, Report, Service
 from tcptrace_py.report.model.passage import Passed
 from tcptrace_py.report.people.terminal_text import amount, endpoint_name, in_words, latency, since
-from tcptrace_py.report.people.verdict import by_trouble, counted, failed, how_many, process_text, title
+from tcptrace_py.report.people.verdict import (
+    allowed_text,
+    by_trouble,
+    counted,
+    failed,
+    how_many,
+    process_text,
+    title,
+)
 from tcptrace_py.report.pictures.html import rendered
 from tcptrace_py.report.pictures.page_data import data_block
 
@@ -192,6 +200,7 @@ class _Page:
             "number": number,
             "kind": finding.kind,
             "severity": finding.severity,
+            "allowed": _cut(allowed_text(finding)),
             "title": _title(finding),
             "subject": finding.subject.label(),
             "count": how_many(finding, report),
@@ -204,7 +213,7 @@ class _Page:
             "meaning": meaning if meaning_of == number else "",
             "remedy": _with_commands(finding.remedy),
             "remedy_of": remedy_of if finding.remedy and remedy_of != number else None,
-            "open": finding.severity != "info" and number < _OPEN or number == 0,
+            "open": finding.severity != "info" and finding.allowed is None and number < _OPEN or number == 0,
             "evidence": [self._evidence(each) for each in finding.evidence[:_EVIDENCE]],
             "more_evidence": max(len(finding.evidence) - _EVIDENCE, 0),
             "filter": finding.display_filter,
