@@ -90,7 +90,9 @@ def test_a_silent_wire_lets_the_clock_run(net: Net, tmp_path: Path) -> None:
     assert found["subject"] == {"role": "server", "address": SERVER, "port": port}
     assert found["count"] == 2
     last_packet_ns = max(each["ts_ns"] for each in events if each["event"] == "transition")
-    assert 1.0 < (found["ts_ns"] - last_packet_ns) / 1e9 < 2.5
+    # Not before its threshold; and before the end of the capture, which comes 3.5 s after its begin.
+    assert found["ts_ns"] - last_packet_ns > 1e9
+    assert events.index(found) < len(events) - 1
     assert b"stuck-close-wait" in err
 
 
