@@ -21,7 +21,8 @@ class Family(Protocol):
 
     ``findings`` leaves the family as it is, so it may be asked while connections are still coming,
     and only it writes texts: from groups that are merged by then. A family that keeps ids of connections
-    elsewhere than in ``Groups`` has ``renumber(numbers)`` as well: see `Groups.renumber`.
+    elsewhere than in ``Groups`` has ``renumber(numbers)`` as well: see `Groups.renumber`. One that is
+    compiled has ``groups()``: all its ``Groups``.
     """
 
     def __init__(self, settings: Settings) -> None: ...
@@ -92,6 +93,11 @@ def _renumber(family: Family, numbers: Sequence[int]) -> None:
 
 
 def _groups_of(family: Family) -> Iterator[Groups]:
+    groups = getattr(family, "groups", None)
+    if groups is not None:
+        # One that is compiled has no ``vars``.
+        yield from groups()
+        return
     for value in vars(family).values():
         for each in value.values() if isinstance(value, dict) else (value,):
             if isinstance(each, Groups):

@@ -286,10 +286,10 @@ class Handshakes:
 
     # --- what it amounts to ---
 
-    def renumber(self, numbers: Sequence[int]) -> None:
+    def groups(self) -> list[Groups]:
+        """All that it keeps connections in."""
         most = (self._refused, self._timeouts, self._unreachable, self._half_open, self._stale)
-        for groups in (*most, *self._begun):
-            groups.renumber(numbers)
+        return [*most, *self._begun]
 
     def merge(self, other: Handshakes) -> None:
         self._refused.merge(other._refused)

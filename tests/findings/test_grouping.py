@@ -12,13 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tcptrace_py.findings.crowd import Crowd
+from tcptrace_py.findings.diagnosis import FAMILIES
 from tcptrace_py.findings.distinct import Distinct
+from tcptrace_py.findings.family import Families, _groups_of
 from tcptrace_py.findings.finding import CONFIDENCE_MEANINGS, CONFIDENCES, KINDS, Evidence, Subject
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.text import Text
 from tcptrace_py.findings.texts import HALF_OPEN, RESET_ABORT, TEXTS, remedy
 from tcptrace_py.findings.wording import duration, moment, part, socket_name, span, times
 from tcptrace_py.report.people.remedy import action, pieces
+from tcptrace_py.settings import Settings
 
 from .stage import Stage, one
 
@@ -45,6 +48,17 @@ def test_culprits_beyond_the_limit_are_counted_together(monkeypatch: pytest.Monk
     others = findings[0]
     assert (others.subject.address, others.subject.port) == (None, None)
     assert others.explanation.startswith("Others, too many to list one by one (3 more services), refused 3 ")
+
+
+def test_all_groups_of_a_family_are_limited_compiled_or_not() -> None:
+    families = Families(FAMILIES, Settings(), 5)
+    for number in range(len(FAMILIES)):
+        found = list(_groups_of(families.of(number)))
+        assert found
+        for groups in found:
+            for culprit in range(9):
+                groups.named(("server", "server", "", 4, 0, culprit, 80))
+            assert len(groups) == 5 + 1
 
 
 def test_a_diagnosis_lists_no_more_culprits_than_it_is_told_to() -> None:
