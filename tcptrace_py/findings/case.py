@@ -91,5 +91,13 @@ class Case:
         return (a.last_ns, a.last_frame) if a.last_ns >= b.last_ns else (b.last_ns, b.last_frame)
 
 
+def goes_on_unseen(endpoint: Endpoint) -> bool:
+    """The other side acknowledges more than passed here, after the last packet that did: so it sent that.
+
+    Frames are missing then, and a silence of this endpoint is one of the capture.
+    """
+    return bool(endpoint.tail_gap and endpoint.gap_packet == endpoint.packets)
+
+
 def other(by: int) -> int:
     return 3 - by

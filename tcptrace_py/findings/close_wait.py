@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from tcptrace_py.findings.case import ENDPOINTS, Case, other
+from tcptrace_py.findings.case import ENDPOINTS, Case, goes_on_unseen, other
 from tcptrace_py.findings.crowd import Crowd
 from tcptrace_py.findings.families import WAITS
 from tcptrace_py.findings.finding import CERTAIN, POSSIBLE, Evidence, Finding, Severity
@@ -90,6 +90,9 @@ def held_up(case: Case, by: int) -> bool:
 def stuck_stay(case: Case, by: int, after_ns: int) -> Stay | None:
     """The stay of endpoint ``by`` in CLOSE_WAIT if it is to be called stuck."""
     endpoint = case.endpoint(by)
+    if goes_on_unseen(endpoint):
+        # Its FIN may be among that.
+        return None
     stay = stay_in(case, by, CLOSE_WAIT, endpoint.last_data_ns)
     if stay is None or stay.waited_ns <= after_ns or held_up(case, by):
         return None

@@ -16,6 +16,7 @@ from tcptrace_py.defects import Defects
 from tcptrace_py.findings.case import Case, History
 from tcptrace_py.findings.causes.claims import CAUSES, Causes, Revised
 from tcptrace_py.findings.close_wait import CloseWaits
+from tcptrace_py.findings.damage import doubt
 from tcptrace_py.findings.families import HANDSHAKE, OBSERVED, SILENCE, SLOW
 from tcptrace_py.findings.family import Families, Family
 from tcptrace_py.findings.fin_wait import FinWaits
@@ -175,13 +176,18 @@ class Diagnosis:
         self._causes = causes
         self.defects = defects
 
-    def findings(self, time_wait: TimeWait, end_ns: int) -> list[Finding]:
-        """All findings, in the order of ``worst_first``. ``end_ns``: end of the capture, or its time now."""
+    def findings(self, time_wait: TimeWait, end_ns: int, damaged: bool = False) -> list[Finding]:
+        """All findings, in the order of ``worst_first``.
+
+        ``end_ns``: end of the capture, or its time now; ``damaged``: as `findings.damage` has it.
+        """
         self.knowledge.settle()
         found, self.revised = self._causes.findings(
             self.knowledge, end_ns, lambda family, error: self._failed(family, None, error)
         )
         found += pile_findings(time_wait, self._settings)
+        if damaged:
+            doubt(found)
         found.sort(key=worst_first)
         return found
 

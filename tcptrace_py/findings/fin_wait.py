@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tcptrace_py.findings.case import ENDPOINTS, Case, other
+from tcptrace_py.findings.case import ENDPOINTS, Case, goes_on_unseen, other
 from tcptrace_py.findings.close_wait import Stay, held_up, stay_in, stuck_stay
 from tcptrace_py.findings.families import WAITS
 from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding
@@ -42,7 +42,7 @@ class FinWaits:
             # The peer's data shows that its application still uses the connection.
             peer = case.endpoint(other(by))
             stay = stay_in(case, by, FIN_WAIT_2, peer.last_data_ns)
-            if stay is None:
+            if stay is None or goes_on_unseen(peer):
                 continue
             # A FIN that passed did come, or got lost on its last stretch: not the peer's neglect.
             fin_came = peer.fin_sent and peer.fin_ns < stay.end_ns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tcptrace_py.findings.case import ENDPOINTS, Case, other
+from tcptrace_py.findings.case import ENDPOINTS, Case, goes_on_unseen, other
 from tcptrace_py.findings.families import SILENCE
 from tcptrace_py.findings.finding import LIKELY, Evidence, Finding
 from tcptrace_py.findings.group import Group, Groups
@@ -38,6 +38,8 @@ def silent(case: Case, by: int, settings: Settings) -> bool:
         return False
     if case.endpoint(other(by)).packets == 0 or connection.reset_by == other(by):
         # Captured in one direction only; or the peer did answer, with a RST.
+        return False
+    if goes_on_unseen(case.endpoint(other(by))):
         return False
     # A FIN in vain is another finding, unless data went unanswered before it.
     fin_only = endpoint.fin_sent and endpoint.first_unanswered_ns >= endpoint.fin_ns

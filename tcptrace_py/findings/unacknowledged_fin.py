@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tcptrace_py.findings.case import ENDPOINTS, Case, other
+from tcptrace_py.findings.case import ENDPOINTS, Case, goes_on_unseen, other
 from tcptrace_py.findings.families import FIN_UNANSWERED
 from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group, Groups
@@ -28,6 +28,8 @@ def unanswered_fin(case: Case, by: int) -> bool:
         return False
     if case.endpoint(peer_by).packets == 0:
         # Captured in one direction only: an answer would not have been seen.
+        return False
+    if goes_on_unseen(case.endpoint(peer_by)):
         return False
     if endpoint.fins > RETRANSMISSIONS and endpoint.unanswered >= RETRANSMISSIONS:
         return True

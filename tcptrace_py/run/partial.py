@@ -15,6 +15,7 @@ from tcptrace_py.capture.presence import NO_GAPS, Gaps, Presence
 from tcptrace_py.defects import Defects
 from tcptrace_py.findings.coverage import Coverage, Gap, covered
 from tcptrace_py.findings.coverage import warnings as told
+from tcptrace_py.findings.damage import damaged
 from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.findings.group import GROUPS
 from tcptrace_py.report.model.builder import ReportBuilder, Sink
@@ -219,7 +220,10 @@ class Partial:
             undecoded=[Undecoded(each.name, each.packets) for each in undecoded(counts.unread)],
             coverage=coverage,
         )
-        findings = self.diagnosis.findings(self.time_wait, counts.last_ns or 0)
+        malformed = counts.skipped.get("malformed", 0)
+        findings = self.diagnosis.findings(
+            self.time_wait, counts.last_ns or 0, damaged(malformed, counts.tcp_segments)
+        )
         if self.diagnosis.revised:
             self.builder.revise(self.diagnosis.revise)
         for defects in (self.diagnosis.defects, self.builder.defects):

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from tcptrace_py.capture.batch import FrameBatch
+from tcptrace_py.findings.damage import damaged
 from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.findings.finding import Finding
 from tcptrace_py.findings.group import GROUPS
@@ -143,7 +144,9 @@ class Session:
             pass
         passing.merge(waiting)
         passing.merge(self.partial.diagnosis)
-        return passing.findings(self.tracker.time_wait, now_ns)
+        decoder = self.replay.decoder
+        malformed = decoder.skipped().get("malformed", 0)
+        return passing.findings(self.tracker.time_wait, now_ns, damaged(malformed, decoder.tcp_segments))
 
     def report(
         self,

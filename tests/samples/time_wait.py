@@ -97,6 +97,6 @@ SAMPLES = [
             ),
             clean("10.0.0.10:44004 > 10.0.0.20:80", 15),
         ],
-        [Finding("time-wait-assassination", "server 10.0.0.20:80", severity="warning")],
+        [Finding("time-wait-assassination", "server 10.0.0.20:80", severity="info")],
     ),
 ]

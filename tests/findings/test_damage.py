@@ -1,0 +1,113 @@
+"""Damaged frames and frames that are missing: whose silence is the capture's is nobody's fault."""
+
+from __future__ import annotations
+
+import pytest
+
+from tcptrace_py.findings.damage import damaged, doubt
+from tcptrace_py.wire.segment import ACK
+
+from .stage import End, Stage, kinds
+
+V4 = ("10.0.0.9:{}", "10.0.0.20:443")
+V6 = ("[2001:db8::9]:{}", "[2001:db8::20]:443")
+families = pytest.mark.parametrize("names", [V4, V6], ids=["IPv4", "IPv6"])
+unseen = pytest.mark.parametrize("unseen", [0, 1, 189], ids=["all passed", "a byte", "an answer"])
+
+
+def established(stage: Stage, names: tuple[str, str], port: int = 40_000) -> tuple[End, End]:
+    return stage.established(names[0].format(port), names[1])
+
+
+@families
+@unseen
+@pytest.mark.parametrize("server", [False, True], ids=["client speaks", "server speaks"])
+def test_who_is_acknowledged_beyond_what_passed_is_not_dead(
+    names: tuple[str, str], unseen: int, server: bool
+) -> None:
+    stage = Stage()
+    ends = established(stage, names)
+    speaker, silent = ends[::-1] if server else ends
+    speaker.data(100)
+    for _ in range(5):
+        stage.wait(3)
+        speaker.again(100)
+    # It goes on: what it acknowledges now was sent in between.
+    speaker.send(ACK, 50, ack=silent.nxt + unseen)
+    for _ in range(4):
+        stage.wait(3)
+        speaker.send(ACK, 50, seq=speaker.nxt - 50, ack=silent.nxt + unseen)
+    assert ("dead-peer" in kinds(stage.end(at_s=200))) == (not unseen)
+
+
+@families
+@unseen
+@pytest.mark.parametrize("server", [False, True], ids=["client closes", "server closes"])
+def test_whose_fin_may_be_missing_is_not_stuck(names: tuple[str, str], unseen: int, server: bool) -> None:
+    stage = Stage()
+    ends = established(stage, names)
+    closer, peer = ends[::-1] if server else ends
+    closer.fin()
+    peer.ack()
+    stage.wait(5)
+    closer.send(ACK, ack=peer.nxt + unseen)
+    found = kinds(stage.end(at_s=100))
+    stuck = {"stuck-close-wait", "stuck-fin-wait-2"}
+    assert found & stuck == (set() if unseen else stuck)
+
+
+@families
+@unseen
+def test_what_the_client_acknowledges_was_answered(names: tuple[str, str], unseen: int) -> None:
+    stage = Stage()
+    for number in range(6):
+        c, s = established(stage, names, 40_000 + number)
+        c.data(100)
+        s.ack()
+        if number < 3:
+            stage.wait(2)
+        else:
+            s.data(500)
+        s.nxt += unseen
+        c.fin()
+        s.fin()
+        c.ack()
+    assert ("unresponsive-server" in kinds(stage.end())) == (not unseen)
+
+
+@families
+def test_an_unanswered_fin_of_which_more_was_acknowledged(names: tuple[str, str]) -> None:
+    stage = Stage()
+    c, s = established(stage, names)
+    s.fin()
+    for _ in range(4):
+        stage.wait(1)
+        s.fin_again()
+    s.send(ACK, seq=s.nxt, ack=c.nxt + 30)
+    assert "unacknowledged-fin" not in kinds(stage.end(at_s=600))
+
+
+def test_few_packets_of_a_damaged_capture_are_possible() -> None:
+    for damage in (False, True):
+        stage = Stage()
+        for number in range(3):
+            c, s = established(stage, V4, 40_000 + number)
+            c.fin()
+            s.ack()
+        c, s = stage.established("10.0.0.9:50000", "10.0.0.30:80")
+        c.fin()
+        s.ack()
+        findings = [each for each in stage.end(at_s=60) if each.kind == "stuck-close-wait"]
+        if damage:
+            doubt(findings)
+        told = {(each.count, each.severity, each.confidence) for each in findings}
+        few = (1, "info", "possible") if damage else (1, "warning", "certain")
+        assert told == {(3, "critical", "certain"), few}
+
+
+@pytest.mark.parametrize(
+    ("malformed", "segments", "so"),
+    [(0, 0, False), (0, 9, False), (1, 200, True), (1, 201, False), (5, 131, True)],
+)
+def test_damaged(malformed: int, segments: int, so: bool) -> None:
+    assert damaged(malformed, segments) == so
