@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -342,4 +343,15 @@ def test_it_prints_with_everything_unfolded(browser: Any, sick: Path) -> None:
         pdf = found.page.pdf(format="A4")
         assert pdf.startswith(b"%PDF")
         assert 3 <= pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ") <= 40
+        # On paper of that width: the rows of the list under each other, and what follows under them.
+        shown = found.page
+        shown.set_viewport_size({"width": 718, "height": 1000})
+        shown.emulate_media(media="print")
+        shown.evaluate("dispatchEvent(new Event('beforeprint'))")
+        edges = shown.evaluate(
+            """[...document.querySelectorAll("#list .row"), document.getElementById("services")]
+                .map((each) => each.getBoundingClientRect()).map((box) => [box.top, box.bottom])"""
+        )
+        assert len(edges) == 61
+        assert all(above[1] <= below[0] for above, below in itertools.pairwise(edges))
         assert not found.complaints

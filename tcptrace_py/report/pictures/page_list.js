@@ -22,7 +22,8 @@ const list = {
     for (const id of ["search", "service", "state", "finding", "sort", "zoom"]) $(`list-${id}`).addEventListener("input", () => this.choose());
     $("list").addEventListener("scroll", () => this.draw());
     $("list").addEventListener("keydown", (event) => this.key(event));
-    new ResizeObserver(() => this.draw()).observe($("list"));
+    // On paper it has the height of its rows, not they of it.
+    new ResizeObserver(() => { if (!$("list").classList.contains("printed")) this.draw(); }).observe($("list"));
     this.choose();
   },
 
