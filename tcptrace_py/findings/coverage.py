@@ -29,7 +29,7 @@ class Coverage(Struct):
 
     ``connections``: of so many. ``one_direction``: of these only one side's packets were captured.
     ``midstream``: these were picked up after their handshake. ``missing``: in these, segments are missing
-    that were acknowledged or went before others. ``only_flags``: of these nothing was captured but SYN, FIN
+    that were acknowledged. ``only_flags``: of these nothing was captured but SYN, FIN
     and RST, ``closed`` is how many were closed by FIN at all. ``duplicates``: segments captured twice, of
     ``segments``. ``cut``: packets cut before the end of the TCP header. ``dropped``: packets that the kernel
     dropped before they were captured. ``gaps``: silences of the whole capture of ten minutes or more, across

@@ -6,7 +6,7 @@ from tcptrace_py.findings.kept cimport Kept, Sample
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.observations cimport Observations, Observer, idle_class
-from tcptrace_py.tcp.serial cimport advance
+from tcptrace_py.tcp.serial cimport advance, distance
 
 cdef int _STAMPS, _MOMENTS, _GRAIN_BITS, _USES, _PLACES
 cdef int _HEARD_BITS, _HEARD_TIMES
@@ -107,6 +107,7 @@ cdef class Knowledge:
     cpdef object merge(self, Knowledge other)
 
 
+cpdef bint _never_passed(Endpoint endpoint) except *
 cdef bint _answered_unseen(Endpoint speaker, Endpoint silent) noexcept
 
 cpdef uint64_t pair_rank(uint64_t client_hi, uint64_t client_lo, uint64_t server_hi, uint64_t server_lo,

@@ -14,7 +14,7 @@ from tcptrace_py.findings.kept import Kept, Sample
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.observations import DATA, Observations, Observer, idle_class
-from tcptrace_py.tcp.serial import advance
+from tcptrace_py.tcp.serial import advance, distance
 
 #: Services, pairs and four-tuples of which something is known at most.
 SERVICES = 10_000
@@ -190,7 +190,7 @@ class Knowledge:
         self.connections = 0
         self.one_way = 0
         self.midstream = 0
-        #: Connections in which segments are missing that were acknowledged or went before others.
+        #: Connections in which segments never passed that were acknowledged.
         self.holed = 0
         #: Those that were closed by FIN, and of them those of which nothing passed but SYN, FIN and RST.
         self.closed = 0
@@ -212,7 +212,7 @@ class Knowledge:
         packets = client.packets + server.packets
         if not client.packets or not server.packets:
             self.one_way += _answered_unseen(client, server) or _answered_unseen(server, client)
-        elif client.gaps or server.gaps:
+        elif _never_passed(client) or _never_passed(server):
             self.holed += 1
         self.segments += packets
         self.duplicates += client.duplicates + server.duplicates
@@ -411,6 +411,16 @@ class Knowledge:
                 if rank in sample.entries:
                     for use in uses:
                         _remember(sample.entries[rank], use)
+
+
+def _never_passed(endpoint: Endpoint) -> bool:
+    """Was something of it acknowledged that never passed here? What was only late, or sent again, did."""
+    if endpoint.holes is None or not endpoint.has_una:
+        return False
+    for hole in endpoint.holes:
+        if distance(endpoint.snd_una, hole[0]) > 0:
+            return True
+    return False
 
 
 def _answered_unseen(speaker: Endpoint, silent: Endpoint) -> bool:

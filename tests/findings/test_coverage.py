@@ -72,6 +72,16 @@ def holes(stage: Stage, port: int) -> None:
     c.ack()
 
 
+def late(stage: Stage, port: int) -> None:
+    """Lost before the vantage point, and sent again: it did pass in the end."""
+    c, s = stage.established(f"10.0.0.9:{port}", SERVER)
+    at = s.nxt
+    s.nxt += 1448
+    s.data(100)
+    s.send(0x10, 1448, seq=at)
+    c.ack()
+
+
 def flags(stage: Stage, port: int) -> None:
     """``tcp[tcpflags] & (tcp-syn|tcp-fin|tcp-rst) != 0``"""
     c, s = stage.pair(f"10.0.0.9:{port}", SERVER)
@@ -100,7 +110,7 @@ def test_one_direction(what: Callable[[Stage, int], None]) -> None:
     )
 
 
-@pytest.mark.parametrize("what", [healthy, attempts, vanished])
+@pytest.mark.parametrize("what", [healthy, attempts, vanished, late])
 def test_nothing_is_missing(what: Callable[[Stage, int], None]) -> None:
     coverage = seen(what, healthy)
     assert coverage.whole and coverage.enough
