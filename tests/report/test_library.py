@@ -91,6 +91,7 @@ def test_public_names_have_docstrings() -> None:
                 assert getattr(public, member).__doc__
 
 
+@pytest.mark.slow
 def test_a_user_s_program_type_checks(tmp_path: Path) -> None:
     pytest.importorskip("mypy")
     (tmp_path / "use.py").write_text(
