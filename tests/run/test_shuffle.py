@@ -122,7 +122,7 @@ def test_a_url_without_its_package(tmp_path: Path) -> None:
 
 def test_a_store_that_can_not_be_written(tmp_path: Path) -> None:
     tmp_path.joinpath("file").write_bytes(b"")
-    with pytest.raises(JobLost, match="can not be written to"):
+    with pytest.raises(JobLost, match="cannot be written to"):
         analyze_by(AtOnce(), [str(SICK)], store=str(tmp_path / "file"), parts=2)
 
 

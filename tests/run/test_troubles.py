@@ -85,7 +85,7 @@ def test_a_full_disk(small_disk: Path, tmp_path: Path, run_cli: RunCli) -> None:
         )
         assert done.returncode == 3
         assert done.stderr.count(b"\n") == 1, done.stderr
-        assert b"can not be written: no space left on device" in done.stderr
+        assert b"cannot be written: no space left on device" in done.stderr
         assert {path.name for path in tmp_path.iterdir()} == {"small"}
         assert not list(small_disk.rglob("*.arrow"))
         assert not list(small_disk.rglob("tcptrace-py-*"))
