@@ -33,6 +33,7 @@ cdef class Service:
     cdef public int64_t established
     cdef public int64_t answered
     cdef public Moments heard
+    cdef public Moments replied
     cdef public tuple closed
     cdef public dict survived
     cdef public dict lost
@@ -76,6 +77,7 @@ cdef class Knowledge:
     cdef public Sample pairs
     cdef public Sample ports
     cdef public Sample troubled
+    cdef public Kept left
     cdef public int64_t connections
     cdef public int64_t one_way
     cdef public int64_t midstream
@@ -98,6 +100,10 @@ cdef class Knowledge:
     cpdef Service make(self, tuple key)
     @cython.locals(seen=Observations, speaker=Endpoint)
     cdef object _note_idle(self, Connection connection, Service service)
+    @cython.locals(seen=Observations, client_by=int)
+    cdef object _note_left(self, Connection connection, Endpoint client, Endpoint server)
+    @cython.locals(rank=uint64_t)
+    cdef object _leave(self, object left)
     @cython.locals(rank=uint64_t, pair=Pair)
     cdef object _note_stamp(self, Connection connection, Endpoint client, Endpoint server)
     @cython.locals(uses=list)

@@ -7,13 +7,14 @@ same whatever part noted which connection.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from tcptrace_py.capture.presence import NO_GAPS
 from tcptrace_py.findings.distinct import mix
 from tcptrace_py.findings.kept import Kept, Sample
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.observations import DATA, Observations, Observer, idle_class
+from tcptrace_py.tcp.observations import DATA, QUIET_NS, Observations, Observer, idle_class
 from tcptrace_py.tcp.serial import advance, distance
 
 #: Services, pairs and four-tuples of which something is known at most.
@@ -34,6 +35,10 @@ _GRAIN_BITS = 30
 #: Moments noted of one connection: 2**32 ns apart at least, and so many.
 _HEARD_BITS = 32
 _HEARD_TIMES = 1024
+
+#: Connections that clients left without an answer.
+_LEFT = 256
+_WORD = (1 << 64) - 1
 
 #: IP version, address (two halves), port.
 ServiceKey = tuple[int, int, int, int]
@@ -90,6 +95,8 @@ class Service:
         self.established = 0
         self.answered = 0
         self.heard = Moments()
+        #: When it last sent data, of each connection.
+        self.replied = Moments()
         #: By class of idle time: who closed idle connections after how long (server, client), and the
         #: idle times that ended with data which was answered.
         self.closed: tuple[dict[int, int], dict[int, int]] = ({}, {})
@@ -113,6 +120,7 @@ class Service:
         self.established += other.established
         self.answered += other.answered
         self.heard.merge(other.heard)
+        self.replied.merge(other.replied)
         for mine, its in zip(
             (*self.closed, self.survived, self.lost),
             (*other.closed, other.survived, other.lost),
@@ -178,6 +186,20 @@ class Use:
         return (self.version, self.hi, self.lo, self.port)
 
 
+class Left(NamedTuple):
+    """A connection that its client closed when its last word had no answer; ``port`` is the client's."""
+
+    client: tuple[int, int, int]
+    port: int
+    service: ServiceKey
+    asked_ns: int
+    closed_ns: int
+
+    @property
+    def waited_ns(self) -> int:
+        return self.closed_ns - self.asked_ns
+
+
 class Knowledge:
     """``note`` every connection; then ask."""
 
@@ -187,6 +209,8 @@ class Knowledge:
         #: Connections by their client's port, a sample of all; and of those that failed, or came unasked.
         self.ports = Sample(PORTS)
         self.troubled = Sample(TROUBLED)
+        #: Connections that clients left without an answer, a sample of them: each ``Left`` is its own key.
+        self.left = Kept(_LEFT)
         self.connections = 0
         self.one_way = 0
         self.midstream = 0
@@ -228,10 +252,12 @@ class Knowledge:
                 service.established += 1
             if server.bytes:
                 service.answered += 1
+                service.replied.add(server.last_data_ns)
             if server.packets:
                 self._note_heard(connection, server, service)
             if connection.observed is not None:
                 self._note_idle(connection, service)
+                self._note_left(connection, client, server)
         if client.has_syn_ts and (connection.syn_ack_frame or not server.packets):
             self._note_stamp(connection, client, server)
         # Through a 64-bit local, so that C shifts as Python does.
@@ -312,6 +338,30 @@ class Knowledge:
                 closed = service.closed[0 if seen.close_by == server_by else 1]
                 number = idle_class(seen.close_idle_ns)
                 closed[number] = closed.get(number, 0) + 1
+
+    def _note_left(self, connection: Connection, client: Endpoint, server: Endpoint) -> None:
+        seen: Observations = connection.observed
+        client_by = 1 if connection.client_is_a else 2
+        if not connection.established or seen.close_by != client_by or seen.close_spoke_last != client_by:
+            return
+        if not seen.close_settled or seen.close_idle_ns < QUIET_NS:
+            return
+        version = connection.ip_version
+        self._leave(
+            Left(
+                (version, client.address_hi, client.address_lo),
+                client.port,
+                (version, server.address_hi, server.address_lo, server.port),
+                seen.close_ns - seen.close_idle_ns,
+                seen.close_ns,
+            )
+        )
+
+    def _leave(self, left: Left) -> None:
+        _, hi, lo = left.client
+        rank = mix(mix(hi ^ (left.port << 48), lo), mix(left.closed_ns & _WORD, left.asked_ns & _WORD))
+        if self.left.wants(rank) and left not in self.left.entries:
+            self.left.put(rank, left, True)
 
     def _note_stamp(self, connection: Connection, client: Endpoint, server: Endpoint) -> None:
         rank = pair_rank(
@@ -395,6 +445,8 @@ class Knowledge:
             mine = self.make(key)
             if mine is not None:
                 mine.merge(service)
+        for left in other.left.entries:
+            self._leave(left)
         for rank, pair in other.pairs.entries.items():
             if rank not in self.pairs.entries:
                 if not self.pairs.wants(rank):

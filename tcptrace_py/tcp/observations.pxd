@@ -82,6 +82,7 @@ cdef class Observations:
     cdef public bint close_is_reset
     cdef public int64_t close_idle_ns
     cdef public int close_spoke_last
+    cdef public int64_t close_heard_ns
     cdef public bint close_settled
     cdef public object resets
     cdef public int64_t late_syn_acks

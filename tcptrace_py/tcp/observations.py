@@ -176,6 +176,8 @@ class Observations:
         #: No data had passed for so long then, and who had sent the last of it.
         self.close_idle_ns = 0
         self.close_spoke_last = 0
+        #: When the other side had last sent anything then.
+        self.close_heard_ns = 0
         #: All that side's data was acknowledged, and the peer's too.
         self.close_settled = False
         self.resets: Sequence[Reset | None] = _NOBODY
@@ -543,6 +545,7 @@ class Observer:
         seen.close_frame = segment.frame
         seen.close_is_reset = is_reset
         seen.close_idle_ns = idle_ns
+        seen.close_heard_ns = receiver.last_ns
         if sender.last_data_ns > receiver.last_data_ns:
             seen.close_spoke_last = by
         elif receiver.last_data_ns:

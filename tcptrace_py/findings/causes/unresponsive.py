@@ -1,9 +1,13 @@
-"""``unresponsive-server``: requests acknowledged and never answered, until clients leave."""
+"""``unresponsive-server``: requests acknowledged and never answered, until clients leave.
+
+The server is to blame only where its ACKs are its own, and where nothing else explains the silence as well:
+see `_doubt`.
+"""
 
 from __future__ import annotations
 
 from tcptrace_py.findings.case import Case
-from tcptrace_py.findings.causes.about import acknowledged, service_key, service_of
+from tcptrace_py.findings.causes.about import acknowledged, server_trip_ns, service_key, service_of
 from tcptrace_py.findings.causes.claim import Claim, Key
 from tcptrace_py.findings.finding import LIKELY, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group
@@ -19,6 +23,14 @@ _WAITED_NS = 900_000_000
 _TALKS = 3
 #: A service that answers less of its connections than this may not be meant to answer.
 _ANSWERS = 0.2
+#: A SYN+ACK that takes so long comes from afar; what acknowledges data so many times sooner is nearby.
+_FAR_NS, _FASTER = 2_000_000, 5
+#: So many servers that fall silent toward one client within so short a time did not fail by themselves.
+_SEVERAL, _AT_ONCE_NS = 3, 1_000_000_000
+#: Closes of one client so near to each other are one act.
+_ONE_ACT_NS = 10_000_000
+#: So long nobody waits who has not lost patience.
+_PATIENCE_NS = 10_000_000_000
 #: So many, and so large a part of a service, is an outage.
 _MANY, _PART = 10, 0.1
 
@@ -48,6 +60,8 @@ class UnresponsiveServer:
             return None
         asked_ns = seen.close_ns - seen.close_idle_ns
         late_ns = seen.after_fin_ns[case.server_by - 1]
+        acked_ns, trip_ns = seen.close_heard_ns - asked_ns, server_trip_ns(case)
+        near = trip_ns >= _FAR_NS and 0 <= acked_ns * _FASTER < trip_ns
         by = case.server_by
 
         def evidence() -> list[Evidence]:
@@ -70,7 +84,7 @@ class UnresponsiveServer:
             LIKELY,
             evidence,
             measure_ns=seen.close_idle_ns,
-            tally={"late": int(bool(late_ns))},
+            tally={"late": int(bool(late_ns)), "near": int(near)},
             explains=("reset-abort", "reset-after-close", "reset-no-connection", "half-close"),
             # Where the server had spoken before, the client's last word may want no answer.
             hangs_on=("service", *service_key(case), server.bytes > 0 and not late_ns),
@@ -79,26 +93,92 @@ class UnresponsiveServer:
     def judge(self, key: Key, facts: tuple[object, ...], group: Group, knowledge: Knowledge) -> bool:
         service = knowledge.services.entries.get(key[1:5])
         talks = bool(key[5])
-        if talks and not (group.count >= _TALKS and group.most_ns - group.least_ns <= group.most_ns // 10):
+        if talks and not _steady(group):
             return False
         # Where nobody ever gets an answer (a log, a metric), leaving without one is how it is meant.
         return service is not None and service.answered > service.connections * _ANSWERS
 
     def finding(self, group: Group, knowledge: Knowledge, end_ns: int) -> Finding:
         text = TEXTS[self.KIND]
-        steady = group.count >= 3 and group.most_ns - group.least_ns <= group.most_ns // 10
+        steady = _steady(group)
         waited = span(group.least_ns, group.most_ns)
-        sentences = [
-            f"{group.who()} acknowledged requests on {group.connections()} from {group.they()} and did not"
-            f" answer them; the clients gave up after {waited}"
-            + (": always about as long, their own time-out." if steady else ".")
-        ]
+        doubt = _doubt(group, knowledge, steady)
+        left = "gave up" if not doubt and (steady or group.least_ns >= _PATIENCE_NS) else "closed"
+        first = (
+            f"Requests of {group.they()} to {group.who()[0].lower()}{group.who()[1:]} were acknowledged on"
+            f" {group.connections()} and not answered"
+            if doubt
+            else f"{group.who()} acknowledged requests on {group.connections()} from {group.they()} and did"
+            " not answer them"
+        )
+        how = ": always about as long, their own time-out." if left == "gave up" and steady else "."
+        sentences = [f"{first}; the clients {left} after {waited}{how}"]
         if group.tally["late"]:
             sentences.append(f"{part(group.tally['late'], group.count)} got the answer when it was too late.")
         service = service_of(group, knowledge)
         share = group.count / service.connections if service is not None and service.connections else 0.0
         if service is not None and service.connections > group.count:
             sentences.append(f"{service.connections:,} connections went to it in all.")
+        if doubt:
+            finding = group.finding(self.KIND, "info", " ".join([*sentences, doubt]), _DOUBTED)
+            finding.confidence = "possible"
+            return finding
         sentences.append(text.meaning)
         severity: Severity = "critical" if group.count >= _MANY and share >= _PART else "warning"
         return group.finding(self.KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
+
+
+_NEAR = (
+    "The ACKs came far sooner than the server's SYN+ACK: a device near the client (a proxy, a VPN, a"
+    " balancer) sends them. Whether the requests reached the server is not seen."
+)
+_TOGETHER = (
+    "Several servers fell silent toward the client at the same time: rather the client's network, or a device"
+    " on it, than each of them."
+)
+_DROPPED = (
+    "The client closed these together with other connections that had waited for another time: it dropped"
+    " them all, as programs do that try several and keep one. Nobody lost patience."
+)
+_ANSWERS_OTHERS = (
+    "Meanwhile the server answered on other connections: so it is about these requests, or what lies between,"
+    " rather than about the server."
+)
+_DOUBTED = (
+    "Capture at the server: do the requests arrive there, and does it answer? If not, look at what lies"
+    " between (a proxy, a VPN, a firewall); if it does, at what the client waited for."
+)
+
+
+def _steady(group: Group) -> bool:
+    """Clients that always wait as long have a time-out."""
+    return group.count >= _TALKS and group.most_ns - group.least_ns <= group.most_ns // 10
+
+
+def _doubt(group: Group, knowledge: Knowledge, steady: bool) -> str:
+    """Why it may not be the server, as a sentence; empty where nothing says so."""
+    if group.tally["near"] * 2 >= group.count:
+        return _NEAR
+    if group.role == "client":
+        # Turned: many servers, one client.
+        return _TOGETHER
+    key = (group.version, group.hi, group.lo, group.service_port)
+    mine = [left for left in knowledge.left.entries if left.service == key]
+    together = dropped = 0
+    for left in mine:
+        its = [each for each in knowledge.left.entries if each.client == left.client and each is not left]
+        at_once = {each.service[1:3] for each in its if abs(each.asked_ns - left.asked_ns) < _AT_ONCE_NS}
+        together += len(at_once | {left.service[1:3]}) >= _SEVERAL
+        dropped += any(
+            abs(each.closed_ns - left.closed_ns) < _ONE_ACT_NS
+            and abs(each.waited_ns - left.waited_ns) * 10 > max(each.waited_ns, left.waited_ns)
+            for each in its
+        )
+    if together * 2 > len(mine):
+        return _TOGETHER
+    if dropped * 2 > len(mine):
+        return _DROPPED
+    service = knowledge.service(*key)
+    if service is not None and not steady and service.replied.between(group.first_ns, group.last_ns):
+        return _ANSWERS_OTHERS
+    return ""

@@ -1,0 +1,134 @@
+"""``unresponsive-server``: when the server is to blame, and when somebody else may be."""
+
+from __future__ import annotations
+
+import pytest
+
+from tcptrace_py.findings.finding import Finding
+
+from .stage import End, Stage, one
+
+V4 = ("10.0.0.9:{}", "10.0.0.{}:443")
+V6 = ("[2001:db8::9]:{}", "[2001:db8::{}]:443")
+families = pytest.mark.parametrize("names", [V4, V6], ids=["IPv4", "IPv6"])
+
+
+class Talk:
+    """Connections of one client, and servers that usually answer."""
+
+    def __init__(self, names: tuple[str, str], syn_ack_s: float = 0) -> None:
+        self.stage = Stage()
+        self.names = names
+        self.syn_ack_s = syn_ack_s
+        self.port = 40_000
+
+    def ask(self, server: int = 20) -> tuple[End, End]:
+        """A connection with a request that is acknowledged."""
+        self.port += 1
+        c, s = self.stage.pair(self.names[0].format(self.port), self.names[1].format(server))
+        c.syn()
+        self.stage.wait(self.syn_ack_s)
+        s.syn_ack()
+        c.ack()
+        c.data(100)
+        s.ack()
+        return c, s
+
+    def served(self, server: int = 20) -> None:
+        c, s = self.ask(server)
+        s.data(200)
+        c.ack()
+        close(c, s)
+
+    def told(self) -> list[Finding]:
+        return [each for each in self.stage.end() if each.kind == "unresponsive-server"]
+
+
+def close(c: End, s: End) -> None:
+    c.fin()
+    s.fin()
+    c.ack()
+
+
+@families
+@pytest.mark.parametrize(("syn_ack_s", "near"), [(0.0, False), (0.004, False), (0.02, True), (0.2, True)])
+def test_who_acknowledges_sooner_than_the_server_can_is_another(
+    names: tuple[str, str], syn_ack_s: float, near: bool
+) -> None:
+    talk = Talk(names, syn_ack_s)
+    talk.served()
+    c, s = talk.ask()
+    talk.stage.wait(20)
+    close(c, s)
+    (told,) = talk.told()
+    assert (told.severity, told.confidence) == (("info", "possible") if near else ("warning", "likely"))
+    assert ("a device near the client" in told.explanation) == near
+    assert ("The network is not at fault" in told.explanation) == (not near)
+    assert ("gave up after 20.0 s" in told.explanation) == (not near)
+
+
+@families
+@pytest.mark.parametrize(("servers", "apart_s", "together"), [(2, 0.1, False), (3, 0.1, True), (4, 3, False)])
+def test_servers_that_fall_silent_together(
+    names: tuple[str, str], servers: int, apart_s: float, together: bool
+) -> None:
+    talk = Talk(names)
+    for server in range(servers):
+        talk.served(20 + server)
+    asked = []
+    for server in range(servers):
+        asked.append(talk.ask(20 + server))
+        talk.stage.wait(apart_s)
+    talk.stage.wait(20)
+    for c, s in asked:
+        close(c, s)
+        talk.stage.wait(0.5)
+    told = talk.told()
+    assert len(told) == servers
+    assert {each.severity for each in told} == {"info" if together else "warning"}
+    assert all(("Several servers fell silent" in each.explanation) == together for each in told)
+
+
+@families
+@pytest.mark.parametrize(
+    ("apart_s", "closes_apart_s", "dropped"), [(3, 0, True), (3, 0.1, False), (0.2, 0, False)]
+)
+def test_a_client_that_drops_several_at_once_has_not_lost_patience(
+    names: tuple[str, str], apart_s: float, closes_apart_s: float, dropped: bool
+) -> None:
+    """Asked at other times and closed at one: asked and closed together they had one time-out."""
+    talk = Talk(names)
+    talk.served()
+    first = talk.ask()
+    talk.stage.wait(apart_s)
+    second = talk.ask()
+    talk.stage.wait(4)
+    for each in (first, second):
+        close(*each)
+        talk.stage.wait(closes_apart_s)
+    (told,) = talk.told()
+    assert ("Nobody lost patience" in told.explanation) == dropped
+    assert told.severity == ("info" if dropped else "warning")
+    assert "gave up" not in told.explanation
+
+
+@families
+@pytest.mark.parametrize("silent", [1, 4])
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_a_server_that_answers_meanwhile(names: tuple[str, str], silent: int, meanwhile: bool) -> None:
+    """That many clients always wait as long decides it all the same."""
+    talk = Talk(names)
+    for _ in range(2):
+        talk.served()
+    talk.stage.wait(10)
+    for _ in range(silent):
+        c, s = talk.ask()
+        talk.stage.wait(4)
+        if meanwhile:
+            talk.served()
+        talk.stage.wait(4)
+        close(c, s)
+    told = one(talk.told(), "unresponsive-server")
+    doubted = meanwhile and silent == 1
+    assert (told.severity, told.confidence) == (("info", "possible") if doubted else ("warning", "likely"))
+    assert ("always about as long" in told.explanation) == (silent == 4)
