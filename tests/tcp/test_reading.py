@@ -72,7 +72,6 @@ def states(history: str) -> list[str]:
 #: (evidence must move from one to the other) and RSTs that crossed what their receiver had sent before.
 DIFFERS = frozenset(
     [
-        "a SYN+ACK from who was refused in SYN_SENT: it was in SYN_RCVD when the RST came",
         "both open at once, and a FIN overtakes its sender's SYN+ACK",
         "but not where a RST with the number after that data has passed before",
         "data overtakes the ACK that ends the handshake",

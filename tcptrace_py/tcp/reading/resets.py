@@ -35,7 +35,7 @@ def weigh(end: Evidence, peer: Evidence) -> tuple[Rst | None, Rst | None]:
         if came is None and (asked or peer.top_ack == NONE or peer.top_ack <= rst.seq):
             if not goes_on(peer, rst) and not _of_former(peer, rst):
                 came = rst
-        if own is None and closes_by(end, rst) and not goes_on(end, rst):
+        if own is None and closes_by(end, peer, rst) and not goes_on(end, rst):
             if contradicted(end, peer, rst):
                 came = None if came is rst else came
             else:
@@ -97,15 +97,23 @@ def _of_former(end: Evidence, rst: Rst) -> bool:
 
 
 @rule("3.10.7.1")
-def closes_by(end: Evidence, rst: Rst) -> bool:
+def closes_by(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     """A RST is of a connection only with a number that its sender has used there; any other answers, from
     CLOSED, what it had not opened yet, or has forgotten."""
     if end.isn != NONE and rst.seq <= end.isn:
-        return False
+        return refuses_in_turn(end, peer, rst)
     if end.syns and not end.syn_acks and not end.first_frame and rst.seq != end.nxt:
         return False
     opened = min(end.syn_frame or end.syn_ack_frame, end.syn_ack_frame or end.syn_frame)
     return rst.frame >= opened and not _of_former(end, rst)
+
+
+@rule("3.10.7.1")
+def refuses_in_turn(end: Evidence, peer: Evidence, rst: Rst) -> bool:
+    """Who has sent a SYN, and answers the peer's SYN with a RST of no number of its own, has given its own
+    up: CLOSED."""
+    asked = end.syns > 0 and not end.syn_acks and 0 < end.syn_frame < rst.frame
+    return asked and peer.syns > 0 and rst.ack == peer.isn + 1 + peer.syn_bytes
 
 
 def both_reset(
