@@ -163,11 +163,10 @@ class Resets:
         connection = case.connection
         kinds = []
         cause = connection.reset_cause
+        told = cause in (TIMEOUT, NO_CONNECTION) and "dead-peer" in known
         if cause == NO_CONNECTION and self._was_there(case):
             cause = ABORT
-        told = (cause == TIMEOUT and "dead-peer" in known) or (
-            cause in (ABORT, TIMEOUT) and "half-open-handshake" in known
-        )
+        told = told or (cause in (ABORT, TIMEOUT) and "half-open-handshake" in known)
         told = told or _KINDS.get(cause) in case.explained
         if connection.reset_by and cause in _KINDS and not told:
             self._take(case, cause)

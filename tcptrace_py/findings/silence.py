@@ -12,7 +12,8 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, span, times
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.words import TIMEOUT
+from tcptrace_py.tcp.observations import Lost
+from tcptrace_py.tcp.words import NO_CONNECTION, TIMEOUT
 
 KIND = "dead-peer"
 
@@ -26,6 +27,8 @@ def silent(case: Case, by: int, settings: Settings) -> bool:
     """Endpoint ``by`` repeated itself often or long enough, and its peer stayed silent to the end."""
     connection = case.connection
     endpoint = case.endpoint(by)
+    if given_up(case, by, settings) is not None:
+        return True
     tries = endpoint.unanswered + endpoint.unanswered_probes
     if tries < settings.dead_peer_probes:
         since_ns = endpoint.first_unanswered_ns
@@ -44,6 +47,27 @@ def silent(case: Case, by: int, settings: Settings) -> bool:
     # A FIN in vain is another finding, unless data went unanswered before it.
     fin_only = endpoint.fin_sent and endpoint.first_unanswered_ns >= endpoint.fin_ns
     return not fin_only
+
+
+def given_up(case: Case, by: int, settings: Settings) -> Lost | None:
+    """Data of endpoint ``by`` that its peer did not acknowledge, however often it was sent, until a bare RST.
+
+    The RST is only the end: of the peer, which knows nothing of the connection when it is heard again, or of
+    endpoint ``by``, when the peer speaks that had got nothing.
+    """
+    connection, seen = case.connection, case.seen
+    if seen is None or not connection.established or connection.reset_cause != NO_CONNECTION:
+        return None
+    lost: Lost | None = seen.lost[by - 1]
+    endpoint, reset = case.endpoint(by), seen.resets[connection.reset_by - 1]
+    if lost is None or reset is None or lost.times < settings.dead_peer_probes or lost.last_ns > reset.ns:
+        return None
+    if not endpoint.has_una or endpoint.snd_una != lost.seq or goes_on_unseen(case.endpoint(other(by))):
+        return None
+    if connection.reset_by != by and 0 <= reset.after_own_ns < reset.ns - lost.first_ns:
+        # It was heard in between, and is taken at its word.
+        return None
+    return lost
 
 
 class DeadPeers:
@@ -66,6 +90,10 @@ class DeadPeers:
 
     def _take(self, case: Case, by: int) -> None:
         endpoint, peer = case.endpoint(by), case.endpoint(other(by))
+        lost = given_up(case, by, self._settings)
+        if lost is not None:
+            self._take_given_up(case, by, lost)
+            return
         group = self._groups.of(case, other(by))
         group.add(case, other(by), peer.last_ns, endpoint.last_ns, LIKELY)
         group.measure(endpoint.last_ns - case.gaps.since(peer.last_ns, endpoint.last_ns))
@@ -75,6 +103,27 @@ class DeadPeers:
             group.tally["reset"] += 1
         if group.wants_example(case.connection.id):
             group.example(case.connection.id, self._evidence(case, by))
+
+    def _take_given_up(self, case: Case, by: int, lost: Lost) -> None:
+        connection = case.connection
+        group = self._groups.of(case, other(by))
+        group.add(case, other(by), lost.since_ns, connection.reset_ns, LIKELY)
+        group.measure(lost.last_ns - case.gaps.since(lost.since_ns, lost.last_ns))
+        group.tally["retransmissions"] += lost.times
+        group.tally["heard" if connection.reset_by == by else "forgotten"] += 1
+        if group.wants_example(connection.id):
+            name, peer_name = case.name(by), case.name(other(by))
+            tried = duration(lost.last_ns - lost.since_ns)
+            text = f"{name} sends data again that {peer_name} did not acknowledge"
+            lines = [case.evidence(lost.first_frame, lost.first_ns, text)]
+            text = f"{times(lost.times, 'retransmission')}, {tried} after the data: still not acknowledged"
+            lines.append(case.evidence(lost.last_frame, lost.last_ns, text))
+            ends = (
+                "gives up with RST when the other side speaks" if connection.reset_by == by else "sends RST"
+            )
+            text = f"{case.name(connection.reset_by)} {ends}"
+            lines.append(case.evidence(connection.reset_frame, connection.reset_ns, text))
+            group.example(connection.id, lines)
 
     def _evidence(self, case: Case, by: int) -> list[Evidence]:
         endpoint, peer = case.endpoint(by), case.endpoint(other(by))
@@ -106,10 +155,22 @@ class DeadPeers:
 
     def _finding(self, group: Group) -> Finding:
         tries = _tries(group.tally["retransmissions"], group.tally["probes"])
+        did = "got nothing" if group.tally["heard"] == group.count else "fell silent"
         sentences = [
-            f"{group.who()} fell silent on {group.connections()} with {group.they()}: no answer to {tries},"
+            f"{group.who()} {did} on {group.connections()} with {group.they()}: no answer to {tries},"
             f" for {span(group.least_ns, group.most_ns)}."
         ]
+        if group.tally["heard"]:
+            heard = part(group.tally["heard"], group.count)
+            sentences.append(
+                f"{heard} was heard in the end and had acknowledged nothing: the path to it was broken."
+            )
+        if group.tally["forgotten"]:
+            forgotten = part(group.tally["forgotten"], group.count)
+            sentences.append(
+                f"{forgotten} ended by RST of the silent side: it had started anew meanwhile, or a device on"
+                " the way had forgotten the connection and speaks for it."
+            )
         if group.tally["reset"]:
             ended = part(group.tally["reset"], group.count)
             sentences.append(f"{ended} ended by RST of the side that waited.")

@@ -44,6 +44,9 @@ class Suspicion:
                 found |= OBSERVED
         if connection.reset_by or connection.stray_resets:
             found |= RESETS
+            if seen is not None and seen.lost_often:
+                # It may be only the end of a silence.
+                found |= SILENCE
         if connection.reused_time_wait or connection.reuse_of >= 0:
             found |= REUSE
         a = connection.a

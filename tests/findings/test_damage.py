@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tcptrace_py.findings.damage import damaged, doubt
-from tcptrace_py.wire.segment import ACK
+from tcptrace_py.wire.segment import ACK, RST
 
-from .stage import End, Stage, kinds
+from .stage import End, Stage, kinds, one
 
 V4 = ("10.0.0.9:{}", "10.0.0.20:443")
 V6 = ("[2001:db8::9]:{}", "[2001:db8::20]:443")
@@ -111,3 +111,37 @@ def test_few_packets_of_a_damaged_capture_are_possible() -> None:
 )
 def test_damaged(malformed: int, segments: int, so: bool) -> None:
     assert damaged(malformed, segments) == so
+
+
+@families
+@pytest.mark.parametrize("tries", [0, 2, 3, 6])
+@pytest.mark.parametrize("server", [False, True], ids=["client speaks", "server speaks"])
+@pytest.mark.parametrize("who_resets", ["speaker", "silent"])
+def test_a_rst_after_data_that_nobody_acknowledged_is_only_the_end(
+    names: tuple[str, str], tries: int, server: bool, who_resets: str
+) -> None:
+    """Of the speaker, when the other side is heard that had got nothing; or of the other side itself."""
+    stage = Stage()
+    ends = established(stage, names)
+    speaker, silent = ends[::-1] if server else ends
+    got = speaker.nxt
+    speaker.data(100)
+    for _ in range(tries):
+        stage.wait(2)
+        speaker.again(100)
+    if who_resets == "speaker":
+        silent.send(ACK, 50, ack=got)
+        speaker.send(RST, seq=got)
+    else:
+        stage.wait(2)
+        silent.bare_rst()
+    findings = stage.end(at_s=60)
+    if tries < 3:
+        assert "dead-peer" not in kinds(findings)
+        return
+    assert kinds(findings) == {"dead-peer"}
+    dead = one(findings, "dead-peer")
+    assert dead.subject.role == ("client" if server else "server")
+    assert f"no answer to {tries} retransmissions" in dead.explanation
+    said = "had acknowledged nothing" if who_resets == "speaker" else "RST of the silent side"
+    assert said in dead.explanation
