@@ -23,34 +23,35 @@ class Gaps:
 
     def __init__(self, known: list[tuple[int, int]] | None = None) -> None:
         self._begins: list[int] = []
-        self._ends: list[int] = []
+        #: When each ended; one list all the time, so whoever has it sees at little cost if there are any.
+        self.ends: list[int] = []
         for begin_ns, end_ns in known or ():
             self.add(begin_ns, end_ns)
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self.ends)
 
     def __bool__(self) -> bool:
-        return bool(self._ends)
+        return bool(self.ends)
 
     def add(self, begin_ns: int, end_ns: int) -> None:
         """The latest one."""
         self._begins.append(begin_ns)
-        self._ends.append(end_ns)
-        if len(self._ends) > _GAPS:
-            del self._begins[: _GAPS // 2], self._ends[: _GAPS // 2]
+        self.ends.append(end_ns)
+        if len(self.ends) > _GAPS:
+            del self._begins[: _GAPS // 2], self.ends[: _GAPS // 2]
 
     def until(self, since_ns: int, until_ns: int) -> int:
         """How far a duration from ``since_ns`` to ``until_ns`` reaches before it meets a gap."""
-        first = bisect_right(self._ends, since_ns)
-        if first == len(self._ends) or self._begins[first] >= until_ns:
+        first = bisect_right(self.ends, since_ns)
+        if first == len(self.ends) or self._begins[first] >= until_ns:
             return until_ns
         return max(self._begins[first], since_ns)
 
     def since(self, since_ns: int, until_ns: int) -> int:
         """From when on a duration from ``since_ns`` to ``until_ns`` has no gap in it."""
-        behind = bisect_right(self._ends, until_ns)
-        return max(since_ns, self._ends[behind - 1]) if behind else since_ns
+        behind = bisect_right(self.ends, until_ns)
+        return max(since_ns, self.ends[behind - 1]) if behind else since_ns
 
 
 #: Of a capture that is known to have run all the time, or of which nothing is known.

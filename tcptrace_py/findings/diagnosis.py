@@ -181,7 +181,6 @@ class Diagnosis:
 
         ``end_ns``: end of the capture, or its time now; ``damaged``: as `findings.damage` has it.
         """
-        self.knowledge.settle()
         found, self.revised = self._causes.findings(
             self.knowledge, end_ns, lambda family, error: self._failed(family, None, error)
         )

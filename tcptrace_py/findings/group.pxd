@@ -47,7 +47,7 @@ cdef class Group:
     cpdef object merge(self, Group group)
     cpdef object absorb(self, Group group)
     @cython.locals(last=tuple)
-    cpdef bint wants_example(self, int64_t connection) except *
+    cpdef bint wants_example(self, int64_t connection) except -1
 
 
 cdef class Groups:

@@ -19,8 +19,10 @@ cdef class Kept:
 cdef class Sample:
     cdef Py_ssize_t _limit
     cdef public dict entries
-    cdef uint64_t _below
+    cdef uint64_t _most
 
     cpdef bint wants(self, uint64_t rank) noexcept
     cpdef object put(self, object rank, object entry)
-    cpdef object prune(self)
+    cpdef object narrow(self, Sample other)
+    @cython.locals(kept=dict, rank=uint64_t)
+    cdef object _cut(self, uint64_t most)

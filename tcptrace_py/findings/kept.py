@@ -46,27 +46,36 @@ class Kept:
 
 
 class Sample:
-    """Entries by 64-bit hashes: those with the least, and until ``prune`` perhaps some more."""
+    """Entries by 64-bit hashes: those below the largest power of two that leaves no more than ``limit``.
+
+    So of many entries about half as many as the limit are kept at least, and none is compared to the others.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.entries: dict[int, Any] = {}
-        self._below = _ALL
+        self._most = _ALL
 
     def wants(self, rank: int) -> bool:
         """Might an entry of this hash be kept?"""
-        return rank <= self._below
+        return rank <= self._most
 
     def put(self, rank: int, entry: Any) -> None:
         """Keep an entry, for a while at least; ``wants`` was asked."""
         self.entries[rank] = entry
-        if len(self.entries) > 2 * self._limit:
-            self.prune()
+        while len(self.entries) > self._limit:
+            self._cut(self._most >> 1)
 
-    def prune(self) -> None:
-        """Keep no more than the limit: the same ones whatever came when."""
-        if len(self.entries) <= self._limit:
-            return
-        kept = sorted(self.entries)[: self._limit]
-        self._below = kept[self._limit - 1]
-        self.entries = {rank: self.entries[rank] for rank in kept}
+    def narrow(self, other: Sample) -> None:
+        """Before its entries are put here: give up what another part of the whole has had to."""
+        if other._most < self._most:
+            self._cut(other._most)
+
+    def _cut(self, most: int) -> None:
+        kept = {}
+        for key, entry in self.entries.items():
+            rank = key
+            if rank <= most:
+                kept[key] = entry
+        self._most = most
+        self.entries = kept

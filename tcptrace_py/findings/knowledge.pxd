@@ -44,9 +44,9 @@ cdef class Service:
 
 
 cdef class Pair:
-    cdef public Kept stamps
-    cdef public Kept unanswered
-    @cython.locals(rank=uint64_t, kept=Kept)
+    cdef public Sample stamps
+    cdef public Sample unanswered
+    @cython.locals(rank=uint64_t, kept=Sample)
     cpdef object add(self, int64_t ns, int64_t ts_val, bint answered)
 
 
@@ -69,7 +69,7 @@ cdef class Use:
     cdef public bint has_acked
     cdef public uint32_t acked
 
-    cdef object _fill(self, Connection connection, Endpoint client, Endpoint server)
+    cdef object fill(self, Connection connection, Endpoint client, Endpoint server)
 
 
 cdef class Knowledge:
@@ -109,12 +109,16 @@ cdef class Knowledge:
     @cython.locals(uses=list)
     cdef object _note_port(self, Sample sample, uint64_t rank, Connection connection, Endpoint client, Endpoint server)
     @cython.locals(client=Endpoint, server=Endpoint)
-    cpdef bint knows_pair(self, Connection connection) except *
+    cpdef bint knows_pair(self, Connection connection) except -1
     cpdef object merge(self, Knowledge other)
 
 
-cpdef bint _never_passed(Endpoint endpoint) except *
+cpdef bint _never_passed(Endpoint endpoint) except -1
+@cython.locals(opening=int64_t)
 cdef bint _answered_unseen(Endpoint speaker, Endpoint silent) noexcept
+
+@cython.locals(use=Use)
+cpdef Use use_of(Connection connection, Endpoint client, Endpoint server)
 
 cpdef uint64_t pair_rank(uint64_t client_hi, uint64_t client_lo, uint64_t server_hi, uint64_t server_lo,
                          uint64_t port) noexcept

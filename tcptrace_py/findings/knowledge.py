@@ -19,16 +19,16 @@ from tcptrace_py.tcp.serial import advance, distance
 
 #: Services, pairs and four-tuples of which something is known at most.
 SERVICES = 10_000
-PAIRS = 64
+PAIRS = 96
 #: Client's ports whose connections are known: of all, and of those that failed or came unasked.
-PORTS = 256
-TROUBLED = 512
-#: Answered SYNs with timestamps kept of one pair.
-_STAMPS = 32
+PORTS = 384
+TROUBLED = 768
+#: SYNs with timestamps kept of one pair, of those answered and of those that were not.
+_STAMPS = 48
 #: Connections kept of one client's port.
 _USES = 16
 #: Places for services seen lately.
-_PLACES = 64
+_PLACES = 256
 #: Moments kept of when a service was heard, and their first grain: 2**30 ns, about a second.
 _MOMENTS = 512
 _GRAIN_BITS = 30
@@ -139,29 +139,29 @@ class Pair:
     """A client's address toward a service: timestamps of its SYNs, answered and not, a sample of each."""
 
     def __init__(self) -> None:
-        self.stamps = Kept(_STAMPS)
-        self.unanswered = Kept(_STAMPS)
+        #: ``(ns, ts_val)`` by their hash.
+        self.stamps = Sample(_STAMPS)
+        self.unanswered = Sample(_STAMPS)
 
     def merge(self, other: Pair) -> None:
-        for ns, ts_val in other.stamps.entries:
+        self.stamps.narrow(other.stamps)
+        for ns, ts_val in other.stamps.entries.values():
             self.add(ns, ts_val, True)
-        for ns, ts_val in other.unanswered.entries:
+        self.unanswered.narrow(other.unanswered)
+        for ns, ts_val in other.unanswered.entries.values():
             self.add(ns, ts_val, False)
 
     def add(self, ns: int, ts_val: int, answered: bool) -> None:
         kept = self.stamps if answered else self.unanswered
         rank = mix(ns, ts_val)
-        if kept.wants(rank) and (ns, ts_val) not in kept.entries:
-            kept.put(rank, (ns, ts_val), True)
+        if kept.wants(rank):
+            kept.put(rank, (ns, ts_val))
 
 
 class Use:
     """A connection by its client's port: numbers that tell whose a lone segment is."""
 
-    def __init__(self, connection: Connection, client: Endpoint, server: Endpoint) -> None:
-        self._fill(connection, client, server)
-
-    def _fill(self, connection: Connection, client: Endpoint, server: Endpoint) -> None:
+    def fill(self, connection: Connection, client: Endpoint, server: Endpoint) -> None:
         self.id = connection.id
         self.first_ns = connection.first_ns
         self.last_ns = connection.last_ns
@@ -382,7 +382,7 @@ class Knowledge:
         if uses is None:
             uses = []
             sample.put(rank, uses)
-        _remember(uses, Use(connection, client, server))
+        _remember(uses, use_of(connection, client, server))
 
     def service(self, version: int, hi: int, lo: int, port: int) -> Service | None:
         """What is known of a service; None where nothing is."""
@@ -398,12 +398,6 @@ class Knowledge:
             if use.server == key and use.id != connection.id and use.first_ns < connection.first_ns:
                 latest = max(latest, use.last_ns)
         return max(connection.first_ns - latest, 0) if latest >= 0 else -1
-
-    def settle(self) -> None:
-        """Before the whole is asked: keep what the whole keeps, whatever part noted it."""
-        self.pairs.prune()
-        self.ports.prune()
-        self.troubled.prune()
 
     def knows_pair(self, connection: Connection) -> bool:
         """Is the pair of its client's address and its service among those kept so far?"""
@@ -447,18 +441,16 @@ class Knowledge:
                 mine.merge(service)
         for left in other.left.entries:
             self._leave(left)
+        self.pairs.narrow(other.pairs)
         for rank, pair in other.pairs.entries.items():
-            if rank not in self.pairs.entries:
-                if not self.pairs.wants(rank):
-                    continue
+            if rank not in self.pairs.entries and self.pairs.wants(rank):
                 self.pairs.put(rank, Pair())
             if rank in self.pairs.entries:
                 self.pairs.entries[rank].merge(pair)
         for sample, its in ((self.ports, other.ports), (self.troubled, other.troubled)):
+            sample.narrow(its)
             for rank, uses in its.entries.items():
-                if rank not in sample.entries:
-                    if not sample.wants(rank):
-                        continue
+                if rank not in sample.entries and sample.wants(rank):
                     sample.put(rank, [])
                 if rank in sample.entries:
                     for use in uses:
@@ -484,6 +476,14 @@ def _answered_unseen(speaker: Endpoint, silent: Endpoint) -> bool:
         return True
     opening = speaker.syns + speaker.syn_acks
     return opening > 0 and speaker.packets > opening + speaker.rsts + speaker.duplicates
+
+
+def use_of(connection: Connection, client: Endpoint, server: Endpoint) -> Use:
+    """The connection as a use of its client's port."""
+    # (Compiled, a constructor's arguments go through a tuple, and numbers through objects.)
+    use = Use()
+    use.fill(connection, client, server)
+    return use
 
 
 def pair_rank(client_hi: int, client_lo: int, server_hi: int, server_lo: int, port: int) -> int:

@@ -226,11 +226,16 @@ def pile_findings(time_wait: TimeWait, settings: Settings) -> list[Finding]:
     found = []
     for pile in time_wait.addresses():
         destinations = toward.get((pile.ip_version, pile.address_hi, pile.address_lo), [])
-        crowded = [there for there in destinations if there.peak >= ports_floor]
-        if pile.peak >= settings.time_wait_pile_sockets or crowded:
+        crowded = [there for there in destinations if _reached(there, ports_floor)]
+        if _reached(pile, settings.time_wait_pile_sockets) or crowded:
             found.append((pile, destinations, crowded))
     found.sort(key=lambda one: (-one[0].peak, one[0].ip_version, one[0].address_hi, one[0].address_lo))
     return [_pile_finding(*one, settings) for one in found[:_PILES]]
+
+
+def _reached(pile: Pile, sockets: float) -> bool:
+    """Were there ever so many at once? (No more than arrived; to find out how many takes a while.)"""
+    return pile.arrived >= sockets and pile.peak >= sockets
 
 
 def _pile_finding(pile: Pile, destinations: list[Pile], crowded: list[Pile], settings: Settings) -> Finding:

@@ -27,11 +27,11 @@ cdef class Attempt(Flow):
     cdef public uint8_t flags
     cdef public uint8_t ip_version
     cdef public uint8_t ttl
-    cdef public bint has_timestamps
+    cdef public uint8_t has_timestamps
 
     cdef object hold(self, Segment syn, int64_t connection_id, int64_t held_ns, int64_t over_ns)
     cdef object tell(self, Segment segment)
-    cdef bint joins(self, Segment segment) except *
+    cdef bint joins(self, Segment segment) except -1
     cdef int64_t touch(self) except -1
 
 

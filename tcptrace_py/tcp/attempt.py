@@ -34,7 +34,7 @@ class Attempt(Flow):
         self.payload_bytes = syn.payload_bytes
         self.window = syn.window
         self.ttl = syn.ttl
-        self.has_timestamps = syn.has_timestamps
+        self.has_timestamps = bool(syn.has_timestamps)
         self.ts_val = syn.ts_val
         self.window_scale = syn.window_scale
         self.flags = syn.flags

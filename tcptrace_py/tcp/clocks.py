@@ -1,3 +1,4 @@
+# cython: boundscheck=False, initializedcheck=False
 """Clocks that run on the capture's own time: 2MSL and the give-up times (RFC 9293 section 3.8, 3.10.8).
 
 Compiled (see ``clocks.pxd``). All clocks of one kind last equally long, so those

@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.endpoint cimport Endpoint, new_endpoint
 from tcptrace_py.tcp.flow cimport Flow, on_four_tuple
 from tcptrace_py.tcp.compat.wireshark cimport Stream
 from tcptrace_py.tcp.compat.zeek cimport Zeek
@@ -21,6 +21,7 @@ cdef class Connection(Flow):
     cdef public uint8_t simultaneous_open
     cdef public uint8_t fast_open
     cdef public uint8_t ip_version
+    cdef public uint8_t place
     cdef public uint8_t established
     cdef public Connection older
     cdef public Connection newer
@@ -95,10 +96,15 @@ cdef class Connection(Flow):
     cdef public uint8_t pending_reset_challenged
     cdef public uint8_t early_reset_acks_fin
 
+    cdef object begin(self)
     @cython.locals(a=Endpoint, b=Endpoint)
-    cdef bint joins(self, Segment segment) except *
+    cdef bint joins(self, Segment segment) except -1
     @cython.locals(a=Endpoint)
-    cpdef bint sent_by_a(self, Segment segment) except *
+    cpdef bint sent_by_a(self, Segment segment) except -1
     cdef int64_t touch(self) except -1
     cpdef Endpoint client(self)
     cpdef Endpoint server(self)
+
+
+@cython.locals(connection=Connection)
+cpdef Connection new_connection()

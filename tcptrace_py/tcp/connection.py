@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.tcp.compat.wireshark import Stream
 from tcptrace_py.tcp.compat.zeek import Zeek
-from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.endpoint import Endpoint, new_endpoint
 from tcptrace_py.tcp.flow import Flow, on_four_tuple
 from tcptrace_py.wire.segment import Segment
 
@@ -18,10 +18,20 @@ if TYPE_CHECKING:
     from tcptrace_py.wire.tunnels import Tunnel
 
 
+def new_connection() -> Connection:
+    """A ``Connection()``, made as ``new_endpoint`` makes its ends."""
+    connection = Connection.__new__(Connection)
+    connection.begin()
+    return connection
+
+
 class Connection(Flow):
     """Everything known of one connection; times in ns since the epoch, 0 where unseen."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
         #: Counts from 0 in order of the first packet, as Wireshark numbers its streams.
         self.id = 0
         #: The connections before and after it on its four-tuple that are still known, and its number
@@ -29,9 +39,11 @@ class Connection(Flow):
         self.older: Connection | None = None
         self.newer: Connection | None = None
         self.incarnation = 0
-        self.a = Endpoint()
-        self.b = Endpoint()
+        self.a = new_endpoint()
+        self.b = new_endpoint()
         self.ip_version = 4
+        #: The place of its four-tuple (``wire.place``).
+        self.place = 0
         #: The tunnel that its first packet came through, a ``wire.tunnels.Tunnel``.
         self.tunnel: Tunnel | None = None
 

@@ -1,3 +1,4 @@
+# cython: boundscheck=False, initializedcheck=False
 """Frames captured twice: a mirror of both directions of a port, or the ``any`` interface.
 
 Compiled (see ``duplicates.pxd``). They are one packet each, no retransmissions.
@@ -7,10 +8,10 @@ from __future__ import annotations
 
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.flow_table import FlowTable
-from tcptrace_py.wire.place import PLACES, place
+from tcptrace_py.wire.place import PLACES
 from tcptrace_py.wire.segment import FIN, RST, SYN, Segment
 
-# How many of the latest frames are remembered for the four-tuples that share a place (`FlowTable.place`), a
+# How many of the latest frames are remembered for the four-tuples that share a place (``wire.place``), a
 # power of two, and how long. With an IP identification two equal frames are one packet; without, only haste
 # tells.
 _REMEMBERED = 64
@@ -37,8 +38,11 @@ class Duplicates:
         # Memory that nobody has written to costs nothing: most captures touch little of it.
         self._seen = memoryview(bytearray(16 * PLACES * _REMEMBERED)).cast("Q")
 
-    def captured_before(self, segment: Segment, flow_hash: int) -> bool:
-        """Was the same packet captured a moment ago? If not, it is remembered."""
+    def captured_before(self, segment: Segment, flow_hash: int, place: int) -> bool:
+        """Was the same packet captured a moment ago? If not, it is remembered.
+
+        ``place`` is that of its four-tuple.
+        """
         if segment.ip_id:
             within_ns = _WITH_ID_NS
         elif segment.payload_bytes or segment.flags & (SYN | FIN | RST):
@@ -52,7 +56,7 @@ class Duplicates:
         # may be in another part do not come in between.
         at = segment.seq
         at = (at ^ (at >> 12) ^ segment.ip_id * 31 ^ segment.src_port) % _REMEMBERED
-        at = 2 * (place(segment) * _REMEMBERED + at)
+        at = 2 * (place * _REMEMBERED + at)
         since_ns = segment.ts_ns - self._seen[at + 1]
         if self._seen[at] == fingerprint and 0 <= since_ns < within_ns:
             return True

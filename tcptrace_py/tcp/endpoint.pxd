@@ -87,6 +87,7 @@ cdef class Endpoint:
     cdef public uint8_t fin_waited
     cdef public uint8_t fin_acked_past_gap
 
+    cdef object begin(self)
     cpdef int64_t window_bytes(self)
     cdef object go_on(self, Endpoint receiver, Segment segment)
     cdef object ask(self, Segment segment)
@@ -95,9 +96,13 @@ cdef class Endpoint:
     @cython.locals(reach=uint32_t, begin=uint32_t, end=uint32_t)
     cdef uint32_t passed_in_order(self, Endpoint receiver) except? 0
     @cython.locals(begin=int64_t)
-    cdef bint goes_on_before_gap(self, int64_t end) except *
+    cdef bint goes_on_before_gap(self, int64_t end) except -1
     @cython.locals(carried=int64_t, seq=int64_t, ahead=int64_t, fresh=int64_t)
     cdef int64_t take_sequence_space(self, Segment segment) except -1
     cdef object _skip_to(self, uint32_t seq)
     @cython.locals(filled=int64_t, begin=int64_t, end=int64_t, cut_left=int64_t, cut_right=int64_t, covered=int64_t)
     cdef int64_t _fill(self, int64_t left, int64_t right) except -1
+
+
+@cython.locals(endpoint=Endpoint)
+cpdef Endpoint new_endpoint()

@@ -20,10 +20,20 @@ from tcptrace_py.wire.segment import FIN, SYN, Segment
 _HOLES = 64
 
 
+def new_endpoint() -> Endpoint:
+    """An ``Endpoint()``: compiled, a class that is called costs more than what it makes."""
+    endpoint = Endpoint.__new__(Endpoint)
+    endpoint.begin()
+    return endpoint
+
+
 class Endpoint:
     """Address, state, sequence numbers and counters of one side."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
         self.address_hi = 0
         self.address_lo = 0
         self.port = 0

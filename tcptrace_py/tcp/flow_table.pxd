@@ -24,14 +24,14 @@ cdef class FlowTable:
     cdef uint64_t fingerprint(self, Segment segment, uint64_t flow_hash) noexcept
     @cython.locals(flow=Flow)
     cdef int64_t fetch(self, uint64_t flow_hash) except -1
+    @cython.locals(flow=Flow)
     cdef Flow find(self, Segment segment, uint64_t flow_hash)
     @cython.locals(older=Connection)
     cdef Connection older(self, Connection connection, Connection since)
-    cdef Flow _search(self, Flow flow, Segment segment, uint64_t flow_hash)
     @cython.locals(bucket=uint64_t)
     cdef object add(self, Flow flow, uint64_t flow_hash)
     cdef object succeed(self, Connection connection, Connection newest)
-    @cython.locals(older=Connection, newer=Connection)
+    @cython.locals(connection=Connection, older=Connection, newer=Connection)
     cdef object remove(self, Flow flow)
     @cython.locals(bucket=uint64_t, before=Flow, after=Flow)
     cdef object _replace(self, Flow flow, Flow other)

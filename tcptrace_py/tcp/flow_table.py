@@ -1,3 +1,4 @@
+# cython: boundscheck=False, initializedcheck=False
 """From a segment to its connection: a hash table whose hash nobody outside can predict.
 
 Compiled (see ``flow_table.pxd``). An attacker chooses addresses and ports, so the
@@ -75,7 +76,10 @@ class FlowTable:
 
     def find(self, segment: Segment, flow_hash: int) -> Flow | None:
         """The newest flow on the segment's four-tuple."""
-        return self._search(self._buckets[flow_hash & self._bucket_mask], segment, flow_hash)
+        flow = self._buckets[flow_hash & self._bucket_mask]
+        while flow is not None and not (flow.hash == flow_hash and flow.joins(segment)):
+            flow = flow.next_in_bucket
+        return flow
 
     def older(self, connection: Connection, since: Connection) -> Connection | None:
         """The next older connection on the same four-tuple, of the ``INCARNATIONS`` up to ``since``."""
@@ -83,13 +87,6 @@ class FlowTable:
         if older is None or since.incarnation - older.incarnation >= INCARNATIONS:
             return None
         return older
-
-    def _search(self, flow: Flow | None, segment: Segment, flow_hash: int) -> Flow | None:
-        while flow is not None:
-            if flow.hash == flow_hash and flow.joins(segment):
-                return flow
-            flow = flow.next_in_bucket
-        return None
 
     def add(self, flow: Flow, flow_hash: int) -> None:
         """Add a flow on a four-tuple that has none."""
@@ -112,19 +109,20 @@ class FlowTable:
 
     def remove(self, flow: Flow) -> None:
         """Remove a flow that is in the table."""
-        if isinstance(flow, Connection):
-            older = flow.older
-            newer = flow.newer
+        connection = flow if isinstance(flow, Connection) else None
+        if connection is None:
+            self._replace(flow, None)
+        else:
+            older = connection.older
+            newer = connection.newer
             if older is not None:
                 older.newer = newer
             if newer is not None:
                 newer.older = older
             else:
                 self._replace(flow, older)
-            flow.older = None
-            flow.newer = None
-        else:
-            self._replace(flow, None)
+            connection.older = None
+            connection.newer = None
         self.count -= 1
 
     def _replace(self, flow: Flow, other: Flow | None) -> None:

@@ -11,13 +11,13 @@ cdef int64_t _HALF_BYTES, _LEAST_WINDOW_BYTES
 
 
 @cython.locals(flags=int)
-cpdef bint takes(Connection connection, Endpoint sender, Endpoint receiver, Segment segment) except *
-cpdef bint precedes_syn(Endpoint sender, Segment segment) except *
-cpdef bint acknowledges_syn(Endpoint opener, uint32_t ack) except *
+cpdef bint takes(Connection connection, Endpoint sender, Endpoint receiver, Segment segment) except -1
+cpdef bint precedes_syn(Endpoint sender, Segment segment) except -1
+cpdef bint acknowledges_syn(Endpoint opener, uint32_t ack) except -1
 @cython.locals(opened=bint)
-cpdef bint acknowledges_unsent(Endpoint receiver, uint32_t ack) except *
-cpdef bint refuses_ack(Connection connection, Endpoint opener, Endpoint peer, Segment rst) except *
+cpdef bint acknowledges_unsent(Endpoint receiver, uint32_t ack) except -1
+cpdef bint refuses_ack(Connection connection, Endpoint opener, Endpoint peer, Segment rst) except -1
 @cython.locals(echo=uint32_t)
-cpdef bint echoes_another(Connection connection, Endpoint opener, Segment syn_ack) except *
+cpdef bint echoes_another(Connection connection, Endpoint opener, Segment syn_ack) except -1
 @cython.locals(window=int64_t, rcv_nxt=uint32_t)
-cpdef bint in_window(Endpoint sender, Endpoint receiver, Segment segment) except *
+cpdef bint in_window(Endpoint sender, Endpoint receiver, Segment segment) except -1

@@ -15,6 +15,6 @@ cdef int64_t _NEAR_BYTES
 cpdef Connection incarnation(FlowTable table, Connection newest, Segment segment)
 cpdef tuple direction(Connection connection, Segment segment)
 @cython.locals(sender=Endpoint)
-cdef bint _goes_on(Connection connection, Segment segment) except *
+cdef bint _goes_on(Connection connection, Segment segment) except -1
 @cython.locals(sender=Endpoint, receiver=Endpoint, flags=int, off=int64_t)
-cdef bint _fits(Connection connection, Segment segment) except *
+cdef bint _fits(Connection connection, Segment segment) except -1

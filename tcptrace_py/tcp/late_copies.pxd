@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint64_t
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.serial cimport advance
-from tcptrace_py.wire.place cimport place, place_between
+from tcptrace_py.wire.place cimport place
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int FIN, SYN
@@ -24,7 +24,7 @@ cdef class LateCopies:
     cdef object _put(self, uint64_t flow_hash, uint64_t number, uint64_t port, uint64_t where)
     cdef uint64_t _row(self, uint64_t number, uint64_t port, uint64_t where) except? 0
     @cython.locals(number=uint64_t, port=uint64_t, at=uint64_t, upper=uint64_t)
-    cdef bint known(self, Segment segment, uint64_t flow_hash) except *
+    cdef bint known(self, Segment segment, uint64_t flow_hash) except -1
 
 
 cdef uint64_t is_upper(

@@ -1,3 +1,4 @@
+# cython: boundscheck=False, initializedcheck=False
 """Late copies: what ended a connection and comes again long after belongs to it still (4.5 of the design).
 
 Compiled (see ``late_copies.pxd``). A connection that is over is forgotten after another 2MSL. Where FIN or
@@ -9,7 +10,7 @@ from __future__ import annotations
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.serial import advance
-from tcptrace_py.wire.place import PLACES, place, place_between
+from tcptrace_py.wire.place import PLACES, place
 from tcptrace_py.wire.segment import FIN, SYN, Segment
 
 # Ends remembered for each direction of the four-tuples that share a place (``wire.place``), a power of two; a
@@ -32,7 +33,7 @@ class LateCopies:
         a = connection.a
         b = connection.b
         if a.fins or b.fins or a.rsts or b.rsts:
-            where = 2 * place_between(a.address_hi, a.address_lo, a.port, b.address_hi, b.address_lo, b.port)
+            where = 2 * connection.place
             upper = is_upper(a.address_hi, a.address_lo, a.port, b.address_hi, b.address_lo, b.port)
             self._remember(connection, a, where + upper)
             self._remember(connection, b, where + 1 - upper)

@@ -30,7 +30,7 @@ cdef class Machine:
     cdef object segment(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(flags=int, fin_in_gap=bint, fresh_bytes=int64_t, same_window=bint)
     cdef object _pass(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
-    cdef bint _ends_before(self, Segment segment, int64_t snd_nxt) except *
+    cdef bint _ends_before(self, Segment segment, int64_t snd_nxt) except -1
     @cython.locals(before=uint32_t, fresh_bytes=int64_t)
     cdef int64_t _account(self, Endpoint sender, Endpoint receiver, Segment segment) except -1
     @cython.locals(basis=int, beyond=int64_t)

@@ -126,6 +126,7 @@ cdef class Observations:
 @cython.final
 cdef class Observer:
     cdef object _gaps
+    cdef list _gap_ends
 
     @cython.locals(flags=int, payload_bytes=uint32_t, seen=Observations, stall=Stall)
     cdef object see(self, Connection connection, int by, Endpoint sender, Endpoint receiver, Segment segment,
@@ -148,7 +149,7 @@ cdef class Observer:
     cdef object _silence(self, Connection connection, int by, Endpoint sender, Endpoint receiver, Segment segment,
                          int64_t quiet_ns)
     @cython.locals(peer=Endpoint)
-    cpdef bint settle(self, Connection connection, Observations seen) except *
+    cpdef bint settle(self, Connection connection, Observations seen) except -1
     @cython.locals(last_data_ns=int64_t, idle_ns=int64_t, seen=Observations)
     cdef object _close(self, Connection connection, int by, Endpoint sender, Endpoint receiver, Segment segment,
                        bint is_reset)

@@ -270,6 +270,7 @@ class Observer:
 
     def __init__(self, gaps: Gaps) -> None:
         self._gaps = gaps
+        self._gap_ends = gaps.ends
 
     def see(
         self,
@@ -298,7 +299,7 @@ class Observer:
             sender.ttl = segment.ttl
         if quiet_ns < 0:
             self._of(connection).backwards = True
-        elif quiet_ns >= _SILENCE_NS:
+        elif quiet_ns >= _SILENCE_NS and self._gap_ends:
             quiet_ns = segment.ts_ns - self._gaps.since(segment.ts_ns - quiet_ns, segment.ts_ns)
         seen = connection.observed
         if flags & RST:
@@ -533,7 +534,7 @@ class Observer:
         if not last_data_ns or connection.first_fin_by or segment.payload_bytes:
             return
         idle_ns = segment.ts_ns - last_data_ns
-        if idle_ns >= _SILENCE_NS:
+        if idle_ns >= _SILENCE_NS and self._gap_ends:
             idle_ns = segment.ts_ns - self._gaps.since(last_data_ns, segment.ts_ns)
         if idle_ns < _CLOSE_NS:
             return

@@ -6,5 +6,5 @@ cdef int RESET, SIMULTANEOUS, THREE_WAY, UNANSWERED, UNREACHABLE, UNSEEN
 
 cpdef int handshake_outcome(Connection connection) except -1
 cpdef int close_kind(Connection connection) except -1
-cpdef bint close_complete(Connection connection) except *
+cpdef bint close_complete(Connection connection) except -1
 cpdef int close_initiator(Connection connection) except -1

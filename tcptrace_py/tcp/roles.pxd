@@ -5,14 +5,16 @@ from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 
 cdef int BY_FIRST_SPEAKER, BY_LISTENER, BY_PORT
-cdef uint64_t _IPV4_LAST
+cdef uint64_t _IPV4_LAST, _RECENT
 cdef Py_ssize_t _LISTENERS
 
 
 @cython.final
 cdef class Listeners:
     cdef set _sockets
+    cdef list _recent
 
+    @cython.locals(place=uint64_t, recent=Endpoint)
     cdef object add(self, Endpoint endpoint)
     cpdef object merge(self, Listeners other)
     cpdef object prune(self)

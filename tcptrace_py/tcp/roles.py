@@ -15,6 +15,7 @@ MOST_UNDECIDED = 10_000
 # Listeners remembered: more than any real network that one interface sees has.
 _LISTENERS = 1 << 18
 _IPV4_LAST = 0xFFFFFFFF
+_RECENT = 256
 
 
 class Listeners:
@@ -25,9 +26,21 @@ class Listeners:
 
     def __init__(self) -> None:
         self._sockets: set[object] = set()
+        #: Some that were added lately, each in the one place that its address and port give it.
+        self._recent: list[Endpoint | None] = [None] * _RECENT
 
     def add(self, endpoint: Endpoint) -> None:
         """The endpoint was seen to accept a connection."""
+        place = (endpoint.address_lo ^ endpoint.port) % _RECENT
+        recent = self._recent[place]
+        if (
+            recent is not None
+            and recent.port == endpoint.port
+            and recent.address_lo == endpoint.address_lo
+            and recent.address_hi == endpoint.address_hi
+        ):
+            return
+        self._recent[place] = endpoint
         self._sockets.add(self._socket(endpoint))
         if len(self._sockets) > 2 * _LISTENERS:
             self.prune()
@@ -42,6 +55,13 @@ class Listeners:
         """Keep no more than are remembered."""
         if len(self._sockets) > _LISTENERS:
             self._sockets = set(sorted(self._sockets, key=_order)[:_LISTENERS])
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (self._sockets,)
+
+    def restore(self, sockets: set[object]) -> None:
+        """Be those, of none."""
+        self._sockets = sockets
 
     def guess(self, connection: Connection) -> None:
         """A known listener is the server, or else the lower port, or else who did not speak first."""
@@ -64,6 +84,12 @@ class Listeners:
         if endpoint.address_hi or endpoint.address_lo > _IPV4_LAST:
             return endpoint.address_hi, endpoint.address_lo, endpoint.port
         return endpoint.address_lo << 16 | endpoint.port
+
+
+def _restored(sockets: set[object]) -> Listeners:
+    listeners = Listeners()
+    listeners.restore(sockets)
+    return listeners
 
 
 def _order(socket: object) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ Compiled (see ``time_wait.pxd``). A value: ``merge`` is associative and commutat
 from __future__ import annotations
 
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.timeline import Timeline
+from tcptrace_py.tcp.timeline import Timeline, arrives, departs
 
 # Connections named as examples of a pile.
 _EXAMPLES = 20
@@ -15,6 +15,14 @@ _WHOLE_POINTS = 16_384
 _PILE_POINTS = 2048
 # Piles known at most, of each sort: the smaller half is let go where there are more.
 _PILES = 131_072
+# Piles asked for lately, each in the one place that its addresses and port give it: a power of two.
+_RECENT = 2048
+# Odd numbers, such as those of splitmix64, that carry each bit of an address to the lowest.
+_MIX = 0x9E3779B97F4A7C15
+_MIX_TO = 0xBF58476D1CE4E5B9
+
+#: IP version, address (two halves), and of a destination address and port; 0 where all are meant.
+Key = tuple[int, int, int, int, int, int]
 
 
 class Pile:
@@ -31,6 +39,8 @@ class Pile:
         self.now = 0
         self.most = 0
         self.entered = 0
+        #: Arrivals on the time line: those that entered, also where that was taken back, or came back.
+        self.arrived = 0
         #: The first that entered, and the last: time, frame and connection.
         self.first_ns = 0
         self.first_frame = 0
@@ -54,15 +64,16 @@ class Pile:
         at_ns: int = self.timeline.peak()[1]
         return at_ns
 
-    def enter(self, connection: int, ts_ns: int, frame: int) -> None:
-        """One more socket has entered TIME_WAIT."""
+    def enter(self, connection: int, ts_ns: int, frame: int, arrival: int) -> None:
+        """One more socket has entered TIME_WAIT; ``arrival`` says so to a time line."""
         self._first_and_last(ts_ns, frame, connection, ts_ns, frame)
         self.entered += 1
+        self.arrived += 1
         self.now += 1
         if self.now > self.most:
             self.most = self.now
         self._name(connection)
-        self.timeline.arrive(ts_ns)
+        self.timeline.add(arrival)
 
     def merge(self, other: Pile) -> None:
         """Take in the pile of another part of the capture."""
@@ -70,6 +81,7 @@ class Pile:
             other.first_ns, other.first_frame, other.first_connection, other.last_ns, other.last_frame
         )
         self.entered += other.entered
+        self.arrived += other.arrived
         self.now += other.now
         for connection in other.connections:
             self._name(connection)
@@ -101,15 +113,85 @@ class Pile:
     def _name(self, connection: int) -> None:
         named = self.connections
         count = len(named)
-        if not count or connection > self.last_named:
-            if count < _EXAMPLES:
-                named.append(connection)
-                self.last_named = connection
-        elif connection not in named:
-            named.append(connection)
-            named.sort()
-            del named[_EXAMPLES:]
-            self.last_named = named[len(named) - 1]
+        if count == _EXAMPLES and connection > self.last_named:
+            return
+        at = count
+        while at > 0:
+            before = named[at - 1]
+            if before == connection:
+                return
+            if before < connection:
+                break
+            at -= 1
+        named.insert(at, connection)
+        if count == _EXAMPLES:
+            named.pop()
+        self.last_named = named[len(named) - 1]
+
+
+def _place(lo: int, to_lo: int, to_port: int) -> int:
+    mixed = lo * _MIX ^ (to_lo ^ to_port) * _MIX_TO
+    return (mixed ^ (mixed >> 32)) % _RECENT
+
+
+class Piles:
+    """Piles by what they are of."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[Key, Pile] = {}
+        self._recent: list[Pile | None] = [None] * _RECENT
+
+    def find(self, endpoint: Endpoint, to_hi: int, to_lo: int, to_port: int, ip_version: int) -> Pile | None:
+        """The pile of an endpoint's address, toward one destination or in all; None where there is none."""
+        place = _place(endpoint.address_lo, to_lo, to_port)
+        pile = self._recent[place]
+        if (
+            pile is not None
+            and pile.address_lo == endpoint.address_lo
+            and pile.to_lo == to_lo
+            and pile.to_port == to_port
+            and pile.address_hi == endpoint.address_hi
+            and pile.to_hi == to_hi
+            and pile.ip_version == ip_version
+        ):
+            return pile
+        pile = self.by_key.get((ip_version, endpoint.address_hi, endpoint.address_lo, to_hi, to_lo, to_port))
+        self._recent[place] = pile
+        return pile
+
+    def of(self, endpoint: Endpoint, to_hi: int, to_lo: int, to_port: int, ip_version: int) -> Pile:
+        """The same, begun if need be."""
+        pile = self.find(endpoint, to_hi, to_lo, to_port, ip_version)
+        if pile is None:
+            key = (ip_version, endpoint.address_hi, endpoint.address_lo, to_hi, to_lo, to_port)
+            pile = self._begin(key)
+        return pile
+
+    def _begin(self, key: Key) -> Pile:
+        if len(self.by_key) >= _PILES:
+            self._let_go()
+        pile = Pile()
+        pile.ip_version, pile.address_hi, pile.address_lo, pile.to_hi, pile.to_lo, pile.to_port = key
+        self.by_key[key] = pile
+        return pile
+
+    def remove(self, pile: Pile) -> None:
+        key = (pile.ip_version, pile.address_hi, pile.address_lo, pile.to_hi, pile.to_lo, pile.to_port)
+        del self.by_key[key]
+        self._recent[_place(pile.address_lo, pile.to_lo, pile.to_port)] = None
+
+    def _let_go(self) -> None:
+        ranked = sorted(self.by_key.items(), key=lambda item: (item[1].entered, item[0]))
+        for key, _ in ranked[: len(ranked) // 2]:
+            del self.by_key[key]
+        self._recent = [None] * _RECENT
+
+    def merge(self, other: Piles) -> None:
+        for key, pile in other.by_key.items():
+            mine = self.by_key.get(key)
+            if mine is None:
+                mine = self._begin(key)
+            mine.merge(pile)
 
 
 class TimeWait:
@@ -124,8 +206,9 @@ class TimeWait:
         self.now = 0
         self.entered = 0
         self._timeline = Timeline(_WHOLE_POINTS)
-        self._by_address: dict[object, Pile] = {}
-        self._by_destination: dict[object, Pile] = {}
+        self._by_address = Piles()
+        #: Only who opens actively takes an ephemeral port, so only it can run out of them.
+        self._by_destination = Piles()
 
     @property
     def peak(self) -> int:
@@ -142,36 +225,42 @@ class TimeWait:
     def enter(
         self, endpoint: Endpoint, peer: Endpoint, ip_version: int, connection: int, ts_ns: int, frame: int
     ) -> None:
+        arrival = arrives(ts_ns)
         self.now += 1
         self.entered += 1
-        self._timeline.arrive(ts_ns)
-        self._of_address(endpoint, ip_version).enter(connection, ts_ns, frame)
+        self._timeline.add(arrival)
+        self._by_address.of(endpoint, 0, 0, 0, ip_version).enter(connection, ts_ns, frame, arrival)
         if not endpoint.passive:
-            # Only who opens actively takes an ephemeral port, so only it can run out of them.
-            self._toward(endpoint, peer, ip_version).enter(connection, ts_ns, frame)
+            pile = self._by_destination.of(endpoint, peer.address_hi, peer.address_lo, peer.port, ip_version)
+            pile.enter(connection, ts_ns, frame, arrival)
 
     def leave(self, endpoint: Endpoint, peer: Endpoint, ip_version: int, ts_ns: int) -> None:
+        departure = departs(ts_ns)
         self.now -= 1
-        self._timeline.depart(ts_ns)
-        self._shrink(self._by_address, (endpoint.address_hi, endpoint.address_lo, ip_version), ts_ns)
+        self._timeline.add(departure)
+        self._shrink(self._by_address, self._by_address.find(endpoint, 0, 0, 0, ip_version), departure)
         if not endpoint.passive:
-            self._shrink(self._by_destination, self._socket_toward(endpoint, peer, ip_version), ts_ns)
+            piles = self._by_destination
+            pile = piles.find(endpoint, peer.address_hi, peer.address_lo, peer.port, ip_version)
+            self._shrink(piles, pile, departure)
 
     def resume(self, endpoint: Endpoint, peer: Endpoint, ip_version: int, ts_ns: int) -> None:
         """It is in TIME_WAIT still: that it had left at ``ts_ns`` was a wrong belief."""
+        arrival = arrives(ts_ns)
         self.now += 1
-        self._timeline.arrive(ts_ns)
-        self._resume(self._of_address(endpoint, ip_version), ts_ns)
+        self._timeline.add(arrival)
+        self._resume(self._by_address.of(endpoint, 0, 0, 0, ip_version), arrival)
         if not endpoint.passive:
-            self._resume(self._toward(endpoint, peer, ip_version), ts_ns)
+            pile = self._by_destination.of(endpoint, peer.address_hi, peer.address_lo, peer.port, ip_version)
+            self._resume(pile, arrival)
 
     def take_back(self, endpoint: Endpoint, peer: Endpoint, ip_version: int) -> None:
         """It never entered TIME_WAIT, as was believed; it is counted there still."""
         self.entered -= 1
-        pile = self._of_address(endpoint, ip_version)
+        pile = self._by_address.of(endpoint, 0, 0, 0, ip_version)
         pile.entered -= 1
         if not endpoint.passive:
-            pile = self._toward(endpoint, peer, ip_version)
+            pile = self._by_destination.of(endpoint, peer.address_hi, peer.address_lo, peer.port, ip_version)
             pile.entered -= 1
 
     def merge(self, other: TimeWait) -> None:
@@ -179,86 +268,31 @@ class TimeWait:
         self.now += other.now
         self.entered += other.entered
         self._timeline.merge(other._timeline)
-        self._merge_piles(self._by_address, other._by_address)
-        self._merge_piles(self._by_destination, other._by_destination)
+        self._by_address.merge(other._by_address)
+        self._by_destination.merge(other._by_destination)
 
     def renumber(self, numbers: list[int]) -> None:
         """Connections have other ids now, in the same order: ``numbers[id]``."""
-        for piles in (self._by_address, self._by_destination):
-            for pile in piles.values():
-                pile.renumber(numbers)
+        for pile in (*self.addresses(), *self.destinations()):
+            pile.renumber(numbers)
 
     def addresses(self) -> list[Pile]:
         """Piles by the address that holds them."""
-        return list(self._by_address.values())
+        return list(self._by_address.by_key.values())
 
     def destinations(self) -> list[Pile]:
         """Piles of active openers by address and destination."""
-        return list(self._by_destination.values())
+        return list(self._by_destination.by_key.values())
 
-    def _merge_piles(self, piles: dict[object, Pile], others: dict[object, Pile]) -> None:
-        for key, other in others.items():
-            pile = piles.get(key)
-            if pile is None:
-                pile = Pile()
-                pile.ip_version = other.ip_version
-                pile.address_hi = other.address_hi
-                pile.address_lo = other.address_lo
-                pile.to_hi = other.to_hi
-                pile.to_lo = other.to_lo
-                pile.to_port = other.to_port
-                piles[key] = pile
-            pile.merge(other)
-
-    def _of_address(self, endpoint: Endpoint, ip_version: int) -> Pile:
-        key = (endpoint.address_hi, endpoint.address_lo, ip_version)
-        pile = self._by_address.get(key)
-        return self._begin(self._by_address, key, endpoint, ip_version) if pile is None else pile
-
-    def _toward(self, endpoint: Endpoint, peer: Endpoint, ip_version: int) -> Pile:
-        key = self._socket_toward(endpoint, peer, ip_version)
-        pile = self._by_destination.get(key)
-        if pile is None:
-            pile = self._begin(self._by_destination, key, endpoint, ip_version)
-            pile.to_hi = peer.address_hi
-            pile.to_lo = peer.address_lo
-            pile.to_port = peer.port
-        return pile
-
-    def _socket_toward(self, endpoint: Endpoint, peer: Endpoint, ip_version: int) -> object:
-        version_and_port = ip_version << 16 | peer.port
-        return (
-            endpoint.address_hi,
-            endpoint.address_lo,
-            peer.address_hi,
-            peer.address_lo,
-            version_and_port,
-        )
-
-    def _begin(self, piles: dict[object, Pile], key: object, endpoint: Endpoint, ip_version: int) -> Pile:
-        if len(piles) >= _PILES:
-            self._let_go(piles)
-        pile = Pile()
-        pile.ip_version = ip_version
-        pile.address_hi = endpoint.address_hi
-        pile.address_lo = endpoint.address_lo
-        piles[key] = pile
-        return pile
-
-    def _let_go(self, piles: dict[object, Pile]) -> None:
-        ranked = sorted(piles.items(), key=lambda item: (item[1].entered, item[0]))
-        for key, _ in ranked[: len(ranked) // 2]:
-            del piles[key]
-
-    def _resume(self, pile: Pile, ts_ns: int) -> None:
+    def _resume(self, pile: Pile, arrival: int) -> None:
         pile.now += 1
-        pile.timeline.arrive(ts_ns)
+        pile.arrived += 1
+        pile.timeline.add(arrival)
 
-    def _shrink(self, piles: dict[object, Pile], key: object, ts_ns: int) -> None:
-        pile = piles.get(key)
+    def _shrink(self, piles: Piles, pile: Pile | None, departure: int) -> None:
         if pile is None:
             return
         pile.now -= 1
-        pile.timeline.depart(ts_ns)
+        pile.timeline.add(departure)
         if pile.now <= 0 and pile.most < self.floor:
-            del piles[key]
+            piles.remove(pile)

@@ -4,6 +4,10 @@ from libc.stdint cimport int64_t
 cdef Py_ssize_t _CELL, _CELL_BYTES, _WAITING_SHARE, _WAITING_LEAST
 
 
+cpdef object arrives(int64_t ts_ns)
+cpdef object departs(int64_t ts_ns)
+
+
 @cython.final
 cdef class Timeline:
     cdef Py_ssize_t _points
@@ -15,6 +19,7 @@ cdef class Timeline:
 
     cpdef object arrive(self, int64_t ts_ns)
     cpdef object depart(self, int64_t ts_ns)
+    cpdef object add(self, object change)
     cpdef object merge(self, Timeline other)
     cpdef object narrow(self, Py_ssize_t points)
     cpdef list changes(self)

@@ -13,6 +13,18 @@ _CELL_BYTES = 8 * _CELL
 # Changes that wait to be put in their cells: this part of the cells that there may be, but not fewer.
 _WAITING_SHARE = 8
 _WAITING_LEAST = 64
+# (Nothing is ever put in an array of cells: another takes its place.)
+_NO_CELLS = array("q")
+
+
+def arrives(ts_ns: int) -> int:
+    """What ``Timeline.add`` is told of one more from now on."""
+    return 2 * ts_ns
+
+
+def departs(ts_ns: int) -> int:
+    """The same of one less."""
+    return 2 * ts_ns + 1
 
 
 class Timeline:
@@ -30,20 +42,22 @@ class Timeline:
         #: A cell is 2**bits ns long.
         self._bits = 0
         #: Cells one after the other, by time.
-        self._cells = array("q")
-        #: Changes that are in no cell yet: ``2 * ts_ns``, and 1 more for a departure.
+        self._cells = _NO_CELLS
+        #: Changes that are in no cell yet, as ``arrives`` and ``departs`` give them.
         self._waiting: list[int] = []
         self._peak: tuple[int, int] | None = None
 
     def arrive(self, ts_ns: int) -> None:
         """One more from now on."""
-        self._waiting.append(2 * ts_ns)
-        if len(self._waiting) > self._room:
-            self._settle()
+        self.add(arrives(ts_ns))
 
     def depart(self, ts_ns: int) -> None:
         """One less."""
-        self._waiting.append(2 * ts_ns + 1)
+        self.add(departs(ts_ns))
+
+    def add(self, change: int) -> None:
+        """A change by ``arrives`` or ``departs``, one object for all the time lines that it is told to."""
+        self._waiting.append(change)
         if len(self._waiting) > self._room:
             self._settle()
 

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint64_t
 from tcptrace_py.tcp.arrows cimport Arrows
 from tcptrace_py.tcp.attempt cimport Attempt, Attempts
 from tcptrace_py.tcp.clocks cimport Clocks
-from tcptrace_py.tcp.connection cimport Connection
+from tcptrace_py.tcp.connection cimport Connection, new_connection
 from tcptrace_py.tcp.duplicates cimport Duplicates, another
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.flow cimport Flow
@@ -21,6 +21,7 @@ from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.compat.tcptrace cimport Stats
 from tcptrace_py.tcp.time_wait cimport TimeWait
 from tcptrace_py.tcp.two_clocks cimport TwoClocks
+from tcptrace_py.wire.place cimport place
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int CLOSED, ESTABLISHED, SENT, SYN_SENT, TIME_WAIT
@@ -68,13 +69,13 @@ cdef class Tracker:
     @cython.locals(hashes=uint64_t[::1], table=FlowTable, i=Py_ssize_t, flow_hash=uint64_t)
     cpdef object run(self, list segments, Py_ssize_t count)
     @cython.locals(now_ns=int64_t, recent=Connection, connection=Connection, a=Endpoint, sender=Endpoint, receiver=Endpoint, regular=bint,
-                   quiet_ns=int64_t, before_ns=int64_t, by=int)
+                   quiet_ns=int64_t, before_ns=int64_t, before=bint)
     cdef object _take(self, Segment segment, uint64_t flow_hash)
-    cdef bint _regular(self, Endpoint sender, Endpoint receiver, Segment segment) except *
+    cdef bint _regular(self, Endpoint sender, Endpoint receiver, Segment segment) except -1
     @cython.locals(connection=Connection, attempt=Attempt, over_ns=int64_t)
     cpdef object tick(self, int64_t ts_ns)
     @cython.locals(rest=list, connection=Connection, attempt=Attempt)
-    cpdef bint end(self, int64_t most=*) except *
+    cpdef bint end(self, int64_t most=*) except -1
     cdef object _settle_stats(self, Endpoint a, Endpoint b)
     cdef object _hand_over(self, Connection connection, int64_t over_ns)
     @cython.locals(endpoint=Endpoint, kind=int, excess=int64_t)
@@ -90,7 +91,7 @@ cdef class Tracker:
     @cython.locals(flow=Flow)
     cdef Connection _find(self, Segment segment, uint64_t flow_hash)
     @cython.locals(attempt=Attempt, now_ns=int64_t)
-    cdef bint _hold(self, Segment segment, uint64_t flow_hash) except *
+    cdef bint _hold(self, Segment segment, uint64_t flow_hash) except -1
     @cython.locals(syn=Segment, connection=Connection, clocks=Clocks, now_ns=int64_t)
     cdef Connection _release_syn(self, Attempt attempt)
     @cython.locals(flags=int, connection=Connection, sender=Endpoint, receiver=Endpoint, began=Connection)

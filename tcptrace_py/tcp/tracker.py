@@ -15,7 +15,7 @@ from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.attempt import Attempt, Attempts
 from tcptrace_py.tcp.compat.peers import Peers
 from tcptrace_py.tcp.compat.tcptrace import Stats
-from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.connection import Connection, new_connection
 from tcptrace_py.tcp.duplicates import Duplicates, another
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.flow_table import FlowTable
@@ -40,6 +40,7 @@ from tcptrace_py.tcp.words import (
     SYN_CLOCK,
     TIME_WAIT_CLOCK,
 )
+from tcptrace_py.wire.place import place
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 
 #: Segments that ``Tracker.run`` takes at once.
@@ -166,7 +167,10 @@ class Tracker:
                     return
                 if self.late_copies.known(segment, flow_hash):
                     return
-        connection = self._which(recent, segment, flow_hash)
+        if recent is not None and recent.reuse_of < 0 and not segment.flags & (SYN | RST):
+            connection = recent
+        else:
+            connection = self._which(recent, segment, flow_hash)
         self.recent = connection
 
         a = connection.a
@@ -187,7 +191,8 @@ class Tracker:
         regular = self._regular(sender, receiver, segment)
         if self.peers is not None:
             self.peers.pass_by(connection, sender is a, regular, segment)
-        if self._duplicates.captured_before(segment, flow_hash) and not another(sender, receiver, segment):
+        before = self._duplicates.captured_before(segment, flow_hash, connection.place)
+        if before and not another(sender, receiver, segment):
             sender.duplicates += 1
             self.duplicates += 1
             return
@@ -409,7 +414,7 @@ class Tracker:
         """Hold back a SYN that begins a connection, if it is one and shows nothing out of the ordinary."""
         if segment.flags & (SYN | ACK | FIN | RST) != SYN or segment.tunnel is not None:
             return False
-        if self._duplicates.captured_before(segment, flow_hash):
+        if self._duplicates.captured_before(segment, flow_hash, place(segment)):
             return False
         now_ns = self._clocks.now_ns
         attempt = Attempt()
@@ -442,12 +447,13 @@ class Tracker:
     # --- which connection --------------------------------------------------------------
 
     def _which(self, newest: Connection | None, segment: Segment, flow_hash: int) -> Connection:
-        """The connection a segment belongs to, begun here if need be."""
+        """The connection a segment belongs to, begun here if need be.
+
+        Not asked where a four-tuple has one, and its segment is no SYN or RST.
+        """
         flags = segment.flags
         if newest is None:
             return self._begin(segment, flow_hash, segment.frame)
-        if not flags & (SYN | RST) and newest.reuse_of < 0:
-            return newest
         if not flags & RST and newest.reuse_of >= 0:
             resume(self.table, self.machine, newest, segment)
         connection = newest if newest.reuse_of < 0 else incarnation(self.table, newest, segment)
@@ -552,9 +558,10 @@ class Tracker:
             self.begins.append(frame)
 
     def _open(self, segment: Segment, flow_hash: int, connection_id: int) -> Connection:
-        connection = Connection()
+        connection = new_connection()
         connection.id = connection_id
         connection.ip_version = segment.ip_version
+        connection.place = place(segment)
         connection.tunnel = segment.tunnel
         connection.first_ns = segment.ts_ns
         connection.first_frame = segment.frame

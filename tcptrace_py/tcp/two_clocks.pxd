@@ -15,5 +15,5 @@ cdef class TwoClocks:
     @cython.locals(early_ns=int64_t)
     cdef object look(self, Connection connection)
     cpdef object add(self, TwoClocks other)
-    cpdef bint differ(self) except *
+    cpdef bint differ(self) except -1
     cpdef object warning(self)

@@ -9,7 +9,7 @@ from tcptrace_py.findings.causes.about import client_key
 from tcptrace_py.findings.causes.claim import Claim, Key
 from tcptrace_py.findings.finding import CERTAIN, LIKELY, Evidence, Finding
 from tcptrace_py.findings.group import Group
-from tcptrace_py.findings.knowledge import Knowledge, ServiceKey, Use
+from tcptrace_py.findings.knowledge import Knowledge, ServiceKey, Use, use_of
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import socket_name
 from tcptrace_py.settings import Settings
@@ -74,7 +74,7 @@ class ForeignReply:
             evidence,
             explains=_EXPLAINS,
             hangs_on=("asked", *client_key(case), connection.syn_ns, client.isn),
-            facts=(Use(connection, client, case.endpoint(by)), connection.last_ns),
+            facts=(use_of(connection, client, case.endpoint(by)), connection.last_ns),
             variant="asked",
         )
 

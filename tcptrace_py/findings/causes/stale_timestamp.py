@@ -69,7 +69,7 @@ class StaleTimestamp:
         if pair is None:
             return False
         ns, value = cast("int", facts[0]), cast("int", facts[1])
-        near = sorted(each for each in pair.stamps.entries if abs(each[0] - ns) <= _REMEMBERED_NS)
+        near = sorted(each for each in pair.stamps.entries.values() if abs(each[0] - ns) <= _REMEMBERED_NS)
         if any(distance(later[1], earlier[1]) < 0 for earlier, later in zip(near, near[1:], strict=False)):
             # A lower one was answered after a higher one.
             return False
@@ -77,7 +77,8 @@ class StaleTimestamp:
         if not before or distance(before[-1][1], value) <= 0:
             return False
         # The service went on answering higher ones: after this one, or after another like it.
-        lower = [ns, *(each[0] for each in pair.unanswered.entries if distance(before[-1][1], each[1]) > 0)]
+        unanswered = pair.unanswered.entries.values()
+        lower = [ns, *(each[0] for each in unanswered if distance(before[-1][1], each[1]) > 0)]
         return any(before[0][0] < each < near[-1][0] for each in lower)
 
     def finding(self, group: Group, knowledge: Knowledge, end_ns: int) -> Finding:

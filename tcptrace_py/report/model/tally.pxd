@@ -17,6 +17,7 @@ cdef int64_t LONGEST_ROUND_TRIP_NS, _MOST_SUM_NS
 cdef class Tally:
     cdef int64_t _services
     cdef object _gaps
+    cdef list _gap_ends
     cdef int64_t _rows_most
     cdef int64_t _room
     cdef int64_t _used

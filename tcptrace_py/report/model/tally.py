@@ -1,3 +1,4 @@
+# cython: boundscheck=False, initializedcheck=False
 """Counts every finished connection: for the whole capture, and for its service.
 
 Compiled (see ``tally.pxd``): a capture may hold half a million connections, so a
@@ -72,6 +73,7 @@ class Tally:
     def __init__(self, services: int, rows: int = _ROWS, gaps: Gaps = NO_GAPS) -> None:
         self._services = services
         self._gaps = gaps
+        self._gap_ends = gaps.ends
         self._rows_most = max(rows, 2)
         self._rows: dict[Key, int] = {}
         self._room = 16
@@ -139,7 +141,7 @@ class Tally:
         while entry >= 0:
             ts_ns = journal.ts_ns(entry)
             if journal.state(entry) == CLOSE_WAIT:
-                if self._gaps:
+                if self._gap_ends:
                     left_ns = self._known_stay(row, ts_ns, left_ns)
                 self._add_close_wait(0, ts_ns, left_ns)
                 self._add_close_wait(row * WIDTH, ts_ns, left_ns)

@@ -19,9 +19,9 @@ cdef class Stream:
 
     @cython.locals(flags=int)
     cpdef object begin(self, Segment segment)
-    cpdef bint reopens(self, Segment segment) except *
+    cpdef bint reopens(self, Segment segment) except -1
     @cython.locals(flags=int)
     cpdef object go_on(self, Segment segment)
-    cdef bint _from_low(self, Segment segment) except *
+    cdef bint _from_low(self, Segment segment) except -1
     @cython.locals(own=int64_t, peers=int64_t, seq=int64_t, ack=int64_t, acknowledges=bint)
     cdef object _note_bases(self, Segment segment, bint from_low)

@@ -45,9 +45,9 @@ cdef class Zeek:
 
     @cython.locals(flags=int, control=int, side=Side, peer=Side, seq=int64_t, payload_bytes=int64_t, carried=int64_t, ack=int64_t, ahead=int64_t, acknowledges=bint, before_start=bint)
     cpdef object segment(self, bint from_a, Segment segment)
-    cpdef bint in_step(self, Endpoint a, Endpoint b) except *
+    cpdef bint in_step(self, Endpoint a, Endpoint b) except -1
     @cython.locals(end=int64_t, whole=int64_t)
-    cdef bint _agrees(self, Side side, Endpoint endpoint) except *
+    cdef bint _agrees(self, Side side, Endpoint endpoint) except -1
     cpdef object catch_up(self, Endpoint a, Endpoint b)
     @cython.locals(snd_nxt=int64_t, beyond=int64_t, wraps=int64_t)
     cdef object _follow(self, Side side, Endpoint endpoint)
@@ -75,11 +75,11 @@ cdef class Zeek:
     cdef object _close_up(self, Side side, bint of_a)
     @cython.locals(missing=int64_t, skip=int64_t, off=int64_t, left=int64_t, piece_of_a=bint)
     cdef object _acknowledged(self, Side side, Side peer, bint of_a, int64_t ack)
-    cdef bint _orderly(self, Side side) except *
+    cdef bint _orderly(self, Side side) except -1
     @cython.locals(packed=uint64_t)
     cpdef str history(self)
     @cython.locals(originator=Side, responder=Side, orig=int, resp=int, orig_silent=bint, resp_silent=bint)
     cpdef str conn_state(self)
-    cdef bint _reset_before_answer(self) except *
+    cdef bint _reset_before_answer(self) except -1
     @cython.locals(acknowledged=int64_t, size=int64_t)
     cpdef int64_t size(self, Side side, Side peer) except -1
