@@ -5,7 +5,7 @@ from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.timeline cimport Timeline, arrives, departs
 
 cdef Py_ssize_t _EXAMPLES, _PILES, _PILE_POINTS, _WHOLE_POINTS
-cdef uint64_t _RECENT
+cdef uint64_t _MIX, _MIX_TO, _RECENT
 
 
 cdef class Pile:
@@ -36,6 +36,7 @@ cdef class Pile:
     cdef object _name(self, int64_t connection)
 
 
+@cython.locals(mixed=uint64_t)
 cdef uint64_t _place(uint64_t lo, uint64_t to_lo, uint64_t to_port) noexcept
 
 
