@@ -17,7 +17,7 @@ from tcptrace_py.wire.segment import Segment
 _MASK = (1 << 64) - 1
 
 # Buckets to begin with, a power of two.
-_BUCKETS = 1 << 14
+_BUCKETS = 1 << 10
 
 #: A segment is of one of this many latest incarnations of its four-tuple. What a sender does with one
 #: four-tuple must not cost more than it would on many (DESIGN section 4.10), and no port is used so often
