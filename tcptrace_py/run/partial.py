@@ -82,6 +82,8 @@ class Kept:
             endpoint.last = -1
         self._ends = (connection.a, connection.b)
         for endpoint, history in zip(self._ends, histories, strict=True):
+            # Whatever it had was in a journal that may be gone.
+            endpoint.last = -1
             for state, ts_ns, frame, basis in history:
                 endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)
 

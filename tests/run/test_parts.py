@@ -17,7 +17,7 @@ from benchmarks import workloads
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.run.analyze import analyze
 from tcptrace_py.run.captures import Captures
-from tcptrace_py.run.partial import Partial
+from tcptrace_py.run.partial import Kept, Partial
 from tcptrace_py.run.session import Session, sources_of
 from tcptrace_py.settings import Settings
 
@@ -175,3 +175,23 @@ def test_the_order_in_which_connections_finish_changes_nothing(path: Path) -> No
             session.end()
         reports.append(text(session.report([], dropped=None, complete=True, warnings=[])))
     assert reports[0] == reports[1]
+
+
+def test_findings_may_be_asked_for_again_and_again() -> None:
+    """A connection that waits for the listeners is held by another journal each time."""
+    with Captures([ROOT / "sample_pcaps" / "reset_midstream.pcap"]) as opened:
+        session = Session(Settings(), connections=False)
+        for source, batch, lo, hi in opened.runs():
+            session.feed(batch, source, lo, hi)
+    session.tracker.tick(session.end_ns + 10**14)
+    session.drain()
+    ((connection, _at_end, histories),) = session.partial.undecided
+    for _ in range(3):
+        kept = Kept()
+        kept.hold(connection, histories)
+        for endpoint, history in zip((connection.a, connection.b), histories, strict=True):
+            length, index = 0, endpoint.last
+            while index >= 0 and length <= len(history):
+                length, index = length + 1, kept.journal.previous(index)
+            assert length == len(history)
+    assert session.findings([]) == session.findings([]) != []
