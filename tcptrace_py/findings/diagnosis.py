@@ -143,7 +143,7 @@ class Diagnosis:
     def _may_tell(self, connection: Connection) -> bool:
         """Might a cause say more of a failed handshake? In a flood it is asked of every connection."""
         client = connection.client()
-        if 0 < client.ttl < _LOW_TTL:
+        if 0 < client.ttl < _LOW_TTL or (client.has_isn and client.isn == 0):
             return True
         return not connection.refused and client.has_syn_ts and self.knowledge.knows_pair(connection)
 
@@ -181,6 +181,7 @@ class Diagnosis:
 
         ``end_ns``: end of the capture, or its time now; ``damaged``: as `findings.damage` has it.
         """
+        self.knowledge.index()
         found, self.revised = self._causes.findings(
             self.knowledge, end_ns, lambda family, error: self._failed(family, None, error)
         )

@@ -11,9 +11,10 @@ from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.families import HANDSHAKE, LATE_NS
 from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.host import before, up_meanwhile
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.scans import FLOOD, flood_finding, peers_tried, scan_finding, scanned
-from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, TEXTS, remedy
+from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, TEXTS, meaning, remedy
 from tcptrace_py.findings.wording import duration, moment, part, span, times
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.outcome import handshake_outcome
@@ -30,6 +31,8 @@ STALE_KIND = "stale-syn"
 
 #: What Linux waits at least before it gives up by itself: the last of six retransmissions, 63 s.
 _KERNEL_GIVES_UP_NS = 60_000_000_000
+#: No kernel sends its last SYN sooner than that: Windows does after 9 s, of two retransmissions.
+_NO_KERNEL_NS = 8_500_000_000
 
 
 #: IP version and address (two halves) of each.
@@ -123,8 +126,12 @@ class Handshakes:
             group.tally["inside"] += 1
         # The waits double, so the next SYN was due within as long again as all of it took so far.
         stopped = waited_until_ns - connection.last_syn_ns > tried_ns + 2_000_000_000
-        gave_up = stopped and tried_ns >= _KERNEL_GIVES_UP_NS
-        group.tally["kernel" if gave_up else "application" if stopped else "trying"] += 1
+        if not stopped:
+            group.tally["trying"] += 1
+        elif tried_ns >= _KERNEL_GIVES_UP_NS:
+            group.tally["kernel"] += 1
+        else:
+            group.tally["application" if tried_ns < _NO_KERNEL_NS else "either"] += 1
         if group.wants_example(connection.id):
             lines = [self._syn(case)]
             if client.syns > 1:
@@ -343,15 +350,23 @@ class Handshakes:
         ]
         if group.tally["application"]:
             sentences.append(
-                f"{part(group.tally['application'], group.count)} stopped sooner than the kernel would have:"
+                f"{part(group.tally['application'], group.count)} stopped sooner than any kernel would have:"
                 " the application's own connect time-out."
+            )
+        if group.tally["either"]:
+            sentences.append(
+                f"{part(group.tally['either'], group.count)} stopped after its last SYN, by the application's"
+                " own connect time-out or its kernel's (Windows gives up after 21 s, BSD after 75 s)."
             )
         if group.tally["kernel"]:
             reached = part(group.tally["kernel"], group.count)
             sentences.append(f"{reached} went on to the kernel's limit (ETIMEDOUT).")
         if group.tally["trying"]:
-            sentences.append(f"{part(group.tally['trying'], group.count)} went on when the capture ended.")
+            sentences.append(
+                f"{part(group.tally['trying'], group.count)} may have gone on when the capture ended."
+            )
         text = TEXTS[TIMEOUT_KIND]
+        up = up_meanwhile(group, knowledge, before(group))
         severity: Severity = "warning"
         if group.turned and peers_tried(group):
             severity = "info"
@@ -364,7 +379,7 @@ class Handshakes:
                 "Each was tried once only, and the same port was served over the other IP version: clients"
                 " that try both take what answers first (RFC 8305)."
             )
-        sentences.append(text.meaning)
+        sentences += [up, meaning(TIMEOUT_KIND, True)] if up else [meaning(TIMEOUT_KIND, False)]
         return group.finding(TIMEOUT_KIND, severity, " ".join(sentences), remedy(text, ""))
 
     def _unreachable_finding(self, group: Group) -> Finding:

@@ -77,6 +77,8 @@ cdef class Knowledge:
     cdef public Sample pairs
     cdef public Sample ports
     cdef public Sample troubled
+    cdef public Sample clients
+    cdef dict _hosts
     cdef public Kept left
     cdef public int64_t connections
     cdef public int64_t one_way
@@ -92,8 +94,10 @@ cdef class Knowledge:
     @cython.locals(client=Endpoint, server=Endpoint, service=Service, rank=uint64_t, port=uint64_t, sample=Sample,
                    packets=int64_t, flagged=int64_t)
     cpdef object note(self, Connection connection)
+    @cython.locals(rank=uint64_t, moments=Moments)
+    cdef object _note_client(self, Connection connection, Endpoint client)
     @cython.locals(bits=int, moment=int64_t, seen=Observations)
-    cdef object _note_heard(self, Connection connection, Endpoint server, Service service)
+    cdef object _note_heard(self, Connection connection, Endpoint speaker, Moments heard)
     @cython.locals(service=Service, place=uint64_t)
     cdef Service _service_of(self, Connection connection, Endpoint server)
     @cython.locals(service=Service, gone=Service)

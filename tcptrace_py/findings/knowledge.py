@@ -20,6 +20,7 @@ from tcptrace_py.tcp.serial import advance, distance
 #: Services, pairs and four-tuples of which something is known at most.
 SERVICES = 10_000
 PAIRS = 96
+CLIENTS = 256
 #: Client's ports whose connections are known: of all, and of those that failed or came unasked.
 PORTS = 384
 TROUBLED = 768
@@ -209,6 +210,10 @@ class Knowledge:
         #: Connections by their client's port, a sample of all; and of those that failed, or came unasked.
         self.ports = Sample(PORTS)
         self.troubled = Sample(TROUBLED)
+        #: When clients were heard on open connections, by their addresses' hashes: a sample of them.
+        self.clients = Sample(CLIENTS)
+        #: Services by address; see ``index``.
+        self._hosts: dict[tuple[int, int, int], list[Service]] = {}
         #: Connections that clients left without an answer, a sample of them: each ``Left`` is its own key.
         self.left = Kept(_LEFT)
         self.connections = 0
@@ -254,10 +259,12 @@ class Knowledge:
                 service.answered += 1
                 service.replied.add(server.last_data_ns)
             if server.packets:
-                self._note_heard(connection, server, service)
+                self._note_heard(connection, server, service.heard)
             if connection.observed is not None:
                 self._note_idle(connection, service)
                 self._note_left(connection, client, server)
+        if connection.established and client.packets:
+            self._note_client(connection, client)
         if client.has_syn_ts and (connection.syn_ack_frame or not server.packets):
             self._note_stamp(connection, client, server)
         # Through a 64-bit local, so that C shifts as Python does.
@@ -269,20 +276,30 @@ class Knowledge:
         if sample.wants(rank):
             self._note_port(sample, rank, connection, client, server)
 
-    def _note_heard(self, connection: Connection, server: Endpoint, service: Service) -> None:
+    def _note_client(self, connection: Connection, client: Endpoint) -> None:
+        rank = mix(client.address_hi, client.address_lo)
+        if not self.clients.wants(rank):
+            return
+        moments: Moments | None = self.clients.entries.get(rank)
+        if moments is None:
+            moments = Moments()
+            self.clients.put(rank, moments)
+        self._note_heard(connection, client, moments)
+
+    def _note_heard(self, connection: Connection, speaker: Endpoint, heard: Moments) -> None:
         """At the first and the last moment, and in between as often as no silence can contradict."""
-        service.heard.add(server.first_ns)
-        service.heard.add(server.last_ns)
+        heard.add(speaker.first_ns)
+        heard.add(speaker.last_ns)
         seen: Observations | None = connection.observed
         bits = _HEARD_BITS
         while seen is not None and seen.longest_gap_ns >> bits:
             bits += 1
-        while (server.last_ns - server.first_ns) >> bits > _HEARD_TIMES:
+        while (speaker.last_ns - speaker.first_ns) >> bits > _HEARD_TIMES:
             bits += 1
         # On a grid of its own, so that a connection that goes on adds moments and moves none.
-        moment = (server.first_ns >> bits) + 1
-        while moment < server.last_ns >> bits:
-            service.heard.add(moment << bits)
+        moment = (speaker.first_ns >> bits) + 1
+        while moment < speaker.last_ns >> bits:
+            heard.add(moment << bits)
             moment += 1
 
     def _service_of(self, connection: Connection, server: Endpoint) -> Service | None:
@@ -399,6 +416,24 @@ class Knowledge:
                 latest = max(latest, use.last_ns)
         return max(connection.first_ns - latest, 0) if latest >= 0 else -1
 
+    def index(self) -> None:
+        """Services by address, before ``answers_at`` is asked: all that is known is known now."""
+        self._hosts = {}
+        for version, hi, lo, port in self.services.entries:
+            self._hosts.setdefault((version, hi, lo), []).append(self.services.entries[version, hi, lo, port])
+
+    def answers_at(self, service: ServiceKey, begin_ns: int, end_ns: int) -> int:
+        """The lowest other port at which a service's host answered in between; 0 for none."""
+        version, hi, lo, port = service
+        others = self._hosts.get((version, hi, lo), ())
+        ports = [each.port for each in others if each.port != port and each.heard.between(begin_ns, end_ns)]
+        return min(ports, default=0)
+
+    def client_heard(self, hi: int, lo: int, begin_ns: int, end_ns: int) -> bool:
+        """Was a client's address heard in between, on a connection that was open? As far as that is known."""
+        moments: Moments | None = self.clients.entries.get(mix(hi, lo))
+        return moments is not None and moments.between(begin_ns, end_ns)
+
     def knows_pair(self, connection: Connection) -> bool:
         """Is the pair of its client's address and its service among those kept so far?"""
         client = connection.client()
@@ -439,6 +474,12 @@ class Knowledge:
             mine = self.make(key)
             if mine is not None:
                 mine.merge(service)
+        self.clients.narrow(other.clients)
+        for rank, moments in other.clients.entries.items():
+            if rank not in self.clients.entries and self.clients.wants(rank):
+                self.clients.put(rank, Moments())
+            if rank in self.clients.entries:
+                self.clients.entries[rank].merge(moments)
         for left in other.left.entries:
             self._leave(left)
         self.pairs.narrow(other.pairs)

@@ -21,13 +21,17 @@ _PORTS = 20
 _HOSTS = 50
 # Attempts at each; who wants to be served comes back.
 _ATTEMPTS = 1.5
+# So many ports of one host nobody needs, however often each is tried.
+_PLENTY = 100
 # A port of its own for so many of the hosts: peers that were heard of somewhere, not a list of ports.
 _OWN_PORT = 0.5
 
 
 def scanned(group: Group) -> bool:
     """One client (the group is turned) tried each of many ports or addresses about once."""
-    if not group.turned or group.side != "server" or group.count > _ATTEMPTS * group.targets.count():
+    if not group.turned or group.side != "server":
+        return False
+    if group.count > _ATTEMPTS * group.targets.count() and group.ports < _PLENTY * group.hosts:
         return False
     if group.ports >= _PORTS and group.ports > group.hosts / _OWN_PORT:
         return True

@@ -8,8 +8,9 @@ from tcptrace_py.findings.case import ENDPOINTS, Case, goes_on_unseen, other
 from tcptrace_py.findings.families import SILENCE
 from tcptrace_py.findings.finding import LIKELY, Evidence, Finding
 from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.host import up_meanwhile
 from tcptrace_py.findings.knowledge import Knowledge
-from tcptrace_py.findings.texts import TEXTS, remedy
+from tcptrace_py.findings.texts import TEXTS, meaning, remedy
 from tcptrace_py.findings.wording import duration, part, span, times
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.observations import Lost
@@ -151,9 +152,9 @@ class DeadPeers:
         self._groups.merge(other._groups)
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
-        return [self._finding(group) for group in self._groups.turned()]
+        return [self._finding(group, knowledge) for group in self._groups.turned()]
 
-    def _finding(self, group: Group) -> Finding:
+    def _finding(self, group: Group, knowledge: Knowledge) -> Finding:
         tries = _tries(group.tally["retransmissions"], group.tally["probes"])
         did = "got nothing" if group.tally["heard"] == group.count else "fell silent"
         sentences = [
@@ -174,7 +175,8 @@ class DeadPeers:
         if group.tally["reset"]:
             ended = part(group.tally["reset"], group.count)
             sentences.append(f"{ended} ended by RST of the side that waited.")
-        sentences.append(TEXTS[KIND].meaning)
+        up = up_meanwhile(group, knowledge, group.first_ns)
+        sentences += [up, meaning(KIND, True)] if up else [meaning(KIND, False)]
         return group.finding(KIND, "warning", " ".join(sentences), remedy(TEXTS[KIND], ""))
 
 

@@ -205,7 +205,7 @@ TEXTS: dict[str, Text] = {
     "dead-peer": Text(
         "peers that stopped responding",
         "Data or keep-alive probes were sent again and again and no answer passed, though the connection was"
-        " established: no FIN, no RST. The peer lost power or network, its address moved, or a device on"
+        " established. The peer lost power or network, its address moved, or a device on"
         " the way drops the connection silently. The sending application learns of it late: Linux retries"
         " data about 15 min (tcp_retries2=15) before ETIMEDOUT, and an application that only reads never"
         " learns of it without keep-alive.",
@@ -273,6 +273,34 @@ def _whole(general: Text, by_variant: dict[str, Text]) -> Text:
         " ".join(f"If {text.title}: {text.remedy}" for text in by_variant.values()),
         general.reference,
     )
+
+
+#: What of a meaning does not hold where the culprit's host was up, and what holds instead.
+_IF_UP = {
+    "unacknowledged-fin": (
+        "the peer was switched off, lost its network, or a firewall or NAT between them has forgotten the"
+        " connection and drops what belongs to it.",
+        "the peer's host is up, so a firewall or NAT between them, or on that host, has forgotten the"
+        " connection and drops what belongs to it.",
+    ),
+    "dead-peer": (
+        "The peer lost power or network, its address moved, or a device on the way drops the connection"
+        " silently.",
+        "So it lost neither power nor network: a device on the way, or a filter on that host, drops this"
+        " connection silently.",
+    ),
+    "connection-timeout": (
+        "the host is down, the address is wrong, a firewall drops the packets, or the way back does not"
+        " work.",
+        "the host is up, so a firewall on it or before it drops what goes to this port.",
+    ),
+}
+
+
+def meaning(kind: str, up: bool) -> str:
+    """What a kind means; ``up``: where the culprit's host was heard otherwise at that time."""
+    said = TEXTS[kind].meaning
+    return said.replace(*_IF_UP[kind]) if up else said
 
 
 #: What a finding of a variant begins with, before the variant's own meaning.

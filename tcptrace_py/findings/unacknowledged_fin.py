@@ -8,16 +8,21 @@ from tcptrace_py.findings.case import ENDPOINTS, Case, goes_on_unseen, other
 from tcptrace_py.findings.families import FIN_UNANSWERED
 from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.host import up_meanwhile
 from tcptrace_py.findings.knowledge import Knowledge
+from tcptrace_py.findings.resets import GOODBYE_BYTES
 from tcptrace_py.findings.silence import silent
-from tcptrace_py.findings.texts import TEXTS, remedy
+from tcptrace_py.findings.texts import TEXTS, meaning, remedy
 from tcptrace_py.findings.wording import duration, part, span, times
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.serial import distance
 from tcptrace_py.tcp.state import CLOSED, STATE_NAMES, TIMER
 
 KIND = "unacknowledged-fin"
 #: Retransmissions of a FIN without an answer that are too many.
 RETRANSMISSIONS = 3
+#: Clients that go away behind their own FIN, so few that they cost a server nothing.
+_FEW = 10
 
 
 def unanswered_fin(case: Case, by: int) -> bool:
@@ -79,6 +84,11 @@ class UnacknowledgedFins:
             waits_in = history[-2] if gave_up and len(history) > 1 else history[-1]
             group.tally[STATE_NAMES[waits_in[0]]] += 1
         group.tally["retransmissions"] += endpoint.fins - 1
+        peer = case.endpoint(other(by))
+        left = distance(endpoint.fin_seq, endpoint.snd_una) if endpoint.has_una else GOODBYE_BYTES + 1
+        if peer.fin_sent and peer.fin_ns < endpoint.fin_ns and left <= GOODBYE_BYTES:
+            # It had closed by itself, and has all that was sent to it but for a goodbye.
+            group.tally["delivered"] += 1
         if group.wants_example(case.connection.id):
             group.example(case.connection.id, self._evidence(case, by, gave_up))
 
@@ -107,9 +117,9 @@ class UnacknowledgedFins:
         self._groups.merge(other._groups)
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
-        return [self._finding(group) for group in self._groups.turned()]
+        return [self._finding(group, knowledge) for group in self._groups.turned()]
 
-    def _finding(self, group: Group) -> Finding:
+    def _finding(self, group: Group, knowledge: Knowledge) -> Finding:
         states = [
             f"{n:,} in {state}"
             for state, n in sorted(group.tally.items(), key=lambda item: (-item[1], item[0]))
@@ -127,6 +137,10 @@ class UnacknowledgedFins:
         if group.tally["gave_up"]:
             given_up = part(group.tally["gave_up"], group.count)
             sentences.append(f"{given_up} will have been given up by the waiting side's kernel.")
-        sentences.append(TEXTS[KIND].meaning)
+        up = up_meanwhile(group, knowledge, group.first_ns)
+        sentences += [up, meaning(KIND, True)] if up else [meaning(KIND, False)]
         severity: Severity = "info" if group.confidence() == "possible" else "warning"
+        if group.tally["delivered"] == group.count and group.side == "client" and group.count < _FEW:
+            severity = "info"
+            sentences.append("All data was delivered: the server keeps a socket for a while, no more.")
         return group.finding(KIND, severity, " ".join(sentences), remedy(TEXTS[KIND], ""))

@@ -77,7 +77,7 @@ SAMPLES = [
             ),
             clean("10.0.0.11:42041 > 10.0.0.20:80", 19),
         ],
-        [Finding("unacknowledged-fin", "client 10.0.0.10 toward 10.0.0.20:80", 1, "warning critical")],
+        [Finding("unacknowledged-fin", "client 10.0.0.10 toward 10.0.0.20:80", 1, "info")],
     ),
     Sample(
         "zero_window.pcap",

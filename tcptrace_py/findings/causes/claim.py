@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -31,7 +31,7 @@ class Claim:
     evidence: Callable[[], list[Evidence]]
     measure_ns: int = -1
     tally: Mapping[str, int] = field(default_factory=dict)
-    explains: tuple[str, ...] = ()
+    explains: Collection[str] = ()
     hangs_on: Key | None = None
     facts: tuple[object, ...] = ()
     variant: str = ""

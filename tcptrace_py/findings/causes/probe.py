@@ -17,8 +17,21 @@ _LOW_TTL = 30
 #: A check that says nothing is over so soon.
 _MUTE_NS = 5_000_000_000
 
+#: What its attempts would be called by themselves.
+EXPLAINS = frozenset(
+    (
+        "stale-syn",
+        "connection-timeout",
+        "connection-refused",
+        "connection-unreachable",
+        "foreign-reply",
+        "stale-timestamp",
+    )
+)
+
 SAYS = {
     "traceroute": "sent SYNs whose TTL is too low to arrive, as a TCP traceroute does",
+    "hand-made": "sent SYNs that no kernel makes, numbered 0 each time",
     "mute": "connected and broke off without a word, as a health check or a scanner does",
 }
 
@@ -49,16 +62,25 @@ class Probe(Decided):
                 connection.last_syn_ns,
                 CERTAIN if seen is not None and seen.ttl_rises else LIKELY,
                 traced,
-                explains=(
-                    "stale-syn",
-                    "connection-timeout",
-                    "connection-refused",
-                    "connection-unreachable",
-                    "foreign-reply",
-                    "stale-timestamp",
-                ),
+                explains=EXPLAINS,
                 tally={"syns": client.syns},
                 variant="traceroute",
+            )
+        if client.syns and client.has_isn and client.isn == 0 and not connection.established:
+
+            def made() -> list[Evidence]:
+                text = f"{case.name(by)} sent SYN number 0 to {case.name(case.server_by)}: made by hand"
+                return [case.evidence(connection.syn_frame, connection.syn_ns, text)]
+
+            # A kernel's first number is a clock and a secret (RFC 6528): one in 4,000 million is 0.
+            return Claim(
+                by,
+                connection.syn_ns,
+                connection.last_syn_ns,
+                LIKELY,
+                made,
+                explains=EXPLAINS | {"half-open-handshake"},
+                variant="hand-made",
             )
         reset = None if seen is None else seen.resets[by - 1]
         if not connection.established or reset is None or reset.ns - connection.syn_ns > _MUTE_NS:

@@ -1,0 +1,125 @@
+"""Whose host was heard meanwhile was neither down nor off the network."""
+
+from __future__ import annotations
+
+import pytest
+
+from tcptrace_py.findings.texts import TEXTS, meaning
+
+from .stage import Stage, kinds, one
+
+V4 = ("10.0.0.9:{}", "10.0.0.20:{}")
+V6 = ("[2001:db8::9]:{}", "[2001:db8::20]:{}")
+families = pytest.mark.parametrize("names", [V4, V6], ids=["IPv4", "IPv6"])
+meanwhile = pytest.mark.parametrize("served_after_s", [None, 4, 400])
+
+
+@pytest.mark.parametrize("kind", ["connection-timeout", "dead-peer", "unacknowledged-fin"])
+def test_meanings_differ(kind: str) -> None:
+    assert meaning(kind, False) == TEXTS[kind].meaning != meaning(kind, True)
+
+
+def served(stage: Stage, names: tuple[str, str], port: int) -> None:
+    c, s = stage.established(names[0].format(51_000), names[1].format(port))
+    c.fin()
+    s.fin()
+    c.ack()
+
+
+@families
+@meanwhile
+def test_a_port_that_does_not_answer(names: tuple[str, str], served_after_s: float | None) -> None:
+    stage = Stage()
+    c, _ = stage.pair(names[0].format(40_000), names[1].format(8009))
+    c.syn()
+    for wait_s in (1, 2, 4):
+        stage.wait(wait_s)
+        c.syn()
+    if served_after_s is not None:
+        stage.wait(served_after_s)
+        served(stage, names, 443)
+    timeout = one(stage.end(at_s=500), "connection-timeout")
+    up = served_after_s == 4
+    assert ("Its host was up: it answered on port 443" in timeout.explanation) == up
+    assert ("the host is down" in timeout.explanation) != up
+
+
+@families
+@meanwhile
+@pytest.mark.parametrize("server", [False, True], ids=["client silent", "server silent"])
+def test_a_silent_peer(names: tuple[str, str], served_after_s: float | None, server: bool) -> None:
+    stage = Stage()
+    ends = stage.established(names[0].format(40_000), names[1].format(5432))
+    speaker = ends[0] if server else ends[1]
+    speaker.data(100)
+    for _ in range(4):
+        stage.wait(2)
+        speaker.again(100)
+    if served_after_s is not None:
+        stage.wait(served_after_s)
+        served(stage, names, 443)
+    dead = one(stage.end(at_s=500), "dead-peer")
+    up = served_after_s == 4
+    assert ("Its host was up" in dead.explanation) == up
+    assert ("lost power" in dead.explanation) != up
+
+
+@families
+@pytest.mark.parametrize(
+    ("bytes_left", "clients", "severity"), [(0, 1, "info"), (31, 9, "info"), (0, 10, "warning")]
+)
+@pytest.mark.parametrize("closed_first", [True, False])
+def test_clients_that_go_away_behind_their_fin(
+    names: tuple[str, str], bytes_left: int, clients: int, severity: str, closed_first: bool
+) -> None:
+    stage = Stage()
+    for number in range(clients):
+        c, s = stage.established(names[0].format(40_000 + number), names[1].format(443))
+        if closed_first:
+            c.fin()
+            s.ack()
+        if bytes_left:
+            s.data(bytes_left)
+        s.fin()
+        for _ in range(4):
+            stage.wait(0.3)
+            s.fin_again()
+    told = one(stage.end(at_s=300), "unacknowledged-fin")
+    assert told.severity == (severity if closed_first else "warning")
+    assert ("All data was delivered" in told.explanation) == (told.severity == "info")
+
+
+@families
+@pytest.mark.parametrize(
+    ("ports", "tries", "scan"), [(30, 1, True), (30, 2, False), (120, 2, True), (120, 4, True)]
+)
+def test_so_many_ports_of_one_host_are_a_scan(
+    names: tuple[str, str], ports: int, tries: int, scan: bool
+) -> None:
+    """Answered or not: who scans tries some ports again, from other ports of its own."""
+    stage = Stage()
+    for port in range(ports):
+        for attempt in range(tries):
+            c, s = stage.pair(names[0].format(36_050 + attempt), names[1].format(1 + port))
+            c.isn += port
+            c.syn()
+            if port == 7:
+                s.syn_ack()
+    findings = stage.end(at_s=30)
+    assert ("probe" in kinds(findings)) == scan
+    assert ("connection-timeout" in kinds(findings)) != scan
+
+
+@families
+@pytest.mark.parametrize(("isn", "made"), [(0, True), (1, False)])
+@pytest.mark.parametrize("syns", [1, 4])
+def test_syns_made_by_hand_are_a_probe(names: tuple[str, str], isn: int, made: bool, syns: int) -> None:
+    stage = Stage()
+    c, _ = stage.pair(names[0].format(20), names[1].format(80))
+    c.isn = isn
+    for _ in range(syns):
+        c.syn()
+        stage.wait(3)
+    findings = stage.end(at_s=60)
+    assert kinds(findings) == {"probe" if made else "connection-timeout"}
+    assert not made or findings[0].severity == "info"
