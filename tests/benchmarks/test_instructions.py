@@ -8,9 +8,6 @@ from benchmarks import instructions
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    reason="findings by cause and parts made it slower: to be brought down again", strict=False
-)
 def test_no_workload_takes_many_more_instructions_than_recorded() -> None:
     problem = instructions.obstacle()
     if problem:
