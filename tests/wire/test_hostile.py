@@ -191,7 +191,8 @@ def test_generated_frames_reach_tcp() -> None:
     # The strategy above is worth nothing if it only made what is refused at once.
     counts = dict.fromkeys(range(result.CODES), 0)
 
-    @settings(max_examples=500, deadline=None, derandomize=True, database=None)
+    # Hypothesis draws from the constants of all loaded modules: the counts differ by what ran before.
+    @settings(max_examples=1500, deadline=None, derandomize=True, database=None)
     @given(framed)
     def count(frame: tuple[bytes, int]) -> None:
         counts[check(frame[0], len(frame[0]), frame[1])] += 1
