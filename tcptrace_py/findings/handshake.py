@@ -35,6 +35,14 @@ _KERNEL_GIVES_UP_NS = 60_000_000_000
 _NO_KERNEL_NS = 8_500_000_000
 
 
+#: What rests on fewer is possible: one RST may be forged, or of a device on the way.
+_FEWEST_PACKETS = 4
+
+
+def packets_of(case: Case) -> int:
+    return case.connection.a.packets + case.connection.b.packets
+
+
 #: IP version and address (two halves) of each.
 Scanners = Set[tuple[int, int, int]]
 
@@ -87,6 +95,7 @@ class Handshakes:
         refused_ns = connection.reset_ns or connection.last_ns
         group = self._refused.of(case, by)
         group.add(case, by, connection.syn_ns, refused_ns, CERTAIN)
+        group.tally["packets"] += packets_of(case)
         client = case.endpoint(case.client_by)
         if is_inside(client.address_hi, client.address_lo, connection.ip_version):
             group.tally["inside"] += 1
@@ -201,6 +210,8 @@ class Handshakes:
         group.add(case, by, connection.syn_ack_ns, connection.last_syn_ack_ns, sure)
         group.tally["syn_acks"] += server.syn_acks
         group.tally["too_late"] += int(too_late)
+        # Its SYN again, after a SYN+ACK: that one has not come.
+        group.tally["syn_again"] += int(connection.last_syn_ns > connection.syn_ack_ns > 0)
         group.stay(connection.syn_ack_ns, entered_ns if state != SYN_RCVD else None)
         if group.wants_example(connection.id):
             group.example(connection.id, self._half_open_evidence(case))
@@ -338,7 +349,11 @@ class Handshakes:
         # A name with several addresses is tried on each in turn; on the host itself that costs nothing.
         harmless = background or _loopback(group) or _by_scanner(group, scanners) or peers_tried(group)
         severity: Severity = "info" if harmless else "warning"
-        return group.finding(REFUSED_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
+        filled = remedy(text, group.socket_filter())
+        finding = group.finding(REFUSED_KIND, severity, " ".join(sentences), filled)
+        if group.tally["packets"] < _FEWEST_PACKETS:
+            finding.confidence = "possible"
+        return finding
 
     def _timeout_finding(self, group: Group, knowledge: Knowledge) -> Finding:
         if scanned(group):
@@ -409,6 +424,11 @@ class Handshakes:
                 f"{part(group.tally['too_late'], group.count)} was acknowledged only when the server had"
                 " given up: the ACK of the handshake was lost on the way."
             )
+        if group.tally["syn_again"]:
+            sentences.append(
+                f"{part(group.tally['syn_again'], group.count)} was asked for again after the SYN+ACK: the"
+                " client waits, and the SYN+ACK does not reach it."
+            )
         if peak > 1:
             sentences.append(f"Up to {peak:,} half-open at once, at {moment(peak_at_ns)}.")
         if group.variant == "unanswered" and not group.turned and group.count >= FLOOD:
@@ -420,7 +440,9 @@ class Handshakes:
                     f"{group.count / max(sources, 1):.0f} attempts for each source: rather a broken way back"
                     " (or few attackers) than forged sources."
                 )
-        sentences += [GENERAL[HALF_OPEN_KIND], text.meaning]
+        sentences.append(GENERAL[HALF_OPEN_KIND])
+        if group.tally["syn_again"] < group.count:
+            sentences.append(text.meaning)
         severity: Severity = "critical" if group.count >= FLOOD else "warning"
         if _by_scanner(group, scanners) or (group.confidence() == "possible" and group.count < FLOOD):
             severity = "info"

@@ -12,7 +12,7 @@ from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Fi
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.text import Text
-from tcptrace_py.findings.texts import GENERAL, RESET_ABORT, TEXTS, remedy
+from tcptrace_py.findings.texts import AT_ONCE, GENERAL, IF_NOTHING_CAME, RESET_ABORT, TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, span, times
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.observations import Observations, Reset
@@ -48,6 +48,8 @@ GOODBYE_BYTES = 64
 _GOODBYE_NS = 10_000_000
 #: What passes so short a time before the other side's FIN crosses it.
 _CROSSING_NS = 1_000_000
+#: So many hosts do not fail in the same way at one client.
+_PEERS = 10
 #: So many stray RSTs on one connection are no accident.
 _MANY_STRAYS = 10
 
@@ -100,7 +102,14 @@ def harmless(case: Case, by: int, cause: int) -> bool:
             return bool(sender.bytes and reset.peer_outstanding <= GOODBYE_BYTES)
         delivered = peer.has_una and distance(peer.snd_nxt, peer.snd_una) <= 1
         return bool(delivered or sender.unanswered == 0 and peer.bytes == 0)
-    if reset is None or reset.own_outstanding > (GOODBYE_BYTES if peer.fin_sent else 0):
+    if reset is None:
+        return False
+    if by == case.client_by and peer.fin_sent and peer.fin_ns < reset.ns and reset.peer_outstanding <= 1:
+        # The server had closed, and all that it sent has come: what the client lost, it lost by that.
+        return True
+    if both_reset(case, by) or said_goodbye(case, by):
+        return True
+    if reset.own_outstanding > (GOODBYE_BYTES if peer.fin_sent else 0):
         return False
     if by == case.server_by and peer.fin_sent:
         if not peer.bytes or (reset.own_outstanding and reset.peer_outstanding <= 1):
@@ -117,6 +126,32 @@ def harmless(case: Case, by: int, cause: int) -> bool:
         return False
     # A client that wants no more has what it wanted; a server that resets owed its client a FIN at least.
     return by == case.client_by or (cause != ABORT and not reset.peer_spoke_last)
+
+
+def both_reset(case: Case, by: int) -> bool:
+    """Both sides reset in the same moment, and each RST acknowledges all that the other side had sent."""
+    seen = case.seen
+    reset, others = seen.resets[by - 1], seen.resets[2 - by]
+    if reset is None or others is None or not reset.has_ack or not others.has_ack:
+        return False
+    crossing = abs(others.ns - reset.ns) < max(trip_ns(case, by), _CROSSING_NS)
+    return bool(crossing and reset.peer_outstanding == 0 and others.peer_outstanding == 0)
+
+
+def said_goodbye(case: Case, by: int) -> bool:
+    """A server answers a client's short last word with RST at once, as Windows does after an LDAP unbind.
+
+    All that the client had asked before was answered, and the RST acknowledges that word: nothing is lost,
+    and nobody waits for an answer.
+    """
+    reset: Reset | None = case.seen.resets[by - 1]
+    sender, peer = case.endpoint(by), case.endpoint(peer_of(by))
+    if reset is None or by != case.server_by or not reset.has_ack or not sender.bytes:
+        return False
+    if not 0 < reset.peer_unanswered <= GOODBYE_BYTES or reset.peer_outstanding or reset.own_outstanding:
+        return False
+    waited_ns = peer.last_data_ns - sender.last_data_ns
+    return bool(0 <= reset.after_peer_data_ns < _GOODBYE_NS and 0 < waited_ns < _THERE_NS)
 
 
 def unwanted(case: Case, by: int) -> bool:
@@ -229,6 +264,8 @@ class Resets:
                 group.tally["unacknowledged"] += 1
             if connection.first_fin_by:
                 group.tally["fin"] += 1
+        if not case.endpoint(peer_of(by)).bytes:
+            group.tally["received_nothing"] += 1
         if harmless(case, by, cause):
             group.tally["unwanted" if cause == ABORT and unwanted(case, by) else "harmless"] += 1
         if cause == AFTER_CLOSE and case.seen is not None and case.seen.after_fin_bytes[2 - by]:
@@ -337,7 +374,7 @@ class Resets:
         sentences = [f"{group.who()} {first.format(group.connections(), group.they())}"]
         if group.variant == "abort":
             sentences += self._hints(group)
-        sentences += [GENERAL[ABORT_KIND], text.meaning]
+        sentences += [GENERAL[ABORT_KIND], self._abort_meaning(group, text)]
         if group.tally["unwanted"]:
             sentences.insert(
                 1,
@@ -351,7 +388,16 @@ class Resets:
         )
         # Where a RST is all that was seen of a connection, there is nothing to go by.
         severity: Severity = "warning" if lost and group.confidence() != "possible" else "info"
+        if group.tally["at_once"] == group.count:
+            text = AT_ONCE
         return group.finding(ABORT_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
+
+    def _abort_meaning(self, group: Group, text: Text) -> str:
+        if group.tally["at_once"] == group.count:
+            return AT_ONCE.meaning
+        if group.variant == "abort" and group.tally["received_nothing"] == group.count:
+            return text.meaning.replace(*IF_NOTHING_CAME)
+        return text.meaning
 
     def _nothing_lost(self, group: Group) -> str:
         many = part(group.tally["harmless"], group.count)
@@ -390,6 +436,18 @@ class Resets:
             sentences.append(self._nothing_lost(group))
         sentences.append(text.meaning)
         severity: Severity = "info" if group.tally["harmless"] == group.count else "warning"
+        if (
+            group.turned
+            and group.side == "server"
+            and _PEERS <= group.hosts
+            and group.count <= group.hosts * 2
+        ):
+            severity = "info"
+            sentences.insert(
+                1,
+                f"{times(group.hosts, 'host')} did so alike, each about once: so peers drop each other, not"
+                " services that fail.",
+            )
         return group.finding(AFTER_CLOSE_KIND, severity, " ".join(sentences), remedy(text, ""))
 
     def _no_connection_finding(self, group: Group) -> Finding:

@@ -251,6 +251,25 @@ RESET_ABORT: dict[str, Text] = {
     ),
 }
 
+#: Of an "abort" whose sender had received nothing: what can not be its reason.
+IF_NOTHING_CAME = (
+    "close() with data received but unread (also when the process is killed: the kernel then sends RST"
+    " instead of FIN), SO_LINGER with time 0,",
+    "SO_LINGER with time 0 (it had received nothing that it could have left unread),",
+)
+
+#: ``reset-abort`` of connections that a server drops as soon as they are open.
+AT_ONCE = Text(
+    "aborted as soon as they were open",
+    "Usual reasons: a full accept queue with net.ipv4.tcp_abort_on_overflow=1, or a server that closes at"
+    " once without reading (a limit of connections, an access rule).",
+    "On the server, see whether the accept queue is full, where Recv-Q is more than Send-Q: `ss -ltn"
+    " '{filter}'`, and how often it was: `nstat -az TcpExtListenOverflows`. If so, find what keeps the"
+    " application from calling accept(); a longer backlog of listen() only helps with bursts. If not, look at"
+    " the server's limits and access rules.",
+    f"listen(2); {_SYSCTLS} (tcp_abort_on_overflow, somaxconn)",
+)
+
 #: ``half-open-handshake`` by what the numbers say.
 HALF_OPEN: dict[str, Text] = {
     "unanswered": Text(

@@ -28,6 +28,7 @@ cdef class Reset:
     cdef public int64_t after_own_data_ns
     cdef public int64_t after_own_ns
     cdef public int64_t peer_outstanding
+    cdef public int64_t peer_unanswered
     cdef public int64_t own_outstanding
     cdef public bint is_peers_ack
     cdef public bint peer_spoke_last

@@ -89,6 +89,8 @@ class Reset:
         self.after_own_data_ns = segment.ts_ns - sender.last_data_ns if sender.last_data_ns else -1
         #: What of either side was unacknowledged then, in bytes of sequence space.
         self.peer_outstanding = _outstanding(receiver)
+        #: The same before the RST itself, which may acknowledge some of it.
+        self.peer_unanswered = self.peer_outstanding
         if self.has_ack and receiver.has_snd and distance(self.ack, receiver.snd_nxt) <= 0:
             left = distance(receiver.snd_nxt, self.ack)
             self.peer_outstanding = min(self.peer_outstanding, left) if receiver.has_una else left

@@ -38,7 +38,9 @@ def subject_filter(subject: Subject) -> str:
         address, _, port = subject.toward.rpartition(":")
         if address:
             parts.append(_address(address.strip("[]")))
-        parts.append(f"tcp.port == {port}")
+        # Toward many services no port can be named.
+        if port.isdecimal():
+            parts.append(f"tcp.port == {port}")
     return " && ".join(parts if len(parts) > 1 else [*parts, "tcp"])
 
 

@@ -1,0 +1,165 @@
+"""RSTs that cost nothing, and what a RST can not have been for."""
+
+from __future__ import annotations
+
+import pytest
+
+from tcptrace_py.findings.finding import Finding
+from tcptrace_py.report.model.display_filter import subject_filter
+from tcptrace_py.wire.segment import ACK, RST
+
+from .stage import Stage, one
+
+V4 = ("10.0.0.9:{}", "10.0.0.{}:{}")
+V6 = ("[2001:db8::9]:{}", "[2001:db8::{}]:{}")
+families = pytest.mark.parametrize("names", [V4, V6], ids=["IPv4", "IPv6"])
+Names = tuple[str, str]
+
+
+def abort(stage: Stage) -> Finding:
+    return one(stage.end(at_s=600), "reset-abort")
+
+
+@families
+@pytest.mark.parametrize(
+    ("last_bytes", "acknowledged", "waits_s", "severity"),
+    [
+        (43, True, 0.0, "info"),
+        # A request, one that the RST does not take, and one that the server thought about.
+        (430, True, 0.0, "warning"),
+        (43, False, 0.0, "warning"),
+        (43, True, 0.1, "warning"),
+    ],
+)
+def test_a_server_that_resets_upon_goodbye(
+    names: Names, last_bytes: int, acknowledged: bool, waits_s: float, severity: str
+) -> None:
+    stage = Stage()
+    c, s = stage.established(names[0].format(40_000), names[1].format(20, 389))
+    c.data(last_bytes)
+    stage.wait(waits_s)
+    s.send(RST | ACK, ack=c.nxt if acknowledged else c.nxt - last_bytes)
+    assert abort(stage).severity == severity
+
+
+def test_the_first_word_is_no_goodbye() -> None:
+    stage = Stage()
+    c, s = stage.pair(V4[0].format(40_000), V4[1].format(20, 389))
+    c.syn()
+    s.syn_ack()
+    c.ack()
+    c.data(20)
+    s.rst()
+    assert abort(stage).severity == "warning"
+
+
+@families
+@pytest.mark.parametrize(("lost_bytes", "severity"), [(0, "info"), (300, "warning")])
+def test_both_sides_reset_at_once(names: Names, lost_bytes: int, severity: str) -> None:
+    """After a response: complete if the client's RST acknowledges all of it."""
+    stage = Stage()
+    c, s = stage.established(names[0].format(40_000), names[1].format(20, 80))
+    s.data(6000)
+    got = s.nxt - lost_bytes
+    s.rst()
+    # They cross.
+    stage.now_s -= 0.0009
+    c.send(RST | ACK, ack=got)
+    assert abort(stage).severity == severity
+
+
+@families
+@pytest.mark.parametrize("own_bytes", [0, 180])
+@pytest.mark.parametrize("all_came", [False, True])
+def test_a_client_that_resets_what_its_server_closed(names: Names, own_bytes: int, all_came: bool) -> None:
+    """What the client lost it lost by the close; what the server sent it lost by the RST."""
+    stage = Stage()
+    c, s = stage.established(names[0].format(40_000), names[1].format(20, 443))
+    s.data(2000)
+    s.fin()
+    if own_bytes:
+        c.send(ACK, own_bytes, ack=s.nxt)
+    c.send(RST | ACK, ack=s.nxt if all_came else s.nxt - 2001)
+    told = abort(stage)
+    assert told.subject.role == "client"
+    assert told.severity == "info" or not all_came
+
+
+@families
+@pytest.mark.parametrize(("hosts", "severity"), [(9, "warning"), (25, "info")])
+def test_peers_that_drop_each_other(names: Names, hosts: int, severity: str) -> None:
+    stage = Stage()
+    for number in range(hosts):
+        c, s = stage.established(names[0].format(40_000 + number), names[1].format(20 + number, 30_303))
+        s.fin()
+        c.ack()
+        c.data(1000)
+        s.rst()
+    told = [each for each in stage.end(at_s=600) if each.kind == "reset-after-close"]
+    assert {each.severity for each in told} == {severity}
+
+
+@families
+@pytest.mark.parametrize("received", [False, True])
+def test_who_has_received_nothing_has_left_nothing_unread(names: Names, received: bool) -> None:
+    stage = Stage()
+    c, s = stage.pair(names[0].format(40_000), names[1].format(20, 7000))
+    c.syn()
+    s.syn_ack()
+    c.ack()
+    if received:
+        s.data(10)
+    c.data(3)
+    c.rst()
+    assert ("received but unread" in abort(stage).explanation) == received
+    assert "SO_LINGER" in abort(stage).explanation
+
+
+def test_a_server_that_resets_at_once_is_told_of_its_queue() -> None:
+    stage = Stage()
+    c, s = stage.pair(V4[0].format(40_000), V4[1].format(20, 7000))
+    c.syn()
+    s.syn_ack()
+    c.ack()
+    s.bare_rst()
+    told = abort(stage)
+    assert "ss -ltn 'sport = :7000'" in told.remedy
+    assert "SO_LINGER" not in told.explanation
+
+
+@pytest.mark.parametrize(("attempts", "confidence"), [(1, "possible"), (2, "certain")])
+def test_two_packets_are_possible(attempts: int, confidence: str) -> None:
+    stage = Stage()
+    for number in range(attempts):
+        c, s = stage.pair(V4[0].format(40_000 + number), V4[1].format(20, 9001))
+        c.syn()
+        s.send(RST | ACK, seq=0, ack=c.nxt)
+    assert one(stage.end(), "connection-refused").confidence == confidence
+
+
+@families
+@pytest.mark.parametrize("again", [False, True])
+def test_a_syn_after_the_syn_ack_says_that_it_did_not_come(names: Names, again: bool) -> None:
+    stage = Stage()
+    c, s = stage.pair(names[0].format(40_000), names[1].format(20, 7000))
+    c.syn()
+    s.syn_ack()
+    stage.wait(1)
+    if again:
+        c.syn()
+    s.syn_ack()
+    told = one(stage.end(at_s=60), "half-open-handshake")
+    assert ("was asked for again after the SYN+ACK" in told.explanation) == again
+    assert ("forged" in told.explanation) != again
+
+
+def test_a_filter_names_no_number_of_services() -> None:
+    stage = Stage()
+    for port in range(60):
+        for attempt in range(2):
+            c, _ = stage.pair(V4[0].format(36_050 + attempt), V4[1].format(20, 1 + port))
+            c.isn += port
+            c.syn()
+    told = one(stage.end(at_s=30), "connection-timeout")
+    assert told.subject.toward == "60 services"
+    assert subject_filter(told.subject) == "ip.addr == 10.0.0.9 && tcp"
