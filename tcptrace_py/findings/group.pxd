@@ -5,9 +5,11 @@ from tcptrace_py.findings.case cimport Case, other
 from tcptrace_py.findings.crowd cimport Crowd
 from tcptrace_py.findings.distinct cimport Distinct, mix
 from tcptrace_py.findings.least cimport Least
+from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 
 cdef Py_ssize_t _EXAMPLES, _ALL_EXAMPLES
+cdef int _ENOUGH
 
 
 cdef class Group:
@@ -27,6 +29,7 @@ cdef class Group:
     cdef public int64_t least_ns
     cdef public int64_t most_ns
     cdef public list confidences
+    cdef public int packets
     cdef public Distinct peers
     cdef public Distinct targets
     cdef public tuple sole_peer
@@ -39,6 +42,7 @@ cdef class Group:
 
     @cython.locals(peer=Endpoint)
     cpdef object add(self, Case case, int by, int64_t first_ns, int64_t last_ns, int confidence)
+    cdef object _rest_on(self, Connection connection)
     cpdef object add_id(self, int64_t connection)
     cpdef list ids(self)
     cpdef object stay(self, int64_t begin_ns, object end_ns)

@@ -27,6 +27,7 @@ from tcptrace_py.findings.finding import (
 )
 from tcptrace_py.findings.least import Least
 from tcptrace_py.findings.wording import socket_name, times
+from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.wire.address import address_text
 
 #: Instants at which a trend counts.
@@ -44,6 +45,8 @@ _LEAST_POINTS = 64
 #: Connections of a group that evidence is kept of, those with the lowest ids; and of all groups of a kind.
 _EXAMPLES = 3
 _ALL_EXAMPLES = 1024 * _EXAMPLES
+#: What rests on fewer packets is possible, and a warning at most.
+_ENOUGH = 4
 #: Role, side, variant, IP version, address (two halves), port of the service.
 Key = tuple[Role, Role, str, int, int, int, int]
 #: So many groups that each met the same one endpoint are a finding about that endpoint.
@@ -78,6 +81,8 @@ class Group:
         self.first_ns = 0
         self.last_ns = 0
         self.confidences = [0, 0, 0]
+        #: Packets that passed of its connections, counted as far as `_ENOUGH`.
+        self.packets = 0
         #: Addresses on the other side.
         self.peers = Distinct()
         self.sole_peer = (0, 0, 0)
@@ -107,8 +112,17 @@ class Group:
             self.last_ns = last_ns
         self.count += 1
         self.confidences[confidence] += 1
+        if self.packets < _ENOUGH:
+            self._rest_on(case.connection)
         self.peers.add(peer.address_hi, peer.address_lo)
         self.add_id(case.connection.id)
+
+    def _rest_on(self, connection: Connection) -> None:
+        packets = connection.a.packets + connection.b.packets
+        if connection.reused_frame:
+            # The SYN that began anew on its ports.
+            packets += 1
+        self.packets = min(self.packets + packets, _ENOUGH)
 
     def add_id(self, connection: int) -> None:
         # A connection may be listed for two reasons: it reused a port, and its port was reused.
@@ -172,6 +186,7 @@ class Group:
         self.last_ns = max(self.last_ns, group.last_ns)
         self.count += group.count
         self.confidences = [a + b for a, b in zip(self.confidences, group.confidences, strict=True)]
+        self.packets = min(self.packets + group.packets, _ENOUGH)
         for what, n in group.tally.items():
             self.tally[what] += n
         for ns in (group.least_ns, group.most_ns):
@@ -251,6 +266,10 @@ class Group:
         return times(self.count, "connection")
 
     def confidence(self) -> Confidence:
+        """That which at least half of the connections reach; what rests on few packets is only possible."""
+        return CONFIDENCES[POSSIBLE] if self.packets < _ENOUGH else self.of_most()
+
+    def of_most(self) -> Confidence:
         """That which at least half of the connections reach."""
         reached = 0
         for confidence, n in zip(CONFIDENCES, self.confidences, strict=True):
@@ -268,6 +287,8 @@ class Group:
     def finding(
         self, kind: str, severity: Severity, explanation: str, remedy: str, trend: Sequence[int] = ()
     ) -> Finding:
+        if severity == "critical" and self.packets < _ENOUGH:
+            severity = "warning"
         return Finding(
             kind=kind,
             severity=severity,

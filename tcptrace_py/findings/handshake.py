@@ -444,7 +444,7 @@ class Handshakes:
         if group.tally["syn_again"] < group.count:
             sentences.append(text.meaning)
         severity: Severity = "critical" if group.count >= FLOOD else "warning"
-        if _by_scanner(group, scanners) or (group.confidence() == "possible" and group.count < FLOOD):
+        if _by_scanner(group, scanners) or (group.of_most() == "possible" and group.count < FLOOD):
             severity = "info"
         return group.finding(
             HALF_OPEN_KIND,

@@ -322,6 +322,13 @@ class Resets:
         if not lines and connection.ack_frame:
             text = "the handshake is complete"
             lines.append(case.evidence(connection.ack_frame, connection.ack_ns, text))
+        first = None if case.seen is None else case.seen.resets[by - 1]
+        sender = case.endpoint(by)
+        if cause == AFTER_CLOSE and first is not None and sender.fin_ns <= first.ns < connection.reset_ns:
+            # Each segment that was under way draws one; which of them is believed does not matter.
+            text = f"{case.name(by)} {_SHOWS[cause]}; the first of {times(sender.rsts, 'RST')}"
+            lines.append(case.evidence(first.frame, first.ns, text))
+            return lines
         text = f"{case.name(by)} {_SHOWS[cause]}"
         if cause in (ABORT, NO_CONNECTION) and idle_ns >= _IDLE_NS:
             text += f"; neither side had sent anything for {duration(idle_ns)}"

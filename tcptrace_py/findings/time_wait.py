@@ -87,8 +87,7 @@ class Reuses:
         if case.seen is not None and case.seen.challenge_reset_frame == connection.reset_frame:
             # The client's answer to the ACK that its new SYN drew: part of the reuse.
             case.explained |= {"time-wait-assassination", "reset-after-close", "stray-reset"}
-        if connection.reused_time_wait:
-            self._take(case)
+        if connection.reused_time_wait and self._take(case):
             kinds = [REUSE_KIND]
         return kinds
 
@@ -147,18 +146,21 @@ class Reuses:
             return "delayed" if case.endpoint(case.client_by).syns > 1 else "accepted"
         return "refused" if outcome == REFUSED_HANDSHAKE else "failed"
 
-    def _take(self, case: Case) -> None:
+    def _take(self, case: Case) -> bool:
         connection = case.connection
         by = connection.reused_time_wait
         entered_ns, entered_frame, basis = 0, 0, ASSUMED
         for state, ts_ns, frame, entry_basis in case.history(by):
             if state == TIME_WAIT:
                 entered_ns, entered_frame, basis = ts_ns, frame, entry_basis
+        if connection.reused_ns < entered_ns:
+            # Time ran backwards: which came first is not known.
+            return False
         group = self._groups.of(case, case.client_by)
         confidence = POSSIBLE if basis == ASSUMED else CERTAIN
         group.add(case, case.client_by, connection.reused_ns, connection.reused_ns, confidence)
         if entered_ns:
-            group.measure(max(connection.reused_ns - entered_ns, 0))
+            group.measure(connection.reused_ns - entered_ns)
         early = self._early.pop(connection.reused_by, "")
         if early:
             self._meet(group.key, connection.reused_by, early)
@@ -178,6 +180,7 @@ class Reuses:
                 text = f"{case.name(case.client_by)} answers the ACK of the old connection with RST"
                 lines.append(case.evidence(seen.challenge_reset_frame, seen.challenge_reset_ns, text))
             group.example(connection.id, lines)
+        return True
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
         return [self._finding(group) for group in self._groups.turned()]

@@ -222,7 +222,8 @@ class Observations:
         self.lost_often = False
         #: Time ran backwards: what came first can not be told.
         self.backwards = False
-        #: Data that came after the peer's FIN had passed: the first, and its bytes in all.
+        #: Data that came after the peer's FIN had passed, but TLS alerts (close_notify): the first, and its
+        #: bytes in all.
         self.after_fin_ns: Sequence[int] = _NEVER
         self.after_fin_frame: Sequence[int] = _NEVER
         self.after_fin_bytes: Sequence[int] = _NEVER
@@ -351,6 +352,7 @@ class Observer:
         if (
             payload_bytes
             and receiver.fin_sent
+            and segment.tls_alert < 0
             and distance(advance(segment.seq, payload_bytes), sender.snd_nxt) > 0
         ):
             seen = self._of(connection)
@@ -496,7 +498,8 @@ class Observer:
         seen.gap_by = by
         if segment.flags & RST:
             seen.gap_what = RESET
-        elif segment.flags & FIN:
+        elif segment.flags & FIN or segment.tls_alert >= 0:
+            # A TLS alert announces the close.
             seen.gap_what = CLOSE
         elif segment.payload_bytes and not (sender.has_snd and distance(segment.seq, sender.snd_nxt) < 0):
             seen.gap_what = DATA

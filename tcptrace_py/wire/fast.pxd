@@ -52,6 +52,6 @@ cdef class FastPath:
     @cython.locals(length=int64_t, captured=int64_t, header=int64_t, word=int64_t)
     cdef int tcp(self, int64_t at, int64_t end, int64_t limit, Segment segment) except -1
     @cython.locals(level=int64_t)
-    cdef int tls_alert(self, int64_t at) except -2
+    cdef int tls_alert(self, int64_t at, int64_t payload_bytes) except -2
     @cython.locals(kind=int64_t, size=int64_t, scale=int64_t)
     cdef int options(self, int64_t at, int64_t end, Segment segment) except -1

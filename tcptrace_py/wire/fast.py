@@ -428,7 +428,7 @@ class FastPath:
         segment.tls_alert = -1
         if length - header >= TLS_ALERT_BYTES and length - header <= MAX_ALERT_PAYLOAD_BYTES:
             if captured >= header + TLS_ALERT_BYTES and self.u8(at + header) == 21:
-                segment.tls_alert = self.tls_alert(at + header)
+                segment.tls_alert = self.tls_alert(at + header, length - header)
         if header > 20 and captured > 20:
             if captured < header:
                 self.options(at + 20, end, segment)
@@ -436,10 +436,12 @@ class FastPath:
                 self.options(at + 20, at + header, segment)
         return TCP
 
-    def tls_alert(self, at: int) -> int:
-        """RFC 8446 sections 5.1 and 6: an alert record that is not encrypted; -1 if it is no such."""
-        if self.u8(at + 1) != 3 or self.u16(at + 3) != 2:
+    def tls_alert(self, at: int, payload_bytes: int) -> int:
+        """RFC 8446 sections 5.1 and 6: an alert record; 0 if encrypted (RFC 5246), -1 if it is no such."""
+        if self.u8(at + 1) != 3:
             return -1
+        if self.u16(at + 3) != 2:
+            return 0 if self.u16(at + 3) == payload_bytes - 5 else -1
         level = self.u8(at + 5)
         if level != 1 and level != 2:
             return -1

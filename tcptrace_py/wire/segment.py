@@ -68,5 +68,6 @@ class Segment:
         self.tunnel: Tunnel | None = None
         #: TCP Fast Open (RFC 7413): -1 no option, 0 a request for a cookie, else the cookie's bytes.
         self.fast_open_cookie_bytes = -1
-        #: A TLS alert in clear at the payload's beginning: ``level << 8 | description``, -1 if none.
+        #: A TLS alert in clear at the payload's beginning: ``level << 8 | description``; 0: one that is
+        #: encrypted (up to TLS 1.2: close_notify, nearly always); -1 if none.
         self.tls_alert = -1

@@ -195,6 +195,30 @@ def test_idle_connections_closed_in_time_are_no_race() -> None:
     assert stage.end() == []
 
 
+@families
+@pytest.mark.parametrize("alert", [0, 0x100, -1], ids=["encrypted", "close_notify", "a request"])
+@pytest.mark.parametrize("closes", [1, 3])
+def test_a_goodbye_that_crosses_the_close_is_no_request(
+    names: tuple[str, str], alert: int, closes: int
+) -> None:
+    stage = Stage()
+    for number in range(closes):
+        c, s = established(stage, names, 40_000 + number)
+        stage.wait(5)
+        s.fin()
+        c.tls_alert = alert
+        c.send(ACK, 53, ack=s.nxt - 1)
+        s.bare_rst()
+    findings = stage.end()
+    if alert < 0:
+        race = one(findings, "keep-alive-race")
+        # One close by itself shows no timer.
+        assert (race.count, race.confidence) == (closes, "certain" if closes > 1 else "likely")
+    else:
+        assert "keep-alive-race" not in kinds(findings)
+        assert {finding.severity for finding in findings} <= {"info"}
+
+
 # --- path-state-lost ---
 
 

@@ -144,8 +144,29 @@ def test_examples_are_of_the_lowest_ids() -> None:
 )
 def test_confidence_is_what_half_of_the_connections_reach(confidences: list[int], word: str) -> None:
     group = Group("server", "server", 4, 0, 1, 80, "")
-    group.confidences, group.count = confidences, sum(confidences)
+    group.confidences, group.count, group.packets = confidences, sum(confidences), 4
     assert group.confidence() == word
+
+
+@pytest.mark.parametrize(("attempts", "sure"), [(1, False), (2, True)])
+def test_what_rests_on_fewer_than_four_packets_is_possible(attempts: int, sure: bool) -> None:
+    stage = Stage()
+    for number in range(attempts):
+        refuse(stage, f"10.0.0.9:{40_000 + number}", "10.0.0.30:5432")
+    (found,) = stage.end()
+    assert (found.severity, found.confidence) == ("warning", "certain" if sure else "possible")
+
+
+def test_few_packets_are_enough_once_groups_are_merged() -> None:
+    halves = []
+    for port in (40_000, 40_001):
+        stage = Stage()
+        refuse(stage, f"10.0.0.9:{port}", "10.0.0.30:5432")
+        stage.end()
+        halves.append(stage.diagnosis)
+    halves[0].merge(halves[1])
+    (found,) = halves[0].findings(stage.tracker.time_wait, stage.at_ns(1))
+    assert (found.count, found.confidence) == (2, "certain")
 
 
 def test_servers_on_ipv6() -> None:

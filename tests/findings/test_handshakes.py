@@ -64,7 +64,8 @@ def test_timeout_threshold(syns: int, waits_s: float, found: bool) -> None:
     findings = stage.end(at_s=waits_s + 0.001)
     assert kinds(findings) == ({"connection-timeout"} if found else set())
     if found:
-        assert findings[0].confidence == ("certain" if syns > 1 else "likely")
+        # Two packets prove little.
+        assert findings[0].confidence == "possible"
         # A retransmission is due after 1 s: who has not sent one by 3 s does not try any more.
         tries_on = "It may have gone on when the capture ended." in findings[0].explanation
         assert tries_on == (syns > 1)
@@ -87,6 +88,7 @@ def test_who_gave_up(retransmissions: int, end_s: float, who: str) -> None:
         stage.wait(2**attempt)
         c.syn()
     timeout = one(stage.end(at_s=end_s), "connection-timeout")
+    assert timeout.confidence == ("certain" if retransmissions > 2 else "possible")
     assert who in timeout.explanation
     assert timeout.evidence[1].frame == retransmissions + 1
     assert f"SYN number {retransmissions + 1}" in timeout.evidence[1].text

@@ -513,7 +513,9 @@ def test_addresses_are_numbers_in_network_order(decode: Decode) -> None:
     [
         (b"\x15\x03\x03\0\x02\x02\x28", 0x228),  # fatal, handshake_failure
         (b"\x15\x03\x01\0\x02\x01\0" + b"\x15\x03\x01", 0x100),  # a warning, and what follows it
-        (b"\x15\x03\x03\0\x1a" + b"e" * 26, -1),  # encrypted
+        (b"\x15\x03\x03\0\x1a" + b"e" * 26, 0),  # encrypted
+        (b"\x15\x03\x03\0\x1a" + b"e" * 27, -1),  # more than the record
+        (b"\x15\x03\x03\0\x1b" + b"e" * 26, -1),  # less
         (b"\x15\x03\x03\0\x02\x03\x28", -1),  # no such level
         (b"\x16\x03\x03\0\x02\x02\x28", -1),  # no alert
         (b"\x15\x02\x03\0\x02\x02\x28", -1),  # no TLS

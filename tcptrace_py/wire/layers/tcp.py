@@ -41,15 +41,18 @@ def tcp(walk: Walk, buf: bytes, wire: int) -> Step:
     read_options(bytes(header.opts), segment)
     segment.tls_alert = -1
     if segment.payload_bytes <= _MAX_ALERT_PAYLOAD_BYTES:
-        segment.tls_alert = tls_alert(buf[header_bytes : min(wire, header_bytes + _TLS_ALERT_BYTES)])
+        payload = buf[header_bytes : min(wire, header_bytes + _TLS_ALERT_BYTES)]
+        segment.tls_alert = tls_alert(payload, segment.payload_bytes)
     return TCP
 
 
-def tls_alert(payload: bytes) -> int:
-    """RFC 8446 sections 5.1 and 6: an alert record in clear, ``level << 8 | description``; else -1."""
+def tls_alert(payload: bytes, payload_bytes: int) -> int:
+    """RFC 8446 sections 5.1 and 6: an alert record, ``level << 8 | description``; 0 if encrypted; else -1."""
     if len(payload) < _TLS_ALERT_BYTES or payload[0] != 21 or payload[1] != 3:
         return -1
-    if payload[3:5] != b"\0\x02" or payload[5] not in (1, 2):
+    if payload[3:5] != b"\0\x02":
+        return 0 if int.from_bytes(payload[3:5], "big") == payload_bytes - 5 else -1
+    if payload[5] not in (1, 2):
         return -1
     return payload[5] << 8 | payload[6]
 
