@@ -1,3 +1,4 @@
+cimport cython
 from libc.stdint cimport int64_t
 
 from tcptrace_py.tcp.connection cimport Connection
@@ -8,6 +9,7 @@ from tcptrace_py.wire.frame_id cimport frame_number, frame_source
 cdef class Case:
     cdef object _history
     cdef readonly object gaps
+    cdef list _gap_ends
     cdef public Connection connection
     cdef public object seen
     cdef public set explained
@@ -15,6 +17,8 @@ cdef class Case:
     cdef public bint at_end
     cdef public int64_t end_ns
 
+    @cython.locals(reached_ns=int64_t)
+    cpdef int64_t until(self, int64_t since_ns, int64_t until_ns) except? -1
     cpdef Endpoint endpoint(self, int by)
     cpdef list history(self, int by)
     cpdef str role(self, int by)

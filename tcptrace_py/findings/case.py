@@ -40,12 +40,20 @@ class Case:
         self._history = history
         #: Silences of the whole capture: no duration is counted across one.
         self.gaps = gaps
+        self._gap_ends = gaps.ends
         #: What was observed of it, an ``Observations``, or None.
         self.seen = connection.observed
         #: Kinds that a cause found for it accounts for, so that they are not told besides.
         self.explained: set[str] = set()
         #: A cause that only the whole capture can confirm: the tag of its family, and what it hangs on.
         self.undecided: tuple[object, ...] | None = None
+
+    def until(self, since_ns: int, until_ns: int) -> int:
+        """How far a duration reaches before it meets a gap of the capture."""
+        if not self._gap_ends:
+            return until_ns
+        reached_ns: int = self.gaps.until(since_ns, until_ns)
+        return reached_ns
 
     def endpoint(self, by: int) -> Endpoint:
         return self.connection.a if by == 1 else self.connection.b

@@ -65,7 +65,7 @@ def stay_in(case: Case, by: int, state: int, last_use_ns: int) -> Stay | None:
         else:
             next_state, end_ns, next_frame = LASTS, case.end_ns, 0
         since_ns = max(entry[1], min(last_use_ns, end_ns))
-        known_ns = case.gaps.until(since_ns, end_ns)
+        known_ns = case.until(since_ns, end_ns)
         if known_ns < end_ns:
             # What became of it in a silence of the whole capture nobody has seen.
             return Stay(entry[1], entry[2], entry[3], since_ns, known_ns, CUT, 0)

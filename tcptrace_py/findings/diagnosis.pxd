@@ -24,6 +24,7 @@ cdef class Diagnosis:
     cpdef tuple look(self, Connection connection, bint at_end, int64_t end_ns)
     @cython.locals(client=Endpoint)
     cdef bint _may_tell(self, Connection connection) except -1
+    @cython.locals(number=int, suspects=int, made=list)
     cdef object _look_with(self, object families, int suspect, Case case, list kinds)
     cdef object _failed(self, object family, Connection connection, object error)
     cpdef object merge(self, Diagnosis other)

@@ -128,9 +128,10 @@ class Diagnosis:
         return tuple(sorted(set(kinds), key=KINDS.index)) if len(kinds) > 1 else tuple(kinds)
 
     def _look_with(self, families: Families, suspect: int, case: Case, kinds: list[str]) -> None:
+        made = families.made
         for number, suspects in enumerate(_SUSPECTS):
             if suspect & suspects:
-                family = families.of(number)
+                family = made[number] or families.of(number)
                 try:
                     kinds += family.look(case, kinds)
                 except Exception as error:

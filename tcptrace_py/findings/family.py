@@ -57,25 +57,26 @@ class Families:
         self._kinds = kinds
         self._settings = settings
         self._culprits = culprits
-        self._made: dict[int, Family] = {}
+        #: By number; None where none was needed yet.
+        self.made: list[Family | None] = [None] * len(kinds)
 
     def of(self, number: int) -> Family:
         """That of kind ``number``."""
-        family = self._made.get(number)
+        family = self.made[number]
         if family is None:
-            family = self._made[number] = self._kinds[number](self._settings)
+            family = self.made[number] = self._kinds[number](self._settings)
             for groups in _groups_of(family):
                 groups.limit(self._culprits)
         return family
 
     def __iter__(self) -> Iterator[Family]:
-        for number in sorted(self._made):
-            yield self._made[number]
+        return (family for family in self.made if family is not None)
 
     def merge(self, other: Families) -> None:
         """Take in what others were shown; those stay as they are."""
-        for number, family in other._made.items():
-            self.of(number).merge(family)
+        for number, family in enumerate(other.made):
+            if family is not None:
+                self.of(number).merge(family)
 
     def renumber(self, numbers: Sequence[int]) -> None:
         """Connections have other ids now, in the same order: ``numbers[id]``."""

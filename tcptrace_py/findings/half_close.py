@@ -52,7 +52,7 @@ class HalfCloses:
                 basis = POSSIBLE if entry_basis == ASSUMED else CERTAIN
         group = self._groups.of(case, by)
         group.add(case, by, began_ns, endpoint.half_close_last_ns, basis)
-        group.measure(max(case.gaps.until(began_ns, endpoint.half_close_last_ns) - began_ns, 0))
+        group.measure(max(case.until(began_ns, endpoint.half_close_last_ns) - began_ns, 0))
         group.tally["bytes"] += endpoint.half_close_bytes
         if group.wants_example(case.connection.id):
             group.example(case.connection.id, self._evidence(case, by, began_ns))

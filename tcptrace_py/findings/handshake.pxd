@@ -2,7 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t
 
 from tcptrace_py.findings.case cimport Case
-from tcptrace_py.findings.group cimport Group
+from tcptrace_py.findings.group cimport Group, Groups
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.outcome cimport handshake_outcome
@@ -14,12 +14,13 @@ cdef int64_t LATE_NS, _KERNEL_GIVES_UP_NS
 
 
 cdef class Handshakes:
-    cdef object _refused
-    cdef object _timeouts
-    cdef object _unreachable
-    cdef object _half_open
-    cdef object _stale
-    cdef tuple _begun
+    cdef Groups _refused
+    cdef Groups _timeouts
+    cdef Groups _unreachable
+    cdef Groups _half_open
+    cdef Groups _stale
+    cdef Groups _begun
+    cdef Groups _half_begun
 
     @cython.locals(connection=Connection, outcome=int)
     cpdef list look(self, Case case, object known)
@@ -28,7 +29,7 @@ cdef class Handshakes:
     cdef list _take_refused(self, Case case)
     @cython.locals(
         connection=Connection, client=Endpoint, group=Group, by=int, waited_until_ns=int64_t, tried_ns=int64_t,
-        stopped=bint, gave_up=bint,
+        stopped=bint,
     )
     cdef list _take_timeout(self, Case case)
     @cython.locals(

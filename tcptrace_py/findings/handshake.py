@@ -64,7 +64,8 @@ class Handshakes:
         self._half_open = Groups()
         self._stale = Groups()
         #: Attempts that are not late yet, and the capture ends: unanswered, and half open.
-        self._begun = (Groups(), Groups())
+        self._begun = Groups()
+        self._half_begun = Groups()
 
     def look(self, case: Case, known: Collection[str]) -> list[str]:
         connection = case.connection
@@ -119,16 +120,16 @@ class Handshakes:
         if TIMEOUT_KIND in case.explained:
             return []
         client = case.endpoint(case.client_by)
-        waited_until_ns = case.gaps.until(connection.last_syn_ns, connection.reused_ns or case.end_ns)
+        waited_until_ns = case.until(connection.last_syn_ns, connection.reused_ns or case.end_ns)
         by = case.server_by
         if waited_until_ns - connection.syn_ns < LATE_NS and (client.syns < 2 or case.at_end):
             # Where the capture ends so soon, an answer to its SYN may come: it would be a slow connect.
             if case.at_end:
-                self._begun[0].of(case, by).add(case, by, connection.syn_ns, connection.syn_ns, LIKELY)
+                self._begun.of(case, by).add(case, by, connection.syn_ns, connection.syn_ns, LIKELY)
             return []
         group = self._timeouts.of(case, by)
         group.add(case, by, connection.syn_ns, connection.last_syn_ns, CERTAIN if client.syns > 1 else LIKELY)
-        tried_ns = case.gaps.until(connection.syn_ns, connection.last_syn_ns) - connection.syn_ns
+        tried_ns = case.until(connection.syn_ns, connection.last_syn_ns) - connection.syn_ns
         group.measure(tried_ns)
         group.tally["syns"] += client.syns
         if is_inside(client.address_hi, client.address_lo, connection.ip_version):
@@ -197,10 +198,10 @@ class Handshakes:
         if not too_late and (not half_open or connection.ack_frame):
             # Acknowledged, and yet SYN+ACK again: `accept-queue-full` tells that.
             return []
-        seen_until_ns = case.gaps.until(connection.syn_ack_ns, case.end_ns)
+        seen_until_ns = case.until(connection.syn_ack_ns, case.end_ns)
         if server.syn_acks < 2 and seen_until_ns - connection.syn_ack_ns < LATE_NS:
             if case.at_end:
-                self._begun[1].of(case, by).add(case, by, connection.syn_ns, connection.syn_ack_ns, LIKELY)
+                self._half_begun.of(case, by).add(case, by, connection.syn_ns, connection.syn_ack_ns, LIKELY)
             return []
         group = self._half_open.of(case, by, "unanswered")
         sure = CERTAIN if server.syn_acks > 1 else LIKELY
@@ -251,7 +252,7 @@ class Handshakes:
             )
             lines.append(case.evidence(connection.last_syn_ack_frame, connection.last_syn_ack_ns, text))
         elif not late:
-            until_ns = case.gaps.until(connection.syn_ack_ns, case.end_ns)
+            until_ns = case.until(connection.syn_ack_ns, case.end_ns)
             waited = duration(until_ns - connection.syn_ack_ns)
             lines.append(case.evidence(0, until_ns, f"{waited} later: no ACK from {client_name}"))
         if late:
@@ -307,7 +308,7 @@ class Handshakes:
     def groups(self) -> list[Groups]:
         """All that it keeps connections in."""
         most = (self._refused, self._timeouts, self._unreachable, self._half_open, self._stale)
-        return [*most, *self._begun]
+        return [*most, self._begun, self._half_begun]
 
     def merge(self, other: Handshakes) -> None:
         self._refused.merge(other._refused)
@@ -315,8 +316,8 @@ class Handshakes:
         self._unreachable.merge(other._unreachable)
         self._half_open.merge(other._half_open)
         self._stale.merge(other._stale)
-        for mine, its in zip(self._begun, other._begun, strict=True):
-            mine.merge(its)
+        self._begun.merge(other._begun)
+        self._half_begun.merge(other._half_begun)
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
         refused, timeouts = list(self._refused.turned()), list(self._timeouts.turned())
@@ -327,7 +328,7 @@ class Handshakes:
         found += [self._unreachable_finding(group) for group in self._unreachable.turned()]
         found += [self._half_open_finding(group, scanners) for group in half_open]
         found += [self._stale_finding(group) for group in self._stale.turned()]
-        for kind, groups in zip((TIMEOUT_KIND, HALF_OPEN_KIND), self._begun, strict=True):
+        for kind, groups in ((TIMEOUT_KIND, self._begun), (HALF_OPEN_KIND, self._half_begun)):
             for group in groups:
                 service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
                 flood = flood_finding(group, kind, service)

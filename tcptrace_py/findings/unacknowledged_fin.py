@@ -42,7 +42,7 @@ def unanswered_fin(case: Case, by: int) -> bool:
     if not history or history[-1][0] != CLOSED or history[-1][3] != TIMER:
         return False
     # Where its clock ran out in a gap of the capture, nobody has seen whether it was answered.
-    return case.gaps.until(endpoint.fin_ns, history[-1][1]) == history[-1][1]
+    return case.until(endpoint.fin_ns, history[-1][1]) == history[-1][1]
 
 
 class UnacknowledgedFins:
@@ -75,7 +75,7 @@ class UnacknowledgedFins:
         confidence = LIKELY if endpoint.fins > 1 and endpoint.unanswered else POSSIBLE
         group = self._groups.of(case, other(by))
         group.add(case, other(by), endpoint.fin_ns, endpoint.last_fin_ns, confidence)
-        group.measure(case.gaps.until(endpoint.fin_ns, endpoint.last_fin_ns) - endpoint.fin_ns)
+        group.measure(case.until(endpoint.fin_ns, endpoint.last_fin_ns) - endpoint.fin_ns)
         # Picked up with a FIN that did not move it, it has no state that we know of.
         gave_up = bool(history) and history[-1][3] == TIMER and history[-1][0] == CLOSED
         if gave_up:

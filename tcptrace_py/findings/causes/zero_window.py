@@ -38,7 +38,7 @@ class ZeroWindowStall(Decided):
 
     def _claim(self, case: Case, by: int, stall: Stall) -> Claim | None:
         # Known to be zero until it opened, or until the receiver last said so.
-        until_ns = case.gaps.until(stall.ns, stall.opened_ns or stall.last_ns)
+        until_ns = case.until(stall.ns, stall.opened_ns or stall.last_ns)
         if until_ns - stall.ns < STALL_NS or case.endpoint(other(by)).last_data_ns == 0:
             return None
         name = case.name(by)
