@@ -240,6 +240,13 @@ class Resets:
             and reset.after_own_ns - reset.after_peer_ns > _AT_ONCE_NS
         )
 
+    def _upon_data(self, case: Case, by: int) -> bool:
+        """A server's RST follows so soon on its client's data that it will be for this data."""
+        reset: Reset | None = None if case.seen is None else case.seen.resets[by - 1]
+        if reset is None or by != case.server_by or reset.after_peer_data_ns < 0:
+            return False
+        return reset.after_peer_data_ns < max(2 * trip_ns(case, by), _GOODBYE_NS)
+
     def _take(self, case: Case, cause: int) -> None:
         connection = case.connection
         by = connection.reset_by
@@ -252,6 +259,8 @@ class Resets:
             group.measure(idle_ns)
             group.tally["idle"] += 1
         sender = case.endpoint(by)
+        if cause == ABORT and sender.bytes and self._upon_data(case, by):
+            group.tally["upon_data"] += 1
         if cause == ABORT:
             since_ns = connection.reset_ns - connection.ack_ns
             if by == case.server_by and connection.ack_ns and sender.bytes == 0:
@@ -332,6 +341,8 @@ class Resets:
         text = f"{case.name(by)} {_SHOWS[cause]}"
         if cause in (ABORT, NO_CONNECTION) and idle_ns >= _IDLE_NS:
             text += f"; neither side had sent anything for {duration(idle_ns)}"
+        elif self._upon_data(case, by):
+            text += f", at once upon data from {case.name(peer_of(by))}"
         lines.append(case.evidence(connection.reset_frame, connection.reset_ns, text))
         return lines
 
@@ -417,6 +428,11 @@ class Resets:
                 f"{part(group.tally['at_once'], group.count)} came soon after the handshake, before the"
                 " server had sent a byte: a full accept queue with net.ipv4.tcp_abort_on_overflow=1, or a"
                 " server that closes at once without reading."
+            )
+        if group.tally["upon_data"]:
+            hints.append(
+                f"{part(group.tally['upon_data'], group.count)} came at once upon data of the client, after"
+                " others had been answered: see what it asked last."
             )
         if group.tally["idle"]:
             hints.append(self._silence(group))

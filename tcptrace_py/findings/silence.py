@@ -176,7 +176,9 @@ class DeadPeers:
             ended = part(group.tally["reset"], group.count)
             sentences.append(f"{ended} ended by RST of the side that waited.")
         up = up_meanwhile(group, knowledge, group.first_ns)
-        sentences += [up, meaning(KIND, True)] if up else [meaning(KIND, False)]
+        if up:
+            sentences.append(up)
+        sentences.append(meaning(KIND, bool(up), group.turned and group.side == "server"))
         return group.finding(KIND, "warning", " ".join(sentences), remedy(TEXTS[KIND], ""))
 
 

@@ -316,10 +316,21 @@ _IF_UP = {
 }
 
 
-def meaning(kind: str, up: bool) -> str:
-    """What a kind means; ``up``: where the culprit's host was heard otherwise at that time."""
+_TOGETHER = (
+    "Hosts do not fall silent together by themselves: rather the network of the one side that they all have"
+    " in common, or a device or filter there, drops these connections."
+)
+
+
+def meaning(kind: str, up: bool, together: bool = False) -> str:
+    """What a kind means.
+
+    ``up``: where the culprit's host was heard otherwise at that time; ``together``: where many hosts did
+    it to one.
+    """
+    usual, if_up = _IF_UP[kind]
     said = TEXTS[kind].meaning
-    return said.replace(*_IF_UP[kind]) if up else said
+    return said.replace(usual, _TOGETHER if together else if_up) if up or together else said
 
 
 #: What a finding of a variant begins with, before the variant's own meaning.

@@ -163,3 +163,16 @@ def test_a_filter_names_no_number_of_services() -> None:
     told = one(stage.end(at_s=30), "connection-timeout")
     assert told.subject.toward == "60 services"
     assert subject_filter(told.subject) == "ip.addr == 10.0.0.9 && tcp"
+
+
+@families
+@pytest.mark.parametrize("waits_s", [0, 2])
+def test_a_rst_upon_a_request_says_so(names: Names, waits_s: float) -> None:
+    stage = Stage()
+    c, s = stage.established(names[0].format(40_000), names[1].format(20, 8554))
+    c.data(149)
+    stage.wait(waits_s)
+    s.rst()
+    told = abort(stage)
+    assert ("came at once upon data of the client" in told.explanation) == (not waits_s)
+    assert ("at once upon data from" in told.evidence[-1].text) == (not waits_s)

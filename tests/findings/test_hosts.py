@@ -123,3 +123,21 @@ def test_syns_made_by_hand_are_a_probe(names: tuple[str, str], isn: int, made: b
     findings = stage.end(at_s=60)
     assert kinds(findings) == {"probe" if made else "connection-timeout"}
     assert not made or findings[0].severity == "info"
+
+
+@families
+@pytest.mark.parametrize("servers", [9, 12])
+def test_many_hosts_silent_toward_one(names: tuple[str, str], servers: int) -> None:
+    stage = Stage()
+    for number in range(servers):
+        server = names[1].replace("20]", f"{20 + number}]").replace(".20:", f".{20 + number}:").format(443)
+        c, _ = stage.established(names[0].format(40_000 + number), server)
+        c.data(100)
+        for _ in range(4):
+            stage.wait(2)
+            c.again(100)
+    told = [each for each in stage.end(at_s=900) if each.kind == "dead-peer"]
+    together = servers >= 10
+    assert len(told) == (1 if together else servers)
+    assert all(("do not fall silent together" in each.explanation) == together for each in told)
+    assert all(("lost power" in each.explanation) != together for each in told)
