@@ -78,6 +78,9 @@ cdef class Knowledge:
     cdef public Sample ports
     cdef public Sample troubled
     cdef public Sample clients
+    cdef uint64_t _client_hi
+    cdef uint64_t _client_lo
+    cdef Moments _client_heard
     cdef dict _hosts
     cdef public Kept left
     cdef public int64_t connections
@@ -94,7 +97,7 @@ cdef class Knowledge:
     @cython.locals(client=Endpoint, server=Endpoint, service=Service, rank=uint64_t, port=uint64_t, sample=Sample,
                    packets=int64_t, flagged=int64_t)
     cpdef object note(self, Connection connection)
-    @cython.locals(rank=uint64_t, moments=Moments)
+    @cython.locals(rank=uint64_t)
     cdef object _note_client(self, Connection connection, Endpoint client)
     @cython.locals(bits=int, moment=int64_t, seen=Observations)
     cdef object _note_heard(self, Connection connection, Endpoint speaker, Moments heard)

@@ -212,6 +212,10 @@ class Knowledge:
         self.troubled = Sample(TROUBLED)
         #: When clients were heard on open connections, by their addresses' hashes: a sample of them.
         self.clients = Sample(CLIENTS)
+        #: The client noted last, and when it was heard if that is kept.
+        self._client_hi = 0
+        self._client_lo = 0
+        self._client_heard: Moments | None = None
         #: Services by address; see ``index``.
         self._hosts: dict[tuple[int, int, int], list[Service]] = {}
         #: Connections that clients left without an answer, a sample of them: each ``Left`` is its own key.
@@ -277,14 +281,19 @@ class Knowledge:
             self._note_port(sample, rank, connection, client, server)
 
     def _note_client(self, connection: Connection, client: Endpoint) -> None:
-        rank = mix(client.address_hi, client.address_lo)
-        if not self.clients.wants(rank):
-            return
-        moments: Moments | None = self.clients.entries.get(rank)
-        if moments is None:
-            moments = Moments()
-            self.clients.put(rank, moments)
-        self._note_heard(connection, client, moments)
+        same = client.address_lo == self._client_lo and client.address_hi == self._client_hi
+        if not same or self._client_heard is None:
+            self._client_hi = client.address_hi
+            self._client_lo = client.address_lo
+            self._client_heard = None
+            rank = mix(client.address_hi, client.address_lo)
+            if self.clients.wants(rank):
+                self._client_heard = self.clients.entries.get(rank)
+                if self._client_heard is None:
+                    self._client_heard = Moments()
+                    self.clients.put(rank, self._client_heard)
+        if self._client_heard is not None:
+            self._note_heard(connection, client, self._client_heard)
 
     def _note_heard(self, connection: Connection, speaker: Endpoint, heard: Moments) -> None:
         """At the first and the last moment, and in between as often as no silence can contradict."""
