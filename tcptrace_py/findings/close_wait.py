@@ -127,11 +127,15 @@ class CloseWaits:
 
     def _take(self, case: Case, by: int, stay: Stay) -> None:
         endpoint = case.endpoint(by)
-        doubtful = stay.basis == ASSUMED or endpoint.tail_gap or not endpoint.proven_open
+        # With Multipath TCP applications close by DATA_FIN (RFC 8684 section 3.3.3); a FIN ends one subflow.
+        subflow = case.seen is not None and case.seen.subflow
+        doubtful = stay.basis == ASSUMED or endpoint.tail_gap or not endpoint.proven_open or subflow
         group = self._groups.of(case, by)
         group.add(case, by, stay.entered_ns, stay.end_ns, POSSIBLE if doubtful else CERTAIN)
         group.measure(stay.waited_ns)
         group.stay(stay.entered_ns, None if stay.open else stay.end_ns)
+        if subflow:
+            group.tally["subflow"] += 1
         if not endpoint.proven_open:
             group.tally["unproven"] += 1
         if stay.open:
@@ -194,6 +198,8 @@ class CloseWaits:
         if (possible or group.side == "client") and group.count < _CLIENTS_FEW:
             # A FIN picked up mid-stream may be the second of the two.
             return "info"
+        if group.tally["subflow"] == group.count:
+            return "info"
         if group.tally["unproven"] * 2 > group.count:
             # Picked up at the FIN: its own may well have gone before.
             return "info"
@@ -213,7 +219,13 @@ class CloseWaits:
             f" side: stuck in CLOSE_WAIT for {span(group.least_ns, group.most_ns)}{at_once}."
         ]
         if still:
-            sentences.append(f"{part(still, group.count)} stayed so to the end: a leak.")
+            leak = ": a leak" if group.tally["subflow"] < group.count else ""
+            sentences.append(f"{part(still, group.count)} stayed so to the end{leak}.")
+        if group.tally["subflow"]:
+            sentences.append(
+                f"Of Multipath TCP: {group.tally['subflow']:,}. There applications close by DATA_FIN, and"
+                " the FIN of a subflow ends that subflow only."
+            )
         if cut:
             lost = part(cut, group.count).lower()
             sentences.append(f"A gap in the capture hides what became of {lost}.")

@@ -128,7 +128,12 @@ class Handshakes:
                 self._begun.of(case, by).add(case, by, connection.syn_ns, connection.syn_ns, LIKELY)
             return []
         group = self._timeouts.of(case, by)
-        group.add(case, by, connection.syn_ns, connection.last_syn_ns, CERTAIN if client.syns > 1 else LIKELY)
+        joins = case.seen is not None and case.seen.joins
+        confidence = CERTAIN if client.syns > 1 else LIKELY
+        if joins:
+            group.tally["joins"] += 1
+            confidence = POSSIBLE
+        group.add(case, by, connection.syn_ns, connection.last_syn_ns, confidence)
         tried_ns = case.until(connection.syn_ns, connection.last_syn_ns) - connection.syn_ns
         group.measure(tried_ns)
         group.tally["syns"] += client.syns
@@ -384,7 +389,14 @@ class Handshakes:
         text = TEXTS[TIMEOUT_KIND]
         up = up_meanwhile(group, knowledge, before(group))
         severity: Severity = "warning"
-        if group.turned and peers_tried(group):
+        if group.tally["joins"]:
+            sentences.append(
+                f"{part(group.tally['joins'], group.count)} would have been one more subflow of a Multipath"
+                " TCP connection (MP_JOIN), which goes on without it."
+            )
+        if group.tally["joins"] == group.count:
+            severity = "info"
+        elif group.turned and peers_tried(group):
             severity = "info"
         elif _background(group, group.tally["syns"], knowledge):
             severity = "info"

@@ -198,12 +198,20 @@ class Resets:
         connection = case.connection
         kinds = []
         cause = connection.reset_cause
+        seen = case.seen
+        if seen is not None and seen.subflow and cause == NO_CONNECTION:
+            # RST answers what MP_FASTCLOSE has ended, here or on another subflow (RFC 8684 section 3.5).
+            cause = ABORT
         told = cause in (TIMEOUT, NO_CONNECTION) and "dead-peer" in known
         if cause == NO_CONNECTION and self._was_there(case):
             cause = ABORT
         told = told or (cause in (ABORT, TIMEOUT) and "half-open-handshake" in known)
         told = told or _KINDS.get(cause) in case.explained
-        if connection.reset_by and cause in _KINDS and not told:
+        if connection.reset_by and seen is not None and seen.fast_close_by:
+            if ABORT_KIND not in case.explained:
+                self._take_fast_close(case)
+                kinds.append(ABORT_KIND)
+        elif connection.reset_by and cause in _KINDS and not told:
             self._take(case, cause)
             kinds.append(_KINDS[cause])
         if connection.stray_resets and STRAY_KIND not in case.explained:
@@ -261,6 +269,8 @@ class Resets:
         sender = case.endpoint(by)
         if cause == ABORT and sender.bytes and self._upon_data(case, by):
             group.tally["upon_data"] += 1
+        if case.seen is not None and case.seen.subflow:
+            group.tally["subflow"] += 1
         if cause == ABORT:
             since_ns = connection.reset_ns - connection.ack_ns
             if by == case.server_by and connection.ack_ns and sender.bytes == 0:
@@ -282,11 +292,32 @@ class Resets:
         if group.wants_example(connection.id):
             group.example(connection.id, self._evidence(case, cause, idle_ns))
 
+    def _take_fast_close(self, case: Case) -> None:
+        """Who sends MP_FASTCLOSE aborts; the RST is its own, or answers it (RFC 8684 section 3.5)."""
+        connection, seen = case.connection, case.seen
+        by = seen.fast_close_by
+        group = self._groups[ABORT_KIND].of(case, by, RESET_CAUSES[ABORT])
+        group.add(case, by, seen.fast_close_ns, max(seen.fast_close_ns, connection.reset_ns), CERTAIN)
+        group.tally["fast_close"] += 1
+        if connection.first_fin_by:
+            group.tally["fin"] += 1
+        if group.wants_example(connection.id):
+            text = f"{case.name(by)} sent MP_FASTCLOSE"
+            lines = [case.evidence(seen.fast_close_frame, seen.fast_close_ns, text)]
+            if connection.reset_frame != seen.fast_close_frame:
+                answers = connection.reset_by != by
+                text = f"{case.name(connection.reset_by)} {'answers it with' if answers else 'sent'} RST"
+                lines.append(case.evidence(connection.reset_frame, connection.reset_ns, text))
+            group.example(connection.id, lines)
+
     def _confidence(self, case: Case, cause: int) -> int:
         connection = case.connection
         sender = case.endpoint(connection.reset_by)
         if sender.packets <= sender.rsts and not connection.established:
             # Nothing but its RST was seen of it.
+            return POSSIBLE
+        if case.seen is not None and case.seen.subflow:
+            # MP_FASTCLOSE of either side may have passed on another subflow.
             return POSSIBLE
         if connection.pending_reset_frame == connection.reset_frame:
             # Not exact; only the silence afterwards speaks for it.
@@ -389,7 +420,16 @@ class Resets:
             "close_wait_abort": "answered the FIN with RST on {} with {}, instead of closing.",
             "timeout": "gave up {} with {} by RST after no answer.",
         }[group.variant]
+        if group.tally["fast_close"] == group.count:
+            first = "aborted {} with {} with MP_FASTCLOSE, which ends all subflows of Multipath TCP."
         sentences = [f"{group.who()} {first.format(group.connections(), group.they())}"]
+        if 0 < group.tally["fast_close"] < group.count:
+            sentences.append(f"{part(group.tally['fast_close'], group.count)} with MP_FASTCLOSE.")
+        if group.tally["subflow"]:
+            sentences.append(
+                f"{part(group.tally['subflow'], group.count)} may answer what the other side ended on another"
+                " subflow of the same Multipath TCP connection."
+            )
         if group.variant == "abort":
             sentences += self._hints(group)
         sentences += [GENERAL[ABORT_KIND], self._abort_meaning(group, text)]

@@ -28,6 +28,8 @@ def silent(case: Case, by: int, settings: Settings) -> bool:
     """Endpoint ``by`` repeated itself often or long enough, and its peer stayed silent to the end."""
     connection = case.connection
     endpoint = case.endpoint(by)
+    if _ended_elsewhere(case, by):
+        return False
     if given_up(case, by, settings) is not None:
         return True
     tries = endpoint.unanswered + endpoint.unanswered_probes
@@ -48,6 +50,14 @@ def silent(case: Case, by: int, settings: Settings) -> bool:
     # A FIN in vain is another finding, unless data went unanswered before it.
     fin_only = endpoint.fin_sent and endpoint.first_unanswered_ns >= endpoint.fin_ns
     return not fin_only
+
+
+def _ended_elsewhere(case: Case, by: int) -> bool:
+    """Of Multipath TCP: MP_FASTCLOSE ended it, or its RST may answer that on another subflow."""
+    seen = case.seen
+    if seen is None or not seen.subflow:
+        return False
+    return bool(seen.fast_close_by or case.connection.reset_by == by)
 
 
 def given_up(case: Case, by: int, settings: Settings) -> Lost | None:

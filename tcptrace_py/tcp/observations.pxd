@@ -6,7 +6,7 @@ from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int ACK, FIN, RST, SYN
+cdef int ACK, FIN, MP_FASTCLOSE, MP_JOIN, RST, SYN
 # DATA, CLOSE and the like, and QUIET_NS, are imported elsewhere: they stay Python names.
 cdef int64_t _QUIET_NS, _SILENCE_NS, _CLOSE_NS, _UNDER_WAY_NS, _STALL_NS
 cdef int _OFTEN
@@ -105,6 +105,11 @@ cdef class Observations:
     cdef public int ttl_high
     cdef public bint challenge_in_time_wait
     cdef public bint backwards
+    cdef public bint subflow
+    cdef public bint joins
+    cdef public int fast_close_by
+    cdef public int64_t fast_close_ns
+    cdef public int64_t fast_close_frame
     cdef public bint stalled
     cdef public bint lost_often
     cdef public int began_anew_by
@@ -132,6 +137,8 @@ cdef class Observer:
     @cython.locals(flags=int, payload_bytes=uint32_t, seen=Observations, stall=Stall)
     cdef object see(self, Connection connection, int by, Endpoint sender, Endpoint receiver, Segment segment,
                      int64_t quiet_ns, int64_t before_ns, Connection newest)
+    @cython.locals(seen=Observations)
+    cdef object _multipath(self, Connection connection, int by, Segment segment)
     @cython.locals(seen=Observations)
     cdef object too_big(self, Connection connection, int by, object error, Segment segment)
     @cython.locals(seen=Observations, client=Endpoint)

@@ -14,7 +14,7 @@ from tcptrace_py.capture.presence import SILENCE_NS, Gaps
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.serial import advance, distance
-from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
+from tcptrace_py.wire.segment import ACK, FIN, MP_FASTCLOSE, MP_JOIN, RST, SYN, Segment
 
 #: A silence of both sides that is noted.
 QUIET_NS = 900_000_000
@@ -217,6 +217,13 @@ class Observations:
         self.challenge_reset_frame = 0
         #: Who sent a SYN of another number on the established connection.
         self.began_anew_by = 0
+        #: Multipath TCP (RFC 8684): both sides agreed on it, so this is a subflow; its SYN asks to join a
+        #: connection that exists; and who sent MP_FASTCLOSE first, which aborts all subflows.
+        self.subflow = False
+        self.joins = False
+        self.fast_close_by = 0
+        self.fast_close_ns = 0
+        self.fast_close_frame = 0
         #: A stall lasted, and data was sent again often.
         self.stalled = False
         self.lost_often = False
@@ -300,6 +307,8 @@ class Observer:
             self._syn(connection, sender, receiver, segment)
         elif not sender.ttl and not flags & RST:
             sender.ttl = segment.ttl
+        if segment.mptcp:
+            self._multipath(connection, by, segment)
         if quiet_ns < 0:
             self._of(connection).backwards = True
         elif quiet_ns >= _SILENCE_NS and self._gap_ends:
@@ -361,6 +370,21 @@ class Observer:
                 seen.after_fin_frame = _with(seen.after_fin_frame, by, segment.frame)
             so_far = seen.after_fin_bytes[by - 1]
             seen.after_fin_bytes = _with(seen.after_fin_bytes, by, so_far + payload_bytes)
+
+    def _multipath(self, connection: Connection, by: int, segment: Segment) -> None:
+        # Its options are seen from now on, whatever segment they come with.
+        connection.watched = True
+        seen = self._of(connection)
+        if segment.flags & SYN:
+            if segment.flags & ACK:
+                seen.subflow = True
+            elif segment.mptcp & MP_JOIN:
+                seen.joins = True
+        elif segment.mptcp & MP_FASTCLOSE and not seen.fast_close_by:
+            seen.subflow = True
+            seen.fast_close_by = by
+            seen.fast_close_ns = segment.ts_ns
+            seen.fast_close_frame = segment.frame
 
     def too_big(self, connection: Connection, by: int, error: object, segment: Segment) -> None:
         """An ICMP error quotes ``segment`` of endpoint ``by``: a hop on the path takes only smaller ones."""

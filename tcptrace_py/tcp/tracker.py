@@ -412,7 +412,7 @@ class Tracker:
 
     def _hold(self, segment: Segment, flow_hash: int) -> bool:
         """Hold back a SYN that begins a connection, if it is one and shows nothing out of the ordinary."""
-        if segment.flags & (SYN | ACK | FIN | RST) != SYN or segment.tunnel is not None:
+        if segment.flags & (SYN | ACK | FIN | RST) != SYN or segment.tunnel is not None or segment.mptcp:
             return False
         if self._duplicates.captured_before(segment, flow_hash, place(segment)):
             return False

@@ -185,8 +185,10 @@ class Anonymizer:
             if size < 2:
                 break
             if frame[option] not in _KEPT_OPTIONS:
-                frame[option + 2 : min(option + size, stop)] = bytes(
-                    max(min(option + size, stop) - option - 2, 0)
+                # Of Multipath TCP its subtype stays (RFC 8684 section 3), in the byte behind the length.
+                kept = 3 if frame[option] == 30 else 2
+                frame[option + kept : min(option + size, stop)] = bytes(
+                    max(min(option + size, stop) - option - kept, 0)
                 )
             option += size
         # After the end of options, or from one that can not be: anything could stand there.

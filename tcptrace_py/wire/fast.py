@@ -425,6 +425,7 @@ class FastPath:
         segment.sack_left = 0
         segment.sack_right = 0
         segment.fast_open_cookie_bytes = -1
+        segment.mptcp = 0
         segment.tls_alert = -1
         if length - header >= TLS_ALERT_BYTES and length - header <= MAX_ALERT_PAYLOAD_BYTES:
             if captured >= header + TLS_ALERT_BYTES and self.u8(at + header) == 21:
@@ -489,6 +490,9 @@ class FastPath:
                     segment.sack_permitted = True
             elif kind == 34:
                 segment.fast_open_cookie_bytes = size - 2
+            elif kind == 30:
+                if size >= 3:
+                    segment.mptcp |= 1 << (self.u8(at + 2) >> 4)
             elif kind == 254 or kind == 253:
                 # Fast Open before it had a number of its own (RFC 6994, RFC 7413 appendix A).
                 if size >= 4 and self.u16(at + 2) == 0xF989:

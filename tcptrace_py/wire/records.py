@@ -55,8 +55,9 @@ class RowWriter:
         low = segment.dst_port
         word = segment.ip_id
         words[at + 11] = high << 48 | low << 32 | word << 16 | segment.flags << 8 | segment.ttl
-        word = segment.tls_alert + 1
-        words[at + 13] = word
+        high = segment.mptcp
+        low = segment.tls_alert + 1
+        words[at + 13] = high << 32 | low
         # None of these is less than -1.
         high = segment.mss_bytes + 1
         low = segment.window_scale + 1
@@ -127,7 +128,9 @@ class RowReader:
         segment.ip_id = word >> 16 & _LOW_16
         segment.flags = word >> 8 & _LOW_8
         segment.ttl = word & _LOW_8
-        number = self._words[at + 13]
+        word = self._words[at + 13]
+        segment.mptcp = word >> 32
+        number = word & _LOW_32
         segment.tls_alert = number - 1
         word = self._words[at + 12]
         number = word >> 32

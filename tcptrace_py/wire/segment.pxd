@@ -19,6 +19,7 @@ cdef class Segment:
     cdef public uint32_t sack_right
     cdef public int32_t mss_bytes
     cdef public int16_t tls_alert
+    cdef public uint16_t mptcp
     cdef public uint16_t src_port
     cdef public uint16_t dst_port
     cdef public uint16_t window

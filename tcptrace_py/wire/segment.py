@@ -20,6 +20,10 @@ URG = 0x20
 ECE = 0x40
 CWR = 0x80
 
+# Bits of ``Segment.mptcp``.
+MP_JOIN = 1 << 1
+MP_FASTCLOSE = 1 << 7
+
 
 class Segment:
     """The headers of one TCP segment (RFC 9293 section 3.1) and of the IP packet around it.
@@ -68,6 +72,9 @@ class Segment:
         self.tunnel: Tunnel | None = None
         #: TCP Fast Open (RFC 7413): -1 no option, 0 a request for a cookie, else the cookie's bytes.
         self.fast_open_cookie_bytes = -1
+        #: Multipath TCP (RFC 8684 section 3): a bit for each subtype of its option that is there, the lowest
+        #: for subtype 0; see ``MP_JOIN`` and the like.
+        self.mptcp = 0
         #: A TLS alert in clear at the payload's beginning: ``level << 8 | description``; 0: one that is
         #: encrypted (up to TLS 1.2: close_notify, nearly always); -1 if none.
         self.tls_alert = -1

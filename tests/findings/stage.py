@@ -88,6 +88,7 @@ class End:
         self.window = 64_000
         self.ttl = 64
         self.tls_alert = -1
+        self.mptcp = 0
 
     def send(
         self, flags: int, payload_bytes: int = 0, seq: int | None = None, ack: int | None = None
@@ -109,6 +110,7 @@ class End:
         segment.payload_bytes = payload_bytes
         segment.ttl = self.ttl
         segment.tls_alert = self.tls_alert
+        segment.mptcp = self.mptcp
         segment.ip_id = 1 + stage.frame % 65_535
         stage.tracker.segment(segment)
         stage.look(False)

@@ -91,6 +91,7 @@ PLAIN = {
     "sack_left": 0,
     "sack_right": 0,
     "fast_open_cookie_bytes": -1,
+    "mptcp": 0,
     "tls_alert": -1,
 }
 V6_ADDRESSES = {
@@ -335,6 +336,11 @@ def test_flags_and_reserved_bits(decode: Decode, flags: int, reserved: int) -> N
         ),
         (b"\x22\x02", {"fast_open_cookie_bytes": 0}),
         (b"\x22\x0a" + b"c" * 8, {"fast_open_cookie_bytes": 8}),
+        (b"\x1e\x0c\x10\x02" + b"t" * 8, {"mptcp": 1 << 1}),  # MP_JOIN
+        (b"\x1e\x0c\x70\0" + b"k" * 8 + b"\x1e\x04\x20\x01", {"mptcp": 1 << 7 | 1 << 2}),  # MP_FASTCLOSE, DSS
+        (b"\x1e\x03\xf0", {"mptcp": 1 << 15}),
+        (b"\x1e\x02", {}),  # without a subtype
+        (b"\x1e\x0c\x70", {}),  # cut
         (b"\xfe\x04\xf9\x89", {"fast_open_cookie_bytes": 0}),
         (b"\xfe\x0c\xf9\x89" + b"c" * 8, {"fast_open_cookie_bytes": 8}),
         (b"\xfe\x0c\xf9\x88" + b"c" * 8, {}),
@@ -351,7 +357,7 @@ def test_flags_and_reserved_bits(decode: Decode, flags: int, reserved: int) -> N
             },
         ),
         # unknown options are stepped over
-        (b"\x1e\x04\0\0\xfd\x06zzzz\x01\x01\x02\x04\x02\x18", {"mss_bytes": 536}),
+        (b"\x1e\x04\0\0\xfd\x06zzzz\x01\x01\x02\x04\x02\x18", {"mss_bytes": 536, "mptcp": 1}),
         # the end-of-options mark ends them
         (b"\0\x02\x04\x05\xb4", {}),
         (b"\x02\x04\x05\xb4\0\x03\x03\x07", {"mss_bytes": 1460}),

@@ -46,6 +46,9 @@ class AcceptQueueFull:
             return None
         client, server = case.endpoint(case.client_by), case.endpoint(case.server_by)
         seen = case.seen
+        if seen is not None and seen.joins:
+            # A subflow of Multipath TCP joins a connection that was accepted long ago.
+            return None
         again = 0 if seen is None else seen.late_syn_acks
         with_data = 0 if seen is None else seen.late_syn_acks_with_data
         took_data = client.has_una and distance(client.snd_una, client.isn) > 1

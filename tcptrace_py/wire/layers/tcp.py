@@ -73,6 +73,7 @@ def read_options(options: bytes, segment: Segment) -> None:
     segment.sack_left = 0
     segment.sack_right = 0
     segment.fast_open_cookie_bytes = -1
+    segment.mptcp = 0
     while options and options[0] != dpkt.tcp.TCP_OPT_EOL:
         kind = options[0]
         if kind == dpkt.tcp.TCP_OPT_NOP:
@@ -97,5 +98,7 @@ def read_options(options: bytes, segment: Segment) -> None:
             segment.ts_ecr = int.from_bytes(data[4:8], "big")
         elif kind == 34:
             segment.fast_open_cookie_bytes = len(data)
+        elif kind == 30 and data:
+            segment.mptcp |= 1 << (data[0] >> 4)
         elif kind in (253, 254) and data[:2] == _FAST_OPEN_MAGIC:
             segment.fast_open_cookie_bytes = len(data) - 2
