@@ -162,7 +162,10 @@ class Panel {
     }
     paint.textAlign = "center";
     const [marks, step] = ticks(view.from, view.to, Math.max(width / 110, 1));
-    for (const tick of marks) paint.fillText(seconds(tick, step), x(tick), top + height + 16);
+    for (const tick of marks) {
+      const words = seconds(tick, step), most = box.width - paint.measureText(words).width / 2;
+      paint.fillText(words, Math.min(x(tick), most), top + height + 16);
+    }
 
     paint.save();
     paint.beginPath();

@@ -337,7 +337,10 @@ class Chart {
     }
     const [marks, step] = ticks(view.from, view.to, width / 110);
     for (const tick of marks) {
-      back.append(svg("text", { x: this.x(tick), y: height + 16, "text-anchor": "middle" }, since(tick, step)));
+      // One that would pass the picture's edge ends there.
+      const words = since(tick, step), at = this.x(tick), edge = width + MARGIN.right;
+      const place = at + 3.5 * words.length > edge ? { x: edge, "text-anchor": "end" } : { x: at, "text-anchor": "middle" };
+      back.append(svg("text", { ...place, y: height + 16 }, words));
     }
     plot.prepend(back);
     this.over = svg("g", { class: "over" });
