@@ -168,7 +168,7 @@ SANITIZED = LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-fi
     ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
     PYTHONSAFEPATH=1 PYTHONPATH=build/sanitize/lib:. $(BIN)/python
 sanitize: sanitized
-	$(SANITIZED) -m fuzz --seed $(SEED) --inputs $(INPUTS) --samples
+	$(SANITIZED) -m fuzz --seed $(SEED) --inputs $(INPUTS) --jobs $(JOBS) --samples
 	$(SANITIZED) -m pytest -q -p no:cacheprovider -o "pythonpath=build/sanitize/lib ." \
 	    tests/hostile/test_inputs.py tests/wire/test_hostile.py tests/capture/test_hostile.py
 

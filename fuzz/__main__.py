@@ -1,16 +1,17 @@
 """Mutated inputs by the number, with any build of the engine; the same seed makes the same inputs.
 
-    python -m fuzz [TARGET ...] [--inputs N | --minutes M] [--seed S] [--samples]
+    python -m fuzz [TARGET ...] [--inputs N | --minutes M] [--seed S] [--jobs J] [--samples]
     python -m fuzz --again FILE TARGET
 
 An input that breaks something is kept in ``fuzz/found`` with what it broke, and the status is 1. Before each
-input is tried it lies in ``fuzz/found/TARGET-now``, so that one that ends the process is there too.
+input is tried it lies in ``fuzz/found/TARGET-SEED-now``, so that one that ends the process is there too.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import subprocess
 import sys
 import time
 import traceback
@@ -58,6 +59,7 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, help="so many inputs in all (default 1,000)")
     parser.add_argument("--minutes", type=float, help="for so long")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="so many processes share them, seeds from S on")
     parser.add_argument("--samples", action="store_true", help="before these, each sample as it is")
     parser.add_argument("--again", type=Path, metavar="FILE", help="try one input")
     arguments = parser.parse_args()
@@ -70,9 +72,29 @@ def main() -> int:
             for name in targets:
                 TARGETS[name](arguments.again.read_bytes())
             return 0
-        return _run(targets, arguments)
+        return _share(arguments) if arguments.jobs > 1 else _run(targets, arguments)
     finally:
         remove_file()
+
+
+def _share(arguments: argparse.Namespace) -> int:
+    """The first process has the samples as well; what each one says comes when it is done."""
+    running = []
+    for job in range(arguments.jobs):
+        command = [sys.executable, "-m", "fuzz", *arguments.targets, "--seed", str(arguments.seed + job)]
+        if arguments.minutes is not None:
+            command += ["--minutes", str(arguments.minutes)]
+        if arguments.inputs is not None:
+            command += ["--inputs", str(-(-arguments.inputs // arguments.jobs))]
+        if arguments.samples and job == 0:
+            command.append("--samples")
+        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+    status = 0
+    for process in running:
+        said, _ = process.communicate()
+        print(said, end="", flush=True)
+        status = status or process.returncode
+    return status
 
 
 def _run(targets: list[str], arguments: argparse.Namespace) -> int:
@@ -88,16 +110,16 @@ def _run(targets: list[str], arguments: argparse.Namespace) -> int:
         samples = [path.read_bytes() for path in corpus.samples()]
         for name in ("whole", "reader"):
             for data in samples:
-                _try(name, data, failures)
+                _try(name, data, failures, arguments.seed)
         print(f"{len(samples):,} samples as they are, {sum(failures.values()):,} failures", flush=True)
     while sum(counts.values()) < most and (end_s is None or time.monotonic() < end_s):
         (name,) = drawn.choices(targets, shares)
         counts[name] += 1
-        _try(name, makers[name](), failures)
+        _try(name, makers[name](), failures, arguments.seed)
         if sum(counts.values()) % 10_000 == 0:
             print(f"{sum(counts.values()):,} inputs, {sum(failures.values()):,} failures", flush=True)
     for name in TARGETS:
-        _now(name).unlink(missing_ok=True)
+        _now(name, arguments.seed).unlink(missing_ok=True)
     said = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     print(f"{engine()} engine in {Path(wire.__file__).parents[1]}")
     print(f"seed {arguments.seed}: {sum(counts.values()):,} inputs ({said})")
@@ -105,13 +127,13 @@ def _run(targets: list[str], arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _now(name: str) -> Path:
-    return FOUND / f"{name}-now"
+def _now(name: str, seed: int) -> Path:
+    return FOUND / f"{name}-{seed}-now"
 
 
-def _try(name: str, data: bytes, failures: dict[str, int]) -> None:
+def _try(name: str, data: bytes, failures: dict[str, int], seed: int) -> None:
     """Counts what breaks by target, error and place, and keeps the first input of each."""
-    _now(name).write_bytes(data)
+    _now(name, seed).write_bytes(data)
     try:
         TARGETS[name](data)
     except Exception as error:
