@@ -21,6 +21,8 @@ from tcptrace_py.tcp.serial import advance, distance
 SERVICES = 10_000
 PAIRS = 96
 CLIENTS = 256
+#: Services of one host by which it is told to be up.
+_HOST_SERVICES = 8
 #: Client's ports whose connections are known: of all, and of those that failed or came unasked.
 PORTS = 384
 TROUBLED = 768
@@ -75,6 +77,9 @@ class Moments:
             self._seen.add(moment >> shift)
         while len(self._seen) > _MOMENTS:
             self._coarsen()
+
+    def ever(self) -> bool:
+        return len(self._seen) > 0
 
     def between(self, begin_ns: int, end_ns: int) -> bool:
         """Did it happen in between, by moments that lie in between as a whole?"""
@@ -426,13 +431,17 @@ class Knowledge:
         return max(connection.first_ns - latest, 0) if latest >= 0 else -1
 
     def index(self) -> None:
-        """Services by address, before ``answers_at`` is asked: all that is known is known now."""
+        """The services of each address that were heard, before ``answers_at`` is asked: those used most."""
         self._hosts = {}
-        for version, hi, lo, port in self.services.entries:
-            self._hosts.setdefault((version, hi, lo), []).append(self.services.entries[version, hi, lo, port])
+        for service in self.services.entries.values():
+            if service.heard.ever():
+                self._hosts.setdefault((service.version, service.hi, service.lo), []).append(service)
+        for services in self._hosts.values():
+            services.sort(key=lambda service: (-service.connections, service.port))
+            del services[_HOST_SERVICES:]
 
     def answers_at(self, service: ServiceKey, begin_ns: int, end_ns: int) -> int:
-        """The lowest other port at which a service's host answered in between; 0 for none."""
+        """The lowest other port at which a service's host answered in between, if indexed; 0 for none."""
         version, hi, lo, port = service
         others = self._hosts.get((version, hi, lo), ())
         ports = [each.port for each in others if each.port != port and each.heard.between(begin_ns, end_ns)]

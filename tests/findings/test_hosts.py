@@ -141,3 +141,22 @@ def test_many_hosts_silent_toward_one(names: tuple[str, str], servers: int) -> N
     assert len(told) == (1 if together else servers)
     assert all(("do not fall silent together" in each.explanation) == together for each in told)
     assert all(("lost power" in each.explanation) != together for each in told)
+
+
+def test_a_host_of_many_services_is_known_by_those_used_most() -> None:
+    stage = Stage()
+    for port in range(1, 31):
+        for number in range(3 if port == 30 else 1):
+            c, s = stage.established(f"10.0.0.9:{30_000 + 100 * number + port}", f"10.0.0.20:{port}")
+            c.fin()
+            s.fin()
+            c.ack()
+    stage.wait(5)
+    c, s = stage.established("10.0.0.9:51000", "10.0.0.20:30")
+    begin_ns, end_ns = stage.at_ns(stage.now_s - 3), stage.at_ns(stage.now_s + 3)
+    stage.end(at_s=100)
+    knowledge = stage.diagnosis.knowledge
+    version, hi, lo = s.version, s.hi, s.lo
+    assert knowledge.answers_at((version, hi, lo, 9999), begin_ns, end_ns) == 30
+    assert knowledge.answers_at((version, hi, lo, 30), begin_ns, end_ns) == 0
+    assert knowledge.answers_at((version, hi, lo + 1, 9999), begin_ns, end_ns) == 0
