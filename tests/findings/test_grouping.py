@@ -32,9 +32,8 @@ def refuse(stage: Stage, client: str, server: str) -> None:
     s.rst()
 
 
-def test_culprits_beyond_the_limit_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tcptrace_py.findings.handshake.Groups", lambda: Groups(limit=5))
-    stage = Stage()
+def test_culprits_beyond_the_limit_are_counted_together() -> None:
+    stage = Stage(culprits=5)
     for number in range(8):
         refuse(stage, f"10.0.1.{number}:40000", f"10.0.0.{number}:80")
     refuse(stage, "10.0.1.99:40000", "10.0.0.0:80")
@@ -68,9 +67,8 @@ def test_a_diagnosis_lists_no_more_culprits_than_it_is_told_to() -> None:
     assert [(found.subject.label(), found.count) for found in stage.end()][0] == ("others", 3)
 
 
-def test_a_scan_beyond_the_limit_is_still_one_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tcptrace_py.findings.handshake.Groups", lambda: Groups(limit=20))
-    stage = Stage()
+def test_a_scan_beyond_the_limit_is_still_one_finding() -> None:
+    stage = Stage(culprits=20)
     for port in range(1, 301):
         refuse(stage, "203.0.113.5:40000", f"10.0.0.30:{port}")
     (scan,) = stage.end()
