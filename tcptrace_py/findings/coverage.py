@@ -32,7 +32,8 @@ class Coverage(Struct):
     that were acknowledged. ``only_flags``: of these nothing was captured but SYN, FIN
     and RST, ``closed`` is how many were closed by FIN at all. ``duplicates``: segments captured twice, of
     ``segments``. ``cut``: packets cut before the end of the TCP header. ``dropped``: packets that the kernel
-    dropped before they were captured. ``gaps``: silences of the whole capture of ten minutes or more, across
+    dropped before they were captured. ``backwards``: connections in which time stamps run backwards by more
+    than 50 ms, each of them. ``gaps``: silences of the whole capture of ten minutes or more, across
     which no duration is counted; never where it is live.
     """
 
@@ -46,6 +47,7 @@ class Coverage(Struct):
     duplicates: int = 0
     cut: int = 0
     dropped: int = 0
+    backwards: int = 0
     gaps: list[Gap] = []
 
     @property
@@ -74,7 +76,7 @@ def covered(knowledge: Knowledge, gaps: list[Gap], cut: int, dropped: int) -> Co
     """``cut`` and ``dropped``: packets, as in `Coverage`."""
     return Coverage(
         connections=knowledge.connections,
-        one_direction=knowledge.one_way,
+        one_direction=knowledge.in_one_direction(),
         midstream=knowledge.midstream,
         missing=knowledge.holed,
         closed=knowledge.closed,
@@ -83,6 +85,7 @@ def covered(knowledge: Knowledge, gaps: list[Gap], cut: int, dropped: int) -> Co
         duplicates=knowledge.duplicates,
         cut=cut,
         dropped=dropped,
+        backwards=knowledge.shuffled,
         gaps=gaps,
     )
 
@@ -102,6 +105,9 @@ def warnings(coverage: Coverage) -> list[str]:
     if coverage.duplicates >= _MANY and coverage.duplicates * _ONE_IN >= coverage.segments:
         of = f"{coverage.duplicates:,} of {times(coverage.segments, 'segment')}"
         lines.append(f"{of} captured twice (a mirror port, or -i any): counted once")
+    if coverage.mostly(coverage.backwards):
+        of = _of(coverage.backwards, coverage)
+        lines.append(f"times run backwards in {of} (frames out of order, or two clocks)")
     if coverage.cut:
         lines.append(f"{times(coverage.cut, 'packet')} cut before the end of the TCP header (snap length)")
     if coverage.dropped:

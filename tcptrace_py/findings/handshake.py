@@ -35,14 +35,6 @@ _KERNEL_GIVES_UP_NS = 60_000_000_000
 _NO_KERNEL_NS = 8_500_000_000
 
 
-#: What rests on fewer is possible: one RST may be forged, or of a device on the way.
-_FEWEST_PACKETS = 4
-
-
-def packets_of(case: Case) -> int:
-    return case.connection.a.packets + case.connection.b.packets
-
-
 #: IP version and address (two halves) of each.
 Scanners = Set[tuple[int, int, int]]
 
@@ -96,7 +88,6 @@ class Handshakes:
         refused_ns = connection.reset_ns or connection.last_ns
         group = self._refused.of(case, by)
         group.add(case, by, connection.syn_ns, refused_ns, CERTAIN)
-        group.tally["packets"] += packets_of(case)
         client = case.endpoint(case.client_by)
         if is_inside(client.address_hi, client.address_lo, connection.ip_version):
             group.tally["inside"] += 1
@@ -355,11 +346,10 @@ class Handshakes:
         # A name with several addresses is tried on each in turn; on the host itself that costs nothing.
         harmless = background or _loopback(group) or _by_scanner(group, scanners) or peers_tried(group)
         severity: Severity = "info" if harmless else "warning"
-        filled = remedy(text, group.socket_filter())
-        finding = group.finding(REFUSED_KIND, severity, " ".join(sentences), filled)
-        if group.tally["packets"] < _FEWEST_PACKETS:
-            finding.confidence = "possible"
-        return finding
+        if _started_late(group, knowledge):
+            severity = "info"
+            sentences.insert(1, _STARTED)
+        return group.finding(REFUSED_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
 
     def _timeout_finding(self, group: Group, knowledge: Knowledge) -> Finding:
         if scanned(group):
@@ -394,7 +384,8 @@ class Handshakes:
                 f"{part(group.tally['joins'], group.count)} would have been one more subflow of a Multipath"
                 " TCP connection (MP_JOIN), which goes on without it."
             )
-        if group.tally["joins"] == group.count:
+        unseen = group.tally["syns"] == group.count and _unseen(group, knowledge)
+        if unseen or group.tally["joins"] == group.count:
             severity = "info"
         elif group.turned and peers_tried(group):
             severity = "info"
@@ -408,7 +399,12 @@ class Handshakes:
                 " that try both take what answers first (RFC 8305)."
             )
         sentences += [up, meaning(TIMEOUT_KIND, True)] if up else [meaning(TIMEOUT_KIND, False)]
-        return group.finding(TIMEOUT_KIND, severity, " ".join(sentences), remedy(text, ""))
+        if unseen:
+            sentences = [sentences[0], _UNSEEN]
+        finding = group.finding(TIMEOUT_KIND, severity, " ".join(sentences), remedy(text, ""))
+        if unseen:
+            finding.confidence = "possible"
+        return finding
 
     def _unreachable_finding(self, group: Group) -> Finding:
         if scanned(group):
@@ -486,6 +482,30 @@ _SCANNED = "The client tried many services: another finding tells of that."
 _BACKGROUND = (
     "Each address on the Internet tried once and did not come back: scanners, as every address gets them."
 )
+
+
+#: A port that is served so soon after it refused had only not been opened yet.
+_SOON_NS = 10_000_000_000
+_STARTED = "It was served within 10 s of that: the service was starting, and that has healed."
+_UNSEEN = (
+    "The capture shows nothing at all of that host, though others of its connections went on: answers took"
+    " another way. None of these SYNs was sent again, so they may well have been answered."
+)
+
+
+def _started_late(group: Group, knowledge: Knowledge) -> bool:
+    """The service was heard soon after the last refusal, and not shortly before the first."""
+    service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
+    if group.turned or service is None or not service.established:
+        return False
+    if service.heard.between(group.first_ns - 3 * _SOON_NS, group.first_ns):
+        return False
+    return service.heard.between(group.last_ns, group.last_ns + _SOON_NS)
+
+
+def _unseen(group: Group, knowledge: Knowledge) -> bool:
+    """Of the host nothing was captured, and yet it had answered."""
+    return not group.turned and knowledge.unseen(group.version, group.hi, group.lo)
 
 
 def _background(group: Group, tries: int, knowledge: Knowledge) -> bool:

@@ -41,6 +41,8 @@ cdef class Service:
     cdef public int64_t longest_survived_ns
     cdef public int64_t not_accepted
     cdef public int64_t zero_windows
+    cdef public int64_t unseen
+    cdef public int64_t lone_syns
 
 
 cdef class Pair:
@@ -82,9 +84,11 @@ cdef class Knowledge:
     cdef uint64_t _client_lo
     cdef Moments _client_heard
     cdef dict _hosts
+    cdef dict _unseen
     cdef public Kept left
     cdef public int64_t connections
     cdef public int64_t one_way
+    cdef public int64_t shuffled
     cdef public int64_t midstream
     cdef public int64_t holed
     cdef public int64_t closed
@@ -95,7 +99,8 @@ cdef class Knowledge:
     cdef list _recent
 
     @cython.locals(client=Endpoint, server=Endpoint, service=Service, rank=uint64_t, port=uint64_t, sample=Sample,
-                   packets=int64_t, flagged=int64_t)
+                   packets=int64_t, flagged=int64_t, unseen=bint,
+                   observed=Observations)
     cpdef object note(self, Connection connection)
     @cython.locals(rank=uint64_t)
     cdef object _note_client(self, Connection connection, Endpoint client)

@@ -7,11 +7,11 @@ same whatever part noted which connection.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from tcptrace_py.capture.presence import NO_GAPS
 from tcptrace_py.findings.distinct import mix
 from tcptrace_py.findings.kept import Kept, Sample
+from tcptrace_py.findings.left import Left
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.observations import DATA, QUIET_NS, Observations, Observer, idle_class
@@ -115,6 +115,9 @@ class Service:
         self.not_accepted = 0
         #: Connections in which a side announced a window of zero.
         self.zero_windows = 0
+        #: Connections in which it had answered, though nothing of that was captured; and lone SYNs.
+        self.unseen = 0
+        self.lone_syns = 0
 
     def lose(self, ns: int) -> None:
         """Somebody spoke after so long a silence, in vain."""
@@ -139,6 +142,8 @@ class Service:
             self.lose(other.shortest_lost_ns)
         self.not_accepted += other.not_accepted
         self.zero_windows += other.zero_windows
+        self.unseen += other.unseen
+        self.lone_syns += other.lone_syns
 
 
 class Pair:
@@ -192,20 +197,6 @@ class Use:
         return (self.version, self.hi, self.lo, self.port)
 
 
-class Left(NamedTuple):
-    """A connection that its client closed when its last word had no answer; ``port`` is the client's."""
-
-    client: tuple[int, int, int]
-    port: int
-    service: ServiceKey
-    asked_ns: int
-    closed_ns: int
-
-    @property
-    def waited_ns(self) -> int:
-        return self.closed_ns - self.asked_ns
-
-
 class Knowledge:
     """``note`` every connection; then ask."""
 
@@ -223,10 +214,14 @@ class Knowledge:
         self._client_heard: Moments | None = None
         #: Services by address; see ``index``.
         self._hosts: dict[tuple[int, int, int], list[Service]] = {}
+        #: Hosts that had answered though nothing of that was captured, and how many lone SYNs went there.
+        self._unseen: dict[tuple[int, int, int], int] = {}
         #: Connections that clients left without an answer, a sample of them: each ``Left`` is its own key.
         self.left = Kept(_LEFT)
         self.connections = 0
         self.one_way = 0
+        #: Connections whose times run backwards, by far.
+        self.shuffled = 0
         self.midstream = 0
         #: Connections in which segments never passed that were acknowledged.
         self.holed = 0
@@ -248,8 +243,10 @@ class Knowledge:
         if not connection.syn_frame and not connection.syn_ack_frame:
             self.midstream += 1
         packets = client.packets + server.packets
+        unseen = False
         if not client.packets or not server.packets:
-            self.one_way += _answered_unseen(client, server) or _answered_unseen(server, client)
+            unseen = _answered_unseen(client, server)
+            self.one_way += unseen or _answered_unseen(server, client)
         elif _never_passed(client) or _never_passed(server):
             self.holed += 1
         self.segments += packets
@@ -260,6 +257,9 @@ class Knowledge:
             if flagged + server.syns + server.syn_acks + server.fins + server.rsts >= packets:
                 self.flagged += 1
         service = self._service_of(connection, server)
+        observed: Observations | None = connection.observed
+        if observed is not None and observed.shuffled:
+            self.shuffled += 1
         if service is not None:
             service.connections += 1
             if connection.established:
@@ -269,6 +269,10 @@ class Knowledge:
                 service.replied.add(server.last_data_ns)
             if server.packets:
                 self._note_heard(connection, server, service.heard)
+            elif unseen:
+                service.unseen += 1
+            elif client.syns == 1 and client.packets == 1:
+                service.lone_syns += 1
             if connection.observed is not None:
                 self._note_idle(connection, service)
                 self._note_left(connection, client, server)
@@ -436,9 +440,27 @@ class Knowledge:
         for service in self.services.entries.values():
             if service.heard.ever():
                 self._hosts.setdefault((service.version, service.hi, service.lo), []).append(service)
+        self._unseen = {}
+        for service in self.services.entries.values():
+            host = (service.version, service.hi, service.lo)
+            if service.unseen and host not in self._hosts:
+                self._unseen[host] = 0
+        for service in self.services.entries.values() if self._unseen else ():
+            host = (service.version, service.hi, service.lo)
+            if host in self._unseen:
+                self._unseen[host] += service.lone_syns
         for services in self._hosts.values():
             services.sort(key=lambda service: (-service.connections, service.port))
             del services[_HOST_SERVICES:]
+
+    def unseen(self, version: int, hi: int, lo: int) -> bool:
+        """Was nothing of a host captured, though it answered? After ``index``."""
+        return (version, hi, lo) in self._unseen
+
+    def in_one_direction(self) -> int:
+        """Connections of which only one side's packets were captured; lone SYNs to such a host among them."""
+        self.index()
+        return self.one_way + sum(self._unseen.values())
 
     def answers_at(self, service: ServiceKey, begin_ns: int, end_ns: int) -> int:
         """The lowest other port at which a service's host answered in between, if indexed; 0 for none."""
@@ -482,6 +504,7 @@ class Knowledge:
         """Take in what another one noted; that one stays as it is."""
         self.connections += other.connections
         self.one_way += other.one_way
+        self.shuffled += other.shuffled
         self.midstream += other.midstream
         self.holed += other.holed
         self.closed += other.closed

@@ -8,7 +8,7 @@ from tcptrace_py.wire.segment cimport Segment
 
 cdef int ACK, FIN, MP_FASTCLOSE, MP_JOIN, RST, SYN
 # DATA, CLOSE and the like, and QUIET_NS, are imported elsewhere: they stay Python names.
-cdef int64_t _QUIET_NS, _SILENCE_NS, _CLOSE_NS, _UNDER_WAY_NS, _STALL_NS
+cdef int64_t _QUIET_NS, _SILENCE_NS, _CLOSE_NS, _UNDER_WAY_NS, _STALL_NS, _FAR_NS
 cdef int _OFTEN
 cdef object _NOBODY, _NEVER
 cdef dict _NO_IDLES
@@ -111,6 +111,7 @@ cdef class Observations:
     cdef public int64_t fast_close_ns
     cdef public int64_t fast_close_frame
     cdef public bint stalled
+    cdef public bint shuffled
     cdef public bint lost_often
     cdef public int began_anew_by
     cdef public uint32_t challenge_ack

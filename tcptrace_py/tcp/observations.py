@@ -27,6 +27,8 @@ STALL_NS = 3_000_000_000
 OFTEN = 3
 _STALL_NS = STALL_NS
 _OFTEN = OFTEN
+#: Time stamps of several queues of an interface, or of its two sides, differ by less.
+_FAR_NS = 50_000_000
 #: A TLS alert's level, above its description.
 _FATAL = 2
 # A segment that its sender had under way when it sent RST passes at once after it.
@@ -229,6 +231,8 @@ class Observations:
         self.lost_often = False
         #: Time ran backwards: what came first can not be told.
         self.backwards = False
+        #: By so far that frames are not in order at all, or of two clocks.
+        self.shuffled = False
         #: Data that came after the peer's FIN had passed, but TLS alerts (close_notify): the first, and its
         #: bytes in all.
         self.after_fin_ns: Sequence[int] = _NEVER
@@ -310,7 +314,10 @@ class Observer:
         if segment.mptcp:
             self._multipath(connection, by, segment)
         if quiet_ns < 0:
-            self._of(connection).backwards = True
+            seen = self._of(connection)
+            seen.backwards = True
+            if quiet_ns < -_FAR_NS:
+                seen.shuffled = True
         elif quiet_ns >= _SILENCE_NS and self._gap_ends:
             quiet_ns = segment.ts_ns - self._gaps.since(segment.ts_ns - quiet_ns, segment.ts_ns)
         seen = connection.observed

@@ -8,7 +8,7 @@ import pytest
 
 from tcptrace_py.findings.coverage import Coverage, Gap, covered, warnings
 
-from .stage import Stage
+from .stage import Stage, kinds
 
 SERVER = "10.0.0.20:8080"
 
@@ -161,3 +161,35 @@ def test_the_other_lines() -> None:
         "the kernel dropped 2,000 packets before they were captured",
     ]
     assert not coverage.whole
+
+
+@pytest.mark.parametrize(("back_s", "told"), [(0.004, False), (0.2, True)])
+def test_times_that_run_backwards(back_s: float, told: bool) -> None:
+    stage = Stage()
+    c, s = stage.established("10.0.0.9:40000", SERVER)
+    stage.wait(1)
+    s.data(100)
+    stage.wait(-back_s)
+    c.ack()
+    stage.end(at_s=5)
+    lines = warnings(covered(stage.diagnosis.knowledge, [], 0, 0))
+    expected = ["times run backwards in the one connection (frames out of order, or two clocks)"]
+    assert lines == (expected if told else [])
+
+
+def test_no_port_is_reused_before_it_was_closed() -> None:
+    """One connection whose frames are shuffled: its SYN stands behind its end, with an earlier time."""
+    stage = Stage()
+    stage.wait(10)
+    c, s = stage.established("10.0.0.9:40000", SERVER)
+    c.fin()
+    s.fin()
+    c.ack()
+    stage.wait(-5)
+    again, peer = stage.pair("10.0.0.9:40000", SERVER)
+    again.isn = 5_000_000
+    again.syn()
+    peer.isn = 7_000_000
+    peer.syn_ack()
+    again.ack()
+    assert "time-wait-reuse" not in kinds(stage.end(at_s=20))

@@ -160,3 +160,56 @@ def test_a_host_of_many_services_is_known_by_those_used_most() -> None:
     assert knowledge.answers_at((version, hi, lo, 9999), begin_ns, end_ns) == 30
     assert knowledge.answers_at((version, hi, lo, 30), begin_ns, end_ns) == 0
     assert knowledge.answers_at((version, hi, lo + 1, 9999), begin_ns, end_ns) == 0
+
+
+@families
+@pytest.mark.parametrize(("before_s", "after_s"), [(None, 2), (None, 60), (5, 2), (None, None)])
+def test_a_service_that_was_starting(
+    names: tuple[str, str], before_s: float | None, after_s: float | None
+) -> None:
+    stage = Stage()
+    if before_s is not None:
+        served(stage, names, 6653)
+        stage.wait(before_s)
+    for port in (40_000, 40_001):
+        c, s = stage.pair(names[0].format(port), names[1].format(6653))
+        c.syn()
+        s.rst()
+    if after_s is not None:
+        stage.wait(after_s)
+        served(stage, names, 6653)
+    refused = one(stage.end(at_s=200), "connection-refused")
+    healed = before_s is None and after_s == 2
+    assert refused.severity == ("info" if healed else "warning")
+    assert ("the service was starting" in refused.explanation) == healed
+
+
+@families
+@pytest.mark.parametrize("went_on", [False, True], ids=["nothing answered", "answers unseen"])
+@pytest.mark.parametrize("heard", [False, True], ids=["host unheard", "host heard"])
+@pytest.mark.parametrize("syns", [1, 4])
+def test_lone_syns_in_one_direction(names: tuple[str, str], went_on: bool, heard: bool, syns: int) -> None:
+    stage = Stage()
+    if went_on:
+        c, s = stage.pair(names[0].format(50_000), names[1].format(22))
+        c.syn()
+        s.nxt = s.isn + 1
+        c.ack()
+        c.data(100)
+        c.data(100)
+    if heard:
+        served(stage, names, 443)
+    for port in range(40_000, 40_005):
+        c, _ = stage.pair(names[0].format(port), names[1].format(8080))
+        c.syn()
+        for _ in range(syns - 1):
+            stage.wait(1)
+            c.syn()
+    findings = stage.end(at_s=100)
+    timeout = one(findings, "connection-timeout")
+    unseen = went_on and not heard and syns == 1
+    assert timeout.severity == ("info" if unseen else "warning")
+    assert (timeout.confidence == "possible") == unseen
+    assert ("nothing at all of that host" in timeout.explanation) == unseen
+    lone = 5 if unseen else 0
+    assert stage.diagnosis.knowledge.in_one_direction() == went_on + lone
