@@ -19,6 +19,10 @@ def up_meanwhile(group: Group, knowledge: Knowledge, since_ns: int) -> str:
         return "Its host was up: it was heard on other connections at that time." if heard else ""
     key = (group.version, group.hi, group.lo, group.service_port)
     port = knowledge.answers_at(key, since_ns, until_ns)
+    service = knowledge.service(*key)
+    if not port and service is not None and service.heard.between(group.last_ns, until_ns):
+        # Not on these connections, which had ended by then.
+        return "Its host was up: it answered others on that port right afterwards."
     return f"Its host was up: it answered on port {port} at that time." if port else ""
 
 

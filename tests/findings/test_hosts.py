@@ -213,3 +213,20 @@ def test_lone_syns_in_one_direction(names: tuple[str, str], went_on: bool, heard
     assert ("nothing at all of that host" in timeout.explanation) == unseen
     lone = 5 if unseen else 0
     assert stage.diagnosis.knowledge.in_one_direction() == went_on + lone
+
+
+@families
+@pytest.mark.parametrize("after_s", [None, 4, 400])
+def test_a_silent_peer_that_serves_others_on_its_port(names: tuple[str, str], after_s: float | None) -> None:
+    stage = Stage()
+    c, _ = stage.established(names[0].format(40_000), names[1].format(443))
+    c.data(100)
+    for _ in range(4):
+        stage.wait(2)
+        c.again(100)
+    if after_s is not None:
+        stage.wait(after_s)
+        served(stage, names, 443)
+    dead = one(stage.end(at_s=500), "dead-peer")
+    assert ("Its host was up" in dead.explanation) == (after_s == 4)
+    assert ("lost power" in dead.explanation) != (after_s == 4)
