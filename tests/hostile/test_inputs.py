@@ -18,8 +18,12 @@ FOUND = sorted(path for path in SHARED.glob("*") if path.suffix in (".cap", ".pc
 def _report(run_cli: RunCli, path: Path) -> dict[str, object]:
     done = run_cli("analyze", "--stats", "--json", "-", path)
     assert done.returncode == 0, done.stderr.decode()
-    assert done.stderr == b""
     report = json.loads(done.stdout)
+    # What its times and directions are worth is told; nothing else goes wrong.
+    assert report["capture"]["defects"] == 0
+    assert done.stderr.decode().splitlines() == [
+        f"tcptrace-py: {each}" for each in report["capture"]["warnings"]
+    ]
     assert report["capture"]["complete"] is True
     _plausible(report)
     return report
@@ -53,8 +57,9 @@ def test_a_report_of_each(name: str, run_cli: RunCli, tmp_path: Path) -> None:
         (connection,) = report["connections"]
         assert connection["client"]["stats"]["rtt"]["samples"] == 1
     elif name == "syns-far-apart":
-        (finding,) = report["findings"]
-        assert finding["kind"] == "connection-timeout"
+        # Nothing at all passed in between: a gap of the capture, and no SYN waits across one.
+        assert report["findings"] == []
+        assert "no packet at all" in report["capture"]["warnings"][0]
 
 
 @pytest.mark.skipif(not FOUND, reason="no ../shared/cases/hostile here")

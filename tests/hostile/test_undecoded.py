@@ -123,6 +123,8 @@ class _Sniffed:
     packets = 0
     consumed_bytes = 0
     descriptor = 0
+    is_remote = False
+    downs = 0
 
     def close(self) -> None:
         pass
