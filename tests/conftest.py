@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -21,6 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tcptrace_py"
 # Whoever runs the tests has a terminal, and pytest-xdist says how wide; what is tested has none.
 _OF_THE_TERMINAL = ("COLUMNS", "LINES", "TZ")
+# A shell's job in the background ignores SIGINT, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Rooms of tests.
 _NETWORKS = ("kernel", "lab", "live")
 # Made by Cython, of no source of ours.
