@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import workloads
-from tests.live.net import Net, live
+from tests.live.net import Net, live, messages_of
 
 _SNAP_BYTES = 192
 _STOPPED_MIB = 512
@@ -41,23 +41,6 @@ _TOGETHER = 64
 _SOL_PACKET = 263
 _PACKET_QDISC_BYPASS = 20
 _TARGET = 0.7
-
-
-class _IoVec(ctypes.Structure):
-    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
-
-
-class _MMsgHdr(ctypes.Structure):
-    _fields_ = [
-        ("name", ctypes.c_void_p),
-        ("name_length", ctypes.c_uint32),
-        ("vectors", ctypes.c_void_p),
-        ("vector_count", ctypes.c_size_t),
-        ("control", ctypes.c_void_p),
-        ("control_length", ctypes.c_size_t),
-        ("flags", ctypes.c_int),
-        ("sent", ctypes.c_uint),
-    ]
 
 
 def send(interface: str, path: str, loops: int, per_s: float) -> float:
@@ -74,18 +57,12 @@ def send(interface: str, path: str, loops: int, per_s: float) -> float:
     at = 24
     while at < len(data):
         (captured,) = struct.unpack_from("<I", data, at + 8)
-        frames.append((at + 16, captured))
+        frames.append((base + at + 16, captured))
         # A server has 10.0.0.x, a client 10.y.z.x with y not 0: y lies behind Ethernet.
         source = at + 16 + 27
         clients.append(source if data[source] else source + 4)
         at += 16 + captured
-    vectors = (_IoVec * len(frames))()
-    messages = (_MMsgHdr * len(frames))()
-    for number, (begin, length) in enumerate(frames):
-        vectors[number].base = base + begin
-        vectors[number].length = length
-        messages[number].vectors = ctypes.addressof(vectors[number])
-        messages[number].vector_count = 1
+    messages, _vectors = messages_of(frames)
     took_s = 0.0
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
         raw.bind((interface, 0))

@@ -17,7 +17,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -214,13 +214,7 @@ def flood(interface: str, count: int, per_s: float | None = None) -> float:
     together = 64
     frames = [_frame(number) for number in range(2048)]
     buffers = [ctypes.create_string_buffer(frame, len(frame)) for frame in frames]
-    vectors = (_IoVec * len(frames))()
-    messages = (_MMsgHdr * len(frames))()
-    for number, buffer in enumerate(buffers):
-        vectors[number].base = ctypes.addressof(buffer)
-        vectors[number].length = len(frames[number])
-        messages[number].vectors = ctypes.addressof(vectors[number])
-        messages[number].vector_count = 1
+    messages, _vectors = messages_of([(ctypes.addressof(each), len(each)) for each in buffers])
     began = time.monotonic()
     sent = 0
     while sent < count:
@@ -254,6 +248,18 @@ class _MMsgHdr(ctypes.Structure):
         ("flags", ctypes.c_int),
         ("sent", ctypes.c_uint),
     ]
+
+
+def messages_of(frames: Sequence[tuple[int, int]]) -> tuple[ctypes.Array[_MMsgHdr], ctypes.Array[_IoVec]]:
+    """What sendmmsg(2) takes, of frames by address and length, and the vectors, which must live as long."""
+    vectors = (_IoVec * len(frames))()
+    messages = (_MMsgHdr * len(frames))()
+    for number, (base, length) in enumerate(frames):
+        vectors[number].base = base
+        vectors[number].length = length
+        messages[number].vectors = ctypes.addressof(vectors[number])
+        messages[number].vector_count = 1
+    return messages, vectors
 
 
 def _frame(number: int, tags: bytes = b"", flags: int = 0x10) -> bytes:
