@@ -5,7 +5,8 @@ from tcptrace_py.findings.distinct cimport mix
 from tcptrace_py.findings.kept cimport Kept, Sample
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
-from tcptrace_py.tcp.observations cimport Observations, Observer, idle_class
+from tcptrace_py.tcp.observations cimport Observations, idle_class
+from tcptrace_py.tcp.observer cimport Observer
 from tcptrace_py.tcp.serial cimport advance, distance
 
 cdef int _STAMPS, _MOMENTS, _GRAIN_BITS, _USES, _PLACES

@@ -14,7 +14,8 @@ from tcptrace_py.findings.kept import Kept, Sample
 from tcptrace_py.findings.left import Left
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.observations import DATA, QUIET_NS, Observations, Observer, idle_class
+from tcptrace_py.tcp.observations import DATA, QUIET_NS, Observations, idle_class
+from tcptrace_py.tcp.observer import Observer
 from tcptrace_py.tcp.serial import advance, distance
 
 #: Services, pairs and four-tuples of which something is known at most.

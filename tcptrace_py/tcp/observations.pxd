@@ -3,16 +3,14 @@ from libc.stdint cimport int64_t, uint32_t
 
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
-from tcptrace_py.tcp.serial cimport advance, distance
+from tcptrace_py.tcp.serial cimport distance
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int ACK, FIN, MP_FASTCLOSE, MP_JOIN, RST, SYN
+cdef int ACK
 # DATA, CLOSE and the like, and QUIET_NS, are imported elsewhere: they stay Python names.
-cdef int64_t _QUIET_NS, _SILENCE_NS, _CLOSE_NS, _UNDER_WAY_NS, _STALL_NS, _FAR_NS
-cdef int _OFTEN
+cdef int64_t _STALL_NS
 cdef object _NOBODY, _NEVER
 cdef dict _NO_IDLES
-cdef int _FATAL
 
 
 cdef class Reset:
@@ -44,7 +42,7 @@ cdef class Reset:
 cpdef int idle_class(int64_t ns) except -1
 
 
-cdef int64_t _outstanding(Endpoint endpoint) except -1
+cpdef int64_t outstanding(Endpoint endpoint) except -1
 
 
 cdef class Stall:
@@ -128,39 +126,3 @@ cdef class Observations:
     cpdef int reasons(self, Connection connection) except -1
     @cython.locals(found=int, reset=Reset)
     cdef int _by_reset(self, Connection connection) except -1
-
-
-@cython.final
-cdef class Observer:
-    cdef object _gaps
-    cdef list _gap_ends
-
-    @cython.locals(flags=int, payload_bytes=uint32_t, seen=Observations, stall=Stall)
-    cdef object see(self, Connection connection, int by, Endpoint sender, Endpoint receiver, Segment segment,
-                     int64_t quiet_ns, int64_t before_ns, Connection newest)
-    @cython.locals(seen=Observations)
-    cdef object _multipath(self, Connection connection, int by, Segment segment)
-    @cython.locals(seen=Observations)
-    cdef object too_big(self, Connection connection, int by, object error, Segment segment)
-    @cython.locals(seen=Observations, client=Endpoint)
-    cdef object _challenge(self, Connection connection, Connection newest, Endpoint sender, Endpoint receiver,
-                           Segment segment)
-    cdef Observations _of(self, Connection connection)
-    @cython.locals(seen=Observations)
-    cdef object _syn(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
-    @cython.locals(seen=Observations, later=Observations)
-    cdef object _reset(self, Connection connection, int by, Endpoint sender, Endpoint receiver, Segment segment,
-                       int64_t quiet_ns, int64_t before_ns, Connection newest)
-    @cython.locals(reset=Reset, stall=Stall, longest=Stall)
-    cdef object _go_on(self, Observations seen, Connection connection, int by, Endpoint sender, Endpoint receiver,
-                       Segment segment)
-    @cython.locals(seen=Observations)
-    cdef object _silence(self, Connection connection, int by, Endpoint sender, Endpoint receiver, Segment segment,
-                         int64_t quiet_ns)
-    @cython.locals(peer=Endpoint)
-    cpdef bint settle(self, Connection connection, Observations seen) except -1
-    @cython.locals(last_data_ns=int64_t, idle_ns=int64_t, seen=Observations)
-    cdef object _close(self, Connection connection, int by, Endpoint sender, Endpoint receiver, Segment segment,
-                       bint is_reset)
-    @cython.locals(seen=Observations, lost=Lost)
-    cdef object _again(self, Connection connection, int by, Endpoint sender, Segment segment)

@@ -22,7 +22,8 @@ from tcptrace_py.tcp.flow_table import FlowTable
 from tcptrace_py.tcp.incarnations import direction, incarnation
 from tcptrace_py.tcp.late_copies import LateCopies
 from tcptrace_py.tcp.machine import Machine
-from tcptrace_py.tcp.observations import QUIET_NS, Observer
+from tcptrace_py.tcp.observations import QUIET_NS
+from tcptrace_py.tcp.observer import Observer
 from tcptrace_py.tcp.reuse import accepted, call_stale, opened_anew, pending_syn, resume, succeed
 from tcptrace_py.tcp.roles import MOST_UNDECIDED, Listeners
 from tcptrace_py.tcp.serial import advance, distance
