@@ -12,8 +12,8 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, span
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.codes import AFTER_CLOSE
 from tcptrace_py.tcp.state import ASSUMED, CLOSE_WAIT
-from tcptrace_py.tcp.words import AFTER_CLOSE
 
 KIND = "half-close"
 

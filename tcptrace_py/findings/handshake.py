@@ -17,10 +17,10 @@ from tcptrace_py.findings.scans import FLOOD, flood_finding, peers_tried, scan_f
 from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, TEXTS, meaning, remedy
 from tcptrace_py.findings.wording import duration, moment, part, span, times
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.codes import ABORTED, REFUSED_HANDSHAKE, UNANSWERED, UNREACHABLE
+from tcptrace_py.tcp.codes import HALF_OPEN as HALF_OPEN_OUTCOME
 from tcptrace_py.tcp.outcome import handshake_outcome
 from tcptrace_py.tcp.state import CLOSED, ESTABLISHED, SYN_RCVD
-from tcptrace_py.tcp.words import ABORTED, REFUSED_HANDSHAKE, UNANSWERED, UNREACHABLE
-from tcptrace_py.tcp.words import HALF_OPEN as HALF_OPEN_OUTCOME
 from tcptrace_py.wire.address import address_text, is_inside
 
 REFUSED_KIND = "connection-refused"

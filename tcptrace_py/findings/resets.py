@@ -15,9 +15,7 @@ from tcptrace_py.findings.text import Text
 from tcptrace_py.findings.texts import AT_ONCE, GENERAL, IF_NOTHING_CAME, RESET_ABORT, TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, span, times
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.observations import Observations, Reset
-from tcptrace_py.tcp.serial import distance
-from tcptrace_py.tcp.words import (
+from tcptrace_py.tcp.codes import (
     ABORT,
     AFTER_CLOSE,
     CLOSE_WAIT_ABORT,
@@ -29,6 +27,8 @@ from tcptrace_py.tcp.words import (
     SENDER_GOES_ON,
     TIMEOUT,
 )
+from tcptrace_py.tcp.observations import Observations, Reset
+from tcptrace_py.tcp.serial import distance
 
 ABORT_KIND = "reset-abort"
 AFTER_CLOSE_KIND = "reset-after-close"

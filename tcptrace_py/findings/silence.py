@@ -13,8 +13,8 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, meaning, remedy
 from tcptrace_py.findings.wording import duration, part, span, times
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.codes import NO_CONNECTION, TIMEOUT
 from tcptrace_py.tcp.observations import Lost
-from tcptrace_py.tcp.words import NO_CONNECTION, TIMEOUT
 
 KIND = "dead-peer"
 

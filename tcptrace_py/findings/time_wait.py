@@ -13,10 +13,10 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, moment, socket_name, span
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.codes import COMPLETE, REFUSED_HANDSHAKE
 from tcptrace_py.tcp.outcome import handshake_outcome
 from tcptrace_py.tcp.state import ASSUMED, TIME_WAIT
 from tcptrace_py.tcp.time_wait import Pile, TimeWait
-from tcptrace_py.tcp.words import COMPLETE, REFUSED_HANDSHAKE
 from tcptrace_py.wire.address import address_text
 from tcptrace_py.wire.frame_id import frame_number, frame_source
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.report.model.builder import ReportBuilder
+from tcptrace_py.tcp.codes import BY_LISTENER
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.roles import Listeners
 from tcptrace_py.tcp.tracker import Tracker
-from tcptrace_py.tcp.words import BY_LISTENER
 
 #: An endpoint's ``(state, ts_ns, frame_id, basis)`` entries, oldest first.
 History = list[tuple[int, int, int, int]]

@@ -26,8 +26,8 @@ from tcptrace_py.run.owners import name_connection, name_findings, owners_of
 from tcptrace_py.run.replay import Replay
 from tcptrace_py.run.session import no_cycle_collection
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.codes import BY_LISTENER
 from tcptrace_py.tcp.connection import Connection
-from tcptrace_py.tcp.words import BY_LISTENER
 from tcptrace_py.wire.address import address_text
 from tcptrace_py.wire.icmp import IcmpError
 

@@ -9,6 +9,16 @@ from __future__ import annotations
 
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.clocks import Clocks
+from tcptrace_py.tcp.codes import (
+    FIN_CLOCK,
+    FIN_WAIT_2_CLOCK,
+    LINGER_CLOCK,
+    NO_CLOCK,
+    REUSE_CLOCK,
+    SYN_ACK_CLOCK,
+    SYN_CLOCK,
+    TIME_WAIT_CLOCK,
+)
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.journal import Journal
@@ -35,16 +45,6 @@ from tcptrace_py.tcp.state import (
     arrow_table,
 )
 from tcptrace_py.tcp.time_wait import TimeWait
-from tcptrace_py.tcp.words import (
-    FIN_CLOCK,
-    FIN_WAIT_2_CLOCK,
-    LINGER_CLOCK,
-    NO_CLOCK,
-    REUSE_CLOCK,
-    SYN_ACK_CLOCK,
-    SYN_CLOCK,
-    TIME_WAIT_CLOCK,
-)
 
 _TABLE = arrow_table()
 

@@ -10,8 +10,8 @@ held back starts late, and is put where it belongs.
 from __future__ import annotations
 
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.codes import CLOCK_KINDS
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.words import CLOCK_KINDS
 
 #: What an endpoint sends within this time of what passes toward it may have been under way already.
 UNDER_WAY_NS = 1_000_000_000

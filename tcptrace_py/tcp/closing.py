@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tcptrace_py.tcp.arrows import Arrows
 from tcptrace_py.tcp.clocks import RTO_MIN_NS
+from tcptrace_py.tcp.codes import FIN_WAIT_2_CLOCK, TIME_WAIT_CLOCK
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.opening import Opening
@@ -30,7 +31,6 @@ from tcptrace_py.tcp.state import (
     SENT,
     TIME_WAIT,
 )
-from tcptrace_py.tcp.words import FIN_WAIT_2_CLOCK, TIME_WAIT_CLOCK
 from tcptrace_py.wire.segment import ACK, FIN, SYN, Segment
 
 

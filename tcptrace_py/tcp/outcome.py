@@ -1,13 +1,12 @@
 """What became of a connection: how its handshake and its close went.
 
 Compiled (see ``outcome.pxd``). Pure functions of a connection; the words for their
-results are in ``words.py``.
+results are in ``codes.py``.
 """
 
 from __future__ import annotations
 
-from tcptrace_py.tcp.connection import Connection
-from tcptrace_py.tcp.words import (
+from tcptrace_py.tcp.codes import (
     ABORTED,
     COMPLETE,
     FOUR_WAY,
@@ -22,6 +21,7 @@ from tcptrace_py.tcp.words import (
     UNREACHABLE,
     UNSEEN,
 )
+from tcptrace_py.tcp.connection import Connection
 
 
 def handshake_outcome(connection: Connection) -> int:

@@ -8,6 +8,22 @@ from __future__ import annotations
 
 from tcptrace_py.tcp.arrows import Arrows
 from tcptrace_py.tcp.clocks import UNDER_WAY_NS
+from tcptrace_py.tcp.codes import (
+    ABORT,
+    AFTER_CLOSE,
+    CLOSE_WAIT_ABORT,
+    HANDSHAKE_ABORT,
+    KILLS_TIME_WAIT,
+    NO_CONNECTION,
+    NO_RESET,
+    RECEIVER_GOES_ON,
+    REFUSED,
+    RST_EXACT,
+    RST_IN_WINDOW,
+    RST_STRAY,
+    SENDER_GOES_ON,
+    TIMEOUT,
+)
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.gate import refuses_ack
@@ -33,22 +49,6 @@ from tcptrace_py.tcp.state import (
     SYN_RCVD,
     SYN_SENT,
     TIME_WAIT,
-)
-from tcptrace_py.tcp.words import (
-    ABORT,
-    AFTER_CLOSE,
-    CLOSE_WAIT_ABORT,
-    HANDSHAKE_ABORT,
-    KILLS_TIME_WAIT,
-    NO_CONNECTION,
-    NO_RESET,
-    RECEIVER_GOES_ON,
-    REFUSED,
-    RST_EXACT,
-    RST_IN_WINDOW,
-    RST_STRAY,
-    SENDER_GOES_ON,
-    TIMEOUT,
 )
 from tcptrace_py.wire.segment import ACK, FIN, SYN, Segment
 

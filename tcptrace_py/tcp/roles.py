@@ -5,9 +5,9 @@ Compiled (see ``roles.pxd``): every passive opener is remembered.
 
 from __future__ import annotations
 
+from tcptrace_py.tcp.codes import BY_FIRST_SPEAKER, BY_LISTENER, BY_PORT
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.words import BY_FIRST_SPEAKER, BY_LISTENER, BY_PORT
 
 #: Connections whose roles are guessed only when all listeners are known: the first that began.
 MOST_UNDECIDED = 10_000

@@ -13,6 +13,18 @@ from tcptrace_py.capture.presence import Gaps
 from tcptrace_py.defects import Defects
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.attempt import Attempt, Attempts
+from tcptrace_py.tcp.codes import (
+    BY_LISTENER,
+    BY_SYN,
+    BY_SYN_ACK,
+    FIN_CLOCK,
+    FIN_WAIT_2_CLOCK,
+    LINGER_CLOCK,
+    REUSE_CLOCK,
+    SYN_ACK_CLOCK,
+    SYN_CLOCK,
+    TIME_WAIT_CLOCK,
+)
 from tcptrace_py.tcp.compat.peers import Peers
 from tcptrace_py.tcp.compat.tcptrace import Stats
 from tcptrace_py.tcp.connection import Connection, new_connection
@@ -29,18 +41,6 @@ from tcptrace_py.tcp.roles import MOST_UNDECIDED, Listeners
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import CLOSED, ESTABLISHED, SENT, SYN_SENT, TIME_WAIT
 from tcptrace_py.tcp.two_clocks import TwoClocks
-from tcptrace_py.tcp.words import (
-    BY_LISTENER,
-    BY_SYN,
-    BY_SYN_ACK,
-    FIN_CLOCK,
-    FIN_WAIT_2_CLOCK,
-    LINGER_CLOCK,
-    REUSE_CLOCK,
-    SYN_ACK_CLOCK,
-    SYN_CLOCK,
-    TIME_WAIT_CLOCK,
-)
 from tcptrace_py.wire.place import place
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 

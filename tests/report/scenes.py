@@ -8,6 +8,7 @@ from tcptrace_py.findings.finding import Evidence, Finding, Subject
 from tcptrace_py.report.model.builder import ReportBuilder
 from tcptrace_py.report.model.model import Capture, Report, Skipped, Source
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.codes import REFUSED
 from tcptrace_py.tcp.compat.zeek import Zeek
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
@@ -28,7 +29,6 @@ from tcptrace_py.tcp.state import (
     TIME_WAIT,
     TIMER,
 )
-from tcptrace_py.tcp.words import REFUSED
 
 #: 2024-05-01 12:00:00 UTC
 BEGIN_NS = 1_714_564_800_000_000_000

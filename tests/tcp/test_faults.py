@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tcptrace_py.tcp.codes import CLOSE_KINDS, RESET_CAUSES
 from tcptrace_py.tcp.outcome import close_initiator, close_kind
-from tcptrace_py.tcp.words import CLOSE_KINDS, RESET_CAUSES
 
 from .wire_words import Trace
 

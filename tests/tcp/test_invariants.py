@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcptrace_py.tcp import outcome
+from tcptrace_py.tcp.codes import CLOSE_KINDS, HANDSHAKE_OUTCOMES
 from tcptrace_py.tcp.state import ARROWS, BASIS_NAMES, LISTEN, STATE_NAMES
-from tcptrace_py.tcp.words import CLOSE_KINDS, HANDSHAKE_OUTCOMES
 from tcptrace_py.wire.segment import Segment
 from tests.conftest import asked_for_uncompiled
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.words import RESET_CAUSES
+from tcptrace_py.tcp.codes import RESET_CAUSES
 
 from .wire_words import Trace, segment
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from tcptrace_py.tcp import outcome
+from tcptrace_py.tcp.codes import HANDSHAKE_OUTCOMES, RESET_CAUSES
 from tcptrace_py.tcp.connection import Connection
-from tcptrace_py.tcp.words import HANDSHAKE_OUTCOMES, RESET_CAUSES
 
 from .wire_words import Trace, segment
 

@@ -12,10 +12,10 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, times
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.codes import UNANSWERED
 from tcptrace_py.tcp.observations import BY_ATTEMPT
 from tcptrace_py.tcp.outcome import handshake_outcome
 from tcptrace_py.tcp.serial import distance
-from tcptrace_py.tcp.words import UNANSWERED
 
 #: For so long a server may remember an address's timestamp (Linux TCP_PAWS_MSL 60 s, and room for more).
 _REMEMBERED_NS = 120_000_000_000

@@ -38,10 +38,10 @@ from tcptrace_py.report.model.model import Connection as ConnectionRecord
 from tcptrace_py.report.model.record import connection_record
 from tcptrace_py.report.model.tally import Key, Tally
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.codes import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.state import STATES
-from tcptrace_py.tcp.words import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES
 from tcptrace_py.version import __version__
 from tcptrace_py.wire.address import address_text
 

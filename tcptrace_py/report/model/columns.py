@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tcptrace_py.tcp.codes import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES, STRAY
 from tcptrace_py.tcp.state import STATES
-from tcptrace_py.tcp.words import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES, STRAY
 
 CONNECTIONS = 0
 FIRST_NS = 1
@@ -27,7 +27,7 @@ WAIT_STUCK = 14
 WAIT_OPEN = 15
 WAIT_OLDEST_NS = 16
 WAIT_LONGEST_NS = 17
-# From here on one column for each index of the tables in tcp/words.py and tcp/state.py.
+# From here on one column for each index of the tables in tcp/codes.py and tcp/state.py.
 HANDSHAKES = 18
 CLOSES = HANDSHAKES + len(HANDSHAKE_OUTCOMES)
 CLIENT_STATES = CLOSES + len(CLOSE_KINDS)

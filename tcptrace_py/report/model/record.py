@@ -28,12 +28,12 @@ from tcptrace_py.report.model.model import Connection as ConnectionRecord
 from tcptrace_py.report.model.model import Endpoint as EndpointRecord
 from tcptrace_py.report.model.model import Tunnel as TunnelRecord
 from tcptrace_py.report.model.stats import endpoint_stats
+from tcptrace_py.tcp.codes import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES, ROLES_BASIS_NAMES
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.outcome import close_complete, close_initiator, close_kind, handshake_outcome
 from tcptrace_py.tcp.state import ASSUMED, BASIS_NAMES, STATE_NAMES
-from tcptrace_py.tcp.words import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES, ROLES_BASIS_NAMES
 from tcptrace_py.wire.address import address_text
 from tcptrace_py.wire.frame_id import frame_number, frame_source
 from tcptrace_py.wire.tunnels import Tunnel

@@ -38,13 +38,13 @@ from tcptrace_py.report.model.columns import (
     WAIT_STUCK,
     WIDTH,
 )
+from tcptrace_py.tcp.codes import COMPLETE
 from tcptrace_py.tcp.compat.tcptrace import LONGEST_ROUND_TRIP_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.outcome import close_kind, handshake_outcome
 from tcptrace_py.tcp.state import CLOSE_WAIT
-from tcptrace_py.tcp.words import COMPLETE
 
 # Services known at once. With fewer than that in a capture, the report does not depend on how it was split.
 _ROWS = 1 << 17

@@ -1,4 +1,4 @@
-"""The words for what the tracker's numbers mean, by index, as the report writes them."""
+"""Codes that the tracker keeps as numbers, with the names by index that the report writes for them."""
 
 from __future__ import annotations
 
