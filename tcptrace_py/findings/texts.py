@@ -89,7 +89,7 @@ TEXTS: dict[str, Text] = {
         " if the new SYN is provably newer (a higher sequence number or timestamp); otherwise the other side"
         " answers with an ACK of the old connection, or not at all, and connecting takes a second or more"
         " longer, or fails. It happens when the client goes through its local ports in less than 2MSL.",
-        "Reuse connections instead of opening new ones; while all are accepted, nothing has to change. If"
+        "Reuse connections instead of opening new ones. While all are accepted, nothing has to change. If"
         " they are not: widen net.ipv4.ip_local_port_range on the client, keep TCP timestamps on at both ends"
         " (net.ipv4.tcp_timestamps=1), and do not bind clients to a fixed local port.",
         "RFC 9293 sections 3.6.1 and 3.10.7.4; RFC 6191; RFC 1122 section 4.2.2.13;"

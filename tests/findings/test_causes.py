@@ -95,6 +95,38 @@ def test_slow_connect(names: tuple[str, str]) -> None:
     assert "of 10 connections" in slow.explanation
 
 
+@pytest.mark.parametrize(
+    ("used_before", "answered", "advice"),
+    [
+        (True, False, "Open fewer connections"),
+        (False, True, "Look for loss on the way back"),
+        (False, False, "Find where the first SYN is lost"),
+    ],
+)
+def test_what_to_do_first_of_slow_connects(used_before: bool, answered: bool, advice: str) -> None:
+    stage = Stage()
+    for number in range(4):
+        names = V4[0].format(40_000 + number), V4[1]
+        if used_before:
+            c, s = stage.established(*names)
+            c.fin()
+            s.fin()
+            c.ack()
+            stage.wait(61)
+        c, s = stage.pair(*names)
+        c.isn += used_before * 500_000
+        c.syn()
+        if answered:
+            s.syn_ack()
+        stage.wait(1)
+        c.syn()
+        s.syn_ack()
+        c.ack()
+    slow = one(stage.end(), "slow-connect")
+    assert slow.count == 4
+    assert slow.remedy.startswith(advice)
+
+
 def test_one_lost_syn_is_no_matter() -> None:
     stage = Stage()
     c, s = stage.pair(V4[0].format(40_000), V4[1])

@@ -98,7 +98,17 @@ class SlowConnect(Decided):
         sentences.append(text.meaning)
         many = group.count >= _MANY and (not whole or group.count >= whole * _PART)
         severity: Severity = "warning" if many else "info"
-        return group.finding(self.KIND, severity, " ".join(sentences), remedy(text, ""))
+        advice = f"{_first_step(group)} {remedy(text, '')}".lstrip()
+        return group.finding(self.KIND, severity, " ".join(sentences), advice)
+
+
+def _first_step(group: Group) -> str:
+    """What to do first where most of them show where the time was lost; empty where they do not."""
+    if group.tally["answered"] * 2 > group.count:
+        return "Look for loss on the way back to the client: SYN+ACKs that passed here did not arrive in time."
+    if group.tally["reused"] * 2 > group.count:
+        return "Open fewer connections: those from a port used before are the ones that wait."
+    return ""
 
 
 def _bare(who: str) -> str:
