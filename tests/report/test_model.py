@@ -13,7 +13,7 @@ import tcptrace_py
 from tcptrace_py.report.formats import json as report_json
 from tcptrace_py.report.model import model
 from tcptrace_py.report.model.columns import STRAY_RESETS, WIDTH
-from tcptrace_py.tcp import state, words
+from tcptrace_py.tcp import codes, state
 from tests.report.scenes import healthy_report, sick_report
 
 COUNTERS = {
@@ -93,10 +93,10 @@ def test_settings_are_all_there_with_their_values() -> None:
         (model.State, state.STATE_NAMES),
         # What the kernel says is set beside the reading afterwards.
         (model.Basis, (*state.BASIS_NAMES, "kernel")),
-        (model.RolesBasis, words.ROLES_BASIS_NAMES),
-        (model.HandshakeOutcome, words.HANDSHAKE_OUTCOMES),
-        (model.CloseKind, words.CLOSE_KINDS),
-        (model.ResetCause, words.RESET_CAUSES[1:]),
+        (model.RolesBasis, codes.ROLES_BASIS_NAMES),
+        (model.HandshakeOutcome, codes.HANDSHAKE_OUTCOMES),
+        (model.CloseKind, codes.CLOSE_KINDS),
+        (model.ResetCause, codes.RESET_CAUSES[1:]),
     ],
 )
 def test_the_words_are_those_of_the_tracker(literal: object, names: tuple[str, ...]) -> None:
@@ -107,9 +107,9 @@ def test_the_words_are_those_of_the_tracker(literal: object, names: tuple[str, .
     ("struct", "names"),
     [
         (model.States, state.STATE_NAMES),
-        (model.Closes, words.CLOSE_KINDS),
-        (model.ResetCauses, words.RESET_CAUSES[1:]),
-        (model.Handshakes, (*words.HANDSHAKE_OUTCOMES, "simultaneous", "fast_open")),
+        (model.Closes, codes.CLOSE_KINDS),
+        (model.ResetCauses, codes.RESET_CAUSES[1:]),
+        (model.Handshakes, (*codes.HANDSHAKE_OUTCOMES, "simultaneous", "fast_open")),
     ],
 )
 def test_the_counters_are_those_of_the_tracker(struct: type[msgspec.Struct], names: tuple[str, ...]) -> None:
@@ -117,7 +117,7 @@ def test_the_counters_are_those_of_the_tracker(struct: type[msgspec.Struct], nam
 
 
 def test_the_columns_end_with_stray_resets() -> None:
-    assert words.RESET_CAUSES[-1] == "stray"
+    assert codes.RESET_CAUSES[-1] == "stray"
     assert STRAY_RESETS == WIDTH - 1
 
 
