@@ -119,7 +119,7 @@ class Connection(Flow):
         # Those that changed nothing.
         self.stray_resets = 0
         self.stray_reset_by = 0
-        #: Why the first of them is one, by ``words.FITS_NOTHING`` and those after it.
+        #: Why the first of them is one, by ``codes.FITS_NOTHING`` and those after it.
         self.stray_reset_fits = 0
         self.stray_reset_frame = 0
         self.stray_reset_ns = 0
