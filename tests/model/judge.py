@@ -156,7 +156,8 @@ def only_answered(word: Sequence[Edge], end: int) -> bool:
 def possible(path: str, history: Sequence[Entry], as_listener: bool = False) -> bool:
     """May ``history`` be the beginning of the true ``path``, or of one connection record in it?"""
     if as_listener:
-        path = path.replace("SR", "LR")
+        # Nor can it be told which of the two it is again after a RST: a listener (3.10.7.4, second check).
+        path = path.replace("SRC", "LRL").replace("SR", "LR")
     for index in range(len(history) - 1, -1, -1):
         if history[index].basis == "assumed":
             tail = _states(history[index:])
