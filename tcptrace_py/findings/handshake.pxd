@@ -37,3 +37,7 @@ cdef class Handshakes:
         history=list,
     )
     cdef list _take_half_open(self, Case case, bint half_open)
+
+
+@cython.locals(due_ns=int64_t)
+cdef bint _under_way(int64_t tries, int64_t first_ns, int64_t last_ns, int64_t until_ns) noexcept

@@ -5,7 +5,7 @@ Compiled (see ``handshake.pxd``): in a flood every connection is one of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Sequence
 
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.families import HANDSHAKE, LATE_NS
@@ -13,7 +13,7 @@ from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Fi
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.host import before, up_meanwhile
 from tcptrace_py.findings.knowledge import Knowledge
-from tcptrace_py.findings.scans import FLOOD, flood_finding, peers_tried, scan_finding, scanned
+from tcptrace_py.findings.scans import FLOOD, Scanners, flood_finding, peers_tried, scans
 from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, TEXTS, meaning, remedy
 from tcptrace_py.findings.wording import duration, moment, part, span, times
 from tcptrace_py.settings import Settings
@@ -35,8 +35,13 @@ _KERNEL_GIVES_UP_NS = 60_000_000_000
 _NO_KERNEL_NS = 8_500_000_000
 
 
-#: IP version and address (two halves) of each.
-Scanners = Set[tuple[int, int, int]]
+def _under_way(tries: int, first_ns: int, last_ns: int, until_ns: int) -> bool:
+    """The capture ends before the attempt is late: its last SYN (or SYN+ACK) may still be answered.
+
+    One segment is easily lost, two in a row are not; the waits double (RFC 6298 section 5.5).
+    """
+    due_ns = LATE_NS if tries < 2 else 2 * (last_ns - first_ns)
+    return tries < 3 and until_ns - last_ns < due_ns
 
 
 class Handshakes:
@@ -113,10 +118,13 @@ class Handshakes:
         client = case.endpoint(case.client_by)
         waited_until_ns = case.until(connection.last_syn_ns, connection.reused_ns or case.end_ns)
         by = case.server_by
-        if waited_until_ns - connection.syn_ns < LATE_NS and (client.syns < 2 or case.at_end):
+        if case.at_end and _under_way(
+            client.syns, connection.syn_ns, connection.last_syn_ns, waited_until_ns
+        ):
             # Where the capture ends so soon, an answer to its SYN may come: it would be a slow connect.
-            if case.at_end:
-                self._begun.of(case, by).add(case, by, connection.syn_ns, connection.syn_ns, LIKELY)
+            self._begun.of(case, by).add(case, by, connection.syn_ns, connection.syn_ns, LIKELY)
+            return []
+        if client.syns < 2 and waited_until_ns - connection.syn_ns < LATE_NS:
             return []
         group = self._timeouts.of(case, by)
         joins = case.seen is not None and case.seen.joins
@@ -195,9 +203,11 @@ class Handshakes:
             # Acknowledged, and yet SYN+ACK again: `accept-queue-full` tells that.
             return []
         seen_until_ns = case.until(connection.syn_ack_ns, case.end_ns)
-        if server.syn_acks < 2 and seen_until_ns - connection.syn_ack_ns < LATE_NS:
-            if case.at_end:
+        if case.at_end and not too_late:
+            if _under_way(server.syn_acks, connection.syn_ack_ns, connection.last_syn_ack_ns, seen_until_ns):
                 self._half_begun.of(case, by).add(case, by, connection.syn_ns, connection.syn_ack_ns, LIKELY)
+                return []
+        elif server.syn_acks < 2 and seen_until_ns - connection.syn_ack_ns < LATE_NS:
             return []
         group = self._half_open.of(case, by, "unanswered")
         sure = CERTAIN if server.syn_acks > 1 else LIKELY
@@ -316,12 +326,18 @@ class Handshakes:
         self._half_begun.merge(other._half_begun)
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
-        refused, timeouts = list(self._refused.turned()), list(self._timeouts.turned())
+        attempts = {
+            "refused": self._refused,
+            "without an answer": self._timeouts,
+            "unreachable by ICMP": self._unreachable,
+        }
+        found, scanners, others = scans(attempts)
+        refused, timeouts, unreachable = others
         half_open = list(self._half_open.turned())
-        scanners = _scanners([*refused, *timeouts])
-        found = [self._refused_finding(group, knowledge, scanners) for group in refused]
+        scanners |= _many_tried([*refused, *timeouts])
+        found += [self._refused_finding(group, knowledge, scanners) for group in refused]
         found += [self._timeout_finding(group, knowledge) for group in timeouts]
-        found += [self._unreachable_finding(group) for group in self._unreachable.turned()]
+        found += [self._unreachable_finding(group, knowledge) for group in unreachable]
         found += [self._half_open_finding(group, scanners) for group in half_open]
         found += [self._stale_finding(group) for group in self._stale.turned()]
         for kind, groups in ((TIMEOUT_KIND, self._begun), (HALF_OPEN_KIND, self._half_begun)):
@@ -333,8 +349,6 @@ class Handshakes:
         return found
 
     def _refused_finding(self, group: Group, knowledge: Knowledge, scanners: Scanners) -> Finding:
-        if scanned(group):
-            return scan_finding(group, "refused")
         sentences = [f"{group.who()} refused {group.connections()} from {group.they()}{_scan(group)}."]
         text = TEXTS[REFUSED_KIND]
         background = _background(group, group.count, knowledge)
@@ -349,11 +363,12 @@ class Handshakes:
         if _started_late(group, knowledge):
             severity = "info"
             sentences.insert(1, _STARTED)
+        elif _served_otherwise(group, knowledge):
+            severity = "info"
+            sentences.insert(1, _OTHERWISE)
         return group.finding(REFUSED_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
 
     def _timeout_finding(self, group: Group, knowledge: Knowledge) -> Finding:
-        if scanned(group):
-            return scan_finding(group, "without an answer")
         sentences = [
             f"{group.who()} did not answer {times(group.count, 'connection attempt')} from {group.they()}"
             f"{_scan(group)}: {times(group.tally['syns'], 'SYN')} in all, each attempt tried for"
@@ -394,10 +409,7 @@ class Handshakes:
             sentences.append(_BACKGROUND)
         elif group.tally["syns"] == group.count and _served_otherwise(group, knowledge):
             severity = "info"
-            sentences.append(
-                "Each was tried once only, and the same port was served over the other IP version: clients"
-                " that try both take what answers first (RFC 8305)."
-            )
+            sentences.append(f"Each was tried once only. {_OTHERWISE}")
         sentences += [up, meaning(TIMEOUT_KIND, True)] if up else [meaning(TIMEOUT_KIND, False)]
         if unseen:
             sentences = [sentences[0], _UNSEEN]
@@ -406,9 +418,7 @@ class Handshakes:
             finding.confidence = "possible"
         return finding
 
-    def _unreachable_finding(self, group: Group) -> Finding:
-        if scanned(group):
-            return scan_finding(group, "unreachable by ICMP")
+    def _unreachable_finding(self, group: Group, knowledge: Knowledge) -> Finding:
         reasons = sorted(group.tally.items(), key=lambda item: (-item[1], item[0]))
         said = ", ".join(f"{reason} ({n:,})" for reason, n in reasons) if len(reasons) > 1 else reasons[0][0]
         text = TEXTS[UNREACHABLE_KIND]
@@ -416,7 +426,11 @@ class Handshakes:
             f"{group.who()} could not be reached in {times(group.count, 'connection attempt')} from"
             f" {group.they()}{_scan(group)}; ICMP says: {said}."
         )
-        return group.finding(UNREACHABLE_KIND, "warning", f"{first} {text.meaning}", remedy(text, ""))
+        severity: Severity = "warning"
+        if _served_otherwise(group, knowledge):
+            severity = "info"
+            first += f" {_OTHERWISE}"
+        return group.finding(UNREACHABLE_KIND, severity, f"{first} {text.meaning}", remedy(text, ""))
 
     def _half_open_finding(self, group: Group, scanners: Scanners) -> Finding:
         text = HALF_OPEN[group.variant]
@@ -486,26 +500,44 @@ _BACKGROUND = (
 
 #: A port that is served so soon after it refused had only not been opened yet.
 _SOON_NS = 10_000_000_000
+_OTHERWISE = (
+    "The same port was served over the other IP version: clients that try both take what answers first"
+    " (RFC 8305)."
+)
 _STARTED = "It was served within 10 s of that: the service was starting, and that has healed."
 _UNSEEN = (
-    "The capture shows nothing at all of that host, though others of its connections went on: answers took"
-    " another way. None of these SYNs was sent again, so they may well have been answered."
+    "The capture shows nothing that the host answered, though other connections with it went on: its answers"
+    " took another way. None of these SYNs was sent again, so they may well have been answered."
 )
 
 
 def _started_late(group: Group, knowledge: Knowledge) -> bool:
-    """The service was heard soon after the last refusal, and not shortly before the first."""
+    """The service was heard soon after the last refusal, and not shortly before the first.
+
+    Where it refused one client only, that one was served: others say nothing of whom it lets in.
+    """
     service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
     if group.turned or service is None or not service.established:
         return False
     if service.heard.between(group.first_ns - 3 * _SOON_NS, group.first_ns):
         return False
-    return service.heard.between(group.last_ns, group.last_ns + _SOON_NS)
+    until_ns = group.last_ns + _SOON_NS
+    if group.peers.count() == 1:
+        key = (group.version, group.hi, group.lo, group.service_port)
+        served = knowledge.served_between(group.sole_peer, key, group.last_ns, until_ns)
+        if served is not None:
+            return served
+    return service.heard.between(group.last_ns, until_ns)
 
 
 def _unseen(group: Group, knowledge: Knowledge) -> bool:
-    """Of the host nothing was captured, and yet it had answered."""
-    return not group.turned and knowledge.unseen(group.version, group.hi, group.lo)
+    """Of the host nothing was captured, and yet it had answered: anybody, or the one client."""
+    if group.turned:
+        return False
+    if knowledge.unseen(group.version, group.hi, group.lo):
+        return True
+    key = (group.version, group.hi, group.lo, group.service_port)
+    return group.peers.count() == 1 and knowledge.one_way_of(group.sole_peer, key)
 
 
 def _background(group: Group, tries: int, knowledge: Knowledge) -> bool:
@@ -518,7 +550,7 @@ def _background(group: Group, tries: int, knowledge: Knowledge) -> bool:
     return tries <= _ONCE * group.peers.count() and (service is None or not service.established)
 
 
-def _scanners(groups: Sequence[Group]) -> Scanners:
+def _many_tried(groups: Sequence[Group]) -> Scanners:
     """Clients that a finding of their own tells to try many services."""
     return {(group.version, group.hi, group.lo) for group in groups if group.turned}
 

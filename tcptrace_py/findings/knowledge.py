@@ -12,30 +12,25 @@ from tcptrace_py.capture.presence import NO_GAPS
 from tcptrace_py.findings.distinct import mix
 from tcptrace_py.findings.kept import Kept, Sample
 from tcptrace_py.findings.left import Left
+from tcptrace_py.findings.service import Moments, Service, ServiceKey
+from tcptrace_py.findings.uses import Pair, Use, pair_rank, remember, use_of
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.observations import DATA, QUIET_NS, Observations, idle_class
 from tcptrace_py.tcp.observer import Observer
-from tcptrace_py.tcp.serial import advance, distance
+from tcptrace_py.tcp.serial import distance
 
 #: Services, pairs and four-tuples of which something is known at most.
 SERVICES = 10_000
-PAIRS = 96
+PAIRS = 192
 CLIENTS = 256
 #: Services of one host by which it is told to be up.
 _HOST_SERVICES = 8
 #: Client's ports whose connections are known: of all, and of those that failed or came unasked.
 PORTS = 384
 TROUBLED = 768
-#: SYNs with timestamps kept of one pair, of those answered and of those that were not.
-_STAMPS = 48
-#: Connections kept of one client's port.
-_USES = 16
 #: Places for services seen lately.
 _PLACES = 256
-#: Moments kept of when a service was heard, and their first grain: 2**30 ns, about a second.
-_MOMENTS = 512
-_GRAIN_BITS = 30
 #: Moments noted of one connection: 2**32 ns apart at least, and so many.
 _HEARD_BITS = 32
 _HEARD_TIMES = 1024
@@ -44,158 +39,8 @@ _HEARD_TIMES = 1024
 _LEFT = 256
 _WORD = (1 << 64) - 1
 
-#: IP version, address (two halves), port.
-ServiceKey = tuple[int, int, int, int]
-
-
-class Moments:
-    """When something happened, on a grid that is made coarser as it fills: by powers of two."""
-
-    def __init__(self) -> None:
-        self._bits = _GRAIN_BITS
-        self._seen: set[int] = set()
-        self._last = -1
-
-    def add(self, ns: int) -> None:
-        moment = ns >> self._bits
-        if moment == self._last:
-            return
-        self._last = moment
-        self._seen.add(moment)
-        while len(self._seen) > _MOMENTS:
-            self._coarsen()
-
-    def _coarsen(self) -> None:
-        self._bits += 1
-        self._seen = {moment >> 1 for moment in self._seen}
-        self._last = -1
-
-    def merge(self, other: Moments) -> None:
-        while self._bits < other._bits:
-            self._coarsen()
-        shift = self._bits - other._bits
-        for moment in other._seen:
-            self._seen.add(moment >> shift)
-        while len(self._seen) > _MOMENTS:
-            self._coarsen()
-
-    def ever(self) -> bool:
-        return len(self._seen) > 0
-
-    def between(self, begin_ns: int, end_ns: int) -> bool:
-        """Did it happen in between, by moments that lie in between as a whole?"""
-        first = (begin_ns >> self._bits) + 1
-        last = (end_ns >> self._bits) - 1
-        return any(first <= moment <= last for moment in self._seen)
-
-
-class Service:
-    """One server address and port, over all its connections."""
-
-    def __init__(self, version: int, hi: int, lo: int, port: int) -> None:
-        self.version = version
-        self.hi = hi
-        self.lo = lo
-        self.port = port
-        self.connections = 0
-        #: Whose handshake was complete, and in which the server sent data.
-        self.established = 0
-        self.answered = 0
-        self.heard = Moments()
-        #: When it last sent data, of each connection.
-        self.replied = Moments()
-        #: By class of idle time: who closed idle connections after how long (server, client), and the
-        #: idle times that ended with data which was answered.
-        self.closed: tuple[dict[int, int], dict[int, int]] = ({}, {})
-        self.survived: dict[int, int] = {}
-        self.longest_survived_ns = 0
-        #: Idle times that ended with data which nobody answered.
-        self.lost: dict[int, int] = {}
-        self.shortest_lost_ns = 0
-        #: Connections that its accept queue did not take although the handshake was complete.
-        self.not_accepted = 0
-        #: Connections in which a side announced a window of zero.
-        self.zero_windows = 0
-        #: Connections in which it had answered, though nothing of that was captured; and lone SYNs.
-        self.unseen = 0
-        self.lone_syns = 0
-
-    def lose(self, ns: int) -> None:
-        """Somebody spoke after so long a silence, in vain."""
-        if not self.shortest_lost_ns or ns < self.shortest_lost_ns:
-            self.shortest_lost_ns = ns
-
-    def merge(self, other: Service) -> None:
-        self.connections += other.connections
-        self.established += other.established
-        self.answered += other.answered
-        self.heard.merge(other.heard)
-        self.replied.merge(other.replied)
-        for mine, its in zip(
-            (*self.closed, self.survived, self.lost),
-            (*other.closed, other.survived, other.lost),
-            strict=True,
-        ):
-            for number, n in its.items():
-                mine[number] = mine.get(number, 0) + n
-        self.longest_survived_ns = max(self.longest_survived_ns, other.longest_survived_ns)
-        if other.lost:
-            self.lose(other.shortest_lost_ns)
-        self.not_accepted += other.not_accepted
-        self.zero_windows += other.zero_windows
-        self.unseen += other.unseen
-        self.lone_syns += other.lone_syns
-
-
-class Pair:
-    """A client's address toward a service: timestamps of its SYNs, answered and not, a sample of each."""
-
-    def __init__(self) -> None:
-        #: ``(ns, ts_val)`` by their hash.
-        self.stamps = Sample(_STAMPS)
-        self.unanswered = Sample(_STAMPS)
-
-    def merge(self, other: Pair) -> None:
-        self.stamps.narrow(other.stamps)
-        for ns, ts_val in other.stamps.entries.values():
-            self.add(ns, ts_val, True)
-        self.unanswered.narrow(other.unanswered)
-        for ns, ts_val in other.unanswered.entries.values():
-            self.add(ns, ts_val, False)
-
-    def add(self, ns: int, ts_val: int, answered: bool) -> None:
-        kept = self.stamps if answered else self.unanswered
-        rank = mix(ns, ts_val)
-        if kept.wants(rank):
-            kept.put(rank, (ns, ts_val))
-
-
-class Use:
-    """A connection by its client's port: numbers that tell whose a lone segment is."""
-
-    def fill(self, connection: Connection, client: Endpoint, server: Endpoint) -> None:
-        self.id = connection.id
-        self.first_ns = connection.first_ns
-        self.last_ns = connection.last_ns
-        self.version = connection.ip_version
-        self.hi = server.address_hi
-        self.lo = server.address_lo
-        self.port = server.port
-        self.has_isn = bool(client.has_isn)
-        self.isn = client.isn
-        self.answered = server.packets > 0
-        self.client_nxt = client.snd_nxt
-        self.has_server = bool(server.has_snd)
-        #: The first number that the server was seen to use, which is that of a lone segment.
-        self.server_first = server.isn if server.has_isn else advance(server.snd_nxt, -server.bytes)
-        self.server_nxt = server.snd_nxt
-        self.begun_by_syn = bool(connection.syn_frame)
-        self.has_acked = bool(server.has_rcv)
-        self.acked = server.rcv_nxt
-
-    @property
-    def server(self) -> ServiceKey:
-        return (self.version, self.hi, self.lo, self.port)
+#: IP version and address (two halves).
+Client = tuple[int, int, int]
 
 
 class Knowledge:
@@ -272,6 +117,9 @@ class Knowledge:
                 self._note_heard(connection, server, service.heard)
             elif unseen:
                 service.unseen += 1
+                pair = self._pair(client, server, 0)
+                if pair is not None:
+                    pair.unseen += 1
             elif client.syns == 1 and client.packets == 1:
                 service.lone_syns += 1
             if connection.observed is not None:
@@ -279,8 +127,9 @@ class Knowledge:
                 self._note_left(connection, client, server)
         if connection.established and client.packets:
             self._note_client(connection, client)
-        if client.has_syn_ts and (connection.syn_ack_frame or not server.packets):
-            self._note_stamp(connection, client, server)
+        stamped = client.has_syn_ts and (connection.syn_ack_frame != 0 or server.packets == 0)
+        if stamped or connection.established:
+            self._note_pair(connection, client, server, stamped)
         # Through a 64-bit local, so that C shifts as Python does.
         port = client.port
         rank = mix(client.address_hi ^ (port << 48), client.address_lo)
@@ -399,17 +248,29 @@ class Knowledge:
         if self.left.wants(rank) and left not in self.left.entries:
             self.left.put(rank, left, True)
 
-    def _note_stamp(self, connection: Connection, client: Endpoint, server: Endpoint) -> None:
-        rank = pair_rank(
-            client.address_hi, client.address_lo, server.address_hi, server.address_lo, server.port
-        )
+    def _note_pair(self, connection: Connection, client: Endpoint, server: Endpoint, stamped: bool) -> None:
+        served = connection.established and server.packets > 0
+        pair = self._pair(client, server, server.port)
+        if pair is not None:
+            if stamped:
+                pair.add(connection.syn_ns, client.syn_ts_val, connection.syn_ack_frame != 0)
+            if served:
+                pair.served.add(connection.ack_ns or connection.first_ns)
+        if served:
+            pair = self._pair(client, server, 0)
+            if pair is not None:
+                pair.served.add(connection.first_ns)
+
+    def _pair(self, client: Endpoint, server: Endpoint, port: int) -> Pair | None:
+        """That of a client and a service (or host, port 0), begun if need be; None where it is not kept."""
+        rank = pair_rank(client.address_hi, client.address_lo, server.address_hi, server.address_lo, port)
         if not self.pairs.wants(rank):
-            return
+            return None
         pair: Pair | None = self.pairs.entries.get(rank)
         if pair is None:
             pair = Pair()
             self.pairs.put(rank, pair)
-        pair.add(connection.syn_ns, client.syn_ts_val, connection.syn_ack_frame != 0)
+        return pair
 
     def _note_port(
         self, sample: Sample, rank: int, connection: Connection, client: Endpoint, server: Endpoint
@@ -418,7 +279,7 @@ class Knowledge:
         if uses is None:
             uses = []
             sample.put(rank, uses)
-        _remember(uses, use_of(connection, client, server))
+        remember(uses, use_of(connection, client, server))
 
     def service(self, version: int, hi: int, lo: int, port: int) -> Service | None:
         """What is known of a service; None where nothing is."""
@@ -488,6 +349,22 @@ class Knowledge:
         rank = mix(client[1] ^ (client[3] << 48), client[2])
         return [*self.ports.entries.get(rank, ()), *self.troubled.entries.get(rank, ())]
 
+    def served_between(self, client: Client, service: ServiceKey, begin_ns: int, end_ns: int) -> bool | None:
+        """Was a client's address served in between? None where nothing is known of the two."""
+        _, hi, lo = client
+        rank = pair_rank(hi, lo, *service[1:])
+        if not self.pairs.wants(rank):
+            return None
+        pair: Pair | None = self.pairs.entries.get(rank)
+        return pair is not None and pair.served.between(begin_ns, end_ns)
+
+    def one_way_of(self, client: Client, service: ServiceKey) -> bool:
+        """Was nothing captured of what a service's host answers a client, though it does? As far as known."""
+        _, hi, lo = client
+        _, server_hi, server_lo, _ = service
+        pair = self.pair(hi, lo, server_hi, server_lo, 0)
+        return pair is not None and pair.unseen > 0 and not pair.served.ever()
+
     def pair(self, client_hi: int, client_lo: int, server_hi: int, server_lo: int, port: int) -> Pair | None:
         """What is known of a client's address and a service; None where nothing is."""
         rank = pair_rank(client_hi, client_lo, server_hi, server_lo, port)
@@ -537,7 +414,7 @@ class Knowledge:
                     sample.put(rank, [])
                 if rank in sample.entries:
                     for use in uses:
-                        _remember(sample.entries[rank], use)
+                        remember(sample.entries[rank], use)
 
 
 def _never_passed(endpoint: Endpoint) -> bool:
@@ -559,39 +436,3 @@ def _answered_unseen(speaker: Endpoint, silent: Endpoint) -> bool:
         return True
     opening = speaker.syns + speaker.syn_acks
     return opening > 0 and speaker.packets > opening + speaker.rsts + speaker.duplicates
-
-
-def use_of(connection: Connection, client: Endpoint, server: Endpoint) -> Use:
-    """The connection as a use of its client's port."""
-    # (Compiled, a constructor's arguments go through a tuple, and numbers through objects.)
-    use = Use()
-    use.fill(connection, client, server)
-    return use
-
-
-def pair_rank(client_hi: int, client_lo: int, server_hi: int, server_lo: int, port: int) -> int:
-    return mix(mix(client_hi, client_lo), mix(server_hi ^ (port << 48), server_lo))
-
-
-def _remember(uses: list[Use], use: Use) -> None:
-    """The latest connections of a client's port; of those to one service the latest two."""
-    same = 0
-    oldest: Use | None = None
-    oldest_same: Use | None = None
-    for each in uses:
-        if oldest is None or _before(each, oldest):
-            oldest = each
-        if each.lo == use.lo and each.port == use.port and each.hi == use.hi:
-            same += 1
-            if oldest_same is None or _before(each, oldest_same):
-                oldest_same = each
-    if same < 2 and len(uses) < _USES:
-        uses.append(use)
-        return
-    gone = oldest if same < 2 else oldest_same
-    if gone is not None and _before(gone, use):
-        uses[uses.index(gone)] = use
-
-
-def _before(one: Use, other: Use) -> bool:
-    return one.first_ns < other.first_ns or (one.first_ns == other.first_ns and one.id < other.id)

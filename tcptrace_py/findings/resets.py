@@ -124,8 +124,19 @@ def harmless(case: Case, by: int, cause: int) -> bool:
         return True
     if reset.peer_outstanding > 1:
         return False
-    # A client that wants no more has what it wanted; a server that resets owed its client a FIN at least.
+    # A client that wants no more has what it wanted.
     return by == case.client_by or (cause != ABORT and not reset.peer_spoke_last)
+
+
+def answered_all(case: Case, by: int, cause: int) -> bool:
+    """A server resets when it has answered, and all that either side had sent is acknowledged.
+
+    It owed its client a FIN; but many servers and balancers end idle connections so.
+    """
+    reset = None if case.seen is None else case.seen.resets[by - 1]
+    if reset is None or cause != ABORT or by != case.server_by or reset.peer_spoke_last:
+        return False
+    return bool(case.endpoint(by).bytes and not reset.own_outstanding and reset.peer_outstanding <= 1)
 
 
 def both_reset(case: Case, by: int) -> bool:
@@ -285,7 +296,9 @@ class Resets:
                 group.tally["fin"] += 1
         if not case.endpoint(peer_of(by)).bytes:
             group.tally["received_nothing"] += 1
-        if harmless(case, by, cause):
+        if answered_all(case, by, cause):
+            group.tally["answered"] += 1
+        elif harmless(case, by, cause):
             group.tally["unwanted" if cause == ABORT and unwanted(case, by) else "harmless"] += 1
         if cause == AFTER_CLOSE and case.seen is not None and case.seen.after_fin_bytes[2 - by]:
             group.tally["data"] += 1
@@ -441,9 +454,14 @@ class Resets:
             )
         if group.tally["harmless"]:
             sentences.insert(1, self._nothing_lost(group))
-        lost = group.variant != "timeout" and (
-            group.tally["harmless"] + group.tally["unwanted"] < group.count
-        )
+        if group.tally["answered"]:
+            sentences.insert(
+                1,
+                f"{part(group.tally['answered'], group.count)} had been answered, and all that was sent was"
+                " acknowledged.",
+            )
+        cheap = group.tally["harmless"] + group.tally["unwanted"] + group.tally["answered"]
+        lost = group.variant != "timeout" and cheap < group.count
         # Where a RST is all that was seen of a connection, there is nothing to go by.
         severity: Severity = "warning" if lost and group.confidence() != "possible" else "info"
         if group.tally["at_once"] == group.count:

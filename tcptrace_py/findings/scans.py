@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
+
 from tcptrace_py.findings.finding import Finding
-from tcptrace_py.findings.group import Group
-from tcptrace_py.findings.knowledge import Service
+from tcptrace_py.findings.group import MANY, Group, Groups
+from tcptrace_py.findings.service import Service
 from tcptrace_py.findings.texts import HALF_OPEN, TEXTS, remedy
 from tcptrace_py.findings.wording import times
 
@@ -23,8 +25,15 @@ _HOSTS = 50
 _ATTEMPTS = 1.5
 # So many ports of one host nobody needs, however often each is tried.
 _PLENTY = 100
+# So often a scanner tries one port again.
+_AGAIN = 3
 # A port of its own for so many of the hosts: peers that were heard of somewhere, not a list of ports.
 _OWN_PORT = 0.5
+
+
+#: IP version and address (two halves).
+Client = tuple[int, int, int]
+Scanners = Set[Client]
 
 
 def scanned(group: Group) -> bool:
@@ -36,6 +45,47 @@ def scanned(group: Group) -> bool:
     if group.ports >= _PORTS and group.ports > group.hosts / _OWN_PORT:
         return True
     return group.hosts >= _HOSTS and group.ports <= group.hosts * 0.1
+
+
+def scans(attempts: Mapping[str, Groups]) -> tuple[list[Finding], Scanners, list[list[Group]]]:
+    """Scans, one finding for each who scans; these clients; and what else failed, of each kind of attempts.
+
+    ``attempts``: failed ones, by what became of them (``refused``). A scan meets several answers, and of each
+    perhaps too few to look like one.
+    """
+    joint = Groups()
+    if sum(len(groups) for groups in attempts.values()) >= MANY:
+        for group in (each for groups in attempts.values() for each in groups):
+            if group.role == "others" or group.count <= _AGAIN:
+                joint.take(group)
+    scanners = {(group.version, group.hi, group.lo): group for group in joint.turned() if scanned(group)}
+    met: dict[Client, dict[str, int]] = {client: {} for client in scanners}
+    found = []
+    others: list[list[Group]] = []
+    for answer, groups in attempts.items():
+        others.append([])
+        for group in groups.turned():
+            client = _client(group)
+            if client is not None and client in met and (group.turned or group.count <= _AGAIN):
+                met[client][answer] = met[client].get(answer, 0) + group.count
+            elif scanned(group):
+                found.append(_scan_finding(group, answer))
+            else:
+                others[-1].append(group)
+    for client, group in scanners.items():
+        answers = met[client]
+        each = [f"{n:,} {answer}" for answer, n in answers.items()] if len(answers) > 1 else list(answers)
+        found.append(_scan_finding(group, ", ".join(each)))
+    return found, set(scanners), others
+
+
+def _client(group: Group) -> Client | None:
+    """The one client whose attempts a group has; None if there are several."""
+    if group.side != "server":
+        return None
+    if group.turned:
+        return (group.version, group.hi, group.lo)
+    return group.sole_peer if group.peers.count() == 1 else None
 
 
 def flood_finding(group: Group, kind: str, service: Service | None) -> Finding | None:
@@ -63,7 +113,7 @@ def peers_tried(group: Group) -> bool:
     return many and group.ports >= _OWN_PORT * group.hosts
 
 
-def scan_finding(group: Group, answer: str) -> Finding:
+def _scan_finding(group: Group, answer: str) -> Finding:
     """``answer``: what became of the attempts, ``refused``."""
     text = TEXTS[KIND]
     ports, hosts = times(group.ports, "port"), times(group.hosts, "address", "addresses")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from tcptrace_py.findings.case import ENDPOINTS, Case, goes_on_unseen, other
-from tcptrace_py.findings.families import SILENCE
-from tcptrace_py.findings.finding import LIKELY, Evidence, Finding
+from tcptrace_py.findings.families import LATE_NS, SILENCE
+from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.host import up_meanwhile
 from tcptrace_py.findings.knowledge import Knowledge
@@ -106,7 +106,9 @@ class DeadPeers:
             self._take_given_up(case, by, lost)
             return
         group = self._groups.of(case, other(by))
-        group.add(case, other(by), peer.last_ns, endpoint.last_ns, LIKELY)
+        # Where the capture ends so soon, an answer may come: what was lost was lost for a moment only.
+        soon = case.at_end and case.connection.reset_by != by and case.end_ns - peer.last_ns < LATE_NS
+        group.add(case, other(by), peer.last_ns, endpoint.last_ns, POSSIBLE if soon else LIKELY)
         group.measure(endpoint.last_ns - case.gaps.since(peer.last_ns, endpoint.last_ns))
         group.tally["retransmissions"] += endpoint.unanswered
         group.tally["probes"] += endpoint.unanswered_probes
@@ -189,7 +191,8 @@ class DeadPeers:
         if up:
             sentences.append(up)
         sentences.append(meaning(KIND, bool(up), group.turned and group.side == "server"))
-        return group.finding(KIND, "warning", " ".join(sentences), remedy(TEXTS[KIND], ""))
+        severity: Severity = "info" if group.of_most() == "possible" else "warning"
+        return group.finding(KIND, severity, " ".join(sentences), remedy(TEXTS[KIND], ""))
 
 
 def _tries(retransmissions: int, probes: int) -> str:

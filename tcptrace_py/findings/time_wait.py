@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from tcptrace_py.findings.case import Case
-from tcptrace_py.findings.families import REUSE
+from tcptrace_py.findings.families import LATE_NS, REUSE
 from tcptrace_py.findings.finding import CERTAIN, POSSIBLE, Evidence, Finding, Role, Severity, Subject
 from tcptrace_py.findings.group import Group, Groups, Key
 from tcptrace_py.findings.knowledge import Knowledge
@@ -144,6 +144,8 @@ class Reuses:
         if outcome == COMPLETE:
             # Delayed: the first SYN was not taken, but one of its retransmissions.
             return "delayed" if case.endpoint(case.client_by).syns > 1 else "accepted"
+        if case.at_end and case.end_ns - case.connection.last_syn_ns < LATE_NS:
+            return "begun"
         return "refused" if outcome == REFUSED_HANDSHAKE else "failed"
 
     def _take(self, case: Case) -> bool:
@@ -199,6 +201,7 @@ class Reuses:
                     "answered with an ACK of the old connection, for the SYN's number was not newer",
                 ),
                 ("failed", "never completed"),
+                ("begun", "under way when the capture ended"),
             )
             if tally[fate]
         ]

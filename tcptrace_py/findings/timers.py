@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tcptrace_py.findings.knowledge import Service
+from tcptrace_py.findings.service import Service
 from tcptrace_py.findings.wording import duration, span, times
 from tcptrace_py.tcp.observations import class_ns
 

@@ -185,6 +185,47 @@ def test_a_service_that_was_starting(
 
 
 @families
+@pytest.mark.parametrize("same", [False, True], ids=["another client", "the same client"])
+@pytest.mark.parametrize("refused_clients", [1, 2])
+def test_healed_is_who_was_refused(names: tuple[str, str], same: bool, refused_clients: int) -> None:
+    """Who is served meanwhile says nothing of a client that is kept out; that a port opened, of several."""
+    stage = Stage()
+    others = [
+        names[0].replace("9:", "8:").replace("9]", "8]"),
+        names[0].replace("9:", "7:").replace("9]", "7]"),
+    ]
+    for name in [names[0], *others][:refused_clients]:
+        c, s = stage.pair(name.format(40_000), names[1].format(6653))
+        c.syn()
+        s.rst()
+    stage.wait(2)
+    served(stage, (names[0] if same else others[1], names[1]), 6653)
+    refused = one(stage.end(at_s=200), "connection-refused")
+    assert refused.severity == ("info" if same or refused_clients > 1 else "warning")
+
+
+@families
+@pytest.mark.parametrize("served_here", [False, True], ids=["never heard", "heard"])
+def test_one_direction_is_told_of_a_pair(names: tuple[str, str], served_here: bool) -> None:
+    """Others see the host's answers; to this client they take another way."""
+    stage = Stage()
+    other = names[0].replace("9:", "8:").replace("9]", "8]")
+    served(stage, (other, names[1]), 443)
+    c, s = stage.pair(names[0].format(50_000), names[1].format(22))
+    c.syn()
+    s.nxt = s.isn + 1
+    c.ack()
+    c.data(100)
+    c.data(100)
+    if served_here:
+        served(stage, names, 8080)
+    for port in range(40_000, 40_003):
+        stage.pair(names[0].format(port), names[1].format(8080))[0].syn()
+    timeout = one(stage.end(at_s=100), "connection-timeout")
+    assert timeout.severity == ("warning" if served_here else "info")
+
+
+@families
 @pytest.mark.parametrize("went_on", [False, True], ids=["nothing answered", "answers unseen"])
 @pytest.mark.parametrize("heard", [False, True], ids=["host unheard", "host heard"])
 @pytest.mark.parametrize("syns", [1, 4])
@@ -210,7 +251,7 @@ def test_lone_syns_in_one_direction(names: tuple[str, str], went_on: bool, heard
     unseen = went_on and not heard and syns == 1
     assert timeout.severity == ("info" if unseen else "warning")
     assert (timeout.confidence == "possible") == unseen
-    assert ("nothing at all of that host" in timeout.explanation) == unseen
+    assert ("nothing that the host answered" in timeout.explanation) == unseen
     lone = 5 if unseen else 0
     assert stage.diagnosis.knowledge.in_one_direction() == went_on + lone
 

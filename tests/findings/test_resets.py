@@ -12,9 +12,13 @@ from .stage import Stage, kinds, one
 CLIENT, SERVER = "10.0.0.9:51324", "10.0.0.20:8080"
 
 
-def test_abort() -> None:
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_abort(acknowledged: bool) -> None:
     stage = Stage()
-    _, s = stage.established(CLIENT, SERVER)
+    c, s = stage.established(CLIENT, SERVER)
+    c.data(300)
+    if acknowledged:
+        s.ack()
     s.rst()
     abort = one(stage.end(), "reset-abort")
     assert (abort.subject.label(), abort.severity, abort.confidence) == (
@@ -23,7 +27,24 @@ def test_abort() -> None:
         "certain",
     )
     assert abort.explanation.startswith("Server 10.0.0.20:8080 aborted 1 connection with client 10.0.0.9 by")
-    assert [line.frame for line in abort.evidence] == [3, 8]
+    assert [line.frame for line in abort.evidence] == [3, 9 + acknowledged]
+
+
+@pytest.mark.parametrize("by_server", [False, True])
+@pytest.mark.parametrize("answered", [False, True])
+def test_an_abort_after_the_answer_costs_nothing(by_server: bool, answered: bool) -> None:
+    """Many servers and balancers end connections so, instead of with FIN."""
+    stage = Stage()
+    c, s = stage.established(CLIENT, SERVER)
+    if not answered:
+        c.data(300)
+        s.ack()
+    (s if by_server else c).rst()
+    abort = one(stage.end(), "reset-abort")
+    # A client that waits no longer has lost nothing by its own RST.
+    assert abort.severity == ("warning" if by_server and not answered else "info")
+    said = "It had been answered, and all that was sent was acknowledged."
+    assert (said in abort.explanation) == (by_server and answered)
 
 
 def test_resets_after_a_constant_silence_are_an_idle_timeout() -> None:

@@ -112,3 +112,44 @@ def test_a_leak_is_told_when_the_peers_clock_has_long_ended_its_side() -> None:
     stuck = one(stage.end(), "stuck-close-wait")
     assert "for 2 h 0 min" in stuck.explanation
     assert stuck.confidence == "certain"
+
+
+@pytest.mark.parametrize("net", ["10.0.0", "203.0.113"])
+@pytest.mark.parametrize("each", [7, 15])
+def test_a_scan_of_several_answers_is_one_probe(net: str, each: int) -> None:
+    """Of each kind too few to look like a scan; nor is what one service met of it a failure of its own."""
+    stage = Stage()
+    for port in range(1, 1 + 3 * each):
+        c, s = stage.pair(f"{net}.9:{40_000 + port}", f"10.0.0.20:{port}")
+        c.syn()
+        if port <= each:
+            s.rst()
+        elif port > 2 * each and port % 2:
+            s.syn_ack()
+            c.rst()
+    served(stage)
+    findings = stage.end(at_s=20)
+    found = [finding for finding in findings if finding.kind != "half-open-handshake"]
+    if each == 7:
+        # Of 17 failed ports it may be anything.
+        assert "probe" not in kinds(findings)
+        return
+    (scan,) = found
+    unanswered = each + each // 2 + (each % 2 and 0)
+    assert (scan.kind, scan.severity) == ("probe", "info")
+    assert f"{each:,} refused, {scan.count - each:,} without an answer" in scan.explanation
+    assert unanswered - 1 <= scan.count - each <= unanswered + 1
+    revised = stage.diagnosis.revise(scan.connections[0], stage.kinds[scan.connections[0]])
+    assert revised == ["probe"]
+
+
+def test_a_client_that_scans_and_is_refused_often_at_one_service() -> None:
+    """What it comes back for it wants to be served by."""
+    stage = Stage()
+    for port in range(1, 41):
+        refused(*stage.pair(f"10.0.0.9:{40_000 + port}", f"10.0.0.20:{port}"))
+    for number in range(12):
+        unanswered(*stage.pair(f"10.0.0.9:{50_000 + number}", "10.0.0.21:5432"))
+    findings = stage.end(at_s=20)
+    assert one(findings, "probe").count == 40
+    assert one(findings, "connection-timeout").count == 12

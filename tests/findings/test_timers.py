@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tcptrace_py.findings.knowledge import Service
+from tcptrace_py.findings.service import Service
 from tcptrace_py.findings.timers import Timers, timers, told
 
 from .stage import End, Stage, one

@@ -95,7 +95,7 @@ SAMPLES = [
         ],
         [
             Finding("half-close", "server 10.0.0.20:80", severity="info"),
-            Finding("zero-window-stall", "client 10.0.0.10 toward 10.0.0.20:80", severity="warning"),
+            Finding("zero-window-stall", "client 10.0.0.10 toward 10.0.0.20:80", severity="info"),
         ],
     ),
 ]

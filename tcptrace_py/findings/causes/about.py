@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tcptrace_py.findings.case import Case, other
 from tcptrace_py.findings.group import Group
-from tcptrace_py.findings.knowledge import Knowledge, Service, ServiceKey
+from tcptrace_py.findings.knowledge import Knowledge
+from tcptrace_py.findings.service import Service, ServiceKey
 from tcptrace_py.tcp.observations import class_ns, idle_class
 from tcptrace_py.tcp.serial import distance
 

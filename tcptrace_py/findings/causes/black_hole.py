@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tcptrace_py.findings.case import ENDPOINTS, Case, other
 from tcptrace_py.findings.causes.claim import Claim, Decided
-from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding
+from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
@@ -103,7 +103,8 @@ class MtuBlackHole(Decided):
                 f" {part(group.tally['icmp'], group.count)} met such a message, which did pass here: it is"
                 " dropped between here and the sender, or the sender does not heed it."
             )
-        return group.finding(self.KIND, "warning", explanation, remedy(text, ""))
+        severity: Severity = "info" if group.of_most() == "possible" else "warning"
+        return group.finding(self.KIND, severity, explanation, remedy(text, ""))
 
 
 def _said(case: Case, by: int, lost: Lost) -> list[Evidence]:

@@ -33,8 +33,8 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.scans import EXPLAINS as SCAN_EXPLAINS
 from tcptrace_py.findings.scans import KIND as SCAN
 from tcptrace_py.findings.time_wait import CHALLENGED_EXPLAINS
+from tcptrace_py.findings.weight import weigh
 from tcptrace_py.settings import Settings
-from tcptrace_py.wire.address import is_inside, parse_address
 
 #: In this order: the first that is certain of its claim may account for what later ones would say.
 CAUSES: tuple[Cause, ...] = (
@@ -55,18 +55,6 @@ CAUSES: tuple[Cause, ...] = (
 #: By id of connection: the kind that the whole capture told, and those that it accounts for.
 Revised = dict[int, tuple[str, frozenset[str]]]
 
-#: What hosts on the Internet do every day: of so few connections of so many it is worth knowing only.
-_EVERYDAY = frozenset(
-    (
-        "dead-peer",
-        "unacknowledged-fin",
-        "reset-abort",
-        "reset-after-close",
-        "reset-no-connection",
-        "connection-timeout",
-    )
-)
-_FEW, _OF_MANY = 2, 10
 #: Claims that wait at most: things they hang on.
 _WAITING = 4_096
 
@@ -238,20 +226,8 @@ class Causes:
             except Exception as error:
                 failed(family, error)
         told = [each for each in found if not _told_elsewhere(each, revised)]
-        for finding in told:
-            if _comes_and_goes(finding, knowledge):
-                finding.severity = "info"
+        weigh(told, knowledge)
         return told, revised
-
-
-def _comes_and_goes(finding: Finding, knowledge: Knowledge) -> bool:
-    """One of many peers on the Internet: hosts there vanish and reset every day."""
-    subject = finding.subject
-    if finding.kind not in _EVERYDAY or finding.severity != "warning" or subject.address is None:
-        return False
-    if finding.count > _FEW or finding.count * _OF_MANY > knowledge.connections:
-        return False
-    return not is_inside(*parse_address(subject.address))
 
 
 def _told_elsewhere(finding: Finding, revised: Revised) -> bool:

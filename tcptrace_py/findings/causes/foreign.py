@@ -9,8 +9,10 @@ from tcptrace_py.findings.causes.about import client_key
 from tcptrace_py.findings.causes.claim import Claim, Key
 from tcptrace_py.findings.finding import CERTAIN, LIKELY, Evidence, Finding
 from tcptrace_py.findings.group import Group
-from tcptrace_py.findings.knowledge import Knowledge, ServiceKey, Use, use_of
+from tcptrace_py.findings.knowledge import Knowledge
+from tcptrace_py.findings.service import ServiceKey
 from tcptrace_py.findings.texts import TEXTS, remedy
+from tcptrace_py.findings.uses import Use, use_of
 from tcptrace_py.findings.wording import socket_name
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.observations import BY_LONE_RESET

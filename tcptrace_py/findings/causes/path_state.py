@@ -7,7 +7,8 @@ from tcptrace_py.findings.causes.about import service_key, service_of
 from tcptrace_py.findings.causes.claim import Claim, Key
 from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group
-from tcptrace_py.findings.knowledge import Knowledge, Service
+from tcptrace_py.findings.knowledge import Knowledge
+from tcptrace_py.findings.service import Service
 from tcptrace_py.findings.silence import silent
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, span, times

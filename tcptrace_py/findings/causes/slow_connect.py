@@ -105,7 +105,9 @@ class SlowConnect(Decided):
 def _first_step(group: Group) -> str:
     """What to do first where most of them show where the time was lost; empty where they do not."""
     if group.tally["answered"] * 2 > group.count:
-        return "Look for loss on the way back to the client: SYN+ACKs that passed here did not arrive in time."
+        return (
+            "Look for loss on the way back to the client: SYN+ACKs that passed here did not arrive in time."
+        )
     if group.tally["reused"] * 2 > group.count:
         return "Open fewer connections: those from a port used before are the ones that wait."
     return ""

@@ -44,6 +44,8 @@ ALERTS = {
     116: "certificate_required",
     120: "no_application_protocol",
 }
+#: close_notify and user_canceled: no errors, whatever their level (RFC 8446 section 6.1).
+_GOODBYES = (0, 90)
 #: What each side can do about the usual ones.
 _ADVICE = {
     "handshake_failure": "The two share no cipher suite, group or signature algorithm, or a client"
@@ -73,7 +75,7 @@ class TlsAlert(Decided):
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         seen = case.seen
-        if seen is None or not seen.alert_by:
+        if seen is None or not seen.alert_by or seen.alert in _GOODBYES:
             return None
         by = seen.alert_by
         name = alert_name(seen.alert)

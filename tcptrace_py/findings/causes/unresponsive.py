@@ -179,6 +179,9 @@ def _doubt(group: Group, knowledge: Knowledge, steady: bool) -> str:
     if dropped * 2 > len(mine):
         return _DROPPED
     service = knowledge.service(*key)
-    if service is not None and not steady and service.replied.between(group.first_ns, group.last_ns):
+    if group.tally["late"] * 2 >= group.count or (steady and group.count >= _MANY):
+        # The server did answer these, too late; or so many clients lost patience that it is an outage.
+        return ""
+    if service is not None and service.replied.between(group.first_ns, group.last_ns):
         return _ANSWERS_OTHERS
     return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tcptrace_py.findings.case import ENDPOINTS, Case, other
 from tcptrace_py.findings.causes.claim import Claim, Decided
-from tcptrace_py.findings.finding import CERTAIN, Evidence, Finding
+from tcptrace_py.findings.finding import CERTAIN, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
@@ -39,7 +39,11 @@ class ZeroWindowStall(Decided):
     def _claim(self, case: Case, by: int, stall: Stall) -> Claim | None:
         # Known to be zero until it opened, or until the receiver last said so.
         until_ns = case.until(stall.ns, stall.opened_ns or stall.last_ns)
-        if until_ns - stall.ns < STALL_NS or case.endpoint(other(by)).last_data_ns == 0:
+        peer = case.endpoint(other(by))
+        if until_ns - stall.ns < STALL_NS or peer.last_data_ns == 0:
+            return None
+        if not stall.answers and peer.last_ns <= stall.ns:
+            # Nobody probed the window: its peer had nothing more to send.
             return None
         name = case.name(by)
 
@@ -84,4 +88,6 @@ class ZeroWindowStall(Decided):
         if group.tally["open"]:
             sentences.append(f"{part(group.tally['open'], group.count)} had not opened again when last seen.")
         sentences.append(text.meaning)
-        return group.finding(self.KIND, "warning", " ".join(sentences), remedy(text, group.socket_filter()))
+        # A player that is paused, a slow disk: a client that reads on in the end has held up itself.
+        severity: Severity = "info" if group.side == "client" and not group.tally["open"] else "warning"
+        return group.finding(self.KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))

@@ -13,7 +13,7 @@ from msgspec.msgpack import decode, encode
 from tcptrace_py.capture.presence import NO_GAPS, Gaps
 from tcptrace_py.defects import Defects
 from tcptrace_py.findings.finding import Finding, worst_first
-from tcptrace_py.findings.knowledge import Service as KnownService
+from tcptrace_py.findings.service import Service as KnownService
 from tcptrace_py.findings.timers import timers
 from tcptrace_py.report.model import columns
 from tcptrace_py.report.model.display_filter import add_filters
