@@ -22,6 +22,9 @@ from tcptrace_py.wire.segment import ACK, FIN, RST, SYN
 NONE = -1 << 40
 BEYOND = 1 << 40
 
+#: A window is at least this large: its scale may be unknown, and it may have grown since.
+WINDOW_BYTES = 65535
+
 # RSTs remembered: the first three, and the last.
 _RSTS = 4
 # Pieces ahead of a gap remembered.
@@ -79,7 +82,8 @@ class Evidence:
         #: Without SYN: the first of all, the first that acknowledges more than that, the first with data.
         self.first_frame = self.more_frame = self.data_frame = 0
         self.first_ack = NONE
-        self.acks = Passes()
+        #: Those with and without data or FIN.
+        self.acks, self.bare_acks = Passes(), Passes()
 
         # The highest number that it has sent (SND.NXT), and the least ACK there.
         self.nxt = NONE
@@ -134,6 +138,7 @@ class Evidence:
             return
         syn = bool(flags & SYN)
         fin = bool(flags & FIN)
+        carries = bool(payload_bytes or fin)
         end = seq + payload_bytes + syn + fin
         if syn:
             self._synchronizes(frame, ts_ns, seq, end, payload_bytes, bool(flags & ACK))
@@ -153,11 +158,14 @@ class Evidence:
             self._passes_in_order(seq + syn, end)
         if ack != NONE:
             if not syn:
-                self.acks.add(frame, end)
+                # What its FIN has overtaken tells no more than that FIN.
+                upto = self.fin + 1 if NONE < end <= self.fin else end
+                bare = upto == end and not carries
+                (self.bare_acks if bare else self.acks).add(frame, NONE if bare else upto)
             self._acknowledges(frame, ts_ns, ack)
             if ack == self.top_ack and not syn:
-                (self.on_fin if fin else self.bare).add(frame, end if payload_bytes or fin else BEYOND)
-                if (payload_bytes or fin) and self.nxt_frame == frame and end == self.nxt:
+                (self.on_fin if fin else self.bare).add(frame, end if carries else BEYOND)
+                if carries and self.nxt_frame == frame and end == self.nxt:
                     self.with_data_to = min(self.with_data_to, end)
 
     def _synchronizes(
@@ -256,5 +264,5 @@ def tell(
 
     The zero of a RST that answers a SYN (3.10.7.1) is no number of its sender's.
     """
-    own = 0 if flags & RST and seq == 0 and not end.has_numbers() else end.number(seq)
+    own = NONE if flags & RST and flags & ACK and seq == 0 else end.number(seq)
     end.add(frame, ts_ns, own, peer.number(ack) if flags & ACK else NONE, flags, size)

@@ -64,6 +64,8 @@ class ReadingWatcher(TrackerWatcher):
         return bare and end.syns + end.syn_acks > 0 and end.number(self._wrapped(label)) != end.isn
 
     def _wrapped(self, label: Label) -> int:
+        if label.seg.flags & RST and not label.seg.seq:
+            return 0  # the zero of 3.10.7.1 is no number
         return (label.seg.seq + _WRAP[label.sender]) & 0xFFFFFFFF
 
     def _resume(self, number: int, label: Label) -> None:

@@ -31,7 +31,8 @@ def read(a: Evidence, b: Evidence) -> tuple[History, History]:
         history = History()
         reach = reach_of(end, peer, own, came)
         opens(history, end, peer)
-        closes(history, end, peer, established(history, end, peer, reach), reach)
+        if history:
+            closes(history, end, peer, established(history, end, peer, reach), reach)
         if own and not (came and came < own and history):
             sends_reset(history, end, peer, own)
         if came:

@@ -26,20 +26,26 @@ from tcptrace_py.tcp.state import (
 )
 
 
-def closes(history: History, end: Evidence, peer: Evidence, opened: Opened | None, reach: Reach) -> None:
+def closes(history: History, end: Evidence, peer: Evidence, ways: list[Opened], reach: Reach) -> None:
     beyond_syn = peer.isn + 1 + peer.syn_bytes if peer.isn != NONE else NONE
     got_fin = end.top_frame if got_peers_fin(end, peer) else 0
     if history.state == SYN_RCVD and hidden_fin(end, peer, beyond_syn):
-        if opened and opened.basis == PRESUMED and opened.frame < end.gap_frame:
-            if opened.carried_to <= end.nxt_least_ack:
-                history.put(ESTABLISHED, opened.frame, PRESUMED)
+        for way in ways[:1]:
+            if way.basis == PRESUMED and way.frame < end.gap_frame:
+                if way.carried_to <= end.nxt_least_ack:
+                    history.put(ESTABLISHED, way.frame, PRESUMED)
         history.put(FIN_WAIT_1, end.gap_frame, ASSUMED)
         return
     first = closed_first(end, peer)
     fin_frame = fin_shown(end) if first else end.fin_frame
-    if opened and end.fins and first and history.state == SYN_RCVD:
-        if closed_unopened(end, opened, beyond_syn, fin_frame):
-            opened = None
+    fills = sent_before_got(end, got_fin)
+    lost = end.fins > 0 and not first and fills and lost_at_first(end, peer, got_fin)
+    if history.state == SYN_RCVD:
+        if end.fins and first:
+            ways = [each for each in ways if not closed_unopened(end, each, beyond_syn, fin_frame)]
+        elif lost:
+            ways = [each for each in ways if each.carried_to <= peer.fin and each.frame < got_fin]
+    opened = ways[0] if ways else None
     if opened:
         history.put(ESTABLISHED, opened.frame, opened.basis)
     elif got_fin and history.state == SYN_RCVD and not end.fins:
@@ -48,8 +54,7 @@ def closes(history: History, end: Evidence, peer: Evidence, opened: Opened | Non
         history.put_if(got_fin, CLOSE_WAIT, known(end, got_fin))
         return
     acks = _AcksOfFin(end, peer, beyond_syn, got_fin, reach)
-    fills = sent_before_got(end, got_fin)
-    if not first and fills and lost_at_first(end, peer, got_fin):
+    if lost:
         history.put(FIN_WAIT_1, got_fin, ASSUMED)
         history.put(CLOSING, got_fin, ASSUMED)
         history.put_if(acks.any_came(proven=False), TIME_WAIT, PRESUMED)
@@ -129,7 +134,7 @@ class _AcksOfFin:
     """What passed that acknowledges an end's FIN, and which of it may have come."""
 
     def __init__(self, end: Evidence, peer: Evidence, beyond_syn: int, got_fin: int, reach: Reach) -> None:
-        self._again = fin_again(end, beyond_syn, got_fin)
+        self.again = fin_again(end, beyond_syn, got_fin)
         self._proven = False
         self.bare: list[int] = []
         self.all: list[int] = []
@@ -139,7 +144,7 @@ class _AcksOfFin:
             self.all = self.bare + list(_may_come(end, peer.on_fin, reach))
 
     def _came(self, frames: list[int], proven: bool) -> Iterator[int]:
-        return (frame for frame in frames if frame > self._again or (proven and self._proven))
+        return (frame for frame in frames if frame > self.again or (proven and self._proven))
 
     def bare_came(self) -> int:
         return min(self._came(self.bare, True), default=0)
@@ -183,6 +188,7 @@ def _closes_actively(
 ) -> None:
     """From FIN_WAIT_1 on: which came first, the ACK of its FIN or the peer's FIN?"""
     bare = acks.bare_came()
+    passed = min(acks.bare, default=0) if acks.again < got_fin else bare
     duplicate = fin_out_of_order(end, peer)
     if not got_fin:
         if bare and not fin_passed_before(peer, bare):
@@ -197,8 +203,8 @@ def _closes_actively(
         ):
             history.put(FIN_WAIT_2, duplicate, PRESUMED)
         history.put(TIME_WAIT, got_fin, known(end, got_fin))
-    elif bare and bare < got_fin and bare < _last_fin_that_came(end, peer, got_fin, opened):
-        history.put(FIN_WAIT_2, bare, PRESUMED)
+    elif 0 < passed < min(got_fin, _last_fin_that_came(end, peer, got_fin, opened)):
+        history.put(FIN_WAIT_2, bare if bare == passed else got_fin, PRESUMED)
         history.put(TIME_WAIT, got_fin, PRESUMED)
     elif not bare and acks.any_came(before=got_fin):
         history.put(TIME_WAIT, got_fin, PRESUMED)

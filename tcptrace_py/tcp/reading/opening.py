@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tcptrace_py.tcp.clocks import UNDER_WAY_NS
-from tcptrace_py.tcp.evidence import NONE, Evidence
+from tcptrace_py.tcp.evidence import NONE, WINDOW_BYTES, Evidence
 from tcptrace_py.tcp.reading.rules import History, Opened, Reach, rule
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
@@ -23,33 +23,39 @@ def opens(history: History, end: Evidence, peer: Evidence) -> None:
         history.put_if(refused_before_opening(end), CLOSED, SENT)
         overtaken = syn_overtaken(end)
         history.put(SYN_SENT, overtaken or end.syn_frame, ACKNOWLEDGED if overtaken else SENT)
-        history.put_if(end.syn_ack_frame if end.syn_acks else 0, SYN_RCVD, SENT)
+        if syn_ack_overtaken(end):
+            history.put(SYN_RCVD, end.first_frame, ACKNOWLEDGED)
+        else:
+            history.put_if(end.syn_ack_frame if end.syn_acks else 0, SYN_RCVD, SENT)
     elif end.syn_acks:
         history.put_if(refused_before_listening(end), CLOSED, SENT)
         _listens(history, end, peer)
     elif answered_unseen(end, peer):
         history.put(LISTEN, end.first_frame, ASSUMED)
         history.put(SYN_RCVD, end.first_frame, ASSUMED)
-    elif end.isn == NONE and peer.syn_acks:
+    elif end.isn == NONE and peer.syn_acks and not 0 < _first_refusal(end) < peer.syn_ack_frame:
         history.put(SYN_SENT, peer.syn_ack_frame, ASSUMED)
-    else:
+    elif not peer.syns:
         history.put_if(picked_up(end, peer), ESTABLISHED, ASSUMED)
+
+
+def _first_refusal(end: Evidence) -> int:
+    """Its first RST, if that has no number of this connection."""
+    return end.rsts[0].frame if end.rsts and not 0 < end.rsts[0].seq - end.isn <= WINDOW_BYTES else 0
 
 
 @rule("3.10.7.1")
 def refused_before_opening(end: Evidence) -> int:
     """An end whose RST passed before its first SYN had no connection yet: CLOSED."""
-    early = end.rsts and end.rsts[0].frame < end.syn_frame
-    return end.rsts[0].frame if early else 0
+    return _first_refusal(end) if _first_refusal(end) < end.syn_frame else 0
 
 
 @rule("3.10.7.1")
 def refused_before_listening(end: Evidence) -> int:
     """An end whose RST passed before its only answer, which was its first segment, refused a SYN: CLOSED."""
-    if end.former_syn_ack_frame or not end.rsts or 0 < end.first_frame < end.syn_ack_frame:
+    if end.former_syn_ack_frame or 0 < end.first_frame < end.syn_ack_frame:
         return 0
-    frame = end.rsts[0].frame
-    return frame if frame < end.syn_ack_frame else 0
+    return _first_refusal(end) if _first_refusal(end) < end.syn_ack_frame else 0
 
 
 @rule("3.10.1")
@@ -58,11 +64,22 @@ def syn_overtaken(end: Evidence) -> int:
     return end.syn_ack_frame if 0 < end.syn_ack_frame < end.syn_frame else 0
 
 
+@rule("figure 7")
+def syn_ack_overtaken(end: Evidence) -> bool:
+    """An end that has opened itself, and whose SYN+ACK passes after what it sent later, was in SYN_RCVD
+    before that."""
+    return 0 < end.first_frame < end.syn_ack_frame and end.syn_acks > 0
+
+
 def _listens(history: History, end: Evidence, peer: Evidence) -> None:
-    if end.former_syn_ack_frame:
+    forgot = forgot_former(end, peer)
+    if forgot:
         history.put(LISTEN, end.former_syn_ack_frame, ACKNOWLEDGED)
         history.put(SYN_RCVD, end.former_syn_ack_frame, SENT)
-        history.put(LISTEN, forgot_former(end, peer), PRESUMED)
+        history.put(LISTEN, forgot, PRESUMED)
+    elif end.former_syn_ack_frame:
+        history.put(LISTEN, end.former_syn_ack_frame, ACKNOWLEDGED)
+        history.put(SYN_RCVD, end.former_syn_ack_frame, SENT)
     elif end.first_frame and end.first_frame < end.syn_ack_frame:
         history.put(LISTEN, end.first_frame, ASSUMED)
         history.put(SYN_RCVD, end.first_frame, ASSUMED)
@@ -77,41 +94,44 @@ def forgot_former(end: Evidence, peer: Evidence) -> int:
     """A listener that answers with another ISN has forgotten its first answer: a RST had sent it back
     to LISTEN."""
     for rst in peer.rsts:
-        if end.former_syn_ack_frame < rst.frame < end.syn_ack_frame:
+        if 0 < end.former_syn_ack_frame < rst.frame < end.syn_ack_frame:
             return rst.frame
-    return end.syn_ack_frame
+    return 0
 
 
 @rule("3.10.7.2")
 def answered_unseen(end: Evidence, peer: Evidence) -> bool:
     """An end that acknowledges a SYN, and whose own never passed, had answered it: SYN_RCVD, out of
     LISTEN."""
-    return bool(end.first_frame and peer.syns and NONE < peer.isn < end.top_ack)
+    return bool(end.first_frame and peer.syns and NONE < peer.isn < end.top_ack and end.first_ack <= peer.nxt)
 
 
 @rule("3.5.1")
 def picked_up(end: Evidence, peer: Evidence) -> int:
     """An end of which no SYN passed, on either side, was ESTABLISHED before the capture began."""
-    return end.first_frame or (0 if peer.syns or peer.syn_acks else peer.first_frame)
+    return end.first_frame or (0 if peer.syn_acks else peer.first_frame)
 
 
-def established(history: History, end: Evidence, peer: Evidence, reach: Reach) -> Opened | None:
-    """How it came to ESTABLISHED; where both opened and its SYN+ACK never passed, SYN_RCVD goes before."""
+def established(history: History, end: Evidence, peer: Evidence, reach: Reach) -> list[Opened]:
+    """How it may have come to ESTABLISHED, the first way first; SYN_RCVD goes before where both opened and
+    its SYN+ACK never passed."""
     beyond_syn = peer.isn + 1 + peer.syn_bytes if peer.isn != NONE else NONE
     if history.state == SYN_SENT:
         frame = end.first_frame
         if not frame:
-            return None
+            return []
         if not had_only_syn(end, peer, beyond_syn):
-            return Opened(frame, known(end, frame), NONE)
+            return [Opened(frame, known(end, frame), NONE)]
         history.put(SYN_RCVD, frame, ASSUMED)
     if history.state != SYN_RCVD:
-        return None
+        return []
     proof = shows_open(end, beyond_syn)
-    by = _both_opened(end, peer, _handshake_ends(end, peer, proof))
-    if by.frame and by.frame < reach.frame and by.carried_to <= reach.seq and (not proof or by.frame < proof):
-        return by
-    return Opened(proof, known(end, proof), NONE) if proof else None
+    ways = [
+        by
+        for by in _handshake_ends(end, peer, proof)
+        if by.frame < reach.frame and by.carried_to <= reach.seq and not 0 < proof <= by.frame
+    ]
+    return [*ways, Opened(proof, known(end, proof), NONE)] if proof else ways
 
 
 @rule("figure 7")
@@ -137,12 +157,18 @@ def shows_open(end: Evidence, beyond_syn: int) -> int:
     return min((frame for frame in (more, end.data_frame) if frame), default=0)
 
 
-def _handshake_ends(end: Evidence, peer: Evidence, proof: int) -> Opened:
-    if peer.top_ack <= end.isn:
-        return Opened(0, PRESUMED, NONE)
-    acks = peer.acks
-    frame = acks.after(answered_again(end, proof))
-    return Opened(frame, PRESUMED, acks.first_end if frame == acks.first else acks.last_end)
+def _handshake_ends(end: Evidence, peer: Evidence, proof: int) -> list[Opened]:
+    """What may have ended its handshake, in order."""
+    ways = [both_opened(end, peer)]
+    if peer.top_ack > end.isn:
+        again = answered_again(end, proof)
+        ways += [
+            (frame, carried_to)
+            for acks in (peer.acks, peer.bare_acks)
+            for frame, carried_to in ((acks.first, acks.first_end), (acks.last, acks.last_end))
+            if frame > again
+        ]
+    return [Opened(frame, PRESUMED, carried_to) for frame, carried_to in sorted(ways) if frame]
 
 
 @rule("3.8.1")
@@ -153,13 +179,12 @@ def answered_again(end: Evidence, proof: int) -> int:
 
 
 @rule("figure 7")
-def _both_opened(end: Evidence, peer: Evidence, by: Opened) -> Opened:
+def both_opened(end: Evidence, peer: Evidence) -> tuple[int, int]:
     """The peer's SYN+ACK ends the handshake of an end that sent a SYN itself, once that has answered too."""
     if not (end.syns and peer.syns and peer.syn_acks):
-        return by
+        return 0, NONE
     if peer.last_syn_ack_ns < end.last_syn_ack_ns - UNDER_WAY_NS:
-        return by
-    frame = max(peer.last_syn_ack_frame, end.syn_ack_frame)
-    if frame < end.last_syn_ack_frame or 0 < by.frame <= frame:
-        return by
-    return Opened(frame, PRESUMED, NONE)
+        return 0, NONE
+    answered = end.first_frame if syn_ack_overtaken(end) else end.syn_ack_frame
+    frame = max(peer.last_syn_ack_frame, answered)
+    return (0 if end.syn_acks > 1 and frame < end.last_syn_ack_frame else frame), NONE

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tcptrace_py.tcp.clocks import UNDER_WAY_NS
-from tcptrace_py.tcp.evidence import BEYOND, NONE, Evidence, Rst
+from tcptrace_py.tcp.evidence import BEYOND, NONE, WINDOW_BYTES, Evidence, Rst
 from tcptrace_py.tcp.reading.closing import fin_brings_ack
+from tcptrace_py.tcp.reading.opening import forgot_former
 from tcptrace_py.tcp.reading.rules import GETS_FIN, History, Reach, rule
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
@@ -30,10 +31,10 @@ def weigh(end: Evidence, peer: Evidence) -> tuple[Rst | None, Rst | None]:
         acknowledged = _acknowledged_by(peer, rst.frame)
         if not (answers_syn(end, peer, rst) if asked else exact(end, rst, acknowledged)):
             continue
-        if challenged(peer, rst, acknowledged):
+        if outside_window(end, rst, acknowledged) or challenged(peer, rst, acknowledged):
             continue
         if came is None and (asked or peer.top_ack == NONE or peer.top_ack <= rst.seq):
-            if not goes_on(peer, rst) and not _of_former(peer, rst):
+            if not goes_on(peer, rst) and not _of_former(peer, end, rst):
                 came = rst
         if own is None and closes_by(end, peer, rst) and not goes_on(end, rst):
             if contradicted(end, peer, rst):
@@ -73,7 +74,19 @@ def exact(end: Evidence, rst: Rst, acknowledged: int) -> bool:
 @rule("RFC 5961 section 3.2")
 def challenged(peer: Evidence, rst: Rst, acknowledged: int) -> bool:
     """A RST ahead of all that had passed is answered with a challenge ACK, and moves nobody."""
-    return rst.nxt != NONE and rst.seq > max(rst.nxt, acknowledged) and peer.last_frame > rst.frame
+    return rst.nxt != NONE and rst.seq > max(rst.nxt, acknowledged) and _answers(peer) > rst.frame
+
+
+@rule("3.10.7.4 first check")
+def outside_window(end: Evidence, rst: Rst, acknowledged: int) -> bool:
+    """A RST further ahead than a window is none of this connection's."""
+    passed = max(rst.nxt, acknowledged, end.isn)
+    return passed != NONE and rst.seq - passed > WINDOW_BYTES
+
+
+def _answers(end: Evidence) -> int:
+    """Its last segment that acknowledges, but for SYN+ACKs."""
+    return max(end.acks.last, end.bare_acks.last)
 
 
 @rule("3.10.7.1")
@@ -88,31 +101,32 @@ def contradicted(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     sent that later, so the RST was somebody else's."""
     if 0 < rst.frame < min(end.top_frame, peer.nxt_frame) and end.top_ack >= peer.nxt:
         return True
-    return rst.ack != NONE and rst.seq < end.nxt and rst.frame < end.nxt_frame
+    return rst.ack != NONE and NONE < rst.seq < end.nxt and rst.frame < end.nxt_frame
 
 
-def _of_former(end: Evidence, rst: Rst) -> bool:
+def _of_former(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     """It is about an answer that a listener has forgotten."""
-    return bool(end.former_syn_ack_frame) and rst.frame < end.syn_ack_frame
+    return rst.frame < end.syn_ack_frame and forgot_former(end, peer) > 0
 
 
 @rule("3.10.7.1")
 def closes_by(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     """A RST is of a connection only with a number that its sender has used there; any other answers, from
     CLOSED, what it had not opened yet, or has forgotten."""
+    if end.former_syn_ack_frame and rst.seq == end.former_isn + 1 and not forgot_former(end, peer):
+        return True
     if end.isn != NONE and rst.seq <= end.isn:
         return refuses_in_turn(end, peer, rst)
     if end.syns and not end.syn_acks and not end.first_frame and rst.seq != end.nxt:
         return False
-    opened = min(end.syn_frame or end.syn_ack_frame, end.syn_ack_frame or end.syn_frame)
-    return rst.frame >= opened and not _of_former(end, rst)
+    return not _of_former(end, peer, rst)
 
 
 @rule("3.10.7.1")
 def refuses_in_turn(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     """Who has sent a SYN, and answers the peer's SYN with a RST of no number of its own, has given its own
     up: CLOSED."""
-    asked = end.syns > 0 and not end.syn_acks and 0 < end.syn_frame < rst.frame
+    asked = end.syns > 0 and not end.syn_acks and 0 < end.syn_frame < min(rst.frame, peer.syn_frame)
     return asked and peer.syns > 0 and rst.ack == peer.isn + 1 + peer.syn_bytes
 
 
@@ -135,12 +149,14 @@ def aborts_itself(end: Evidence, peer: Evidence, rst: Rst) -> bool:
 
 
 def reach_of(end: Evidence, peer: Evidence, own: Rst | None, came: Rst | None) -> Reach:
-    frame = BEYOND
+    frame = seq = BEYOND
     if own:
+        if peer.fins and max(end.top_ack, own.ack) <= peer.fin:
+            seq = peer.fin
         frame = 0 if refuses_handshake(end, peer, own) or closed_before_ack(end) else own.frame
     if came:
-        return Reach(min(frame, came.frame), came.seq)
-    return Reach(frame)
+        return Reach(min(frame, came.frame), min(seq, came.seq))
+    return Reach(frame, seq)
 
 
 @rule("3.10.7.4 fifth check")
@@ -164,7 +180,7 @@ def closed_before_ack(end: Evidence) -> bool:
 
 def sends_reset(history: History, end: Evidence, peer: Evidence, rst: Rst) -> None:
     """It is CLOSED; its RSTs may show what it was before."""
-    if history.state == SYN_SENT and end.isn != NONE and any(each.seq > end.isn + 1 for each in end.rsts):
+    if history.state == SYN_SENT and end.isn != NONE and goes_ahead(end):
         history.put(ESTABLISHED, rst.frame, ASSUMED)
     ack = max(rst.ack, *(each.ack for each in end.rsts if each.ts_ns - rst.ts_ns < UNDER_WAY_NS))
     if peer.fins and ack > peer.fin:
@@ -174,6 +190,13 @@ def sends_reset(history: History, end: Evidence, peer: Evidence, rst: Rst) -> No
             history.put(GETS_FIN[history.state], rst.frame, ACKNOWLEDGED)
     if history.state not in (CLOSED, LISTEN) or not history:
         history.put(CLOSED, rst.frame, SENT)
+
+
+@rule("RFC 5961 section 3.2")
+def goes_ahead(end: Evidence) -> bool:
+    """A RST ahead of all that its sender was seen to send, and within a window of that, shows that more had
+    been sent: it was ESTABLISHED."""
+    return any(1 < each.seq - end.isn <= WINDOW_BYTES for each in end.rsts)
 
 
 def believes_reset(history: History, end: Evidence, peer: Evidence, rst: Rst) -> None:
