@@ -24,8 +24,9 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,31 +36,44 @@ from tcptrace_py.engine import engine
 RECORDED = Path(__file__).with_name("instructions.json")
 TOLERANCE = 0.10
 
-_SMALL_PACKETS = 8_000
-_LARGE_PACKETS = 32_000
-_REFERENCES = re.compile(r"I\s+refs:\s+([\d,]+)")
+_SIZES = 8_000, 32_000
+_REFERENCES = re.compile(r"^==(\d+)== I\s+refs:\s+([\d,]+)", re.MULTILINE)
 # The compiler's name for itself, as it leaves it in what it makes.
 _COMPILER = re.compile(rb"(GCC: \([^)]*\)|clang version) (\d+)")
-_PROGRAM = """
-import os, sys
+# Under valgrind Python takes longer to start than to analyze: it starts once, and forks for each run.
+_RUNS = """
+import json, os, sys
+{imports}
+for arguments in json.loads(sys.argv[1]):
+    child = os.fork()
+    if not child:
+        {run}
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        sys.exit(f"of {{arguments}} nothing came")
+    print(child, flush=True)
+"""
+_ANALYSIS = _RUNS.format(
+    imports="""
 from tcptrace_py import analyze
 from tcptrace_py.report.formats.json import write
-write(analyze(sys.argv[1], connections=sys.argv[2] == "listed"), os.devnull)
-os._exit(0)
-"""
-
-
+""",
+    run="write(analyze(arguments[0], connections=arguments[1]), os.devnull)",
+)
 # One part of several, as a process of ``--jobs`` reads it.
-_PART = """
-import os, pickle, sys
+_PART = _RUNS.format(
+    imports="""
+import pickle
 from tcptrace_py.run.captures import Captures
 from tcptrace_py.run.jobs import Work, read_part
 from tcptrace_py.settings import Settings
-work = Work((sys.argv[1],), Settings(), None, False, False)
-with Captures(work.paths) as opened:
-    pickle.dumps(read_part(work, opened, 0, int(sys.argv[2])))
-os._exit(0)
-"""
+def part(path, jobs):
+    work = Work((path,), Settings(), None, False, False)
+    with Captures(work.paths) as opened:
+        pickle.dumps(read_part(work, opened, 0, jobs))
+""",
+    run="part(*arguments)",
+)
 
 
 class Case(NamedTuple):
@@ -119,53 +133,47 @@ def _all_recorded() -> dict[str, dict[str, int]]:
 def count(names: Iterable[str] = CASES) -> dict[str, int]:
     """Instructions a packet for each of the cases."""
     names = list(names)
-    with (
-        tempfile.TemporaryDirectory(prefix="tcptrace-py-") as scratch,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):
-        packets: dict[tuple[str, int], int] = {}
-        runs = {}
-        for workload in dict.fromkeys(CASES[name].workload for name in names):
-            for size in (_SMALL_PACKETS, _LARGE_PACKETS):
-                path = Path(scratch, f"{workload}-{size}.pcap")
-                packets[workload, size] = workloads.write(workload, path, size)
-                for name in names:
-                    if CASES[name].workload == workload:
-                        runs[name, size] = pool.submit(_instructions, path, CASES[name].listed)
-        counts = {}
-        for name in names:
-            workload = CASES[name].workload
-            more = runs[name, _LARGE_PACKETS].result() - runs[name, _SMALL_PACKETS].result()
-            packets_more = packets[workload, _LARGE_PACKETS] - packets[workload, _SMALL_PACKETS]
-            counts[name] = round(more / packets_more)
-        return counts
+    with _captures(dict.fromkeys(CASES[name].workload for name in names)) as captures:
+        runs = [
+            (str(captures[CASES[name].workload, size][0]), CASES[name].listed)
+            for name in names
+            for size in _SIZES
+        ]
+        totals = iter(_instructions(_ANALYSIS, runs))
+        return {name: _each(captures, CASES[name].workload, *islice(totals, 2)) for name in names}
 
 
 def count_parts(workload: str, jobs: Iterable[int]) -> dict[int, int]:
     """Instructions that one of so many jobs takes, over the packets of the whole capture."""
-    with (
-        tempfile.TemporaryDirectory(prefix="tcptrace-py-") as scratch,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):
-        packets = {}
-        runs = {}
-        for size in (_SMALL_PACKETS, _LARGE_PACKETS):
-            path = Path(scratch, f"{workload}-{size}.pcap")
-            packets[size] = workloads.write(workload, path, size)
-            for count in jobs:
-                runs[count, size] = pool.submit(_run, path, _PART, str(count))
-        more = packets[_LARGE_PACKETS] - packets[_SMALL_PACKETS]
-        return {
-            count: round((runs[count, _LARGE_PACKETS].result() - runs[count, _SMALL_PACKETS].result()) / more)
-            for count in jobs
-        }
+    jobs = list(jobs)
+    with _captures([workload]) as captures:
+        runs = [(str(captures[workload, size][0]), number) for number in jobs for size in _SIZES]
+        totals = iter(_instructions(_PART, runs))
+        return {number: _each(captures, workload, *islice(totals, 2)) for number in jobs}
 
 
-def _instructions(capture: Path, listed: bool) -> int:
-    return _run(capture, _PROGRAM, "listed" if listed else "counted")
+#: Path and number of packets, by workload and size.
+_Captures = dict[tuple[str, int], tuple[Path, int]]
 
 
-def _run(capture: Path, program: str, argument: str) -> int:
+@contextmanager
+def _captures(names: Iterable[str]) -> Iterator[_Captures]:
+    with tempfile.TemporaryDirectory(prefix="tcptrace-py-") as scratch:
+        written = {}
+        for workload in names:
+            for size in _SIZES:
+                path = Path(scratch, f"{workload}-{size}.pcap")
+                written[workload, size] = path, workloads.write(workload, path, size)
+        yield written
+
+
+def _each(captures: _Captures, workload: str, small: int, large: int) -> int:
+    (_, few), (_, many) = (captures[workload, size] for size in _SIZES)
+    return round((large - small) / (many - few))
+
+
+def _instructions(program: str, runs: Sequence[tuple[str, int]]) -> list[int]:
+    """What each run takes, with the start of Python that is common to all."""
     done = subprocess.run(
         [
             "valgrind",
@@ -175,18 +183,18 @@ def _run(capture: Path, program: str, argument: str) -> int:
             sys.executable,
             "-c",
             program,
-            str(capture),
-            argument,
+            json.dumps(runs),
         ],
         capture_output=True,
         text=True,
         # Where a string lies in a dict is chosen anew in each run otherwise.
         env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
     )
-    references = _REFERENCES.search(done.stderr)
-    if done.returncode or references is None:
-        raise RuntimeError(f"valgrind failed on {capture.name}:\n{done.stderr}")
-    return int(references[1].replace(",", ""))
+    counted = {int(process): total for process, total in _REFERENCES.findall(done.stderr)}
+    children = [int(line) for line in done.stdout.split()]
+    if done.returncode or len(children) != len(runs) or not counted.keys() >= set(children):
+        raise RuntimeError(f"valgrind failed:\n{done.stderr}")
+    return [int(counted[child].replace(",", "")) for child in children]
 
 
 def change(name: str, now: int, before: int) -> str:
