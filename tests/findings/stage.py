@@ -1,4 +1,7 @@
-"""Plays segments to the tracker and shows what it hands over to the diagnosis."""
+"""Scenarios in the words of ``sample_pcaps/scenarios/script.py``, played to tracker and diagnosis at once.
+
+Nothing is written and decoded in between: what an endpoint sends passes the vantage point and arrives.
+"""
 
 from __future__ import annotations
 
@@ -136,7 +139,7 @@ class End:
         """Its newest data once more."""
         self.send(ACK, payload_bytes, seq=self.nxt - payload_bytes)
 
-    def probe(self) -> None:
+    def keep_alive(self) -> None:
         """A keep-alive probe."""
         self.send(ACK, seq=self.nxt - 1)
 

@@ -351,7 +351,7 @@ def test_zero_window(names: tuple[str, str], stall_s: float, found: bool) -> Non
     s.ack()
     for _ in range(4):
         stage.wait(stall_s / 4)
-        c.probe()
+        c.keep_alive()
         s.ack()
     s.window = 60_000
     s.ack()

@@ -175,7 +175,7 @@ def test_dead_peer(tries: int, apart_s: float, found: bool, probe: bool) -> None
     for _ in range(tries):
         stage.wait(apart_s)
         if probe:
-            c.probe()
+            c.keep_alive()
         else:
             c.again(250)
     findings = stage.end()
@@ -212,7 +212,7 @@ def test_reset_after_silence_is_told_once() -> None:
     c, _ = stage.established(CLIENT, SERVER)
     for _ in range(5):
         stage.wait(10)
-        c.probe()
+        c.keep_alive()
     c.rst()
     dead = stage.end()
     assert [found.kind for found in dead] == ["dead-peer"]

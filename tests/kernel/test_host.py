@@ -19,7 +19,7 @@ from tcptrace_py.report.people.verdict import held_by
 from tcptrace_py.run.host import HostView
 from tests.conftest import ROOT, RunCli
 from tests.live.net import missing
-from tests.tcp.wire_words import ADDRESS, Trace
+from tests.segments import ADDRESS, Trace
 
 LEAK = """
 c SYN 100

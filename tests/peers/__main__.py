@@ -34,7 +34,7 @@ def main() -> int:
         unexplained += total("Zeek", rows)
     else:
         print(f"Zeek: nothing to compare with, there is no {zeek.EXPECTED}")
-    if wireshark.TSHARK:
+    if wireshark.SHARKD:
         print("\nWireshark: tcp.stream and tcp.completeness of each stream\n")
         streams: list[wireshark.Row] = []
         for path in captures():

@@ -7,45 +7,42 @@ from pathlib import Path
 import pytest
 
 from tcptrace_py.tcp.compat.wireshark import Stream
-from tcptrace_py.wire.segment import ACK, FIN, PSH, RST, SYN, Segment
+from tcptrace_py.wire.segment import Segment
+from tests.segments import segment
 
 from . import wireshark
 from .corpus import captures, name_of, report_of
 
-needs_tshark = pytest.mark.skipif(wireshark.TSHARK is None, reason="tshark is not installed")
+needs_sharkd = pytest.mark.skipif(wireshark.SHARKD is None, reason="sharkd (of tshark) is not installed")
 
 
-def segment(flags: int, seq: int = 100, ack: int = 0, payload: int = 0, back: bool = False) -> Segment:
-    made = Segment()
-    made.src_lo, made.dst_lo = (2, 1) if back else (1, 2)
-    made.src_port, made.dst_port = (80, 40000) if back else (40000, 80)
-    made.flags, made.seq, made.ack, made.payload_bytes = flags, seq, ack, payload
-    return made
-
-
-def stream_of(*segments: Segment) -> Stream:
+def stream_of(first: Segment, *others: Segment) -> Stream:
     stream = Stream()
-    stream.begin(segments[0])
-    for each in segments[1:]:
+    stream.begin(first)
+    for each in others:
         stream.go_on(each)
     return stream
+
+
+SYN = segment("c", "SYN", 100)
+SYN_ACK = segment("s", "SYN+ACK", 900, 101)
 
 
 @pytest.mark.parametrize(
     ("completeness", "segments"),
     [
-        (1, [segment(SYN)]),
-        (9, [segment(SYN, payload=10)]),
-        (3, [segment(SYN), segment(SYN | ACK, back=True)]),
-        (7, [segment(SYN), segment(SYN | ACK, back=True), segment(ACK)]),
-        (9, [segment(SYN), segment(ACK | PSH, payload=1)]),
-        (21, [segment(SYN), segment(FIN | ACK)]),
+        (1, [SYN]),
+        (9, [segment("c", "SYN", 100, 0, 10)]),
+        (3, [SYN, SYN_ACK]),
+        (7, [SYN, SYN_ACK, segment("c", "ACK", 101, 901)]),
+        (9, [SYN, segment("c", "ACK+PSH", 101, 0, 1)]),
+        (21, [SYN, segment("c", "FIN+ACK", 101)]),
         # Without ACK a FIN does not count, and a SYN counts only as the first.
-        (1, [segment(SYN), segment(FIN)]),
-        (0, [segment(ACK)]),
-        (0, [segment(ACK), segment(SYN)]),
-        (33, [segment(SYN), segment(RST)]),
-        (37, [segment(SYN), segment(RST | ACK, back=True)]),
+        (1, [SYN, segment("c", "FIN", 101)]),
+        (0, [segment("c", "ACK", 100)]),
+        (0, [segment("c", "ACK", 100), SYN]),
+        (33, [SYN, segment("c", "RST", 101)]),
+        (37, [SYN, segment("s", "RST+ACK", 0, 101)]),
     ],
 )
 def test_bits(completeness: int, segments: list[Segment]) -> None:
@@ -53,18 +50,18 @@ def test_bits(completeness: int, segments: list[Segment]) -> None:
 
 
 def test_what_reopens() -> None:
-    stream = stream_of(segment(SYN, 100), segment(SYN | ACK, 900, 101, back=True))
-    assert not stream.reopens(segment(SYN, 100))
-    assert stream.reopens(segment(SYN, 101))
-    assert not stream.reopens(segment(SYN, 900, back=True))
-    assert stream.reopens(segment(SYN, 901, back=True))
+    stream = stream_of(SYN, SYN_ACK)
+    assert not stream.reopens(segment("c", "SYN", 100))
+    assert stream.reopens(segment("c", "SYN", 101))
+    assert not stream.reopens(segment("s", "SYN", 900))
+    assert stream.reopens(segment("s", "SYN", 901))
     # Picked up mid-stream: its first number is guessed to be one before.
-    stream = stream_of(segment(ACK, 0, 0))
-    assert not stream.reopens(segment(SYN, 0xFFFFFFFF))
-    assert stream.reopens(segment(SYN, 0))
+    stream = stream_of(segment("c", "ACK", 0))
+    assert not stream.reopens(segment("c", "SYN", 0xFFFFFFFF))
+    assert stream.reopens(segment("c", "SYN", 0))
 
 
-@needs_tshark
+@needs_sharkd
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "path", [pytest.param(path, id=name_of(path)) for path in captures() if "kernel" not in path.parts]
@@ -73,7 +70,7 @@ def test_every_stream(path: Path) -> None:
     check(path)
 
 
-@needs_tshark
+@needs_sharkd
 @pytest.mark.slow
 def test_some_streams_of_the_kernel() -> None:
     """``make peers`` compares all of them."""

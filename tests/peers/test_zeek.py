@@ -15,7 +15,8 @@ from tcptrace_py.tcp.compat.zeek import HISTORY_LIMIT, Zeek
 from tcptrace_py.tcp.tracker import Tracker
 from tcptrace_py.wire.decoder import Decoder
 from tcptrace_py.wire.result import TCP
-from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
+from tcptrace_py.wire.segment import Segment
+from tests.segments import ADDRESS, Passing
 
 from . import zeek
 from .corpus import SAMPLES, report_of
@@ -33,117 +34,103 @@ def test_baselines() -> None:
     assert [row for row in rows if row.equal and row.reason] == []
 
 
-class Talk:
-    """Two sides that talk; ``^`` is the second."""
+class Talk(Passing):
+    """What Zeek's machine makes of a trace; ``^`` stands first where it takes ``s`` for the client."""
 
-    def __init__(self, port: int = 80) -> None:
+    def __init__(self, port: int = 80, isn: int = 0) -> None:
+        super().__init__(isn=isn)
         self.zeek = Zeek()
         self.port = port
 
-    def say(
-        self, from_a: bool, flags: int, seq: int, ack: int = 0, payload: int = 0, window: int = 500
-    ) -> Talk:
-        segment = Segment()
-        ends = [(1, 40000), (2, self.port)]
-        (segment.src_lo, segment.src_port), (segment.dst_lo, segment.dst_port) = (
-            ends if from_a else ends[::-1]
-        )
-        segment.flags, segment.seq, segment.ack = flags, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF
-        segment.payload_bytes, segment.window = payload, window
-        self.zeek.segment(from_a, segment)
-        return self
-
-    def shake(self, isn: int = 100, peer_isn: int = 900) -> Talk:
-        self.say(True, SYN, isn)
-        self.say(False, SYN | ACK, peer_isn, isn + 1)
-        return self.say(True, ACK, isn + 1, peer_isn + 1)
+    def sees(self, segment: Segment) -> None:
+        from_client = segment.src_port == ADDRESS["c"][1]
+        if from_client:
+            segment.dst_port = self.port
+        else:
+            segment.src_port = self.port
+        self.zeek.segment(from_client, segment)
 
     def said(self) -> tuple[str, str]:
         return self.zeek.conn_state(), self.zeek.history()
 
 
-A, B = True, False
+def said(trace: str, port: int = 80) -> tuple[str, str]:
+    return Talk(port).play(trace).said()
+
+
+OPEN = "c SYN 100\ns SYN+ACK 900 101\nc ACK 101 901\n"
 
 
 def test_states() -> None:
-    assert Talk().say(A, SYN, 100).said() == ("S0", "S")
-    assert Talk().say(A, SYN, 100).say(B, RST | ACK, 0, 101).said() == ("REJ", "Sr")
-    assert Talk().say(A, SYN, 100).say(A, RST, 101).said() == ("RSTOS0", "SR")
-    assert Talk().say(A, SYN, 100).say(A, FIN, 101).said() == ("SH", "SF")
-    assert Talk().shake().said() == ("S1", "ShA")
-    assert Talk().shake().say(A, FIN | ACK, 101, 901).said() == ("S2", "ShAF")
-    assert Talk().shake().say(B, FIN | ACK, 901, 101).said() == ("S3", "ShAf")
-    assert Talk().shake().say(A, RST, 101).said() == ("RSTO", "ShAR")
-    assert Talk().shake().say(B, RST, 901).said() == ("RSTR", "ShAr")
-    closed = Talk().shake().say(A, FIN | ACK, 101, 901).say(B, FIN | ACK, 901, 102).say(A, ACK, 102, 902)
-    assert closed.said() == ("SF", "ShAFf")
+    assert said("c SYN 100") == ("S0", "S")
+    assert said("c SYN 100\ns RST+ACK 0 101") == ("REJ", "Sr")
+    assert said("c SYN 100\nc RST 101") == ("RSTOS0", "SR")
+    assert said("c SYN 100\nc FIN 101") == ("SH", "SF")
+    assert said(OPEN) == ("S1", "ShA")
+    assert said(OPEN + "c FIN+ACK 101 901") == ("S2", "ShAF")
+    assert said(OPEN + "s FIN+ACK 901 101") == ("S3", "ShAf")
+    assert said(OPEN + "c RST 101") == ("RSTO", "ShAR")
+    assert said(OPEN + "s RST 901") == ("RSTR", "ShAr")
+    assert said(OPEN + "c FIN+ACK 101 901\ns FIN+ACK 901 102\nc ACK 102 902") == ("SF", "ShAFf")
     # No SYN: flipped, for port 80 is a server's.
-    assert Talk().say(B, SYN | ACK, 900, 101).say(B, FIN, 901).said() == ("SHR", "^hf")
-    assert Talk().say(B, SYN | ACK, 900, 101).say(B, RST, 901).said() == ("RSTRH", "^hr")
-    assert Talk(54321).say(A, ACK, 100, 900, 5).said() == ("OTH", "D")
+    assert said("s SYN+ACK 900 101\ns FIN 901") == ("SHR", "^hf")
+    assert said("s SYN+ACK 900 101\ns RST 901") == ("RSTRH", "^hr")
+    assert said("c ACK 100 900 5", port=54321) == ("OTH", "D")
 
 
 def test_a_connection_that_begins_with_syn_ack_is_flipped_when_it_goes_on() -> None:
-    talk = Talk(54321).say(B, SYN | ACK, 900, 101)
+    talk = Talk(54321).play("s SYN+ACK 900 101")
     assert talk.said() == ("OTH", "H")
-    assert talk.say(A, ACK, 101, 901).said() == ("S1", "^hA")
+    assert talk.play("c ACK 101 901").said() == ("S1", "^hA")
 
 
 def test_syn_and_syn_ack_captured_in_the_wrong_order() -> None:
-    assert Talk(54321).say(B, SYN | ACK, 900, 101).say(A, SYN, 100).said() == ("S1", "^hS")
+    assert said("s SYN+ACK 900 101\nc SYN 100", port=54321) == ("S1", "^hS")
 
 
 def test_letters_of_control_segments_come_again_with_another_number() -> None:
-    talk = Talk().say(A, SYN, 100).say(A, SYN, 100)
-    assert talk.zeek.history() == "S"
-    talk = Talk().shake().say(A, FIN | ACK, 101, 901).say(A, FIN | ACK, 101, 901).say(A, FIN | ACK, 150, 901)
-    assert talk.zeek.history() == "ShAFF"
-    assert Talk().shake().say(A, RST, 101).say(A, RST, 101).say(A, RST, 102).zeek.history() == "ShARR"
+    assert said("c SYN 100\nc SYN 100")[1] == "S"
+    assert said(OPEN + "c FIN+ACK 101 901\nc FIN+ACK 101 901\nc FIN+ACK 150 901")[1] == "ShAFF"
+    assert said(OPEN + "c RST 101\nc RST 101\nc RST 102")[1] == "ShARR"
 
 
 def test_logarithmic_repetition() -> None:
-    talk = Talk().shake().say(A, ACK, 101, 901, 10)
+    talk = Talk().play(OPEN + "c ACK 101 901 10")
     written = []
     for _ in range(1000):
-        talk.say(A, ACK, 101, 901, 10)
+        talk.play("c ACK 101 901 10")
         written.append(talk.zeek.history().count("T"))
     assert [written.index(times) + 1 for times in (1, 2, 3, 4)] == [1, 10, 100, 1000]
-    talk = Talk().shake()
-    for _ in range(10):
-        talk.say(B, ACK, 901, 101, window=0)
-    assert talk.zeek.history() == "ShAaww"
+    assert said(OPEN + 10 * "s ACK 901 101 window=0\n")[1] == "ShAaww"
 
 
 def test_odd_flags_once() -> None:
-    talk = Talk().shake()
-    for _ in range(3):
-        talk.say(A, FIN | RST, 101).say(B, SYN | FIN, 901)
-    assert talk.zeek.history() == "ShAIq"
+    assert said(OPEN + 3 * "c FIN+RST 101\ns SYN+FIN 901\n")[1] == "ShAIq"
 
 
 def test_gap() -> None:
-    talk = Talk().shake().say(A, ACK, 111, 901, 10)
+    talk = Talk().play(OPEN + "c ACK 111 901 10")
     assert "G" not in talk.zeek.history()
     # Acknowledged, so it had come; here it never passed.
-    assert talk.say(B, ACK, 901, 121).said() == ("S1", "ShADaG")
+    assert talk.play("s ACK 901 121").said() == ("S1", "ShADaG")
     assert talk.zeek.missed_bytes == 10
-    filled = Talk().shake().say(A, ACK, 111, 901, 10).say(A, ACK, 101, 901, 10).say(B, ACK, 901, 121)
+    filled = Talk().play(OPEN + "c ACK 111 901 10\nc ACK 101 901 10\ns ACK 901 121")
     assert "G" not in filled.zeek.history()
     assert filled.zeek.missed_bytes == 0
 
 
 def test_numbers_wrap() -> None:
-    talk = Talk().shake(isn=0xFFFFFFF0)
-    for step in range(4):
-        talk.say(A, ACK, 0xFFFFFFF1 + 10 * step, 901, 10).say(B, ACK, 901, 0xFFFFFFF1 + 10 * step + 10)
+    talk = Talk(isn=0xFFFFFFF0 - 100).play(OPEN)
+    for seq in range(101, 141, 10):
+        talk.play(f"c ACK {seq} 901 10\ns ACK 901 {seq + 10}")
     assert talk.said() == ("S1", "ShADa")
     assert talk.zeek.size(talk.zeek.a, talk.zeek.b) == 40
 
 
 def test_history_is_bounded() -> None:
-    talk = Talk().shake()
+    talk = Talk().play(OPEN)
     for number in range(1000):
-        talk.say(A, RST, 101 + number)
+        talk.play(f"c RST {101 + number}")
     history = talk.zeek.history()
     assert history.startswith("ShARRR") and len(history) <= HISTORY_LIMIT
 

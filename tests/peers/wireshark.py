@@ -1,17 +1,19 @@
-"""tshark's streams beside ours: number and completeness of each."""
+"""Wireshark's streams beside ours: number and completeness of each."""
 
 from __future__ import annotations
 
+import atexit
+import json
 import os
 import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .corpus import name_of, report_of
 
-TSHARK = shutil.which("tshark")
+SHARKD = shutil.which("sharkd")
 
 
 class Row(NamedTuple):
@@ -28,39 +30,50 @@ class Row(NamedTuple):
         return self.wireshark == self.ours
 
 
+class _Sharkd:
+    """One process of Wireshark's for all captures: to start tshark takes longer than to read most of them."""
+
+    def __init__(self, program: str) -> None:
+        self._process = subprocess.Popen(
+            [program, "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        atexit.register(self._process.kill)
+
+    def ask(self, method: str, **params: str) -> Any:
+        """One line of JSON-RPC each way."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(
+            json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}) + "\n"
+        )
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())["result"]
+
+
+@cache
+def _sharkd() -> _Sharkd:
+    assert SHARKD
+    return _Sharkd(SHARKD)
+
+
 @cache
 def streams_of(path: Path) -> dict[int, int]:
-    """tshark's ``tcp.completeness`` by ``tcp.stream``, as it stands when the whole file has been read.
+    """Wireshark's ``tcp.completeness`` by ``tcp.stream``, as it stands when the whole file has been read.
 
-    That is what the second pass prints for the first packet of a stream: what it prints later
+    That is what its second pass gives for the first packet of a stream: what it gives later
     counts the packets of the second pass once more.
     """
-    assert TSHARK
-    fields = ("-e", "tcp.stream", "-e", "tcp.completeness")
-    printed = subprocess.run(
-        [
-            TSHARK,
-            "-2",
-            "-r",
-            os.fspath(path),
-            "-Y",
-            "tcp.stream",
-            "-T",
-            "fields",
-            "-E",
-            "occurrence=l",
-            *fields,
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    ).stdout
+    _sharkd().ask("load", file=os.fspath(path.resolve()))
+    # With a filter sharkd would give the frames that it fitted in the file before.
+    rows = _sharkd().ask("frames", column0="tcp.stream:0", column1="tcp.completeness:0")
     found: dict[int, int] = {}
-    for line in printed.splitlines():
-        stream, completeness = line.split("\t")
+    for stream, completeness in (row["c"] for row in rows):
+        # A packet in a packet may be of another stream.
         if completeness and "," not in stream:
-            found.setdefault(int(stream), int(completeness))
+            found.setdefault(int(stream), int(completeness.rpartition("(")[2].rstrip(")")))
     return found
 
 

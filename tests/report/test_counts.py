@@ -14,8 +14,8 @@ from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.report.model.builder import ReportBuilder
 from tcptrace_py.report.model.model import Capture, Connection, Report, Skipped
 from tcptrace_py.settings import Settings
+from tests.segments import STEP_NS, Trace, segment
 from tests.tcp.test_reading import TRACES, schedule
-from tests.tcp.wire_words import STEP_NS, Trace, segment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SAMPLES = sorted((REPOSITORY / "sample_pcaps").rglob("*.pcap*"))

@@ -16,8 +16,7 @@ from tcptrace_py.run.finished import report_finished
 from tcptrace_py.run.replay import Replay
 from tcptrace_py.settings import Settings
 from tcptrace_py.wire.segment import Segment
-
-from .wire_words import STEP_NS, Trace, segment
+from tests.segments import STEP_NS, Trace, segment
 
 SAMPLES = Path(__file__).parents[2] / "sample_pcaps"
 CAPTURES = sorted(path for path in SAMPLES.rglob("*.pcap*") if path.suffix in (".pcap", ".pcapng"))

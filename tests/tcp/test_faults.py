@@ -6,8 +6,7 @@ import pytest
 
 from tcptrace_py.tcp.codes import CLOSE_KINDS, RESET_CAUSES
 from tcptrace_py.tcp.outcome import close_initiator, close_kind
-
-from .wire_words import Trace
+from tests.segments import Trace
 
 OPEN = "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301\n"
 OPENED = "SYN_SENT@1s ESTABLISHED@3a"

@@ -11,11 +11,11 @@ import pytest
 from tcptrace_py.tcp.evidence import NONE, Evidence, tell
 from tcptrace_py.tcp.reading import RULES, History, closing, opening, read, resets
 from tcptrace_py.tcp.state import BASIS_NAMES, STATE_NAMES
+from tests.segments import Trace, segment
 
 from .test_faults import TRACES as FAULTS
 from .test_validity import OPEN
 from .test_validity import TRACES as VALIDITY
-from .wire_words import Trace, segment
 
 TRACES = {**FAULTS, **VALIDITY}
 

@@ -6,8 +6,7 @@ import pytest
 
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.codes import RESET_CAUSES
-
-from .wire_words import Trace, segment
+from tests.segments import Trace, segment
 
 OPEN = "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301\n"
 CLIENT = "SYN_SENT@1s ESTABLISHED@3a"

@@ -7,8 +7,7 @@ import pytest
 from tcptrace_py.tcp.state import STATE_NAMES
 from tcptrace_py.tcp.tracker import Tracker
 from tcptrace_py.tcp.two_clocks import TwoClocks
-
-from .wire_words import Trace, segment
+from tests.segments import Trace, segment
 
 #: Microseconds, and what passes then: whole connections over a round trip of 100 microseconds.
 OPENED = (

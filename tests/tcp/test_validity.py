@@ -10,8 +10,7 @@ import pytest
 from tcptrace_py.tcp import outcome
 from tcptrace_py.tcp.codes import HANDSHAKE_OUTCOMES, RESET_CAUSES
 from tcptrace_py.tcp.connection import Connection
-
-from .wire_words import Trace, segment
+from tests.segments import Trace, segment
 
 OPEN = "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301\n"
 SPOKEN = OPEN + "c ACK 101 301 5\ns ACK 301 106\n"
