@@ -12,8 +12,8 @@ PYTEST_ARGS ?=
 # Tests are shared among so many processes; those that need a network take turns in one of them.
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 SHARED := -n $(JOBS) --dist loadgroup
-PURE_ROOMS := annotate capture findings hostile kernel lab live/test_events.py live/test_eviction.py model peers \
-    report rfc run samples tcp wire
+PURE_ROOMS := capture findings hostile kernel lab/test_recorded.py live/test_events.py live/test_eviction.py model \
+    peers report run samples tcp wire
 
 VENV := .venv
 BIN := $(VENV)/bin

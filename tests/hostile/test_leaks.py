@@ -74,6 +74,8 @@ def _none_of_many(_: Path) -> None:
         single(SICK, wanted=parse_wanted("100000"))
 
 
+# What could be lost is the compiled engine's: its objects are unknown to the collector.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "run",
     [_good, _cut, _corrupt, _no_capture, _sink, _progress, _one_of_many, _none_of_many],

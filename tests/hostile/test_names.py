@@ -27,6 +27,8 @@ def capture(tmp_path: Path) -> Path:
     return path
 
 
+# What an engine made is only shown here: one run is enough.
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [None, *range(20, 100, 7)])
 @pytest.mark.parametrize("options", [(), ("-v",), ("-q",), ("--connections",)])
 def test_the_terminal(columns: int | None, options: tuple[str, ...], capture: Path, run_cli: RunCli) -> None:

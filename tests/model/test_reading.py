@@ -47,6 +47,8 @@ def judged(scenario: Scenario) -> None:
         pytest.fail("\n\n".join(ladder(each) for each in judge.found.values()), pytrace=False)
 
 
+# The reading is not compiled: one run is enough.
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", QUICK, ids=lambda s: s.name)
 def test_every_schedule(scenario: Scenario) -> None:
     judged(scenario)

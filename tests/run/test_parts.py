@@ -95,6 +95,7 @@ def test_a_sample(path: Path) -> None:
     check([path], 3, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
 def test_a_capture_that_none_of_us_made(path: Path) -> None:
     check([path], 5, 2)

@@ -144,6 +144,7 @@ def _table(folder: Path) -> list[dict[str, Any]]:
     return sorted((row for rows in each for row in rows), key=lambda row: row["id"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("listed", [True, False])
 def test_connections_as_a_table_of_several_files(tmp_path: Path, listed: bool) -> None:
     """Numbers, findings, roles and processes are those of the whole."""

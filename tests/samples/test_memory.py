@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 
+import pytest
+
 from tcptrace_py import analyze
 
 from .catalogue import SAMPLE_DIR
@@ -22,6 +24,8 @@ def round_of_analyses() -> int:
     return sys.getallocatedblocks()
 
 
+# Of the compiled engine: Python's collector knows the objects of the uncompiled one.
+@pytest.mark.slow
 def test_nothing_is_left_behind() -> None:
     round_of_analyses()
     before = round_of_analyses()
