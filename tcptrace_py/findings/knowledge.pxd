@@ -3,7 +3,8 @@ from libc.stdint cimport int64_t, uint64_t, uint32_t
 
 from tcptrace_py.findings.distinct cimport mix
 from tcptrace_py.findings.kept cimport Kept, Sample
-from tcptrace_py.findings.service cimport Moments, Service
+from tcptrace_py.findings.moments cimport Moments
+from tcptrace_py.findings.service cimport Service
 from tcptrace_py.findings.uses cimport Pair, Use, pair_rank, remember, use_of
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint

@@ -12,7 +12,8 @@ from tcptrace_py.capture.presence import NO_GAPS
 from tcptrace_py.findings.distinct import mix
 from tcptrace_py.findings.kept import Kept, Sample
 from tcptrace_py.findings.left import Left
-from tcptrace_py.findings.service import Moments, Service, ServiceKey
+from tcptrace_py.findings.moments import Moments
+from tcptrace_py.findings.service import Service, ServiceKey
 from tcptrace_py.findings.uses import Pair, Use, pair_rank, remember, use_of
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint

@@ -1,19 +1,6 @@
-cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
-cdef int _MOMENTS, _GRAIN_BITS
-
-
-cdef class Moments:
-    cdef int _bits
-    cdef set _seen
-    cdef int64_t _last
-
-    @cython.locals(moment=int64_t)
-    cpdef object add(self, int64_t ns)
-    cdef object _coarsen(self)
-    @cython.locals(shift=int)
-    cpdef object merge(self, Moments other)
+from tcptrace_py.findings.moments cimport Moments
 
 
 cdef class Service:

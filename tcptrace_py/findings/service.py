@@ -5,53 +5,10 @@ Compiled (see ``service.pxd``). Bounded, and merges to the same whatever part no
 
 from __future__ import annotations
 
-#: Moments kept of when a service was heard, and their first grain: 2**30 ns, about a second.
-_MOMENTS = 512
-_GRAIN_BITS = 30
+from tcptrace_py.findings.moments import Moments
 
 #: IP version, address (two halves), port.
 ServiceKey = tuple[int, int, int, int]
-
-
-class Moments:
-    """When something happened, on a grid that is made coarser as it fills: by powers of two."""
-
-    def __init__(self) -> None:
-        self._bits = _GRAIN_BITS
-        self._seen: set[int] = set()
-        self._last = -1
-
-    def add(self, ns: int) -> None:
-        moment = ns >> self._bits
-        if moment == self._last:
-            return
-        self._last = moment
-        self._seen.add(moment)
-        while len(self._seen) > _MOMENTS:
-            self._coarsen()
-
-    def _coarsen(self) -> None:
-        self._bits += 1
-        self._seen = {moment >> 1 for moment in self._seen}
-        self._last = -1
-
-    def merge(self, other: Moments) -> None:
-        while self._bits < other._bits:
-            self._coarsen()
-        shift = self._bits - other._bits
-        for moment in other._seen:
-            self._seen.add(moment >> shift)
-        while len(self._seen) > _MOMENTS:
-            self._coarsen()
-
-    def ever(self) -> bool:
-        return len(self._seen) > 0
-
-    def between(self, begin_ns: int, end_ns: int) -> bool:
-        """Did it happen in between, by moments that lie in between as a whole?"""
-        first = (begin_ns >> self._bits) + 1
-        last = (end_ns >> self._bits) - 1
-        return any(first <= moment <= last for moment in self._seen)
 
 
 class Service:

@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t, uint64_t, uint32_t
 
 from tcptrace_py.findings.distinct cimport mix
 from tcptrace_py.findings.kept cimport Sample
-from tcptrace_py.findings.service cimport Moments
+from tcptrace_py.findings.moments cimport Moments
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.serial cimport advance

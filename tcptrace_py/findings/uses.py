@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from tcptrace_py.findings.distinct import mix
 from tcptrace_py.findings.kept import Sample
-from tcptrace_py.findings.service import Moments, ServiceKey
+from tcptrace_py.findings.moments import Moments
+from tcptrace_py.findings.service import ServiceKey
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.serial import advance

@@ -44,7 +44,9 @@ _COLLECT_S = 60.0
 # At the end, what waits in the kernel is read for no longer than this.
 _CATCH_UP_S = 30.0
 # Culprits of one kind that are listed, so that memory is flat soon; those beyond are counted together.
-_CULPRITS = 2_000
+_CULPRITS = 1_000
+# Connections whose roles wait for listeners to be known, at most.
+_UNDECIDED = 1_000
 # Notices that are remembered for who looks late.
 _NOTICES = 100
 
@@ -237,6 +239,8 @@ class Watch:
         if self._most_connections is not None and self.tracker.table.count > self._most_connections:
             self.tracker.evict(self._most_connections)
         self.session.drain()
+        if len(self.session.partial.undecided) > _UNDECIDED:
+            self.session.decide()
         return count
 
     def _catch_up(self) -> None:

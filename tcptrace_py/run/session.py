@@ -29,6 +29,8 @@ from tcptrace_py.tcp.endpoint import Endpoint
 #: An arrow taken: endpoint, from state, to state, basis (-1: taken back), time in ns, frame id.
 Move = tuple[Endpoint, int, int, int, int, int]
 
+# No id of a connection is as high.
+_ALL = (1 << 63) - 1
 # Connections handed over at once when the capture ends.
 _HANDED_OVER = 256
 
@@ -101,6 +103,11 @@ class Session:
             report_finished(
                 tracker, partial.diagnosis, partial.builder, partial.connections, at_end, partial.undecided
             )
+
+    def decide(self) -> None:
+        """Whoever waits for listeners to be known waits no longer: the capture may never end."""
+        self.partial.decide(self._sink)
+        self.tracker.undecided_below = _ALL
 
     def end(self, end_ns: int = 0) -> None:
         """No frame follows: clocks run to the capture's last moment, all that is open is handed over.

@@ -55,7 +55,7 @@ CAUSES: tuple[Cause, ...] = (
 #: By id of connection: the kind that the whole capture told, and those that it accounts for.
 Revised = dict[int, tuple[str, frozenset[str]]]
 
-#: Claims that wait at most: things they hang on.
+#: Claims that wait at most: things they hang on. Each may be a culprit of its own.
 _WAITING = 4_096
 
 
@@ -89,7 +89,7 @@ class Causes:
         self._culprits = culprits
         self.general = general()
         self._groups = [Groups(culprits) for _ in CAUSES]
-        self._waiting = Kept(_WAITING)
+        self._waiting = Kept(min(_WAITING, culprits))
 
     def look(
         self, case: Case, reasons: int, knowledge: Knowledge

@@ -1,0 +1,21 @@
+cimport cython
+from libc.stdint cimport int64_t
+
+cdef Py_ssize_t MOMENTS
+cdef int _GRAIN_BITS
+
+
+@cython.final
+cdef class Moments:
+    cdef int _bits
+    cdef object _seen
+    cdef int64_t _last
+
+    @cython.locals(moment=int64_t, at=Py_ssize_t)
+    cpdef object add(self, int64_t ns)
+    cdef object _fit(self)
+    cdef object _coarsen(self)
+    @cython.locals(shift=int)
+    cpdef object merge(self, Moments other)
+    @cython.locals(at=Py_ssize_t)
+    cpdef bint between(self, int64_t begin_ns, int64_t end_ns) except -1
