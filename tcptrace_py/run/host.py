@@ -337,7 +337,6 @@ class HostView:
         if not self._answers:
             return
         report.kernel = self._kernel()
-        self._name_processes(report.findings)
         told = self.confirm(report.findings)
         for record in report.connections:
             self.annotate(record)
@@ -355,10 +354,11 @@ class HostView:
         )
 
     def confirm(self, findings: list[Finding]) -> dict[int, str]:
-        """Say what the kernel says of accept queues that look full, or do not answer.
+        """Name who holds their sockets, and say what the kernel says of accept queues that look full.
 
         By id of connection: the kind that was told in its finding before, where it is another now.
         """
+        self._name_processes(findings)
         told: dict[int, str] = {}
         for finding in findings:
             subject = finding.subject
