@@ -158,6 +158,17 @@ def live(name: str | None, folder: Path, *arguments: str, **options: Any) -> Ite
             process.communicate()
 
 
+@contextmanager
+def running(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """Killed at the end."""
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
 #: A server that never closes: argv address, port; a line on its input ends it.
 LEAKING_SERVER = """
 import socket, sys, threading
