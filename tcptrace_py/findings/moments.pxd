@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-cdef Py_ssize_t MOMENTS
+cdef Py_ssize_t _MOMENTS
 cdef int _GRAIN_BITS
 
 

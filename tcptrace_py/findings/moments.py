@@ -9,7 +9,7 @@ from array import array
 from bisect import bisect_left
 
 #: Moments kept at most, and their first grain: 2**30 ns, about a second.
-MOMENTS = 512
+_MOMENTS = 512
 _GRAIN_BITS = 30
 
 
@@ -39,7 +39,7 @@ class Moments:
         self._fit()
 
     def _fit(self) -> None:
-        while len(self._seen) > MOMENTS:
+        while len(self._seen) > _MOMENTS:
             self._coarsen()
 
     def _coarsen(self) -> None:

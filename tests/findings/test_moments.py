@@ -7,9 +7,11 @@ from random import Random
 
 import pytest
 
-from tcptrace_py.findings.moments import MOMENTS, Moments
+from tcptrace_py.findings.moments import Moments
 
 S = 1 << 30
+#: How many are kept.
+MOMENTS = 512
 
 
 def moments(times_ns: list[int]) -> Moments:
