@@ -6,8 +6,8 @@ Compiled (see ``group.pxd``).
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify, heapreplace
 
 from msgspec.structs import replace
@@ -73,8 +73,8 @@ class Group:
         self.service_port = port
         self.variant = variant
         self.turned = False
-        #: Of a turned group about a client: the addresses and ports of the services that it met, as far as
-        #: each is listed.
+        #: Of a group about a client and many services: their addresses (of a turned one) and ports, as far
+        #: as each is listed.
         self.hosts = 0
         self.ports = 0
         self.count = 0
@@ -222,6 +222,10 @@ class Group:
     def _toward(self) -> str:
         if self.turned:
             return self.targets.say("service")
+        if self.service_port < 0:
+            ports = times(self.ports, "port")
+            version, hi, lo = self.sole_peer
+            return f"{ports} of {address_text(hi, lo, version)}" if self.peers.count() == 1 else ports
         if self.peers.count() != 1:
             return f":{self.service_port}"
         version, hi, lo = self.sole_peer
@@ -439,6 +443,31 @@ class Groups:
                 whole.absorb(group)
                 whole.targets.merge(_as_target(group).targets)
             yield whole
+
+
+def by_client(groups: Iterable[Group]) -> Iterator[Group]:
+    """The groups; but of a client that is the culprit at `MANY` services, one group about all of them."""
+    groups = list(groups)
+    services = Counter(_client(group) for group in groups)
+    wholes: dict[tuple[str, int, int, int], Group] = {}
+    for group in groups:
+        client = _client(group)
+        if client is None or services[client] < MANY:
+            yield group
+            continue
+        if client not in wholes:
+            variant, version, hi, lo = client
+            wholes[client] = Group("client", "client", version, hi, lo, -1, variant)
+        wholes[client].merge(group)
+        wholes[client].ports += 1
+    yield from wholes.values()
+
+
+def _client(group: Group) -> tuple[str, int, int, int] | None:
+    """The client that is the culprit of a group, and how; None where it is no client, or not one alone."""
+    if group.role != "client" or group.turned or group.service_port < 0:
+        return None
+    return (group.variant, group.version, group.hi, group.lo)
 
 
 def _target(side: str, hi: int, lo: int, port: int) -> tuple[int, int]:

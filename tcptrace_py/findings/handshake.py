@@ -13,7 +13,7 @@ from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Fi
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.host import before, up_meanwhile
 from tcptrace_py.findings.knowledge import Knowledge
-from tcptrace_py.findings.scans import FLOOD, Scanners, flood_finding, peers_tried, scans
+from tcptrace_py.findings.scans import FLOOD, Scanners, begun_scans, flood_finding, peers_tried, scans
 from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, TEXTS, meaning, remedy
 from tcptrace_py.findings.wording import duration, moment, part, span, times
 from tcptrace_py.settings import Settings
@@ -340,6 +340,7 @@ class Handshakes:
         found += [self._unreachable_finding(group, knowledge) for group in unreachable]
         found += [self._half_open_finding(group, scanners) for group in half_open]
         found += [self._stale_finding(group) for group in self._stale.turned()]
+        found += begun_scans(self._begun, scanners)
         for kind, groups in ((TIMEOUT_KIND, self._begun), (HALF_OPEN_KIND, self._half_begun)):
             for group in groups:
                 service = knowledge.service(group.version, group.hi, group.lo, group.service_port)

@@ -79,6 +79,18 @@ def scans(attempts: Mapping[str, Groups]) -> tuple[list[Finding], Scanners, list
     return found, set(scanners), others
 
 
+def begun_scans(begun: Groups, scanners: Scanners) -> list[Finding]:
+    """Scans of ports that were all under way when the capture ended, by who is not among ``scanners``.
+
+    Many addresses on one port do not tell: so a program that has just started looks too.
+    """
+    return [
+        _scan_finding(group, "under way when the capture ended")
+        for group in begun.turned()
+        if scanned(group) and group.ports >= _PORTS and _client(group) not in scanners
+    ]
+
+
 def _client(group: Group) -> Client | None:
     """The one client whose attempts a group has; None if there are several."""
     if group.side != "server":

@@ -39,6 +39,36 @@ def test_a_port_scan_from_inside_or_outside(answer: Answer, net: str) -> None:
     assert "time-out" not in scan.remedy and "listens" not in scan.remedy
 
 
+@pytest.mark.parametrize("ports", [19, 20, 60])
+def test_a_port_scan_that_the_capture_ends_in(ports: int) -> None:
+    stage = Stage()
+    for port in range(ports):
+        unanswered(*stage.pair("10.0.0.9:40000", f"10.0.0.20:{8_000 + port}"))
+    found = [(finding.kind, finding.count) for finding in stage.end()]
+    assert found == ([("probe", ports)] if ports >= 20 else [])
+
+
+def test_a_program_that_starts_as_the_capture_ends_is_no_scan() -> None:
+    stage = Stage()
+    for host in range(80):
+        unanswered(*stage.pair(f"10.0.0.9:{40_000 + host}", f"10.1.0.{host}:443"))
+    assert "probe" not in kinds(stage.end())
+
+
+@pytest.mark.parametrize("hosts", [1, 3])
+def test_a_scan_by_hand_made_syns_is_one_finding(hosts: int) -> None:
+    stage = Stage()
+    for port in range(60):
+        c, s = stage.pair("[2001:db8::9]:20", f"[2001:db8::{port % hosts + 10:x}]:{port}")
+        c.isn = 0
+        c.syn()
+    (scan,) = stage.end(at_s=20)
+    assert (scan.kind, scan.count) == ("probe", 60)
+    toward = "60 ports of 2001:db8::a" if hosts == 1 else "60 ports"
+    assert scan.subject.label() == f"client 2001:db8::9 toward {toward}"
+    assert ("server 2001:db8::a" if hosts == 1 else "3 server addresses") in scan.explanation
+
+
 @ANSWERS
 def test_a_sweep_of_addresses(answer: Answer) -> None:
     stage = Stage()

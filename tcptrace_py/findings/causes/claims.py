@@ -27,7 +27,7 @@ from tcptrace_py.findings.causes.unresponsive import UnresponsiveServer
 from tcptrace_py.findings.causes.zero_window import ZeroWindowStall
 from tcptrace_py.findings.family import Families
 from tcptrace_py.findings.finding import Finding
-from tcptrace_py.findings.group import GROUPS, Group, Groups
+from tcptrace_py.findings.group import GROUPS, Group, Groups, by_client
 from tcptrace_py.findings.kept import Kept
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.scans import EXPLAINS as SCAN_EXPLAINS
@@ -211,7 +211,8 @@ class Causes:
         for cause, mine in zip(CAUSES, groups, strict=True):
             try:
                 found += [
-                    _shared(cause.finding(each, knowledge, end_ns), each, knowledge) for each in mine.turned()
+                    _shared(cause.finding(each, knowledge, end_ns), each, knowledge)
+                    for each in by_client(mine.turned())
                 ]
             except Exception as error:
                 failed(cause, error)
