@@ -32,6 +32,7 @@ from typing import NamedTuple
 
 from benchmarks import workloads
 from tcptrace_py.engine import engine
+from tcptrace_py.run.cores import THREADS_VARIABLE
 
 RECORDED = Path(__file__).with_name("instructions.json")
 TOLERANCE = 0.10
@@ -188,7 +189,12 @@ def _instructions(program: str, runs: Sequence[tuple[str, int]]) -> list[int]:
         capture_output=True,
         text=True,
         # Where a string lies in a dict is chosen anew in each run otherwise.
-        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        env={
+            **os.environ,
+            "PYTHONHASHSEED": "0",
+            THREADS_VARIABLE: "1",
+            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+        },
     )
     counted = {int(process): total for process, total in _REFERENCES.findall(done.stderr)}
     children = [int(line) for line in done.stdout.split()]

@@ -15,7 +15,8 @@ from rich.console import Console
 
 from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.capture.error import CaptureError
-from tcptrace_py.capture.source import open_source
+from tcptrace_py.capture.source import Reader, open_source
+from tcptrace_py.engine import engine
 from tcptrace_py.gates.gate import judge
 from tcptrace_py.gates.policy import PolicyError, read_policy
 from tcptrace_py.gates.rule import parse_rules
@@ -25,12 +26,20 @@ from tcptrace_py.report.model.model import Report
 from tcptrace_py.report.people.terminal import render
 from tcptrace_py.report.people.view import View
 from tcptrace_py.run.analyze import analyze
+from tcptrace_py.run.cores import THREADS_VARIABLE
 from tcptrace_py.wire.decoder import Decoder
 from tcptrace_py.wire.result import CODES, OTHER, TCP
+from tcptrace_py.wire.segment import Segment
 
 # Drawing for people takes ten times as long as all the rest: one report of so many is drawn.
 _SHOWN = 32
+#: One of so many is analyzed again, by two threads.
+_AGAIN = 8
+if engine() == "compiled":
+    from tcptrace_py.wire.ahead import Ahead
 _MASK = (1 << 32) - 1
+#: Of a segment.
+_NUMBERS = [name for name in dir(Segment()) if not name.startswith("_") and name != "tunnel"]
 _RULES = parse_rules(["info", "connections > 5", "resets.total / connections > 10%"])
 #: Memory of the system's, where files cost least; a process of its own has a name of its own.
 _PATH = f"/dev/shm/tcptrace-py-fuzz-{os.getpid()}" if os.path.isdir("/dev/shm") else f"fuzz-{os.getpid()}.tmp"
@@ -48,7 +57,7 @@ def remove_file() -> None:
 
 
 def reader(data: bytes) -> None:
-    """The readers of pcap, pcapng and snoop, behind every compression, by small chunks and large."""
+    """The readers, behind every compression, by chunks small and large, and by a thread that reads ahead."""
     seen = []
     for chunk_bytes in (64, 1 << 16):
         frames = 0
@@ -71,6 +80,29 @@ def reader(data: bytes) -> None:
             opened.close()
     # How much of a corrupt compressed file is saved depends on how much was asked of its library at once.
     assert seen[0] == seen[1] or any(" data" in said for said, _ in seen), seen
+    if seen[1][1] and engine() == "compiled":
+        one, two = open_source(_PATH), Ahead(open_source(_PATH), slot_frames=3)
+        assert decoded(one) == decoded(two)
+
+
+def decoded(opened: Reader) -> tuple[list[tuple[int, ...]], list[object]]:
+    """All that a capture holds, decoded: each frame's code and numbers; what is said of the whole."""
+    decode = Decoder()
+    segment = decode.segment
+    frames = []
+    try:
+        while count := opened.next_batch():
+            decode.begin(opened.batch)
+            for i in range(count):
+                code = decode.decode(opened.batch, i)
+                numbers = [getattr(segment, name) for name in _NUMBERS] if code == TCP else []
+                frames.append((code, segment.frame, segment.ts_ns, *numbers))
+            decode.end()
+    finally:
+        decode.end()
+        opened.close()
+    said = [opened.packets, opened.problem, opened.warnings, opened.link_types, opened.dropped_by_kernel]
+    return frames, [*said, opened.consumed_bytes, decode.skipped(), decode.undecoded()]
 
 
 def decoder(data: bytes) -> None:
@@ -109,6 +141,12 @@ def whole(data: bytes) -> None:
         return
     consistent(report)
     text = json.encode(report)
+    if crc32(data) % _AGAIN == 0:
+        os.environ[THREADS_VARIABLE] = "2"
+        try:
+            assert json.encode(analyze(_PATH, stats=True)) == text
+        finally:
+            del os.environ[THREADS_VARIABLE]
     again = decode_report(text, "a report")
     assert again.summary == report.summary
     verdicts = judge(report, _RULES)

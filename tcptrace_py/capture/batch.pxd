@@ -12,3 +12,4 @@ cdef class FrameBatch:
     cdef public int64_t[::1] original
     cdef public int64_t[::1] ts_ns
     cdef public int64_t[::1] link_type
+    cdef public object decoded

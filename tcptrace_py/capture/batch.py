@@ -7,6 +7,7 @@ whoever reads it must be done with its frames before asking for the next.
 from __future__ import annotations
 
 from array import array
+from typing import Any
 
 # Frames one batch holds at most. A reader that finds more in its buffer keeps
 # the rest for the next batch.
@@ -22,6 +23,7 @@ class FrameBatch:
     ``original[i]``     bytes it had on the wire, never less than ``captured[i]``
     ``ts_ns[i]``        time stamp, integer nanoseconds since the epoch
     ``link_type[i]``    LINKTYPE_ value of the interface it was seen on
+    ``decoded``         what ``wire.ahead`` found in them; then ``data`` has only what is left to be decoded
     ``first_number``    number of frame 0 in its file, which counts from 1 as Wireshark does
     """
 
@@ -34,3 +36,4 @@ class FrameBatch:
         self.original = array("q", bytes(8 * BATCH_FRAMES))
         self.ts_ns = array("q", bytes(8 * BATCH_FRAMES))
         self.link_type = array("q", bytes(8 * BATCH_FRAMES))
+        self.decoded: Any = None

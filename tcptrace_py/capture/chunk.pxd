@@ -25,7 +25,7 @@ cdef class ChunkReader:
 
     @cython.locals(count=int64_t)
     cpdef int64_t next_batch(self) except -1
-    cpdef int64_t scan(self) except -1
+    cdef int64_t scan(self) except -1 with gil
     cpdef fail(self, str what)
     cpdef warn(self, str what)
     cpdef use_buffer(self, object buffer)

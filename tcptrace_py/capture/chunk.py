@@ -53,10 +53,11 @@ class Stream(Protocol):
 class ChunkReader:
     """Base of the readers; the protocol that they share is described in ``tcptrace_py.capture.source``.
 
-    A subclass has ``scan``: it fills ``batch`` with the frames whose records lie
-    whole between ``position`` and ``filled`` and moves ``position`` past them.
+    A subclass has ``scan``, or where it is not compiled ``records``: it fills ``batch`` with the frames
+    whose records lie whole between ``position`` and ``filled`` and moves ``position`` past them.
     When it stops for want of bytes it leaves in ``need`` how many the next
     record takes; when it stops for good it calls ``fail``.
+    In C ``scan`` needs the interpreter's lock only for what is rare, so that a thread of its own can run it.
     """
 
     def __init__(self, stream: Stream, head: bytes, format_name: str, chunk_bytes: int) -> None:
@@ -112,6 +113,9 @@ class ChunkReader:
         return 0
 
     def scan(self) -> int:
+        return self.records()
+
+    def records(self) -> int:
         raise NotImplementedError
 
     def fail(self, what: str) -> None:

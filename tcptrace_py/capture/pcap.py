@@ -82,11 +82,10 @@ class PcapReader(ChunkReader):
 
     def scan(self) -> int:
         data = self.data
-        batch = self.batch
-        offsets = batch.offset
-        captured_lengths = batch.captured
-        original_lengths = batch.original
-        times_ns = batch.ts_ns
+        offsets = self.batch.offset
+        captured_lengths = self.batch.captured
+        original_lengths = self.batch.original
+        times_ns = self.batch.ts_ns
         big_endian = self.big_endian
         fraction_ns = self.fraction_ns
         header_bytes = self.record_header_bytes
@@ -113,10 +112,7 @@ class PcapReader(ChunkReader):
                 captured = original
                 original = swap
             if captured > limit_bytes:
-                self.fail(
-                    f"record {self.packets + count + 1} claims {captured} bytes, "
-                    f"more than the {limit_bytes} a frame can have; reading stopped there"
-                )
+                self.fail_length(count, captured)
                 break
             if filled - position - header_bytes < captured:
                 self.need = header_bytes + captured
@@ -132,3 +128,10 @@ class PcapReader(ChunkReader):
             count += 1
         self.position = position
         return count
+
+    def fail_length(self, count: int, captured: int) -> int:
+        self.fail(
+            f"record {self.packets + count + 1} claims {captured} bytes, "
+            f"more than the {self.limit_bytes} a frame can have; reading stopped there"
+        )
+        return 0

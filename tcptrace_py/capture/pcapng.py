@@ -95,12 +95,11 @@ class PcapngReader(ChunkReader):
 
     def scan(self) -> int:
         data = self.data
-        batch = self.batch
-        offsets = batch.offset
-        captured_lengths = batch.captured
-        original_lengths = batch.original
-        times_ns = batch.ts_ns
-        link_types = batch.link_type
+        offsets = self.batch.offset
+        captured_lengths = self.batch.captured
+        original_lengths = self.batch.original
+        times_ns = self.batch.ts_ns
+        link_types = self.batch.link_type
         table = self.table_view
         big_endian = self.big_endian
         interfaces = self.interfaces
@@ -123,10 +122,7 @@ class PcapngReader(ChunkReader):
             if big_endian:
                 length = _swapped(length)
             if length < 12 or length > LARGEST_BLOCK_BYTES or length & 3 != 0:
-                self.fail(
-                    f"the block after frame {self.packets + count} claims {length} bytes, "
-                    "which no block can have; reading stopped there"
-                )
+                self.fail_length(count, length)
                 break
             if available < length:
                 self.need = length
@@ -136,10 +132,7 @@ class PcapngReader(ChunkReader):
             if big_endian:
                 trailer = _swapped(trailer)
             if trailer != length:
-                self.fail(
-                    f"the block after frame {self.packets + count} says {length} bytes at its start "
-                    f"and {trailer} at its end; reading stopped there"
-                )
+                self.fail_trailer(count, length, trailer)
                 break
             if block_type == ENHANCED_PACKET or block_type == OBSOLETE_PACKET:
                 if length < PACKET_BYTES:
@@ -204,11 +197,7 @@ class PcapngReader(ChunkReader):
                     captured = table[1]
                 ts_ns = self.last_ts_ns
                 if not self.told_no_time:
-                    self.told_no_time = True
-                    self.warn(
-                        f"frame {self.packets + count + 1} and maybe others have no time stamp "
-                        "(simple packet blocks); the time of the frame before is used"
-                    )
+                    self.warn_no_time(count)
                 offsets[count] = position + 12
             else:
                 if block_type == SECTION_HEADER:
@@ -232,17 +221,43 @@ class PcapngReader(ChunkReader):
         self.position = position
         return count
 
-    def fail_block(self, count: int) -> None:
+    # What is rare: in C each of these takes the interpreter's lock, and gives 0.
+
+    def fail_length(self, count: int, length: int) -> int:
+        self.fail(
+            f"the block after frame {self.packets + count} claims {length} bytes, "
+            "which no block can have; reading stopped there"
+        )
+        return 0
+
+    def fail_trailer(self, count: int, length: int, trailer: int) -> int:
+        self.fail(
+            f"the block after frame {self.packets + count} says {length} bytes at its start "
+            f"and {trailer} at its end; reading stopped there"
+        )
+        return 0
+
+    def fail_block(self, count: int) -> int:
         self.fail(
             f"the block after frame {self.packets + count} is too short for what it should hold; "
             "reading stopped there"
         )
+        return 0
 
-    def fail_interface(self, count: int, interface: int) -> None:
+    def fail_interface(self, count: int, interface: int) -> int:
         self.fail(
             f"frame {self.packets + count + 1} is from interface {interface}, "
             "which the file does not describe; reading stopped there"
         )
+        return 0
+
+    def warn_no_time(self, count: int) -> int:
+        self.told_no_time = True
+        self.warn(
+            f"frame {self.packets + count + 1} and maybe others have no time stamp "
+            "(simple packet blocks); the time of the frame before is used"
+        )
+        return 0
 
     def enter_byte_order(self, at: int) -> bool:
         order = BYTE_ORDERS.get(bytes(self.buffer[at : at + 4]))
@@ -253,21 +268,22 @@ class PcapngReader(ChunkReader):
         self.big_endian = order == ">"
         return True
 
-    def read_section(self, at: int, length: int) -> None:
+    def read_section(self, at: int, length: int) -> int:
         if length < SECTION_HEADER_BYTES:
             self.fail("a section header is too short; reading stopped there")
-            return
+            return 0
         major, minor = struct.unpack_from(self.order + "HH", self.buffer, at + 12)
         if major != 1:
             self.fail(f"pcapng version {major}.{minor} is not supported; reading stopped there")
-            return
+            return 0
         self.section += 1
         self.forget_interfaces()
+        return 0
 
-    def read_interface(self, at: int, length: int) -> None:
+    def read_interface(self, at: int, length: int) -> int:
         if length < INTERFACE_DESCRIPTION_BYTES or self.interfaces >= MOST_INTERFACES:
             self.fail("an interface description is too short or one too many; reading stopped there")
-            return
+            return 0
         link_type, _reserved, snap_bytes = struct.unpack_from(self.order + "HHI", self.buffer, at + 8)
         resolution = 6
         offset_s = 0
@@ -293,6 +309,7 @@ class PcapngReader(ChunkReader):
         self.clocks.append((ticks_a_second, offset_s))
         self.interfaces += 1
         self.link_types.add(link_type_name(link_type))
+        return 0
 
     def slow_time_ns(self, interface: int, ticks_high: int, ticks_low: int) -> int:
         """Time of a frame by an unusual clock: powers of two, an offset, more than 64 bits on the way."""
@@ -318,7 +335,7 @@ class PcapngReader(ChunkReader):
             at += (size + 3) & ~3
         return found
 
-    def read_packet_options(self, at: int, end: int) -> None:
+    def read_packet_options(self, at: int, end: int) -> int:
         data = self.data
         big_endian = self.big_endian
         while end - at >= 4:
@@ -332,27 +349,37 @@ class PcapngReader(ChunkReader):
             if code == 0 or size > end - at:
                 break
             if code == EPB_DROPCOUNT and size == 8:
-                self.count_packet_drops(struct.unpack(self.order + "Q", bytes(self.buffer[at : at + 8]))[0])
+                self.read_packet_drops(at)
             at += (size + 3) & ~3
+        return 0
 
-    def count_packet_drops(self, drops: int) -> None:
+    def read_packet_drops(self, at: int) -> int:
+        self.packet_drops_total += struct.unpack(self.order + "Q", bytes(self.buffer[at : at + 8]))[0]
+        return self.tell_packet_drops()
+
+    def count_packet_drops(self, drops: int) -> int:
         self.packet_drops_total += drops
+        return self.tell_packet_drops()
+
+    def tell_packet_drops(self) -> int:
         if not self.statistics_drops:
             self.dropped_by_kernel = self.packet_drops_total
+        return 0
 
-    def read_statistics(self, at: int, length: int) -> None:
+    def read_statistics(self, at: int, length: int) -> int:
         if length < INTERFACE_STATISTICS_BYTES:
             self.fail("an interface statistics block is too short; reading stopped there")
-            return
+            return 0
         (interface,) = struct.unpack_from(self.order + "I", self.buffer, at + 8)
         drops = None
         for code, value in self.options(at + 20, at + length - 4):
             if code in (ISB_IFDROP, ISB_OSDROP) and len(value) >= 8:
                 drops = (drops or 0) + struct.unpack(self.order + "Q", value[:8])[0]
         if drops is None or interface >= self.interfaces:
-            return
+            return 0
         # The counters run from the start of the capture: the last block of an interface has them all.
         key = (self.section, interface)
         self.statistics_drops_total += drops - self.statistics_drops.get(key, 0)
         self.statistics_drops[key] = drops
         self.dropped_by_kernel = self.statistics_drops_total
+        return 0

@@ -42,7 +42,7 @@ class SnoopReader(ChunkReader):
             self.batch.link_type[index] = link_type
         self.position = FILE_HEADER_BYTES
 
-    def scan(self) -> int:
+    def records(self) -> int:
         batch = self.batch
         position = self.position
         count = 0

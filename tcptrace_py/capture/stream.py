@@ -152,6 +152,8 @@ class PlainStream:
         self.compression: str | None = None
         self.consumed_bytes = 0
         self.size_bytes: int | None = None
+        #: Of a plain file on this machine, to be read without the interpreter's lock; else -1.
+        self.descriptor = -1
         self._raw = raw
         self._stop: Stop | None = None
         if not isinstance(raw, io.FileIO):
@@ -161,6 +163,7 @@ class PlainStream:
         status = os.fstat(raw.fileno())
         if stat.S_ISREG(status.st_mode):
             self.size_bytes = status.st_size
+            self.descriptor = raw.fileno()
         else:
             self._stop = stop
 

@@ -222,8 +222,8 @@ def _spread(
 
     try:
         from tcptrace_py.run.cluster import analyze_by
+        from tcptrace_py.run.cores import cores
         from tcptrace_py.run.executors import dask_executor, local_executor
-        from tcptrace_py.run.jobs import cores
         from tcptrace_py.run.store import default_store
     except ImportError as error:
         raise JobLost(

@@ -58,6 +58,7 @@ def analyze(
                 report = analyze_parts(work, opened, jobs, progress, allow_undecoded)
                 name_owners(report, owners_of(captures))
                 return report
+        opened.read_ahead()
         session = Session(
             settings,
             connections=connections,

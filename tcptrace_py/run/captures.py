@@ -11,6 +11,7 @@ from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.capture.merge import merge
 from tcptrace_py.capture.source import Reader, open_sources
 from tcptrace_py.capture.stop import Stop
+from tcptrace_py.run.cores import read_ahead
 
 if TYPE_CHECKING:
     from tcptrace_py.capture.bpf import BpfFilter
@@ -54,6 +55,12 @@ class Captures:
     ) -> None:
         for reader in self.readers:
             reader.close()
+
+    def read_ahead(self) -> None:
+        """Large files are read and decoded in threads of their own, where that pays: see `cores`."""
+        if self._filter is None:
+            # A filter looks into all frames.
+            read_ahead(self.readers)
 
     def runs(self, progress: Progress | None = None) -> Iterator[tuple[int, FrameBatch, int, int]]:
         """Runs of frames ``(source, batch, lo, hi)`` that pass the filter, in the order of time."""

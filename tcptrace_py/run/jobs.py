@@ -20,6 +20,7 @@ from typing import Any
 
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.run.captures import Captures, JobLost, Progress
+from tcptrace_py.run.cores import cores
 from tcptrace_py.run.partial import Partial
 from tcptrace_py.run.session import Session, no_cycle_collection, sources_of
 from tcptrace_py.settings import Settings
@@ -42,17 +43,6 @@ class Work:
     bpf: str | None
     connections: bool
     stats: bool
-
-
-def cores() -> int:
-    """Processors that this process may use: by its affinity, and by the quota of its control group."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        with open("/sys/fs/cgroup/cpu.max") as file:
-            quota, period = file.read().split()[:2]
-    except (OSError, ValueError):
-        return count
-    return count if quota == "max" else max(1, min(count, round(int(quota) / int(period))))
 
 
 def jobs_for(opened: Captures) -> int:

@@ -1,0 +1,27 @@
+# For ``ahead.py``: a size, and what Cython's own files do not declare of the C library and of Python's threads.
+from cpython.pythread cimport PyLockStatus, PyThread_type_lock
+from libc.stdint cimport int64_t
+
+
+cdef extern from *:
+    """
+    #ifdef _WIN32
+    #include <io.h>
+    #define tcptrace_read(descriptor, into, most) _read((descriptor), (into), (unsigned int) (most))
+    #else
+    #include <unistd.h>
+    #define tcptrace_read(descriptor, into, most) read((descriptor), (into), (size_t) (most))
+    #endif
+    """
+    int64_t read_file "tcptrace_read" (int descriptor, void* into, int64_t most) nogil
+
+
+cdef extern from "pythread.h":
+    PyLockStatus acquire_lock_timed "PyThread_acquire_lock_timed" (
+        PyThread_type_lock lock, long long microseconds, int interruptible
+    ) nogil
+
+
+cdef enum:
+    # Slots of the ring. One is followed, one is filled, and two lie between them for when either is held up.
+    SLOTS = 4

@@ -2,6 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
 from tcptrace_py.capture.batch cimport FrameBatch
+from tcptrace_py.wire.ahead cimport Decoded
 from tcptrace_py.wire.fast cimport FastPath
 from tcptrace_py.wire.frame_id cimport frame_id
 from tcptrace_py.wire.place cimport place
@@ -18,6 +19,7 @@ cdef class Decoder:
     cdef readonly dict unread
     cdef int64_t[::1] counts
     cdef FastPath fast
+    cdef Decoded decoded
     cdef object view
     cdef int64_t frame_base
     cdef uint64_t part

@@ -7,7 +7,7 @@ Compiled (see ``decoder.pxd``).
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.wire.fast import FastPath
 from tcptrace_py.wire.frame_id import frame_id
@@ -65,6 +65,7 @@ class Decoder:
         self.unread: dict[int, int] = {}
         self.counts = array("q", bytes(8 * CODES))
         self.fast = FastPath(part, parts)
+        self.decoded: Any = None
         self.view = memoryview(b"")
         self.frame_base = 0
         self.fragments = fragments
@@ -78,11 +79,13 @@ class Decoder:
         self.end()
         self.view = memoryview(batch.data)
         self.fast.open(batch.data)
+        self.decoded = batch.decoded
         self.frame_base = frame_id(source, batch.first_number)
 
     def end(self) -> None:
         """Lets go of the batch's buffer. Harmless where no batch is open."""
         self.fast.close()
+        self.decoded = None
         self.view.release()
         self.view = memoryview(b"")
 
@@ -99,9 +102,12 @@ class Decoder:
         segment.frame = self.frame_base + i
         if segment.tunnel is not None:
             segment.tunnel = None
-        code = self.fast.decode(
-            batch.offset[i], batch.captured[i], batch.original[i], batch.link_type[i], segment
-        )
+        if self.decoded is None:
+            code = self.fast.decode(
+                batch.offset[i], batch.captured[i], batch.original[i], batch.link_type[i], segment
+            )
+        else:
+            code = self.decoded.give(i, segment)
         if code == TCP:
             self.tcp_segments += 1
             return code
@@ -113,7 +119,7 @@ class Decoder:
                 self.tcp_segments += 1
                 return code
         elif code == UNDECODED:
-            self.count_unread(self.fast.unread)
+            self.count_unread(self.fast.unread if self.decoded is None else self.decoded.unread[i])
             code = NOT_TCP
         self.counts[code] += 1
         return code

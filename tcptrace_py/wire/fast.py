@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcptrace_py.wire.place import place
+from tcptrace_py.wire.place import place_between
 from tcptrace_py.wire.result import (
     ELSEWHERE,
     ICMP_ERROR,
@@ -40,6 +40,9 @@ MAX_WINDOW_SCALE = 14
 # TCP header bytes up to and with the window (RFC 9293 section 3.1): with fewer there is no
 # telling what the segment does. A snap length that leaves these still gives a segment.
 NEEDED_TCP_BYTES = 16
+
+# No code of ``wire.result``: the frame does not lie in the buffer.
+OUTSIDE = -1
 
 # With these added a number becomes a key of ``wire.undecoded``.
 ETHERTYPE_KEY = ETHERTYPE << KEY_SHIFT
@@ -90,8 +93,17 @@ class FastPath:
         otherwise what it holds besides those two is undefined. Raises IndexError if the frame
         does not lie in the buffer.
         """
-        if start < 0 or captured < 0 or captured > self.size - start:
+        code = self.frame(start, captured, original, link_type, segment)
+        if code == OUTSIDE:
             raise IndexError("a frame outside of the buffer")
+        return code
+
+    # All that follows runs in C without the interpreter's lock.
+
+    def frame(self, start: int, captured: int, original: int, link_type: int, segment: Segment) -> int:
+        """As ``decode``, but OUTSIDE where the frame does not lie in the buffer."""
+        if start < 0 or captured < 0 or captured > self.size - start:
+            return OUTSIDE
         end = start + captured
         wire_end = start + original
         if link_type == 1:  # Ethernet
@@ -409,7 +421,7 @@ class FastPath:
         word = self.u32(at)
         segment.src_port = word >> 16
         segment.dst_port = word & 0xFFFF
-        if self.parts > 1 and place(segment) % self.parts != self.part:
+        if self.parts > 1 and self.is_elsewhere(segment):
             return ELSEWHERE
         segment.seq = self.u32(at + 4)
         segment.ack = self.u32(at + 8)
@@ -436,6 +448,12 @@ class FastPath:
             else:
                 self.options(at + 20, at + header, segment)
         return TCP
+
+    def is_elsewhere(self, segment: Segment) -> bool:
+        at = place_between(
+            segment.src_hi, segment.src_lo, segment.src_port, segment.dst_hi, segment.dst_lo, segment.dst_port
+        )
+        return at % self.parts != self.part
 
     def tls_alert(self, at: int, payload_bytes: int) -> int:
         """RFC 8446 sections 5.1 and 6: an alert record; 0 if encrypted (RFC 5246), -1 if it is no such."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tcptrace_py.run.jobs import cores
+from tcptrace_py.run.cores import cores
 from tests.conftest import COMMAND, ROOT, RunCli, environment
 
 # Once: that parts are what the whole is, tests.run.test_parts says of either engine.

@@ -1,0 +1,61 @@
+"""How many cores there are for one analysis, and a second one of them for reading."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from tcptrace_py.capture.chunk import ChunkReader
+from tcptrace_py.engine import engine
+
+if TYPE_CHECKING:
+    from tcptrace_py.capture.source import Reader
+
+#: 1: one thread; 2: two, also where the capture is small or there is one core. For tests, and to compare.
+THREADS_VARIABLE = "TCPTRACE_PY_THREADS"
+#: From so many bytes on, a thread costs less than it brings.
+_PAYS_BYTES = 2_000_000
+# Each thread has a ring of its own, so more captures than these are read by the one that follows them.
+_MOST_AHEAD = 4
+
+
+def cores() -> int:
+    """Processors that this process may use: by its affinity, and by the quota of its control group."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        with open("/sys/fs/cgroup/cpu.max") as file:
+            quota, period = file.read().split()[:2]
+    except (OSError, ValueError):
+        return count
+    return count if quota == "max" else max(1, min(count, round(int(quota) / int(period))))
+
+
+def read_ahead(readers: list[Reader]) -> None:
+    """Puts in the place of each reader of a large file one that reads and decodes it in a thread.
+
+    Not of a pipe, whose other end runs beside us already and can be interrupted.
+    """
+    asked = os.environ.get(THREADS_VARIABLE, "")
+    if asked == "1" or engine() != "compiled" or (asked != "2" and cores() == 1):
+        return
+    least_bytes = 0 if asked == "2" else _PAYS_BYTES
+    large = [index for index, reader in enumerate(readers) if _is_file(reader, least_bytes)]
+    if not large or len(large) > _MOST_AHEAD:
+        return
+    from tcptrace_py.wire.ahead import Ahead
+
+    for index in large:
+        reader = readers[index]
+        assert isinstance(reader, ChunkReader)
+        try:
+            ahead: Any = Ahead(reader)
+        except RuntimeError:
+            # No thread can be started: a limit of the system's.
+            return
+        readers[index] = ahead
+
+
+def _is_file(reader: Reader, least_bytes: int) -> bool:
+    if not isinstance(reader, ChunkReader) or reader.size_bytes is None or reader.path == "-":
+        return False
+    return reader.size_bytes >= least_bytes

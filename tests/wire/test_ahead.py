@@ -1,0 +1,239 @@
+"""Reading and decoding in a thread of its own: the same frames as without, wherever what ends."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fuzz.targets import decoded
+from tcptrace_py.capture.source import open_source
+from tcptrace_py.capture.stop import Stop
+from tcptrace_py.engine import engine
+from tcptrace_py.report.formats import json
+from tcptrace_py.run.analyze import analyze
+from tcptrace_py.run.cores import THREADS_VARIABLE
+from tests.capture.capture_bytes import frames, pcap
+from tests.capture.test_hostile import SAMPLES
+from tests.conftest import ROOT
+from tests.wire.frames import ETHERNET
+from tests.wire.test_tunnels import FRAMES as TUNNELS
+
+if engine() != "compiled":
+    pytest.skip("one thread where nothing is compiled", allow_module_level=True)
+
+from tcptrace_py.wire.ahead import Ahead
+
+CAPTURES = sorted((ROOT / "sample_pcaps").rglob("*.pcap*"))
+MARGIN = 24
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    before = threading.active_count()
+    yield
+    assert threading.active_count() == before
+
+
+def ahead(path: Path, slot_frames: int = 2048, chunk_bytes: int = 1 << 19) -> Any:
+    return Ahead(open_source(path, chunk_bytes=chunk_bytes), slot_frames)
+
+
+def reports(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    made = []
+    for threads in ("1", "2"):
+        monkeypatch.setenv(THREADS_VARIABLE, threads)
+        made.append(bytes(json.encode(analyze(path))))
+    return made
+
+
+@pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.name)
+def test_a_sample_gives_the_same_frames(path: Path) -> None:
+    assert decoded(open_source(path)) == decoded(ahead(path, 7))
+
+
+def test_two_threads_give_the_same_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in CAPTURES[::4]:
+        one, two = reports(path, monkeypatch)
+        assert one == two, path.name
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_cut_anywhere(name: str, tmp_path: Path) -> None:
+    """Every container and compression, read by chunks of all sizes."""
+    path = tmp_path / "cut"
+    for length in range(MARGIN, len(SAMPLES[name]) + 1, 5):
+        path.write_bytes(SAMPLES[name][:length])
+        try:
+            plain = open_source(path, chunk_bytes=64 + length % 50)
+        except Exception:
+            continue
+        expected = decoded(plain)
+        assert decoded(ahead(path, 1 + length % 3, 64 + length % 50)) == expected, length
+
+
+def test_what_dpkt_takes_comes_in_its_place(tmp_path: Path) -> None:
+    """Tunnels between plain segments, and more of them than a slot has room for."""
+    tunnels = [frame for frame, link_type in TUNNELS.values() if link_type == ETHERNET]
+    assert len(tunnels) > 5
+    plain = [data for data, *_ in _frames_of(ROOT / "sample_pcaps" / "sick_service.pcap")][:200]
+    mixed = [each for pair in zip(plain, tunnels * 40, strict=False) for each in pair]
+    large = [frame + bytes(100_000) for frame in tunnels] * 4 + [tunnels[0] + bytes(600_000)]
+    path = tmp_path / "mixed.pcap"
+    path.write_bytes(_pcap([*mixed, *large, *mixed]))
+    found = decoded(ahead(path))
+    assert found == decoded(open_source(path))
+    assert found[1][0] == 2 * len(mixed) + len(large)
+
+
+def _frames_of(path: Path) -> Iterator[tuple[bytes, int]]:
+    opened = open_source(path)
+    while count := opened.next_batch():
+        batch = opened.batch
+        for i in range(count):
+            begin = batch.offset[i]
+            yield bytes(batch.data[begin : begin + batch.captured[i]]), batch.ts_ns[i]
+    opened.close()
+
+
+def _pcap(contents: list[bytes]) -> bytes:
+    head = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 20, 1)
+    return head + b"".join(
+        struct.pack("<IIII", 1_700_000_000 + number, 0, len(data), len(data)) + data
+        for number, data in enumerate(contents)
+    )
+
+
+def test_closed_anywhere(tmp_path: Path) -> None:
+    """While the thread waits for a slot, and when it has long ended."""
+    path = tmp_path / "one.pcap"
+    path.write_bytes(pcap(frames(6) * 4))
+    for batches in range(26):
+        opened = ahead(path, 1)
+        taken = sum(opened.next_batch() for _ in range(batches))
+        assert taken == min(batches, 24) == opened.packets
+        opened.close()
+        assert opened.next_batch() == 0
+        opened.close()
+
+
+class _Breaking:
+    """A stream that raises, or waits, at its n-th read."""
+
+    descriptor = -1
+
+    def __init__(self, stream: Any, at: int, error: BaseException | None = None) -> None:
+        self._stream, self._left, self._error = stream, at, error
+        self.reached, self.goes_on = threading.Event(), threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def readinto(self, target: memoryview) -> int:
+        self._left -= 1
+        if self._left == 0:
+            self.reached.set()
+            if self._error is not None:
+                raise self._error
+            assert self.goes_on.wait(60)
+        got: int = self._stream.readinto(target[:50])
+        return got
+
+
+@pytest.mark.parametrize("at", range(1, 7))
+def test_an_error_of_the_thread_is_raised_after_what_came_before_it(at: int, tmp_path: Path) -> None:
+    path = tmp_path / "some.pcap"
+    path.write_bytes(pcap(frames(6)))
+    taken = []
+    for threads in (1, 2):
+        reader: Any = open_source(path, chunk_bytes=80)
+        reader.stream = _Breaking(reader.stream, at, MemoryError("no more"))
+        opened = reader if threads == 1 else Ahead(reader, 1)
+        with pytest.raises(MemoryError, match="no more"):
+            while opened.next_batch():
+                pass
+        taken.append(opened.packets)
+        opened.close()
+    assert taken[0] == taken[1]
+
+
+def test_a_file_that_can_not_be_read_on(tmp_path: Path) -> None:
+    path = tmp_path / "long.pcap"
+    path.write_bytes(pcap(frames(6) * 500))
+    said = []
+    for threads in (1, 2):
+        reader: Any = open_source(path, chunk_bytes=1024)
+        instead = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(instead, reader.stream.descriptor)
+        os.close(instead)
+        said.append(decoded(reader if threads == 1 else Ahead(reader)))
+    assert said[0] == said[1]
+    assert "bad file descriptor" in str(said[1][1][1])
+
+
+def test_an_interrupt_ends_the_waiting(tmp_path: Path) -> None:
+    path = tmp_path / "some.pcap"
+    path.write_bytes(pcap(frames(6)))
+    reader: Any = open_source(path, chunk_bytes=80)
+    stream = reader.stream = _Breaking(reader.stream, 2)
+    opened = Ahead(reader)
+
+    def interrupt() -> None:
+        assert stream.reached.wait(60)
+        # By then it waits for the thread, which waits for `goes_on`.
+        time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    helper = threading.Thread(target=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        helper.start()
+        while opened.next_batch():
+            pass
+    stream.goes_on.set()
+    opened.close()
+    helper.join()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_stopped_early_the_rest_is_missing(
+    packed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(THREADS_VARIABLE, "2")
+    path = tmp_path / "long.pcap"
+    whole = pcap(frames(6) * 5000)
+    path.write_bytes(gzip.compress(whole, 1, mtime=0) if packed else whole)
+    stop = Stop()
+    report = analyze(path, stop=stop, progress=lambda *_: stop.ask())
+    assert 0 < report.capture.packets < 30_000
+    assert report.capture.sources[0].packets == report.capture.packets
+    assert report.capture.complete is False
+    assert report.capture.warnings[0] == "interrupted: the capture ends here; the rest was not read"
+
+
+def test_several_captures_are_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Their frames alternate, so slots of both are in use at a time."""
+    content = (ROOT / "sample_pcaps" / "sick_service.pcap").read_bytes()
+    records = []
+    at = 24
+    while at < len(content):
+        size = 16 + struct.unpack_from("<I", content, at + 8)[0]
+        records.append(content[at : at + size])
+        at += size
+    paths = []
+    for part in range(3):
+        path = tmp_path / f"{part}.pcap"
+        path.write_bytes(content[:24] + b"".join(records[part::3]))
+        paths.append(path)
+    made = []
+    for threads in ("1", "2"):
+        monkeypatch.setenv(THREADS_VARIABLE, threads)
+        made.append(json.encode(analyze(*paths)))
+    assert made[0] == made[1]
