@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,7 +34,9 @@ CAPTURES = sorted(
 OF_OTHERS = [path for path in CAPTURES if path.is_relative_to(CORPUS)]
 NAMES = [path.name for path in CAPTURES]
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"no captures of others in {CORPUS.name}/")
-needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+needs_tshark = pytest.mark.skipif(
+    shutil.which("mergecap") is None, reason="tshark and mergecap are not installed"
+)
 
 # What the fast path may say beside what dpkt says.
 LEFT_TO_DPKT = {
@@ -94,25 +99,41 @@ _TSHARK_FIELDS = (
 ).split()
 
 
-def by_tshark(path: Path) -> dict[int, dict[str, list[str]]]:
-    """Fields of each frame that holds a TCP segment of its own, not one quoted by ICMP."""
-    command = ["tshark", "-n", "-r", str(path), "-Y", "tcp && !icmp && !icmpv6", "-T", "fields"]
-    for preference in (
-        "tcp.desegment_tcp_streams:FALSE",
-        "tcp.relative_sequence_numbers:FALSE",
-        "ip.defragment:TRUE",
-    ):
-        command += ["-o", preference]
-    command += ["-E", "occurrence=a", "-E", "separator=/t"]
-    for field in _TSHARK_FIELDS:
-        command += ["-e", field]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    table = {}
+@cache
+def by_tshark() -> dict[Path, dict[int, dict[str, list[str]]]]:
+    """Fields of each frame that holds a TCP segment of its own, not one quoted by ICMP, of each capture.
+
+    tshark reads all of them one behind the other, for to start it takes longer than to read most of them.
+    """
+    with tempfile.TemporaryDirectory(prefix="tcptrace-py-") as scratch:
+        joined = os.path.join(scratch, "joined.pcapng")
+        merge = ["mergecap", "-a", "-w", joined, *OF_OTHERS]
+        subprocess.run(merge, check=True, capture_output=True, timeout=300)
+        command = ["tshark", "-n", "-r", joined, "-Y", "tcp && !icmp && !icmpv6", "-T", "fields"]
+        for preference in (
+            "tcp.desegment_tcp_streams:FALSE",
+            "tcp.relative_sequence_numbers:FALSE",
+            "ip.defragment:TRUE",
+        ):
+            command += ["-o", preference]
+        command += ["-E", "occurrence=a", "-E", "separator=/t"]
+        for field in _TSHARK_FIELDS:
+            command += ["-e", field]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    rows = {}
     for line in done.stdout.splitlines():
         values = [value.split(",") if value else [] for value in line.split("\t")]
         row = dict(zip(_TSHARK_FIELDS, values, strict=True))
-        table[int(row["frame.number"][0])] = row
-    return table
+        rows[int(row["frame.number"][0])] = row
+    tables = {}
+    before = 0
+    for path in OF_OTHERS:
+        count = sum(1 for _ in frames_of(path))
+        numbers = range(before + 1, before + count + 1)
+        tables[path] = {number - before: rows.pop(number) for number in numbers if number in rows}
+        before += count
+    assert not rows
+    return tables
 
 
 def _last(values: list[str], default: int = 0) -> int:
@@ -122,9 +143,10 @@ def _last(values: list[str], default: int = 0) -> int:
 @needs_corpus
 @needs_tshark
 @pytest.mark.slow
+@pytest.mark.xdist_group("tshark")
 @pytest.mark.parametrize("path", OF_OTHERS, ids=[path.name for path in OF_OTHERS])
 def test_decoder_and_tshark_agree(path: Path) -> None:
-    table = by_tshark(path)
+    table = by_tshark()[path]
     decoder = Decoder()
     segment = decoder.segment
     reader = open_source(path)
