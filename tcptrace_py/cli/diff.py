@@ -16,6 +16,7 @@ from tcptrace_py.cli.outcome import FINE, GATE_FAILED, INPUT, complain, output_t
 from tcptrace_py.cli.outputs import STDOUT, refuse_overwriting, refuse_sharing, say_wrote, target_option
 from tcptrace_py.cli.progress import ProgressBar, shows_progress
 from tcptrace_py.cli.thresholds import THRESHOLDS, settings_from, threshold_options
+from tcptrace_py.cli.view import pager_option
 
 if TYPE_CHECKING:
     from tcptrace_py.gates.diff import Side, Tolerance
@@ -60,6 +61,7 @@ def _tolerances(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, 
     show_default=True,
     help="Findings and services shown.",
 )
+@pager_option
 @any_size_option
 @threshold_options
 @click.pass_context
@@ -73,6 +75,7 @@ def diff(
     fail_on_regression: bool,
     tolerances: list[Tolerance],
     top: int,
+    pager: bool,
     any_size: bool,
     **thresholds: object,
 ) -> int:
@@ -113,10 +116,15 @@ def diff(
         with output_to(markdown_target):
             diff_text.write_markdown(found, markdown_target)
     if json_target is None and markdown_target is None:
-        from tcptrace_py.cli.screen import report_console
+        from tcptrace_py.cli.screen import report_console, show_on
 
         with output_to(STDOUT):
-            diff_text.render(found, report_console(sys.stdout), top=top)
+            show_on(
+                report_console(sys.stdout),
+                [lambda console: diff_text.render(found, console, top=top)],
+                lambda console: diff_text.render_verdict(found, console),
+                pager,
+            )
     say_wrote(json_target, markdown_target)
     if fail_on_regression and found.regressions:
         complain(f"gate failed: {diff_text.verdict(found)} from {before} to {after}, wanted none")

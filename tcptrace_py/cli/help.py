@@ -87,7 +87,16 @@ def _group_of(name: str) -> str:
 
 
 class Command(click.Command):
-    """A command whose options stand in groups."""
+    """A command whose options stand in groups; one that captures takes no interface as its argument."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        captures = any(parameter.name == "interface" for parameter in self.params)
+        takes_arguments = any(isinstance(parameter, click.Argument) for parameter in self.params)
+        first = args[0] if args else "-"
+        if captures and not takes_arguments and not first.startswith("-"):
+            rest = " ".join(["", *args[1:]])
+            raise click.UsageError(f"the interface is an option: {ctx.command_path} -i {first}{rest}", ctx)
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {title: [] for title in (*_GROUPS, _OTHER)}

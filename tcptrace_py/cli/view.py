@@ -38,11 +38,7 @@ def view_options(*, quiet: bool = True) -> Callable[[_Command], _Command]:
                 help="Rows of each list in the shown report.",
             ),
             timezone_option,
-            click.option(
-                "--pager/--no-pager",
-                default=True,
-                help="Show what is longer than the screen through $PAGER (less), the default on a terminal.",
-            ),
+            pager_option,
         ]
         if not quiet:
             del options[1]
@@ -51,6 +47,14 @@ def view_options(*, quiet: bool = True) -> Callable[[_Command], _Command]:
         return command
 
     return decorate
+
+
+def pager_option(command: _Command) -> _Command:
+    return click.option(
+        "--pager/--no-pager",
+        default=True,
+        help="Show what is longer than the screen through $PAGER (less), the default on a terminal.",
+    )(command)
 
 
 def timezone_option(command: _Command) -> _Command:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from datetime import timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,16 @@ from rich.console import Console
 from tcptrace_py.findings.coverage import Coverage, warnings
 from tcptrace_py.findings.finding import Evidence, Subject
 from tcptrace_py.findings.texts import TEXTS
+from tcptrace_py.gates.diff import Side, compare
 from tcptrace_py.report.model.model import Report, Skipped, Source
+from tcptrace_py.report.people import diff_text
+from tcptrace_py.report.people.ladder import build_ladder
+from tcptrace_py.report.people.ladder_terminal import render_ladder
 from tcptrace_py.report.people.terminal import render
 from tcptrace_py.report.people.terminal_text import amount, latency
 from tcptrace_py.report.people.view import View
+from tcptrace_py.report.people.wanted import parse_wanted
+from tcptrace_py.run.single import single
 from tests.report.scenes import (
     BEGIN_NS,
     Scene,
@@ -208,19 +215,28 @@ def test_a_command_is_never_wrapped() -> None:
             assert "      tcptrace-py explain stuck-close-wait" in text
 
 
-def test_the_report_has_no_grey_and_no_yellow_on_white() -> None:
+def test_nothing_is_grey_or_in_a_colour_that_is_illegible_on_white_or_on_black() -> None:
     stream = io.StringIO()
-    render(
-        sick_report(),
-        Console(file=stream, width=80, force_terminal=True, color_system="standard"),
-        View(verbose=True),
-    )
-    codes = {code for codes in re.findall(r"\x1b\[([\d;]*)m", stream.getvalue()) for code in codes.split(";")}
-    # Dim, yellow, cyan; white stands on red alone.
-    assert not codes & {"2", "33", "93", "36", "96"}
+    console = Console(file=stream, width=80, force_terminal=True, color_system="standard")
+    render(sick_report(), console, View(verbose=True))
+    # Green, yellow, blue, cyan, dim or bright; white stands on red alone.
+    illegible = {"32", "33", "34", "36", "92", "93", "94", "96"}
+    assert not codes_of(stream.getvalue()) & {"2", *illegible}
     assert "\x1b[30;43mWARNING" in stream.getvalue()
+    before = healthy_report()
+    diff_text.render(compare(Side("before", before), Side("after", sick_report())), console)
+    diff_text.render(compare(Side("before", sick_report()), Side("after", before)), console)
+    sample = Path(__file__).parents[2] / "sample_pcaps" / "sick_service.pcap"
+    found = single(sample, wanted=parse_wanted("2"))
+    render_ladder(build_ladder(found.record, found.findings, found.passages, found.paths), console)
+    assert {"31", "35"} <= codes_of(stream.getvalue())
+    assert not codes_of(stream.getvalue()) & illegible
     # The body of a row is not in the style of its label.
     assert "\x1b[1m  what\x1b[0m    Sockets" in stream.getvalue()
+
+
+def codes_of(text: str) -> set[str]:
+    return {code for codes in re.findall(r"\x1b\[([\d;]*)m", text) for code in codes.split(";")}
 
 
 def test_connections_with_findings_come_first() -> None:

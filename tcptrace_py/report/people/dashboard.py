@@ -123,7 +123,7 @@ def lines(view: View, console: Console, focus: Focus | None = None) -> list[Text
 
 def _head(view: View, console: Console, width: int, focus: Focus) -> list[Text]:
     title = Text("tcptrace-py live on ", "bold")
-    title.append(plain(view.interface, console), "bold cyan")
+    title.append(plain(view.interface, console), "bold underline")
     title.append(f"   {_clock(view.elapsed_ns)}", "default not bold on default")
     ends = "PAUSED  ? keys  q ends" if focus.paused else "? keys  q ends"
     title.append(" " * max(2, width - title.cell_len - len(ends)))
@@ -145,7 +145,7 @@ def _head(view: View, console: Console, width: int, focus: Focus) -> list[Text]:
     scale = 12
     room = max(0, min(60, (width - 2 * (label + scale + 2)) // 2))
     rates = Text()
-    for name, values, style in (("opened", view.opened, "green"), ("reset", view.resets, "red")):
+    for name, values, style in (("opened", view.opened, ""), ("reset", view.resets, "red")):
         now = values[-1] if values else 0
         rates.append(f"{name} {now:,}/s".ljust(label))
         rates.append(sparkline(values, room, bars), style)
@@ -164,8 +164,7 @@ def _body(view: View, console: Console, width: int, room: int) -> list[Text]:
         rows = min(room // 2, 2 * rows)
     holders = (rows - 1) // 2
     right = _close_waits(view, console, holders - 1)
-    right += [Text()] * (holders - len(right))
-    right += [Text(), *_time_waits(view, console, rows - holders - 2)]
+    right += [Text(), *_time_waits(view, console, rows - len(right) - 2)]
     body = []
     for i in range(max(len(left), len(right))):
         line = left[i].copy() if i < len(left) else Text()

@@ -14,12 +14,20 @@ from tcptrace_py.findings.wording import times
 from tcptrace_py.gates.diff import Change, Diff, FindingChange, ServiceChange
 from tcptrace_py.report.formats.markdown import cell, table
 from tcptrace_py.report.formats.target import write_whole
-from tcptrace_py.report.people.terminal_text import endpoint_name, heading, latency, line, plain, plain_table
+from tcptrace_py.report.people.terminal_text import (
+    SEVERITY_STYLES,
+    endpoint_name,
+    heading,
+    latency,
+    line,
+    plain,
+    plain_table,
+)
 from tcptrace_py.report.people.terminal_text import print_if_it_fits as fits
 
 #: Services that Markdown lists; the rest is counted.
 SERVICES = 50
-_STYLES = {"better": "green", "worse": "bold yellow", "changed": "", "new": "bold yellow", "gone": "green"}
+_STYLES = {"better": "", "worse": "bold red", "changed": "", "new": "bold red", "gone": ""}
 
 
 def write_json(diff: Diff, target: str | os.PathLike[str]) -> None:
@@ -44,22 +52,23 @@ def verdict(diff: Diff) -> str:
     return times(diff.regressions, "regression") if diff.regressions else "No regression"
 
 
-def render(diff: Diff, console: Console, *, top: int = 10) -> None:
-    """Print what changed, findings first. ``top``: how many findings and services are shown at most."""
-    style = "black on yellow" if diff.regressions else "bold green"
+def render_verdict(diff: Diff, console: Console) -> None:
+    style = SEVERITY_STYLES["warning"] if diff.regressions else "bold"
     names = Text(plain(f": {diff.before} -> {diff.after}", console), "default not bold on default")
     line(console, Text(verdict(diff), style).append(names))
+
+
+def render(diff: Diff, console: Console, *, top: int = 10) -> None:
+    """Print what changed, findings first. ``top``: how many findings and services are shown at most."""
+    render_verdict(diff, console)
     for note in diff.notes:
         line(console, Text(plain(f"Note: {note}", console)))
     if diff.findings:
         console.print()
         heading(console, "Findings")
         for finding in diff.findings[:top]:
-            line(
-                console,
-                Text(f"  {finding.change}", _STYLES[finding.change]).append(_finding(finding, console)),
-                8,
-            )
+            change = Text(f"  {finding.change:<7}", _STYLES[finding.change])
+            line(console, Text().append_text(change).append_text(_finding(finding, console)), 18)
         _left(console, len(diff.findings) - top, "finding")
     if diff.summary:
         console.print()
@@ -84,10 +93,8 @@ def shown(name: str, value: float | None) -> str:
 
 
 def _finding(finding: FindingChange, console: Console) -> Text:
-    text = Text(f"  {finding.severity} ", "default")
-    text.append(plain(_title(finding), console), "default")
-    text.append(f", {finding.before:,} -> {finding.after:,} ({finding.kind})", "default")
-    return text
+    counts = f"{finding.before:,} -> {finding.after:,} ({finding.kind})"
+    return Text(f"{finding.severity:<9}" + plain(f"{_title(finding)}, {counts}", console))
 
 
 def _title(finding: FindingChange) -> str:

@@ -20,7 +20,8 @@ _NARROWEST = 40
 _BESIDE = 76
 # The longest state, its mark and a space.
 _STATE = 13
-_CLIENT, _SERVER = "cyan", "yellow"
+# Legible on black and on white, as cyan, yellow, green and blue are not on both.
+_CLIENT, _SERVER = "magenta", ""
 _STATES, _LINES, _FINDING = "bold", "dim", "bold"
 _BRIEFEST = 2
 _SHORTEST_HALF = 11
