@@ -16,7 +16,13 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 #: Each page and the columns of the terminal that it shows.
-PAGES = {"README.md": 80, "docs/ci.md": 100, "docs/show.md": 80}
+PAGES = {
+    "README.md": 80,
+    "docs/ci.md": 100,
+    "docs/peers.md": 100,
+    "docs/show.md": 80,
+    "docs/tcptrace.md": 100,
+}
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _STEP = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
