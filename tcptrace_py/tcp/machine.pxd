@@ -33,7 +33,7 @@ cdef class Machine:
     cdef bint _ends_before(self, Segment segment, int64_t snd_nxt) except -1
     @cython.locals(before=uint32_t, fresh_bytes=int64_t)
     cdef int64_t _account(self, Endpoint sender, Endpoint receiver, Segment segment) except -1
-    @cython.locals(basis=int, beyond=int64_t)
+    @cython.locals(basis=int, beyond=int64_t, by=int)
     cdef object _rise(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(news=bint, state=int)
     cdef object _receipt(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment, bint same_window)

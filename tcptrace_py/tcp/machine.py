@@ -178,6 +178,7 @@ class Machine:
                 if beyond >= 1 and distance(segment.ack, receiver.snd_nxt) <= 0:
                     self._opening.infer_syn_ack(sender, advance(segment.seq, -1), segment)
             return
+        by = 1 if sender is connection.a else 2
         basis = self._journal.basis(sender.last)
         if basis == TIMER:
             self.arrows.withdraw(sender)
@@ -189,11 +190,16 @@ class Machine:
                     if sender.state == TIME_WAIT:
                         # It ignores RST there (RFC 1337 section 3).
                         self.resets.disbelieve(connection, False)
-                    elif receiver.state != CLOSED:
+                        return
+                    if connection.reset_moves > 1 and connection.reset_by != by:
+                        # Nor had the FIN or the ACK come that the number of the RST told of.
+                        connection.reset_moves -= 1
+                        self.resets.take_back(connection, sender)
+                    if receiver.state != CLOSED:
                         self.resets.forget(connection)
         elif (
             basis == SENT
-            and connection.reset_by == (1 if sender is connection.a else 2)
+            and connection.reset_by == by
             and self._journal.ts_ns(sender.last) >= connection.reset_ns
             and self._journal.previous(sender.last) >= 0
             and self.resets.contradicts(connection, receiver, segment)

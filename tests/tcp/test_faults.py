@@ -356,6 +356,17 @@ TRACES = {
         "SYN_SENT@1s CLOSED@3s",
         "LISTEN@2a SYN_RCVD@2s LISTEN@3p SYN_RCVD@4s FIN_WAIT_1@7s CLOSED@7p",
     ),
+    "who goes on after a RST has not had it, nor the FIN before it that its number told of": (
+        OPEN + "c FIN+ACK 101 301\ns ACK 301 101 10\nc RST+ACK 102 311\n+2\ns ACK 301 101 10\n+1\n"
+        "s FIN+ACK 311 101\n+5\ns FIN+ACK 301 101 10",
+        OPENED + " FIN_WAIT_1@4s CLOSED@6s",
+        SERVING + " FIN_WAIT_1@8s",
+    ),
+    "nor the ACK of its own FIN": (
+        OPEN + "s FIN+ACK 301 101\nc ACK 101 302 10\nc RST+ACK 111 302\n+2\ns FIN+ACK 301 101",
+        OPENED + " CLOSE_WAIT@5a CLOSED@6s",
+        SERVING + " FIN_WAIT_1@4s",
+    ),
     "nor does the RST for what acknowledges it": (
         "c SYN 100\ns SYN+ACK 300 101\nc RST 101\nc ACK 101 301\ns SYN+ACK 400 101\ns RST 301",
         "SYN_SENT@1s CLOSED@3s",
