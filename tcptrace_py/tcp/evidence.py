@@ -129,6 +129,11 @@ class Evidence:
     def has_numbers(self) -> bool:
         return self._origin is not None
 
+    @property
+    def syn_end(self) -> int:
+        """The number after its SYN and the data on that."""
+        return self.isn + 1 + self.syn_bytes if self.isn != NONE else NONE
+
     def add(self, frame: int, ts_ns: int, seq: int, ack: int, flags: int, payload_bytes: int) -> None:
         """One segment of this end. ``seq`` by its own ``number``, ``ack`` by the other end's, or ``NONE``."""
         if flags & RST:
@@ -147,11 +152,13 @@ class Evidence:
         self.segments += 1
         self.last_frame, self.last_ns = frame, ts_ns
         if fin or not syn:
+            if self.fins and not fin and payload_bytes and end > self.fin + 1:
+                self._goes_on()
             within = self.nxt != NONE and end <= self.nxt and seq + syn < end
             self._sends(frame, seq + syn, ack, end)
             if payload_bytes and not self.data_frame:
                 self.data_frame = frame
-            if fin and (not self.fins or self.fin == end - 1):
+            if fin and (not self.fins or self.fin == end - 1) and end - 1 > self.isn:
                 if not self.fins:
                     self.fin, self.fin_seq, self.fin_fills_gap = end - 1, seq + syn, within
                 self._finishes(frame, ts_ns, ack)
@@ -245,6 +252,14 @@ class Evidence:
         self.fins += 1
         self.last_fin_frame = frame
         self.fin_least_ack = min(self.fin_least_ack, ack)
+
+    def _goes_on(self) -> None:
+        """Nobody sends anything beyond a FIN (3.10.4), so that was not its own."""
+        self.fin = self.fin_seq = NONE
+        self.fins = self.fin_frame = self.fin_ns = self.last_fin_frame = self.fin_again_frame = 0
+        self.again_after_fin_frame = 0
+        self.fin_least_ack = BEYOND
+        self.on_fin = Passes()
 
     def _acknowledges(self, frame: int, ts_ns: int, ack: int) -> None:
         if self.first_ack == NONE:

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from tcptrace_py.tcp.evidence import NONE, Evidence, tell
+from tcptrace_py.capture.merge import merge
+from tcptrace_py.capture.source import open_sources
+from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.evidence import NONE
 from tcptrace_py.tcp.reading import RULES, History, closing, opening, read, resets
-from tcptrace_py.tcp.state import BASIS_NAMES, STATE_NAMES
+from tcptrace_py.tcp.state import BASIS_NAMES, STATE_NAMES, TIMER
+from tcptrace_py.tcp.tracker import Tracker
+from tcptrace_py.wire.decoder import Decoder
+from tcptrace_py.wire.result import TCP
+from tcptrace_py.wire.segment import Segment
+from tests.conftest import ROOT
 from tests.segments import Trace, segment
 
+from .gated import Gated, Passing, both, evidence
 from .test_faults import TRACES as FAULTS
 from .test_validity import OPEN
 from .test_validity import TRACES as VALIDITY
 
 TRACES = {**FAULTS, **VALIDITY}
-
-#: Frame, time in ns, sender (0 the client), sequence number, acknowledgment, flags, payload bytes.
-Passing = tuple[int, int, int, int, int, int, int]
+SAMPLES = ROOT / "sample_pcaps"
 
 
 def passing(trace: str) -> list[Passing]:
     """The segments of the trace's first connection that their receivers take, by the tracker's gate."""
-    played = Trace()
-    taken: list[Passing] = []
-    dropped = 0
+    played, gated = Trace(), Gated()
     first = None
     for line in trace.strip().splitlines():
         sender, *rest = line.split("#")[0].split()
@@ -40,20 +48,11 @@ def passing(trace: str) -> list[Passing]:
         connection = played.tracker.recent
         assert connection is not None
         first = first or connection
-        if connection is first and connection.out_of_window == dropped:
-            who = 0 if sender == "c" else 1
-            taken.append((made.frame, made.ts_ns, who, made.seq, made.ack, made.flags, made.payload_bytes))
-        dropped = connection.out_of_window
-    return taken
-
-
-def both(segments: list[Passing], origins: tuple[int, int] | None = None) -> tuple[History, History]:
-    ends = Evidence(), Evidence()
-    for end, origin in zip(ends, origins or (), strict=False):
-        end.number(origin)
-    for frame, ts_ns, who, seq, ack, flags, size in segments:
-        tell(ends[who], ends[1 - who], frame, ts_ns, seq, ack, flags, size)
-    return read(*ends)
+        who = 0 if sender == "c" else 1
+        gated.add(
+            connection, (made.frame, made.ts_ns, who, made.seq, made.ack, made.flags, made.payload_bytes)
+        )
+    return gated.taken[first.id] if first else []
 
 
 def words(history: History) -> str:
@@ -89,6 +88,58 @@ def test_the_states_are_the_trackers(name: str) -> None:
     found = both(passing(trace))
     assert states(words(found[0])) == states(client)
     assert states(words(found[1])) == states(server)
+
+
+def histories(path: Path) -> Iterator[tuple[Connection, list[History], tuple[History, History]]]:
+    """Of each connection of a capture: the tracker's, but for what clocks did, and the reading's."""
+    tracker, gated = Tracker(Settings(), peers=False), Gated()
+    connections: dict[int, Connection] = {}
+    for made in segments(path):
+        tracker.segment(made)
+        connection = tracker.recent
+        assert connection is not None
+        connections[connection.id] = connection
+        who = 0 if connection.sent_by_a(made) else 1
+        gated.add(
+            connection, (made.frame, made.ts_ns, who, made.seq, made.ack, made.flags, made.payload_bytes)
+        )
+    for number, connection in connections.items():
+        told = [
+            History(
+                (state, frame, basis) for state, _, frame, basis in tracker.history(end) if basis != TIMER
+            )
+            for end in (connection.a, connection.b)
+        ]
+        yield connection, told, both(gated.taken[number])
+
+
+def segments(path: Path) -> Iterator[Segment]:
+    decoder = Decoder()
+    readers, _ = open_sources([str(path)])
+    for source, batch, begin, end in merge(readers):
+        decoder.begin(batch, source)
+        for number in range(begin, end):
+            if decoder.decode(batch, number) == TCP:
+                yield decoder.segment
+        decoder.end()
+    for reader in readers:
+        reader.close()
+
+
+def test_the_states_of_all_samples_are_the_trackers() -> None:
+    """But for what only a newer connection on the same ports shows of the older (IS_REPLACED)."""
+    ends = 0
+    for path in sorted(SAMPLES.rglob("*.pcap*")):
+        for connection, told, read_now in histories(path):
+            for tracked, history in zip(told, read_now, strict=True):
+                replaced = connection.reused_by >= 0 and tracked[-1:] != history[-1:]
+                expected = tracked[:-1] if replaced else tracked
+                assert [each[0] for each in history] == [each[0] for each in expected], (
+                    path.name,
+                    words(history),
+                )
+                ends += 1
+    assert ends > 5000
 
 
 # --- the law of merging ---------------------------------------------------------------------------------
@@ -146,12 +197,10 @@ def test_ten_thousand_random_schedules_keep_the_law() -> None:
 def test_a_reading_changes_nothing() -> None:
     rng = random.Random(15)
     for _ in range(200):
-        ends = Evidence(), Evidence()
-        for frame, ts_ns, who, seq, ack, flags, size in schedule(rng):
-            tell(ends[who], ends[1 - who], frame, ts_ns, seq, ack, flags, size)
-        assert read(*ends) == read(*ends)
-        client, server = read(*ends)
-        assert read(ends[1], ends[0]) == (server, client)
+        client, server = evidence(schedule(rng))
+        histories = read(client, server)
+        assert read(client, server) == histories
+        assert read(server, client) == histories[::-1]
 
 
 def test_numbers_may_wrap() -> None:

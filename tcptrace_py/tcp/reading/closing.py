@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from tcptrace_py.tcp.clocks import RTO_MIN_NS
 from tcptrace_py.tcp.evidence import BEYOND, NONE, Evidence, Passes
-from tcptrace_py.tcp.reading.opening import known
+from tcptrace_py.tcp.reading.opening import fast_open, known
 from tcptrace_py.tcp.reading.rules import History, Opened, Reach, rule
 from tcptrace_py.tcp.state import (
     ASSUMED,
@@ -27,9 +27,8 @@ from tcptrace_py.tcp.state import (
 
 
 def closes(history: History, end: Evidence, peer: Evidence, ways: list[Opened], reach: Reach) -> None:
-    beyond_syn = peer.isn + 1 + peer.syn_bytes if peer.isn != NONE else NONE
-    got_fin = end.top_frame if got_peers_fin(end, peer) else 0
-    if history.state == SYN_RCVD and hidden_fin(end, peer, beyond_syn):
+    got_fin = (answered_early(end, peer) or end.top_frame) if got_peers_fin(end, peer) else 0
+    if history.state == SYN_RCVD and hidden_fin(end, peer):
         for way in ways[:1]:
             if way.basis == PRESUMED and way.frame < end.gap_frame:
                 if way.carried_to <= end.nxt_least_ack:
@@ -42,7 +41,7 @@ def closes(history: History, end: Evidence, peer: Evidence, ways: list[Opened], 
     lost = end.fins > 0 and not first and fills and lost_at_first(end, peer, got_fin)
     if history.state == SYN_RCVD:
         if end.fins and first:
-            ways = [each for each in ways if not closed_unopened(end, each, beyond_syn, fin_frame)]
+            ways = [each for each in ways if not closed_unopened(end, peer, each, fin_frame)]
         elif lost:
             ways = [each for each in ways if each.carried_to <= peer.fin and each.frame < got_fin]
     opened = ways[0] if ways else None
@@ -53,7 +52,7 @@ def closes(history: History, end: Evidence, peer: Evidence, ways: list[Opened], 
     if not end.fins:
         history.put_if(got_fin, CLOSE_WAIT, known(end, got_fin))
         return
-    acks = _AcksOfFin(end, peer, beyond_syn, got_fin, reach)
+    acks = _AcksOfFin(end, peer, got_fin, reach)
     if lost:
         history.put(FIN_WAIT_1, got_fin, ASSUMED)
         history.put(CLOSING, got_fin, ASSUMED)
@@ -71,6 +70,13 @@ def closes(history: History, end: Evidence, peer: Evidence, ways: list[Opened], 
 def got_peers_fin(end: Evidence, peer: Evidence) -> bool:
     """Who acknowledges the peer's FIN has had it."""
     return peer.fins > 0 and end.top_ack > peer.fin
+
+
+@rule("3.10.7.4 eighth check")
+def answered_early(end: Evidence, peer: Evidence) -> int:
+    """A FIN whose ACK passes just before it came no later than it passes: the two directions have two
+    clocks."""
+    return peer.fin_frame if 0 < peer.fin_ns - end.top_ns < RTO_MIN_NS else 0
 
 
 def _fin_ack(end: Evidence) -> int:
@@ -92,28 +98,28 @@ def fin_shown(end: Evidence) -> int:
 
 
 @rule("3.10.2, 3.10.4")
-def hidden_fin(end: Evidence, peer: Evidence, beyond_syn: int) -> bool:
+def hidden_fin(end: Evidence, peer: Evidence) -> bool:
     """SYN_RCVD that has had no more than a SYN sends no data: the one number that never passed was
     its FIN."""
     return bool(
         not end.fins
         and end.gap_frame
         and end.nxt == end.isn + 2
-        and end.nxt_least_ack <= beyond_syn
+        and end.nxt_least_ack <= peer.syn_end
         and not peer.syn_bytes
     )
 
 
 @rule("3.10.4")
-def closed_unopened(end: Evidence, opened: Opened, beyond_syn: int, fin_frame: int) -> bool:
+def closed_unopened(end: Evidence, peer: Evidence, opened: Opened, fin_frame: int) -> bool:
     """An end whose FIN follows its SYN, and acknowledges a SYN only, closed in SYN_RCVD, unless what ends a
     handshake passed before and carried no more than it had had."""
     acknowledged = _fin_ack(end)
-    if acknowledged > beyond_syn or end.fin > end.isn + 1:
+    if acknowledged > peer.syn_end or (end.fin > end.isn + 1 and not fast_open(end, peer)):
         return False
     if opened.basis != PRESUMED or opened.frame > fin_frame:
         return True
-    return opened.carried_to > beyond_syn and acknowledged < opened.carried_to
+    return opened.carried_to > peer.syn_end and acknowledged < opened.carried_to
 
 
 def sent_before_got(end: Evidence, got_fin: int) -> bool:
@@ -133,8 +139,8 @@ def lost_at_first(end: Evidence, peer: Evidence, got_fin: int) -> bool:
 class _AcksOfFin:
     """What passed that acknowledges an end's FIN, and which of it may have come."""
 
-    def __init__(self, end: Evidence, peer: Evidence, beyond_syn: int, got_fin: int, reach: Reach) -> None:
-        self.again = fin_again(end, beyond_syn, got_fin)
+    def __init__(self, end: Evidence, peer: Evidence, got_fin: int, reach: Reach) -> None:
+        self.again = fin_again(end, peer, got_fin)
         self._proven = False
         self.bare: list[int] = []
         self.all: list[int] = []
@@ -154,10 +160,10 @@ class _AcksOfFin:
 
 
 @rule("3.8.1")
-def fin_again(end: Evidence, beyond_syn: int, got_fin: int) -> int:
+def fin_again(end: Evidence, peer: Evidence, got_fin: int) -> int:
     """Who sends its FIN again, or anything before it, had not had the ACK of it, whatever had passed; nor had
     who sends its SYN+ACK again, having had nothing."""
-    unopened = not got_fin and end.top_ack <= beyond_syn and not end.data_frame
+    unopened = not got_fin and end.top_ack <= peer.syn_end and not end.data_frame
     return max(end.again_frame, end.syn_ack_again_frame if unopened else 0)
 
 

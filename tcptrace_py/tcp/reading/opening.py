@@ -20,7 +20,7 @@ from tcptrace_py.tcp.state import (
 
 def opens(history: History, end: Evidence, peer: Evidence) -> None:
     if end.syns:
-        history.put_if(refused_before_opening(end), CLOSED, SENT)
+        history.put_if(refused_before_opening(end, peer), CLOSED, SENT)
         overtaken = syn_overtaken(end)
         history.put(SYN_SENT, overtaken or end.syn_frame, ACKNOWLEDGED if overtaken else SENT)
         if syn_ack_overtaken(end):
@@ -28,34 +28,40 @@ def opens(history: History, end: Evidence, peer: Evidence) -> None:
         else:
             history.put_if(end.syn_ack_frame if end.syn_acks else 0, SYN_RCVD, SENT)
     elif end.syn_acks:
-        history.put_if(refused_before_listening(end), CLOSED, SENT)
+        history.put_if(refused_before_listening(end, peer), CLOSED, SENT)
         _listens(history, end, peer)
-    elif answered_unseen(end, peer):
-        history.put(LISTEN, end.first_frame, ASSUMED)
-        history.put(SYN_RCVD, end.first_frame, ASSUMED)
-    elif end.isn == NONE and peer.syn_acks and not 0 < _first_refusal(end) < peer.syn_ack_frame:
+    elif answered_unseen(end, peer) or never_seen(end, peer):
+        frame = end.first_frame or peer.first_frame
+        history.put(LISTEN, frame, ASSUMED)
+        history.put(SYN_RCVD, frame, ASSUMED)
+    elif end.isn == NONE and peer.syn_acks and not 0 < _first_refusal(end, peer) < peer.syn_ack_frame:
         history.put(SYN_SENT, peer.syn_ack_frame, ASSUMED)
     elif not peer.syns:
         history.put_if(picked_up(end, peer), ESTABLISHED, ASSUMED)
 
 
-def _first_refusal(end: Evidence) -> int:
-    """Its first RST, if that has no number of this connection."""
-    return end.rsts[0].frame if end.rsts and not 0 < end.rsts[0].seq - end.isn <= WINDOW_BYTES else 0
+def _first_refusal(end: Evidence, peer: Evidence) -> int:
+    """Its first RST, if that has no number of this connection's and acknowledges nothing but the SYN."""
+    if not end.rsts or 0 < end.rsts[0].seq - end.isn <= WINDOW_BYTES:
+        return 0
+    ack = end.rsts[0].ack
+    return end.rsts[0].frame if ack == NONE or peer.isn < ack <= peer.nxt else 0
 
 
 @rule("3.10.7.1")
-def refused_before_opening(end: Evidence) -> int:
+def refused_before_opening(end: Evidence, peer: Evidence) -> int:
     """An end whose RST passed before its first SYN had no connection yet: CLOSED."""
-    return _first_refusal(end) if _first_refusal(end) < end.syn_frame else 0
+    frame = _first_refusal(end, peer)
+    return frame if frame < end.syn_frame else 0
 
 
 @rule("3.10.7.1")
-def refused_before_listening(end: Evidence) -> int:
+def refused_before_listening(end: Evidence, peer: Evidence) -> int:
     """An end whose RST passed before its only answer, which was its first segment, refused a SYN: CLOSED."""
     if end.former_syn_ack_frame or 0 < end.first_frame < end.syn_ack_frame:
         return 0
-    return _first_refusal(end) if _first_refusal(end) < end.syn_ack_frame else 0
+    frame = _first_refusal(end, peer)
+    return frame if frame < end.syn_ack_frame else 0
 
 
 @rule("3.10.1")
@@ -72,14 +78,10 @@ def syn_ack_overtaken(end: Evidence) -> bool:
 
 
 def _listens(history: History, end: Evidence, peer: Evidence) -> None:
-    forgot = forgot_former(end, peer)
-    if forgot:
+    if end.former_syn_ack_frame:
         history.put(LISTEN, end.former_syn_ack_frame, ACKNOWLEDGED)
         history.put(SYN_RCVD, end.former_syn_ack_frame, SENT)
-        history.put(LISTEN, forgot, PRESUMED)
-    elif end.former_syn_ack_frame:
-        history.put(LISTEN, end.former_syn_ack_frame, ACKNOWLEDGED)
-        history.put(SYN_RCVD, end.former_syn_ack_frame, SENT)
+        history.put_if(forgot_former(end, peer), LISTEN, PRESUMED)
     elif end.first_frame and end.first_frame < end.syn_ack_frame:
         history.put(LISTEN, end.first_frame, ASSUMED)
         history.put(SYN_RCVD, end.first_frame, ASSUMED)
@@ -106,6 +108,13 @@ def answered_unseen(end: Evidence, peer: Evidence) -> bool:
     return bool(end.first_frame and peer.syns and NONE < peer.isn < end.top_ack and end.first_ack <= peer.nxt)
 
 
+@rule("3.10.7.3")
+def never_seen(end: Evidence, peer: Evidence) -> bool:
+    """An end of which nothing passed, and whose peer goes on after its SYN, has answered that: the capture
+    has one direction only."""
+    return peer.syns > 0 < peer.first_frame and not (end.segments or end.rsts or peer.syn_acks)
+
+
 @rule("3.5.1")
 def picked_up(end: Evidence, peer: Evidence) -> int:
     """An end of which no SYN passed, on either side, was ESTABLISHED before the capture began."""
@@ -115,17 +124,16 @@ def picked_up(end: Evidence, peer: Evidence) -> int:
 def established(history: History, end: Evidence, peer: Evidence, reach: Reach) -> list[Opened]:
     """How it may have come to ESTABLISHED, the first way first; SYN_RCVD goes before where both opened and
     its SYN+ACK never passed."""
-    beyond_syn = peer.isn + 1 + peer.syn_bytes if peer.isn != NONE else NONE
     if history.state == SYN_SENT:
         frame = end.first_frame
         if not frame:
             return []
-        if not had_only_syn(end, peer, beyond_syn):
+        if not had_only_syn(end, peer):
             return [Opened(frame, known(end, frame), NONE)]
         history.put(SYN_RCVD, frame, ASSUMED)
     if history.state != SYN_RCVD:
         return []
-    proof = shows_open(end, beyond_syn)
+    proof = shows_open(end, peer)
     ways = [
         by
         for by in _handshake_ends(end, peer, proof)
@@ -135,11 +143,11 @@ def established(history: History, end: Evidence, peer: Evidence, reach: Reach) -
 
 
 @rule("figure 7")
-def had_only_syn(end: Evidence, peer: Evidence, beyond_syn: int) -> bool:
+def had_only_syn(end: Evidence, peer: Evidence) -> bool:
     """SYN_SENT that goes on having had a bare SYN opened at once with its peer: its own SYN+ACK never
     passed."""
     answered = 0 < peer.syn_ack_frame < end.first_frame
-    return bool(peer.syns) and not answered and end.first_ack <= beyond_syn
+    return bool(peer.syns) and not answered and end.first_ack <= peer.syn_end
 
 
 @rule("3.10.4")
@@ -149,12 +157,23 @@ def known(end: Evidence, frame: int) -> int:
 
 
 @rule("3.10.7.4 fifth check")
-def shows_open(end: Evidence, beyond_syn: int) -> int:
+def shows_open(end: Evidence, peer: Evidence) -> int:
     """Who acknowledges more than a SYN has had its ACK, and so has who sends data: ESTABLISHED."""
     more = (
-        end.first_frame if end.first_ack > beyond_syn else end.more_frame if end.top_ack > beyond_syn else 0
+        end.first_frame
+        if end.first_ack > peer.syn_end
+        else end.more_frame
+        if end.top_ack > peer.syn_end
+        else 0
     )
-    return min((frame for frame in (more, end.data_frame) if frame), default=0)
+    data = 0 if fast_open(end, peer) else end.data_frame
+    return min((frame for frame in (more, data) if frame), default=0)
+
+
+@rule("RFC 7413 section 4.1")
+def fast_open(end: Evidence, peer: Evidence) -> bool:
+    """Who has taken in the data on a SYN may send data in SYN_RCVD."""
+    return peer.syn_bytes > 0 and end.top_ack > peer.isn + 1
 
 
 def _handshake_ends(end: Evidence, peer: Evidence, proof: int) -> list[Opened]:

@@ -127,7 +127,7 @@ def refuses_in_turn(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     """Who has sent a SYN, and answers the peer's SYN with a RST of no number of its own, has given its own
     up: CLOSED."""
     asked = end.syns > 0 and not end.syn_acks and 0 < end.syn_frame < min(rst.frame, peer.syn_frame)
-    return asked and peer.syns > 0 and rst.ack == peer.isn + 1 + peer.syn_bytes
+    return asked and peer.syns > 0 and rst.ack == peer.syn_end
 
 
 def both_reset(
@@ -183,7 +183,7 @@ def sends_reset(history: History, end: Evidence, peer: Evidence, rst: Rst) -> No
     if history.state == SYN_SENT and end.isn != NONE and goes_ahead(end):
         history.put(ESTABLISHED, rst.frame, ASSUMED)
     ack = max(rst.ack, *(each.ack for each in end.rsts if each.ts_ns - rst.ts_ns < UNDER_WAY_NS))
-    if peer.fins and ack > peer.fin:
+    if peer.fins and peer.fin < ack <= peer.nxt:
         if history.state == SYN_RCVD:
             history.put(ESTABLISHED, rst.frame, ACKNOWLEDGED)
         if history.state in GETS_FIN:
