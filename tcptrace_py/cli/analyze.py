@@ -153,10 +153,8 @@ def analyze(
             )
         if not listed:
             report.listed = None
-    outputs.write(report, verdicts, read_again)
-    outputs.wrote()
     view = view_from(options, connections=bool(connections), whole=outputs.whole())
-    outputs.show(report, view, long=long, pager=pager)
+    outputs.deliver(report, verdicts, view, read_again=read_again, long=long, pager=pager)
     return status(verdicts, report.capture)
 
 

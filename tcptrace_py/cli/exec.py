@@ -13,11 +13,18 @@ import click
 
 from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.cli.durations import Duration
-from tcptrace_py.cli.gates import gate_options, gates_from, status
+from tcptrace_py.cli.gates import gate_options, gates_from
 from tcptrace_py.cli.help import with_examples
-from tcptrace_py.cli.outcome import FINE, INPUT, USAGE, complain, reason
+from tcptrace_py.cli.outcome import FINE, INPUT, complain, reason
 from tcptrace_py.cli.outputs import output_options, outputs_from
-from tcptrace_py.cli.sniffing import capture_options, handled, host_view, open_capture, open_writer
+from tcptrace_py.cli.sniffing import (
+    capture_options,
+    end_with,
+    handled,
+    host_view,
+    open_capture,
+    open_writer,
+)
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
 from tcptrace_py.cli.view import view_from, view_options
 
@@ -181,16 +188,6 @@ def exec(  # noqa: A001
     # Standard output is the command's.
     outputs.uses_stdout = True
 
-    for warning in report.capture.warnings:
-        complain(warning)
-    verdicts = gates.judge(report)
-    outputs.write(report, verdicts)
-    outputs.wrote()
     view = view_from(options, connections=bool(connections), whole=outputs.whole())
-    outputs.show(report, view, pager=pager)
-    if child_status != FINE:
-        return child_status
-    if watch.write_problem is not None:
-        complain(f"{options['write_target']}: {reason(watch.write_problem)}")
-        return USAGE
-    return status(verdicts, report.capture)
+    status = end_with(report, gates, outputs, view, pager, options["write_target"], watch.write_problem)
+    return status if child_status == FINE else child_status

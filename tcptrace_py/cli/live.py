@@ -14,10 +14,10 @@ import click
 from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.cli.alarms import alarm_options, alarms_from
 from tcptrace_py.cli.durations import Duration
-from tcptrace_py.cli.gates import gate_options, gates_from, status
+from tcptrace_py.cli.gates import gate_options, gates_from
 from tcptrace_py.cli.help import with_examples
 from tcptrace_py.cli.inputs import COUNT
-from tcptrace_py.cli.outcome import INPUT, USAGE, complain, reason, silence_stdout
+from tcptrace_py.cli.outcome import INPUT, complain, silence_stdout
 from tcptrace_py.cli.outputs import STDOUT, output_options, outputs_from
 from tcptrace_py.cli.progress import shows_progress
 from tcptrace_py.cli.sniffing import (
@@ -25,6 +25,7 @@ from tcptrace_py.cli.sniffing import (
     Endpoint,
     Snapshots,
     capture_options,
+    end_with,
     handled,
     host_view,
     metrics_server,
@@ -307,14 +308,5 @@ def live(
         # Standard output is the events'; the report for people goes beside it.
         outputs.uses_stdout = True
 
-    for warning in report.capture.warnings:
-        complain(warning)
-    verdicts = gates.judge(report)
-    outputs.write(report, verdicts)
-    outputs.wrote()
     view = view_from({**options, "quiet": False}, connections=connections, whole=outputs.whole())
-    outputs.show(report, view, pager=pager)
-    if watch.write_problem is not None:
-        complain(f"{options['write_target']}: {reason(watch.write_problem)}")
-        return USAGE
-    return status(verdicts, report.capture)
+    return end_with(report, gates, outputs, view, pager, options["write_target"], watch.write_problem)

@@ -90,6 +90,21 @@ class Outputs:
 
                 yield every
 
+    def deliver(
+        self,
+        report: Report,
+        verdicts: Sequence[Verdict],
+        view: View,
+        *,
+        read_again: _ReadAgain | None = None,
+        long: bool = False,
+        pager: bool = False,
+    ) -> None:
+        """`write`, name what was written, and `show`. Raises `OutputError`."""
+        self.write(report, verdicts, read_again)
+        self.wrote()
+        self.show(report, view, long=long, pager=pager)
+
     def write(
         self, report: Report, verdicts: Sequence[Verdict], read_again: _ReadAgain | None = None
     ) -> None:

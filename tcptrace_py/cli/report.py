@@ -45,10 +45,8 @@ def report(saved: str, connections: bool, long: bool, pager: bool, any_size: boo
             for connection in found.connections:
                 sink(connection)
     verdicts = gates.judge(found)
-    outputs.write(found, verdicts)
-    outputs.wrote()
     view = view_from(options, connections=connections, whole=outputs.whole() or _file(saved))
-    outputs.show(found, view, long=long, pager=pager)
+    outputs.deliver(found, verdicts, view, long=long, pager=pager)
     return status(verdicts, found.capture)
 
 

@@ -17,8 +17,9 @@ import click
 
 from tcptrace_py.capture.libpcap import require_linux
 from tcptrace_py.cli.durations import LONGEST_S, parse_duration
+from tcptrace_py.cli.gates import status
 from tcptrace_py.cli.inputs import COUNT, allow_undecoded_option, check_filter
-from tcptrace_py.cli.outcome import complain
+from tcptrace_py.cli.outcome import USAGE, complain, reason
 from tcptrace_py.cli.outputs import STDOUT, Outputs, check_target
 from tcptrace_py.defects import Defects
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from tcptrace_py.capture.live import LiveCapture
     from tcptrace_py.capture.over_ssh import Remote, RemoteCapture
     from tcptrace_py.capture.pcap_writer import PcapWriter
+    from tcptrace_py.cli.gates import Gates
+    from tcptrace_py.report.model.model import Report
+    from tcptrace_py.report.people.view import View
     from tcptrace_py.run.host import HostView
     from tcptrace_py.run.live import Watch
     from tcptrace_py.run.metrics import Metrics
@@ -394,6 +398,29 @@ def open_writer(options: Mapping[str, Any], capture: LiveCapture | RemoteCapture
         raise click.BadParameter(
             f"{error.filename or path!r}: {reason(error)}.", param_hint="'--write'"
         ) from error
+
+
+def end_with(
+    report: Report,
+    gates: Gates,
+    outputs: Outputs,
+    view: View,
+    pager: bool,
+    write_target: str | None,
+    write_problem: OSError | None,
+) -> int:
+    """What a capture ends with: warnings, gates, the report; the exit status. Raises `OutputError`.
+
+    ``write_problem``: why the packets could not all be written to ``write_target``, if so.
+    """
+    for warning in report.capture.warnings:
+        complain(warning)
+    verdicts = gates.judge(report)
+    outputs.deliver(report, verdicts, view, pager=pager)
+    if write_problem is not None:
+        complain(f"{write_target}: {reason(write_problem)}")
+        return USAGE
+    return status(verdicts, report.capture)
 
 
 class Snapshots:
