@@ -42,9 +42,10 @@ _LEAST_IDS = 10
 #: Points in time of all crowds of a kind, likewise.
 _ALL_POINTS = 32 * POINTS
 _LEAST_POINTS = 64
-#: Connections of a group that evidence is kept of, those with the lowest ids; and of all groups of a kind.
+#: Connections of a group that evidence is kept of, those with the lowest ids; and of all groups of a kind,
+#: so that a thousand are full with the first of each: later ones come by and by, for days.
 _EXAMPLES = 3
-_ALL_EXAMPLES = 1024 * _EXAMPLES
+_ALL_EXAMPLES = 1024
 #: What rests on fewer packets is possible, and a warning at most.
 _ENOUGH = 4
 #: Role, side, variant, IP version, address (two halves), port of the service.
