@@ -98,6 +98,10 @@ class HostView:
         self._known = 0
         self._last: list[KernelSocket] = []
         self._wanted: set[int] = set()
+        #: Those of them that nobody was found to hold.
+        self._unowned: set[int] = set()
+        #: The kernel was asked again at once, only for who holds what the answer before showed.
+        self._naming = False
 
     # --- an observer --------------------------------------------------------------------
 
@@ -120,7 +124,11 @@ class HostView:
         poll.register(self._reader.fileno(), select.POLLIN)
         until_s = time.monotonic() + _PATIENCE_S
         answers = self._answers
-        while not self.problem and self._answers == answers and (left_s := until_s - time.monotonic()) > 0:
+        while (
+            not self.problem
+            and (self._answers == answers or self._naming)
+            and (left_s := until_s - time.monotonic()) > 0
+        ):
             if poll.poll(left_s * 1000):
                 self._answered()
 
@@ -137,6 +145,11 @@ class HostView:
         if snapshot.problem:
             self._give_up(watch, snapshot.problem)
             return
+        if self._naming:
+            # So soon after a look it is none: two that differ from the reading are to be a second apart.
+            self._naming = False
+            self._own(snapshot)
+            return
         self._answers += 1
         begin_s = time.monotonic()
         # The capture's time, where the clock was set back.
@@ -144,6 +157,17 @@ class HostView:
         snapshot.end_ns += watch.clock.shift_ns
         self.compare(snapshot, watch.tracker.table.all())
         self.period_s = max(_LOOK_S, (time.monotonic() - begin_s) / _LOOKING_SHARE)
+        if self._wanted - self._unowned:
+            self._naming = True
+            self._reader.ask(sorted(self._wanted)[:_OWNERS_AT_ONCE])
+
+    def _own(self, snapshot: Snapshot) -> None:
+        for inode, found in snapshot.owners.items():
+            self._owners[inode] = found
+            self._owners.move_to_end(inode)
+        while len(self._owners) > _REMEMBERED:
+            self._owners.popitem(last=False)
+        self._unowned = self._wanted - snapshot.owners.keys()
 
     def _give_up(self, watch: Watch, why: str) -> None:
         self.problem = f"the kernel's own states are not shown: {why}"
@@ -166,11 +190,7 @@ class HostView:
         self._overflows = snapshot.overflows
         if self._overflows_first is None:
             self._overflows_first = snapshot.overflows
-        for inode, found in snapshot.owners.items():
-            self._owners[inode] = found
-            self._owners.move_to_end(inode)
-        while len(self._owners) > _REMEMBERED:
-            self._owners.popitem(last=False)
+        self._own(snapshot)
         for each in snapshot.sockets:
             if each.state == "LISTEN":
                 self._listen(each)
