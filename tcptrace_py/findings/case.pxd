@@ -17,6 +17,7 @@ cdef class Case:
     cdef public bint at_end
     cdef public int64_t end_ns
 
+    cdef object fill(self, Connection connection, bint at_end, int64_t end_ns, object history, object gaps)
     @cython.locals(reached_ns=int64_t)
     cpdef int64_t until(self, int64_t since_ns, int64_t until_ns) except? -1
     cpdef Endpoint endpoint(self, int by)
@@ -25,6 +26,13 @@ cdef class Case:
     cpdef str name(self, int by)
     cpdef str address(self, int by)
     cpdef object evidence(self, int64_t frame_id, int64_t ts_ns, str text)
+
+
+@cython.locals(case=Case)
+cpdef Case case_of(Connection connection, bint at_end, int64_t end_ns, object history, object gaps)
+
+
+cpdef object evidence(int64_t connection, int64_t frame_id, int64_t ts_ns, str text)
 
 
 cpdef int other(int by) except? -1

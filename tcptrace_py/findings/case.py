@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tcptrace_py.capture.presence import NO_GAPS, Gaps
+from tcptrace_py.capture.presence import Gaps
 from tcptrace_py.findings.finding import Evidence, Role
 from tcptrace_py.findings.wording import socket_name
 from tcptrace_py.tcp.connection import Connection
@@ -23,15 +23,15 @@ ENDPOINTS = (1, 2)
 
 
 class Case:
-    """A connection that was handed over; only valid during that call."""
+    """A connection that was handed over; only valid during that call. Made by ``case_of``."""
 
-    def __init__(
+    def fill(
         self,
         connection: Connection,
         at_end: bool,
         end_ns: int,
         history: Callable[[Endpoint], History],
-        gaps: Gaps = NO_GAPS,
+        gaps: Gaps,
     ) -> None:
         self.connection = connection
         #: Handed over because the capture ended, at ``end_ns``.
@@ -85,18 +85,32 @@ class Case:
 
     def evidence(self, frame_id: int, ts_ns: int, text: str) -> Evidence:
         """``frame_id`` 0 for what is no segment."""
-        return Evidence(
-            connection=self.connection.id,
-            frame=frame_number(frame_id) or None,
-            ts_ns=ts_ns,
-            text=text,
-            source=frame_source(frame_id),
-        )
+        return evidence(self.connection.id, frame_id, ts_ns, text)
 
     def last_segment(self) -> tuple[int, int]:
         """``(ts_ns, frame_id)`` of the last segment of either side."""
         a, b = self.connection.a, self.connection.b
         return (a.last_ns, a.last_frame) if a.last_ns >= b.last_ns else (b.last_ns, b.last_frame)
+
+
+def case_of(
+    connection: Connection, at_end: bool, end_ns: int, history: Callable[[Endpoint], History], gaps: Gaps
+) -> Case:
+    # (Compiled, a constructor's arguments go through a tuple, and numbers through objects.)
+    case = Case.__new__(Case)
+    case.fill(connection, at_end, end_ns, history, gaps)
+    return case
+
+
+def evidence(connection: int, frame_id: int, ts_ns: int, text: str) -> Evidence:
+    """A line of evidence about a connection, by its id; ``frame_id`` 0 for what is no segment."""
+    return Evidence(
+        connection=connection,
+        frame=frame_number(frame_id) or None,
+        ts_ns=ts_ns,
+        text=text,
+        source=frame_source(frame_id),
+    )
 
 
 def goes_on_unseen(endpoint: Endpoint) -> bool:

@@ -1,27 +1,34 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from tcptrace_py.findings.case cimport Case
+from tcptrace_py.findings.case cimport Case, case_of
+from tcptrace_py.findings.handshake cimport Handshakes
 from tcptrace_py.findings.knowledge cimport Knowledge
 from tcptrace_py.findings.suspicion cimport Suspicion
+from tcptrace_py.tcp.attempt cimport Attempt
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 
 cdef int HANDSHAKE, OBSERVED, SILENCE, SLOW, _LOW_TTL
+cdef Py_ssize_t _HANDSHAKES
 
 
 cdef class Diagnosis:
     cdef object _settings
     cdef object _history
     cdef object _gaps
+    cdef list _gap_ends
     cdef Suspicion _suspicion
     cdef public Knowledge knowledge
     cdef object _causes
+    cdef Handshakes _handshakes
     cdef readonly object defects
     cdef public dict revised
 
     @cython.locals(suspect=int, case=Case, kinds=list)
     cpdef tuple look(self, Connection connection, bint at_end, int64_t end_ns)
+    @cython.locals(waited_until_ns=int64_t, handshakes=Handshakes)
+    cpdef bint look_at_attempt(self, Attempt attempt, bint at_end, int64_t end_ns) except -1
     @cython.locals(client=Endpoint)
     cdef bint _may_tell(self, Connection connection) except -1
     @cython.locals(number=int, suspects=int, made=list)

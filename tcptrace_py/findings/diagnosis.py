@@ -13,7 +13,7 @@ from typing import cast
 
 from tcptrace_py.capture.presence import NO_GAPS, Gaps
 from tcptrace_py.defects import Defects
-from tcptrace_py.findings.case import Case, History
+from tcptrace_py.findings.case import Case, History, case_of
 from tcptrace_py.findings.causes.claims import CAUSES, Causes, Revised
 from tcptrace_py.findings.close_wait import CloseWaits
 from tcptrace_py.findings.damage import doubt
@@ -31,6 +31,7 @@ from tcptrace_py.findings.suspicion import Suspicion
 from tcptrace_py.findings.time_wait import Reuses, pile_findings
 from tcptrace_py.findings.unacknowledged_fin import UnacknowledgedFins
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.attempt import Attempt
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.observations import BY_ATTEMPT, BY_SILENCE, BY_SLOWNESS, Observations
@@ -48,6 +49,7 @@ FAMILIES: tuple[type[Family], ...] = (
     Resets,
 )
 _SUSPECTS = [cast("int", family.SUSPECT) for family in FAMILIES]
+_HANDSHAKES = FAMILIES.index(Handshakes)
 
 GENERAL_KINDS = frozenset(KINDS) - {cause.KIND for cause in CAUSES} - {"time-wait-pile"}
 
@@ -87,9 +89,12 @@ class Diagnosis:
         self._settings = settings
         self._history = history
         self._gaps = gaps
+        self._gap_ends = gaps.ends
         self._suspicion = Suspicion(settings)
         self.knowledge = Knowledge()
         self._causes = Causes(settings, partial(Families, FAMILIES, settings, culprits), culprits)
+        #: The one among the general families, once an attempt was looked at.
+        self._handshakes: Handshakes | None = None
         #: By id of connection: kinds that only the whole capture told, as ``findings`` last found them.
         self.revised: Revised = {}
         #: Families that failed on a connection, or in the end; the others have done their work.
@@ -107,7 +112,7 @@ class Diagnosis:
         suspect = self._suspicion.suspicious(connection, end_ns)
         if not suspect:
             return ()
-        case = Case(connection, at_end, end_ns, self._history, self._gaps)
+        case = case_of(connection, at_end, end_ns, self._history, self._gaps)
         kinds: list[str] = []
         waiting: Families | None = None
         if suspect & (OBSERVED | SLOW | SILENCE) or (suspect & HANDSHAKE and self._may_tell(connection)):
@@ -126,6 +131,28 @@ class Diagnosis:
         if waiting is None:
             self._look_with(self._causes.general, suspect, case, kinds)
         return tuple(sorted(set(kinds), key=KINDS.index)) if len(kinds) > 1 else tuple(kinds)
+
+    def look_at_attempt(self, attempt: Attempt, at_end: bool, end_ns: int) -> bool:
+        """Count a SYN that nothing followed as ``look`` would count the connection that it began.
+
+        False, and not counted, where a cause may tell more of it: then it takes that connection.
+        """
+        if 0 < attempt.ttl < _LOW_TTL or attempt.seq == 0:
+            return False
+        if attempt.has_timestamps and self.knowledge.knows_pair_of(attempt):
+            return False
+        self.knowledge.note_attempt(attempt)
+        handshakes = self._handshakes
+        if handshakes is None:
+            handshakes = self._handshakes = cast("Handshakes", self._causes.general.of(_HANDSHAKES))
+        waited_until_ns = end_ns
+        if self._gap_ends:
+            waited_until_ns = self._gaps.until(attempt.ts_ns, end_ns)
+        try:
+            handshakes.look_at_attempt(attempt, at_end, waited_until_ns)
+        except Exception as error:
+            self._failed_on(handshakes, attempt.id, (attempt.frame,), error)
+        return True
 
     def _look_with(self, families: Families, suspect: int, case: Case, kinds: list[str]) -> None:
         made = families.made
@@ -149,11 +176,14 @@ class Diagnosis:
         return not connection.refused and client.has_syn_ts and self.knowledge.knows_pair(connection)
 
     def _failed(self, family: object, connection: Connection | None, error: Exception) -> None:
-        what = f"the findings of {type(family).__name__}"
-        frames: tuple[int, ...] = ()
-        if connection is not None:
-            what += f" on connection {connection.id}"
-            frames = (connection.first_frame, connection.a.last_frame, connection.b.last_frame)
+        if connection is None:
+            self.defects.note(f"the findings of {type(family).__name__}", (), error)
+            return
+        frames = (connection.first_frame, connection.a.last_frame, connection.b.last_frame)
+        self._failed_on(family, connection.id, frames, error)
+
+    def _failed_on(self, family: object, connection: int, frames: tuple[int, ...], error: Exception) -> None:
+        what = f"the findings of {type(family).__name__} on connection {connection}"
         self.defects.note(what, frames, error)
 
     def merge(self, other: Diagnosis) -> None:

@@ -46,10 +46,9 @@ class Distinct:
         return not self._hashes.full
 
     def count(self) -> int:
-        hashes = self._hashes.numbers
         if self.exact:
-            return len(hashes)
-        return round((_EXACT - 1) * _SPAN / (hashes[_EXACT - 1] + 1))
+            return len(self._hashes)
+        return round((_EXACT - 1) * _SPAN / (self._hashes.most + 1))
 
     def say(self, one: str, many: str = "") -> str:
         """``1 client address``, ``30 client addresses``, ``about 98,000 client addresses``."""

@@ -61,7 +61,7 @@ class Families:
         self.made: list[Family | None] = [None] * len(kinds)
 
     def of(self, number: int) -> Family:
-        """That of kind ``number``."""
+        """That of kind ``number``, always the same one."""
         family = self.made[number]
         if family is None:
             family = self.made[number] = self._kinds[number](self._settings)

@@ -9,7 +9,7 @@ from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 
 cdef Py_ssize_t _EXAMPLES, _ALL_EXAMPLES
-cdef int _ENOUGH
+cdef int _ENOUGH, CERTAIN, LIKELY
 
 
 cdef class Group:
@@ -28,7 +28,8 @@ cdef class Group:
     cdef public int64_t last_ns
     cdef public int64_t least_ns
     cdef public int64_t most_ns
-    cdef public list confidences
+    cdef public int64_t certain
+    cdef public int64_t likely
     cdef public int packets
     cdef public Distinct peers
     cdef public Distinct targets
@@ -40,9 +41,12 @@ cdef class Group:
     cdef list _examples
     cdef Py_ssize_t _examples_most
 
-    @cython.locals(peer=Endpoint)
+    @cython.locals(connection=Connection, peer=Endpoint, packets=int64_t)
     cpdef object add(self, Case case, int by, int64_t first_ns, int64_t last_ns, int confidence)
-    cdef object _rest_on(self, Connection connection)
+    cdef object count_one(
+        self, int64_t connection, int version, uint64_t peer_hi, uint64_t peer_lo, int64_t packets,
+        int64_t first_ns, int64_t last_ns, int confidence,
+    )
     cpdef object add_id(self, int64_t connection)
     cpdef list ids(self)
     cpdef object stay(self, int64_t begin_ns, object end_ns)
@@ -62,8 +66,10 @@ cdef class Groups:
     cdef list _ranks
     cdef Group _latest
 
-    @cython.locals(endpoint=Endpoint, role=str, port=int, version=int, hi=uint64_t, lo=uint64_t, group=Group)
+    @cython.locals(endpoint=Endpoint, role=str, port=int)
     cpdef Group of(self, Case case, int by, str variant=*)
+    @cython.locals(group=Group)
+    cdef Group at(self, str role, int version, uint64_t hi, uint64_t lo, int port, str variant=*)
     cpdef Group named(self, tuple key)
     cdef Group _begin(self, tuple key)
     cdef Group _other(self, str side, str variant)

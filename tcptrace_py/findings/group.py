@@ -16,7 +16,9 @@ from tcptrace_py.findings.case import Case, other
 from tcptrace_py.findings.crowd import POINTS, Crowd
 from tcptrace_py.findings.distinct import Distinct, mix
 from tcptrace_py.findings.finding import (
+    CERTAIN,
     CONFIDENCES,
+    LIKELY,
     POSSIBLE,
     Confidence,
     Evidence,
@@ -27,7 +29,6 @@ from tcptrace_py.findings.finding import (
 )
 from tcptrace_py.findings.least import Least
 from tcptrace_py.findings.wording import socket_name, times
-from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.wire.address import address_text
 
 #: Instants at which a trend counts.
@@ -81,7 +82,9 @@ class Group:
         self.count = 0
         self.first_ns = 0
         self.last_ns = 0
-        self.confidences = [0, 0, 0]
+        #: Connections that it is certain of, and likely; of the others it is possible.
+        self.certain = 0
+        self.likely = 0
         #: Packets that passed of its connections, counted as far as `_ENOUGH`.
         self.packets = 0
         #: Addresses on the other side.
@@ -102,28 +105,54 @@ class Group:
 
     def add(self, case: Case, by: int, first_ns: int, last_ns: int, confidence: int) -> None:
         """Count a connection whose endpoint ``by`` is the culprit."""
+        connection = case.connection
         peer = case.endpoint(other(by))
+        packets = 0
+        if self.packets < _ENOUGH:
+            packets = connection.a.packets + connection.b.packets
+            if connection.reused_frame:
+                # The SYN that began anew on its ports.
+                packets += 1
+        self.count_one(
+            connection.id,
+            connection.ip_version,
+            peer.address_hi,
+            peer.address_lo,
+            packets,
+            first_ns,
+            last_ns,
+            confidence,
+        )
+
+    def count_one(
+        self,
+        connection: int,
+        version: int,
+        peer_hi: int,
+        peer_lo: int,
+        packets: int,
+        first_ns: int,
+        last_ns: int,
+        confidence: int,
+    ) -> None:
+        """Count a connection by its id, the address on the other side, and how many packets passed of it."""
         if not self.count:
             self.first_ns = first_ns
             self.last_ns = last_ns
-            self.sole_peer = (case.connection.ip_version, peer.address_hi, peer.address_lo)
+            self.sole_peer = (version, peer_hi, peer_lo)
         elif first_ns < self.first_ns:
             self.first_ns = first_ns
         if last_ns > self.last_ns:
             self.last_ns = last_ns
         self.count += 1
-        self.confidences[confidence] += 1
+        if confidence == CERTAIN:
+            self.certain += 1
+        elif confidence == LIKELY:
+            self.likely += 1
         if self.packets < _ENOUGH:
-            self._rest_on(case.connection)
-        self.peers.add(peer.address_hi, peer.address_lo)
-        self.add_id(case.connection.id)
-
-    def _rest_on(self, connection: Connection) -> None:
-        packets = connection.a.packets + connection.b.packets
-        if connection.reused_frame:
-            # The SYN that began anew on its ports.
-            packets += 1
-        self.packets = min(self.packets + packets, _ENOUGH)
+            self.packets = min(self.packets + packets, _ENOUGH)
+        self.peers.add(peer_hi, peer_lo)
+        self._ids.add(connection)
 
     def add_id(self, connection: int) -> None:
         # A connection may be listed for two reasons: it reused a port, and its port was reused.
@@ -131,7 +160,7 @@ class Group:
 
     def ids(self) -> list[int]:
         """The ids that are listed, in order."""
-        return list(self._ids.numbers)
+        return self._ids.numbers.tolist()
 
     def stay(self, begin_ns: int, end_ns: int | None) -> None:
         """One of its sockets was stuck from then to then; ``None``: to the end, and beyond."""
@@ -186,7 +215,8 @@ class Group:
         self.first_ns = min(self.first_ns, group.first_ns)
         self.last_ns = max(self.last_ns, group.last_ns)
         self.count += group.count
-        self.confidences = [a + b for a, b in zip(self.confidences, group.confidences, strict=True)]
+        self.certain += group.certain
+        self.likely += group.likely
         self.packets = min(self.packets + group.packets, _ENOUGH)
         for what, n in group.tally.items():
             self.tally[what] += n
@@ -276,12 +306,9 @@ class Group:
 
     def of_most(self) -> Confidence:
         """That which at least half of the connections reach."""
-        reached = 0
-        for confidence, n in zip(CONFIDENCES, self.confidences, strict=True):
-            reached += n
-            if reached * 2 >= self.count:
-                return confidence
-        return CONFIDENCES[POSSIBLE]
+        if self.certain * 2 >= self.count:
+            return CONFIDENCES[CERTAIN]
+        return CONFIDENCES[LIKELY if (self.certain + self.likely) * 2 >= self.count else POSSIBLE]
 
     def trend(self, end_ns: int) -> list[int]:
         """Sockets of the crowd at once, at even instants from the first to ``end_ns``."""
@@ -343,7 +370,12 @@ class Groups:
         endpoint = case.endpoint(by)
         role = case.role(by)
         port = endpoint.port if role == "server" else case.endpoint(other(by)).port
-        hi, lo, version = endpoint.address_hi, endpoint.address_lo, case.connection.ip_version
+        return self.at(
+            role, case.connection.ip_version, endpoint.address_hi, endpoint.address_lo, port, variant
+        )
+
+    def at(self, role: Role, version: int, hi: int, lo: int, port: int, variant: str = "") -> Group:
+        """The group of a culprit by its address, and the port of the service."""
         group = self._latest
         if (
             group is not None

@@ -5,29 +5,29 @@ Compiled (see ``handshake.pxd``): in a flood every connection is one of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
-from tcptrace_py.findings.case import Case
+from tcptrace_py.findings.case import Case, evidence
 from tcptrace_py.findings.families import HANDSHAKE, LATE_NS
-from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding, Severity
+from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding
 from tcptrace_py.findings.group import Group, Groups
-from tcptrace_py.findings.host import before, up_meanwhile
+from tcptrace_py.findings.handshake_findings import (
+    HALF_OPEN_KIND,
+    REFUSED_KIND,
+    STALE_KIND,
+    TIMEOUT_KIND,
+    UNREACHABLE_KIND,
+    handshake_findings,
+)
 from tcptrace_py.findings.knowledge import Knowledge
-from tcptrace_py.findings.scans import FLOOD, Scanners, begun_scans, flood_finding, peers_tried, scans
-from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, TEXTS, meaning, remedy
-from tcptrace_py.findings.wording import duration, moment, part, span, times
+from tcptrace_py.findings.wording import duration, socket_name, times
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.attempt import Attempt
 from tcptrace_py.tcp.codes import ABORTED, REFUSED_HANDSHAKE, UNANSWERED, UNREACHABLE
 from tcptrace_py.tcp.codes import HALF_OPEN as HALF_OPEN_OUTCOME
 from tcptrace_py.tcp.outcome import handshake_outcome
 from tcptrace_py.tcp.state import CLOSED, ESTABLISHED, SYN_RCVD
 from tcptrace_py.wire.address import address_text, is_inside
-
-REFUSED_KIND = "connection-refused"
-TIMEOUT_KIND = "connection-timeout"
-UNREACHABLE_KIND = "connection-unreachable"
-HALF_OPEN_KIND = "half-open-handshake"
-STALE_KIND = "stale-syn"
 
 #: What Linux waits at least before it gives up by itself: the last of six retransmissions, 63 s.
 _KERNEL_GIVES_UP_NS = 60_000_000_000
@@ -83,6 +83,28 @@ class Handshakes:
             kinds += self._take_ignored_stale(case)
         return kinds
 
+    def look_at_attempt(self, attempt: Attempt, at_end: bool, waited_until_ns: int) -> None:
+        """What ``look`` does where one SYN is all of a connection, and its form tells nothing more.
+
+        ``waited_until_ns``: how long an answer may have come, as far as the capture knows.
+        """
+        version = attempt.ip_version
+        hi = attempt.source_hi()
+        lo = attempt.src_lo
+        syn_ns = attempt.ts_ns
+        if waited_until_ns - syn_ns < LATE_NS:
+            if at_end:
+                group = self._begun.at(
+                    "server", version, attempt.target_hi(), attempt.dst_lo, attempt.dst_port
+                )
+                group.count_one(attempt.id, version, hi, lo, 1, syn_ns, syn_ns, LIKELY)
+            return
+        group = self._timeouts.at("server", version, attempt.target_hi(), attempt.dst_lo, attempt.dst_port)
+        group.count_one(attempt.id, version, hi, lo, 1, syn_ns, syn_ns, LIKELY)
+        self._time_out(group, 1, 0, True, is_inside(hi, lo, version))
+        if group.wants_example(attempt.id):
+            group.example(attempt.id, [_only_syn(attempt)])
+
     # --- refused ---
 
     def _take_refused(self, case: Case) -> list[str]:
@@ -134,18 +156,10 @@ class Handshakes:
             confidence = POSSIBLE
         group.add(case, by, connection.syn_ns, connection.last_syn_ns, confidence)
         tried_ns = case.until(connection.syn_ns, connection.last_syn_ns) - connection.syn_ns
-        group.measure(tried_ns)
-        group.tally["syns"] += client.syns
-        if is_inside(client.address_hi, client.address_lo, connection.ip_version):
-            group.tally["inside"] += 1
         # The waits double, so the next SYN was due within as long again as all of it took so far.
         stopped = waited_until_ns - connection.last_syn_ns > tried_ns + 2_000_000_000
-        if not stopped:
-            group.tally["trying"] += 1
-        elif tried_ns >= _KERNEL_GIVES_UP_NS:
-            group.tally["kernel"] += 1
-        else:
-            group.tally["application" if tried_ns < _NO_KERNEL_NS else "either"] += 1
+        inside = is_inside(client.address_hi, client.address_lo, connection.ip_version)
+        self._time_out(group, client.syns, tried_ns, stopped, inside)
         if group.wants_example(connection.id):
             lines = [self._syn(case)]
             if client.syns > 1:
@@ -160,6 +174,20 @@ class Handshakes:
                 lines.append(case.evidence(0, waited_until_ns, text))
             group.example(connection.id, lines)
         return [TIMEOUT_KIND]
+
+    def _time_out(self, group: Group, syns: int, tried_ns: int, stopped: bool, inside: bool) -> None:
+        """Count how an attempt was tried; ``stopped``: its next SYN had been due."""
+        group.measure(tried_ns)
+        tally = group.tally
+        tally["syns"] += syns
+        if inside:
+            tally["inside"] += 1
+        if not stopped:
+            tally["trying"] += 1
+        elif tried_ns >= _KERNEL_GIVES_UP_NS:
+            tally["kernel"] += 1
+        else:
+            tally["application" if tried_ns < _NO_KERNEL_NS else "either"] += 1
 
     # --- unreachable ---
 
@@ -191,14 +219,20 @@ class Handshakes:
             return []
         by = case.server_by
         server = case.endpoint(by)
-        history = case.history(by)
-        states = [entry[0] for entry in history]
-        too_late = self._too_late(case)
-        if not too_late and (SYN_RCVD not in states or ESTABLISHED in states):
-            return []
-        state, entered_ns, _, _ = history[len(history) - 1]
-        if state not in (SYN_RCVD, CLOSED):
-            return []
+        client = case.endpoint(case.client_by)
+        state = server.state
+        entered_ns = 0
+        too_late = False
+        # Where nothing passed but SYNs and SYN+ACKs, as in a flood, the history tells no more.
+        if client.packets != client.syns or server.packets != server.syn_acks or state != SYN_RCVD:
+            history = case.history(by)
+            states = [entry[0] for entry in history]
+            too_late = self._too_late(case)
+            if not too_late and (SYN_RCVD not in states or ESTABLISHED in states):
+                return []
+            state, entered_ns, _, _ = history[len(history) - 1]
+            if state not in (SYN_RCVD, CLOSED):
+                return []
         if not too_late and (not half_open or connection.ack_frame):
             # Acknowledged, and yet SYN+ACK again: `accept-queue-full` tells that.
             return []
@@ -326,257 +360,21 @@ class Handshakes:
         self._half_begun.merge(other._half_begun)
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
-        attempts = {
-            "refused": self._refused,
-            "without an answer": self._timeouts,
-            "unreachable by ICMP": self._unreachable,
-        }
-        found, scanners, others = scans(attempts)
-        refused, timeouts, unreachable = others
-        half_open = list(self._half_open.turned())
-        scanners |= _many_tried([*refused, *timeouts])
-        found += [self._refused_finding(group, knowledge, scanners) for group in refused]
-        found += [self._timeout_finding(group, knowledge) for group in timeouts]
-        found += [self._unreachable_finding(group, knowledge) for group in unreachable]
-        found += [self._half_open_finding(group, scanners) for group in half_open]
-        found += [self._stale_finding(group) for group in self._stale.turned()]
-        found += begun_scans(self._begun, scanners)
-        for kind, groups in ((TIMEOUT_KIND, self._begun), (HALF_OPEN_KIND, self._half_begun)):
-            for group in groups:
-                service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
-                flood = flood_finding(group, kind, service)
-                if flood is not None:
-                    found.append(flood)
-        return found
-
-    def _refused_finding(self, group: Group, knowledge: Knowledge, scanners: Scanners) -> Finding:
-        sentences = [f"{group.who()} refused {group.connections()} from {group.they()}{_scan(group)}."]
-        text = TEXTS[REFUSED_KIND]
-        background = _background(group, group.count, knowledge)
-        if background:
-            sentences.append(_BACKGROUND)
-        elif _by_scanner(group, scanners):
-            sentences.append(_SCANNED)
-        sentences.append(text.meaning)
-        # A name with several addresses is tried on each in turn; on the host itself that costs nothing.
-        harmless = background or _loopback(group) or _by_scanner(group, scanners) or peers_tried(group)
-        severity: Severity = "info" if harmless else "warning"
-        if _started_late(group, knowledge):
-            severity = "info"
-            sentences.insert(1, _STARTED)
-        elif _served_otherwise(group, knowledge):
-            severity = "info"
-            sentences.insert(1, _OTHERWISE)
-        return group.finding(REFUSED_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
-
-    def _timeout_finding(self, group: Group, knowledge: Knowledge) -> Finding:
-        sentences = [
-            f"{group.who()} did not answer {times(group.count, 'connection attempt')} from {group.they()}"
-            f"{_scan(group)}: {times(group.tally['syns'], 'SYN')} in all, each attempt tried for"
-            f" {span(group.least_ns, group.most_ns)}."
-        ]
-        if group.tally["application"]:
-            sentences.append(
-                f"{part(group.tally['application'], group.count)} stopped sooner than any kernel would have:"
-                " the application's own connect time-out."
-            )
-        if group.tally["either"]:
-            sentences.append(
-                f"{part(group.tally['either'], group.count)} stopped after its last SYN, by the application's"
-                " own connect time-out or its kernel's (Windows gives up after 21 s, BSD after 75 s)."
-            )
-        if group.tally["kernel"]:
-            reached = part(group.tally["kernel"], group.count)
-            sentences.append(f"{reached} went on to the kernel's limit (ETIMEDOUT).")
-        if group.tally["trying"]:
-            sentences.append(
-                f"{part(group.tally['trying'], group.count)} may have gone on when the capture ended."
-            )
-        text = TEXTS[TIMEOUT_KIND]
-        up = up_meanwhile(group, knowledge, before(group))
-        severity: Severity = "warning"
-        if group.tally["joins"]:
-            sentences.append(
-                f"{part(group.tally['joins'], group.count)} would have been one more subflow of a Multipath"
-                " TCP connection (MP_JOIN), which goes on without it."
-            )
-        unseen = group.tally["syns"] == group.count and _unseen(group, knowledge)
-        if unseen or group.tally["joins"] == group.count:
-            severity = "info"
-        elif group.turned and peers_tried(group):
-            severity = "info"
-        elif _background(group, group.tally["syns"], knowledge):
-            severity = "info"
-            sentences.append(_BACKGROUND)
-        elif group.tally["syns"] == group.count and _served_otherwise(group, knowledge):
-            severity = "info"
-            sentences.append(f"Each was tried once only. {_OTHERWISE}")
-        sentences += [up, meaning(TIMEOUT_KIND, True)] if up else [meaning(TIMEOUT_KIND, False)]
-        if unseen:
-            sentences = [sentences[0], _UNSEEN]
-        finding = group.finding(TIMEOUT_KIND, severity, " ".join(sentences), remedy(text, ""))
-        if unseen:
-            finding.confidence = "possible"
-        return finding
-
-    def _unreachable_finding(self, group: Group, knowledge: Knowledge) -> Finding:
-        reasons = sorted(group.tally.items(), key=lambda item: (-item[1], item[0]))
-        said = ", ".join(f"{reason} ({n:,})" for reason, n in reasons) if len(reasons) > 1 else reasons[0][0]
-        text = TEXTS[UNREACHABLE_KIND]
-        first = (
-            f"{group.who()} could not be reached in {times(group.count, 'connection attempt')} from"
-            f" {group.they()}{_scan(group)}; ICMP says: {said}."
-        )
-        severity: Severity = "warning"
-        if _served_otherwise(group, knowledge):
-            severity = "info"
-            first += f" {_OTHERWISE}"
-        return group.finding(UNREACHABLE_KIND, severity, f"{first} {text.meaning}", remedy(text, ""))
-
-    def _half_open_finding(self, group: Group, scanners: Scanners) -> Finding:
-        text = HALF_OPEN[group.variant]
-        peak, peak_at_ns = group.crowd.peak() if group.crowd is not None else (0, 0)
-        first = (
-            f"{group.who()} sent SYN+ACK to {group.they()} for {group.connections()} and never got the"
-            f" ACK{_scan(group)}."
-        )
-        sentences = [first]
-        if _by_scanner(group, scanners):
-            sentences.append(_SCANNED)
-        if group.tally["too_late"]:
-            sentences.append(
-                f"{part(group.tally['too_late'], group.count)} was acknowledged only when the server had"
-                " given up: the ACK of the handshake was lost on the way."
-            )
-        if group.tally["syn_again"]:
-            sentences.append(
-                f"{part(group.tally['syn_again'], group.count)} was asked for again after the SYN+ACK: the"
-                " client waits, and the SYN+ACK does not reach it."
-            )
-        if peak > 1:
-            sentences.append(f"Up to {peak:,} half-open at once, at {moment(peak_at_ns)}.")
-        if group.variant == "unanswered" and not group.turned and group.count >= FLOOD:
-            sources = group.peers.count()
-            if sources * 2 >= group.count:
-                sentences.append("Hardly more than one attempt for each source: a SYN flood, most likely.")
-            else:
-                sentences.append(
-                    f"{group.count / max(sources, 1):.0f} attempts for each source: rather a broken way back"
-                    " (or few attackers) than forged sources."
-                )
-        sentences.append(GENERAL[HALF_OPEN_KIND])
-        if group.tally["syn_again"] < group.count:
-            sentences.append(text.meaning)
-        severity: Severity = "critical" if group.count >= FLOOD else "warning"
-        if _by_scanner(group, scanners) or (group.of_most() == "possible" and group.count < FLOOD):
-            severity = "info"
-        return group.finding(
-            HALF_OPEN_KIND,
-            severity,
-            " ".join(sentences),
-            remedy(text, group.socket_filter()),
+        return handshake_findings(
+            self._refused,
+            self._timeouts,
+            self._unreachable,
+            self._half_open,
+            self._stale,
+            self._begun,
+            self._half_begun,
+            knowledge,
         )
 
-    def _stale_finding(self, group: Group) -> Finding:
-        said = []
-        if group.tally["refused"]:
-            said.append(f"{group.tally['refused']:,} answered and then reset by the client itself")
-        if group.tally["ignored"]:
-            said.append(f"{group.tally['ignored']:,} in the middle of a living connection, without effect")
-        text = TEXTS[STALE_KIND]
-        first = (
-            f"{group.who()} is named as sender of stale SYNs on {group.connections()} to {group.they()}:"
-            f" {', '.join(said)}."
-        )
-        return group.finding(STALE_KIND, "info", f"{first} {text.meaning}", remedy(text, ""))
 
-
-# Few addresses come back, by chance.
-_ONCE = 1.5
-_SCANNED = "The client tried many services: another finding tells of that."
-_BACKGROUND = (
-    "Each address on the Internet tried once and did not come back: scanners, as every address gets them."
-)
-
-
-#: A port that is served so soon after it refused had only not been opened yet.
-_SOON_NS = 10_000_000_000
-_OTHERWISE = (
-    "The same port was served over the other IP version: clients that try both take what answers first"
-    " (RFC 8305)."
-)
-_STARTED = "It was served within 10 s of that: the service was starting, and that has healed."
-_UNSEEN = (
-    "The capture shows nothing that the host answered, though other connections with it went on: its answers"
-    " took another way. None of these SYNs was sent again, so they may well have been answered."
-)
-
-
-def _started_late(group: Group, knowledge: Knowledge) -> bool:
-    """The service was heard soon after the last refusal, and not shortly before the first.
-
-    Where it refused one client only, that one was served: others say nothing of whom it lets in.
-    """
-    service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
-    if group.turned or service is None or not service.established:
-        return False
-    if service.heard.between(group.first_ns - 3 * _SOON_NS, group.first_ns):
-        return False
-    until_ns = group.last_ns + _SOON_NS
-    if group.peers.count() == 1:
-        key = (group.version, group.hi, group.lo, group.service_port)
-        served = knowledge.served_between(group.sole_peer, key, group.last_ns, until_ns)
-        if served is not None:
-            return served
-    return service.heard.between(group.last_ns, until_ns)
-
-
-def _unseen(group: Group, knowledge: Knowledge) -> bool:
-    """Of the host nothing was captured, and yet it had answered: anybody, or the one client."""
-    if group.turned:
-        return False
-    if knowledge.unseen(group.version, group.hi, group.lo):
-        return True
-    key = (group.version, group.hi, group.lo, group.service_port)
-    return group.peers.count() == 1 and knowledge.one_way_of(group.sole_peer, key)
-
-
-def _background(group: Group, tries: int, knowledge: Knowledge) -> bool:
-    """Addresses of the Internet, each of which tried once, at what serves nobody."""
-    if group.tally.get("inside"):
-        return False
-    if group.turned:
-        return not is_inside(group.hi, group.lo, group.version) and tries <= _ONCE * group.targets.count()
-    service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
-    return tries <= _ONCE * group.peers.count() and (service is None or not service.established)
-
-
-def _many_tried(groups: Sequence[Group]) -> Scanners:
-    """Clients that a finding of their own tells to try many services."""
-    return {(group.version, group.hi, group.lo) for group in groups if group.turned}
-
-
-def _by_scanner(group: Group, scanners: Scanners) -> bool:
-    """It is what one service met of such a client."""
-    return not group.turned and group.peers.count() == 1 and group.sole_peer in scanners
-
-
-def _served_otherwise(group: Group, knowledge: Knowledge) -> bool:
-    """The same port is served over the other version of IP."""
-    return any(
-        service.port == group.service_port and service.version != group.version and service.established
-        for service in knowledge.services.entries.values()
-    )
-
-
-def _loopback(group: Group) -> bool:
-    """127.0.0.0/8 and ::1."""
-    return group.hi == 0 and (group.lo == 1 if group.version == 6 else group.lo >> 24 == 127)
-
-
-def _scan(group: Group) -> str:
-    if not group.turned:
-        return ""
-    if peers_tried(group):
-        return " (many hosts, most on a port of its own: so peer-to-peer programs look for peers)"
-    return " (one client against many services: its own network is at fault, or they failed together)"
+def _only_syn(attempt: Attempt) -> Evidence:
+    """The evidence that ``Handshakes._syn`` gives of a connection."""
+    version = attempt.ip_version
+    client = socket_name(version, attempt.source_hi(), attempt.src_lo, attempt.src_port)
+    server = socket_name(version, attempt.target_hi(), attempt.dst_lo, attempt.dst_port)
+    return evidence(attempt.id, attempt.frame, attempt.ts_ns, f"{client} sent SYN to {server}")

@@ -6,6 +6,7 @@ from tcptrace_py.findings.kept cimport Kept, Sample
 from tcptrace_py.findings.moments cimport Moments
 from tcptrace_py.findings.service cimport Service
 from tcptrace_py.findings.uses cimport Pair, Use, pair_rank, remember, use_of
+from tcptrace_py.tcp.attempt cimport Attempt
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.observations cimport Observations, idle_class
@@ -44,12 +45,14 @@ cdef class Knowledge:
                    packets=int64_t, flagged=int64_t, unseen=bint, stamped=bint, pair=Pair,
                    observed=Observations)
     cpdef object note(self, Connection connection)
+    @cython.locals(service=Service, rank=uint64_t, port=uint64_t, use=Use)
+    cpdef object note_attempt(self, Attempt attempt)
     @cython.locals(rank=uint64_t)
     cdef object _note_client(self, Connection connection, Endpoint client)
     @cython.locals(bits=int, moment=int64_t, seen=Observations)
     cdef object _note_heard(self, Connection connection, Endpoint speaker, Moments heard)
     @cython.locals(service=Service, place=uint64_t)
-    cdef Service _service_of(self, Connection connection, Endpoint server)
+    cdef Service _service_at(self, int version, uint64_t hi, uint64_t lo, int port)
     @cython.locals(service=Service, gone=Service)
     cpdef Service make(self, tuple key)
     @cython.locals(seen=Observations, speaker=Endpoint)
@@ -63,9 +66,10 @@ cdef class Knowledge:
     @cython.locals(rank=uint64_t, pair=Pair)
     cdef Pair _pair(self, Endpoint client, Endpoint server, int port)
     @cython.locals(uses=list)
-    cdef object _note_port(self, Sample sample, uint64_t rank, Connection connection, Endpoint client, Endpoint server)
+    cdef object _note_use(self, Sample sample, uint64_t rank, Use use)
     @cython.locals(client=Endpoint, server=Endpoint)
     cpdef bint knows_pair(self, Connection connection) except -1
+    cdef bint knows_pair_of(self, Attempt attempt) except -1
     cpdef object merge(self, Knowledge other)
 
 

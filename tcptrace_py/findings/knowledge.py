@@ -15,6 +15,7 @@ from tcptrace_py.findings.left import Left
 from tcptrace_py.findings.moments import Moments
 from tcptrace_py.findings.service import Service, ServiceKey
 from tcptrace_py.findings.uses import Pair, Use, pair_rank, remember, use_of
+from tcptrace_py.tcp.attempt import Attempt
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.observations import DATA, QUIET_NS, Observations, idle_class
@@ -103,7 +104,7 @@ class Knowledge:
             flagged = client.syns + client.syn_acks + client.fins + client.rsts
             if flagged + server.syns + server.syn_acks + server.fins + server.rsts >= packets:
                 self.flagged += 1
-        service = self._service_of(connection, server)
+        service = self._service_at(connection.ip_version, server.address_hi, server.address_lo, server.port)
         observed: Observations | None = connection.observed
         if observed is not None and observed.shuffled:
             self.shuffled += 1
@@ -138,7 +139,23 @@ class Knowledge:
         if not client.packets or not server.packets or connection.reset_by or not connection.syn_frame:
             sample = self.troubled
         if sample.wants(rank):
-            self._note_port(sample, rank, connection, client, server)
+            self._note_use(sample, rank, use_of(connection, client, server))
+
+    def note_attempt(self, attempt: Attempt) -> None:
+        """What ``note`` does where one SYN is all of a connection, of a pair that is not kept."""
+        self.connections += 1
+        self.segments += 1
+        service = self._service_at(attempt.ip_version, attempt.target_hi(), attempt.dst_lo, attempt.dst_port)
+        if service is not None:
+            service.connections += 1
+            service.lone_syns += 1
+        # Through a 64-bit local, so that C shifts as Python does.
+        port = attempt.src_port
+        rank = mix(attempt.source_hi() ^ (port << 48), attempt.src_lo)
+        if self.troubled.wants(rank):
+            use = Use()
+            use.fill_syn(attempt)
+            self._note_use(self.troubled, rank, use)
 
     def _note_client(self, connection: Connection, client: Endpoint) -> None:
         same = client.address_lo == self._client_lo and client.address_hi == self._client_hi
@@ -171,18 +188,18 @@ class Knowledge:
             heard.add(moment << bits)
             moment += 1
 
-    def _service_of(self, connection: Connection, server: Endpoint) -> Service | None:
-        place = (server.address_lo ^ server.port) & (_PLACES - 1)
+    def _service_at(self, version: int, hi: int, lo: int, port: int) -> Service | None:
+        place = (lo ^ port) & (_PLACES - 1)
         service: Service | None = self._recent[place]
         if (
             service is not None
-            and service.lo == server.address_lo
-            and service.port == server.port
-            and service.hi == server.address_hi
-            and service.version == connection.ip_version
+            and service.lo == lo
+            and service.port == port
+            and service.hi == hi
+            and service.version == version
         ):
             return service
-        service = self.make((connection.ip_version, server.address_hi, server.address_lo, server.port))
+        service = self.make((version, hi, lo, port))
         self._recent[place] = service
         return service
 
@@ -273,14 +290,12 @@ class Knowledge:
             self.pairs.put(rank, pair)
         return pair
 
-    def _note_port(
-        self, sample: Sample, rank: int, connection: Connection, client: Endpoint, server: Endpoint
-    ) -> None:
+    def _note_use(self, sample: Sample, rank: int, use: Use) -> None:
         uses: list[Use] | None = sample.entries.get(rank)
         if uses is None:
             uses = []
             sample.put(rank, uses)
-        remember(uses, use_of(connection, client, server))
+        remember(uses, use)
 
     def service(self, version: int, hi: int, lo: int, port: int) -> Service | None:
         """What is known of a service; None where nothing is."""
@@ -343,6 +358,14 @@ class Knowledge:
         server = connection.server()
         return self.pairs.wants(
             pair_rank(client.address_hi, client.address_lo, server.address_hi, server.address_lo, server.port)
+        )
+
+    def knows_pair_of(self, attempt: Attempt) -> bool:
+        """The same of an attempt."""
+        return self.pairs.wants(
+            pair_rank(
+                attempt.source_hi(), attempt.src_lo, attempt.target_hi(), attempt.dst_lo, attempt.dst_port
+            )
         )
 
     def uses(self, client: ServiceKey) -> list[Use]:

@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint64_t, uint32_t
 from tcptrace_py.findings.distinct cimport mix
 from tcptrace_py.findings.kept cimport Sample
 from tcptrace_py.findings.moments cimport Moments
+from tcptrace_py.tcp.attempt cimport Attempt
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.serial cimport advance
@@ -40,6 +41,7 @@ cdef class Use:
     cdef public uint32_t acked
 
     cdef object fill(self, Connection connection, Endpoint client, Endpoint server)
+    cdef object fill_syn(self, Attempt attempt)
 
 
 @cython.locals(use=Use)

@@ -9,6 +9,7 @@ from tcptrace_py.findings.distinct import mix
 from tcptrace_py.findings.kept import Sample
 from tcptrace_py.findings.moments import Moments
 from tcptrace_py.findings.service import ServiceKey
+from tcptrace_py.tcp.attempt import Attempt
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.serial import advance
@@ -72,6 +73,25 @@ class Use:
         self.begun_by_syn = bool(connection.syn_frame)
         self.has_acked = bool(server.has_rcv)
         self.acked = server.rcv_nxt
+
+    def fill_syn(self, attempt: Attempt) -> None:
+        self.id = attempt.id
+        self.first_ns = attempt.ts_ns
+        self.last_ns = attempt.ts_ns
+        self.version = attempt.ip_version
+        self.hi = attempt.target_hi()
+        self.lo = attempt.dst_lo
+        self.port = attempt.dst_port
+        self.has_isn = True
+        self.isn = attempt.seq
+        self.answered = False
+        self.client_nxt = advance(attempt.seq, 1)
+        self.has_server = False
+        self.server_first = 0
+        self.server_nxt = 0
+        self.begun_by_syn = True
+        self.has_acked = False
+        self.acked = 0
 
     @property
     def server(self) -> ServiceKey:

@@ -34,6 +34,15 @@ def report_finished(
     whose roles wait until all listeners are known go to ``undecided`` instead, with ``at_end`` and the
     histories of ``a`` and ``b``; where it is None, their roles are guessed from what is known.
     """
+    attempts = tracker.unanswered
+    if attempts:
+        tracker.unanswered = []
+        for attempt in attempts:
+            over_ns = tracker.over_ns(attempt, at_end)
+            if diagnosis.look_at_attempt(attempt, at_end, over_ns):
+                builder.add_attempt(attempt)
+            else:
+                tracker.connect(attempt, over_ns)
     finished = tracker.finished
     tracker.finished = []
     # Each is let go of at once: its memory is still at hand, and the next records can have it.

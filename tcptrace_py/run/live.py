@@ -32,6 +32,7 @@ from tcptrace_py.run.host import HostView
 from tcptrace_py.run.session import Move, Session
 from tcptrace_py.run.wall_clock import WallClock
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.eviction import evict
 
 # Without packets the capture's time follows the clock, this much behind: what was stamped
 # before has been delivered by then, with room for a kernel that is late.
@@ -69,7 +70,7 @@ class Watch:
 
     ``connections``: the report lists them (memory then follows their number; without, it
     follows those alive at once). ``most_connections``: so many are known at most; see
-    `tcptrace_py.tcp.tracker.Tracker.evict`. ``host``: sets the kernel's own word beside the reading.
+    `tcptrace_py.tcp.eviction.evict`. ``host``: sets the kernel's own word beside the reading.
     ``stats``: endpoints carry the figures of tcptrace's long report.
     ``alarms``: records packets, or tells somebody, when a finding appears. ``allow_undecoded``: a capture
     of which next to nothing could be decoded is as good as any other.
@@ -237,7 +238,7 @@ class Watch:
         else:
             self.tracker.tick(before_ns - _BEHIND_NS)
         if self._most_connections is not None and self.tracker.table.count > self._most_connections:
-            self.tracker.evict(self._most_connections)
+            evict(self.tracker, self._most_connections)
         self.session.drain()
         if len(self.session.partial.undecided) > _UNDECIDED:
             self.session.decide()

@@ -83,6 +83,8 @@ class Session:
         self._moved = moved
         if moved is not None:
             self.tracker.arrows.moves = []
+        elif not connections and sink is None:
+            self.tracker.unanswered = []
         if parts > 1:
             self.tracker.begins = self.partial.begins
             if self.tracker.peers is not None:
@@ -99,7 +101,7 @@ class Session:
         if self._moved is not None and (moves := tracker.arrows.moves):
             tracker.arrows.moves = []
             self._moved(moves)
-        if tracker.finished:
+        if tracker.finished or tracker.unanswered:
             report_finished(
                 tracker, partial.diagnosis, partial.builder, partial.connections, at_end, partial.undecided
             )

@@ -39,7 +39,7 @@ cdef class Arrows:
     @cython.locals(was=int, connection=Connection, waited=bint)
     cdef object _become(self, Endpoint endpoint, int state, int64_t ts_ns)
     @cython.locals(a=int, b=int)
-    cdef bint done(self, Connection connection) except *
+    cpdef bint done(self, Connection connection) except -1
     @cython.locals(connection=Connection)
     cdef Endpoint _peer(self, Endpoint endpoint)
     @cython.locals(before=int64_t)

@@ -4,13 +4,15 @@
 Compiled (see ``clocks.pxd``). All clocks of one kind last equally long, so those
 started later run out later: each kind is a queue, linked through the endpoints,
 and only the heads are ever looked at. No clock is scanned for. Only the clock of a SYN that was
-held back starts late, and is put where it belongs.
+held back may start late: such wait in a heap.
 """
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
+
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.codes import CLOCK_KINDS
+from tcptrace_py.tcp.codes import CLOCK_KINDS, SYN_CLOCK
 from tcptrace_py.tcp.endpoint import Endpoint
 
 #: What an endpoint sends within this time of what passes toward it may have been under way already.
@@ -22,9 +24,6 @@ RTO_MIN_NS = 200_000_000
 _RFC_TIME_WAIT_S = 240.0
 
 _NEVER = 0x7FFFFFFFFFFFFFFF
-
-# A clock that starts late passes no more than this many that run out after it, lest that take long.
-_PASSED = 64
 
 
 def nanoseconds(seconds: float) -> int:
@@ -39,6 +38,8 @@ class Clocks:
         self.now_ns = 0
         #: No clock runs out before this.
         self.next_ns = _NEVER
+        #: Endpoints in SYN_SENT, whose clock runs.
+        self.syn_clocks = 0
         self._durations_ns = [
             0,
             nanoseconds(settings.syn_give_up_s),
@@ -54,37 +55,30 @@ class Clocks:
         ]
         self._heads: list[Endpoint | None] = [None] * CLOCK_KINDS
         self._tails: list[Endpoint | None] = [None] * CLOCK_KINDS
+        #: Clocks that started late, by when they run out; of those that were stopped, some are still there.
+        self._late: list[tuple[int, int, Endpoint]] = []
+        self._started_late = 0
 
     def start(self, endpoint: Endpoint, kind: int) -> None:
         """Start (or start anew) a clock of ``kind`` for this endpoint, which has one at a time."""
         if endpoint.clock:
             self.stop(endpoint)
+        if kind == SYN_CLOCK:
+            self.syn_clocks += 1
         duration_ns = self._durations_ns[kind]
         endpoint.clock = kind
         endpoint.deadline_ns = self.now_ns + duration_ns
         before = self._tails[kind]
-        after: Endpoint | None = None
         if before is not None and before.deadline_ns > endpoint.deadline_ns:
-            # A SYN that was held back: the oldest of all, or else among the latest, give or take a few.
-            head = self._heads[kind]
-            if head is not None and head.deadline_ns > endpoint.deadline_ns:
-                after = head
-                before = None
-            for _ in range(_PASSED):
-                if before is None or before.deadline_ns <= endpoint.deadline_ns:
-                    break
-                after = before
-                before = before.clock_before
-        endpoint.clock_before = before
-        endpoint.clock_after = after
-        if before is None:
-            self._heads[kind] = endpoint
+            self._started_late += 1
+            heappush(self._late, (endpoint.deadline_ns, self._started_late, endpoint))
         else:
-            before.clock_after = endpoint
-        if after is None:
+            endpoint.clock_before = before
+            if before is None:
+                self._heads[kind] = endpoint
+            else:
+                before.clock_after = endpoint
             self._tails[kind] = endpoint
-        else:
-            after.clock_before = endpoint
         if endpoint.deadline_ns < self.next_ns:
             self.next_ns = endpoint.deadline_ns
 
@@ -92,9 +86,15 @@ class Clocks:
         kind = endpoint.clock
         if not kind:
             return
+        if kind == SYN_CLOCK:
+            self.syn_clocks -= 1
+        endpoint.clock = 0
         before = endpoint.clock_before
         after = endpoint.clock_after
         if before is None:
+            if self._heads[kind] is not endpoint:
+                # It waits in the heap, which drops it when its time comes.
+                return
             self._heads[kind] = after
         else:
             before.clock_after = after
@@ -104,7 +104,6 @@ class Clocks:
             after.clock_before = before
         endpoint.clock_before = None
         endpoint.clock_after = None
-        endpoint.clock = 0
 
     def duration_ns(self, kind: int) -> int:
         """How long clocks of this kind last."""
@@ -127,6 +126,15 @@ class Clocks:
             if head is not None and head.deadline_ns < next_ns:
                 earliest = head
                 next_ns = head.deadline_ns
+        late = self._late
+        while late:
+            deadline_ns, _, endpoint = late[0]
+            if endpoint.clock == SYN_CLOCK and endpoint.deadline_ns == deadline_ns:
+                if endpoint.deadline_ns < next_ns:
+                    earliest = endpoint
+                    next_ns = endpoint.deadline_ns
+                break
+            heappop(late)
         self.next_ns = next_ns
         if next_ns > ts_ns:
             return None

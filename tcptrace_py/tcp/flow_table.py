@@ -113,17 +113,21 @@ class FlowTable:
         if connection is None:
             self._replace(flow, None)
         else:
-            older = connection.older
-            newer = connection.newer
-            if older is not None:
-                older.newer = newer
-            if newer is not None:
-                newer.older = older
-            else:
-                self._replace(flow, older)
-            connection.older = None
-            connection.newer = None
+            if connection.newer is None:
+                self._replace(flow, connection.older)
+            self.unlink(connection)
         self.count -= 1
+
+    def unlink(self, connection: Connection) -> None:
+        """Take a connection from between those before and after it on its four-tuple."""
+        older = connection.older
+        newer = connection.newer
+        if older is not None:
+            older.newer = newer
+        if newer is not None:
+            newer.older = older
+        connection.older = None
+        connection.newer = None
 
     def _replace(self, flow: Flow, other: Flow | None) -> None:
         """``other`` takes the place of ``flow`` in its bucket, or nobody does."""
@@ -157,6 +161,18 @@ class FlowTable:
 
     def all(self) -> list[Connection]:
         """Every connection, in order of id."""
+        return self._all(False)
+
+    def take_all(self) -> list[Connection]:
+        """The same; the table is empty then, but those on one four-tuple stay linked."""
+        found = self._all(True)
+        self._buckets = [None] * _BUCKETS
+        self._bucket_mask = _BUCKETS - 1
+        self.count = 0
+        return found
+
+    def _all(self, apart: bool) -> list[Connection]:
+        """``apart``: each is taken from its bucket's chain, and no more reached by its hash."""
         found: list[Connection] = []
         least = -1
         most = -1
@@ -178,7 +194,10 @@ class FlowTable:
                     if connection.id > most:
                         most = connection.id
                     connection = connection.older
-                flow = flow.next_in_bucket
+                following = flow.next_in_bucket
+                if apart:
+                    flow.next_in_bucket = None
+                flow = following
         if most - least >= 2 * len(found):
             found.sort(key=attrgetter("id"))
             return found

@@ -2,7 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
 from tcptrace_py.tcp.arrows cimport Arrows
-from tcptrace_py.tcp.attempt cimport Attempt, Attempts
+from tcptrace_py.tcp.attempt cimport Attempt, Attempt6, Attempts
 from tcptrace_py.tcp.clocks cimport Clocks
 from tcptrace_py.tcp.connection cimport Connection, new_connection
 from tcptrace_py.tcp.duplicates cimport Duplicates, another
@@ -49,6 +49,8 @@ cdef class Tracker:
     cdef public int64_t hold_from
     cdef Attempts _attempts
     cdef int64_t _hold_ns
+    cdef int64_t _tries_ns
+    cdef public list unanswered
     cdef Segment _syn
     cdef list _rest
     cdef readonly object gaps
@@ -69,7 +71,7 @@ cdef class Tracker:
     @cython.locals(hashes=uint64_t[::1], table=FlowTable, i=Py_ssize_t, flow_hash=uint64_t)
     cpdef object run(self, list segments, Py_ssize_t count)
     @cython.locals(now_ns=int64_t, recent=Connection, connection=Connection, a=Endpoint, sender=Endpoint, receiver=Endpoint, regular=bint,
-                   quiet_ns=int64_t, before_ns=int64_t, before=bint)
+                   quiet_ns=int64_t, before_ns=int64_t, before=bint, unanswered=int64_t)
     cdef object _take(self, Segment segment, uint64_t flow_hash)
     cdef bint _regular(self, Endpoint sender, Endpoint receiver, Segment segment) except -1
     @cython.locals(connection=Connection, attempt=Attempt, over_ns=int64_t)
@@ -77,23 +79,24 @@ cdef class Tracker:
     @cython.locals(rest=list, connection=Connection, attempt=Attempt)
     cpdef bint end(self, int64_t most=*) except -1
     cdef object _settle_stats(self, Endpoint a, Endpoint b)
-    cdef object _hand_over(self, Connection connection, int64_t over_ns)
-    @cython.locals(endpoint=Endpoint, kind=int, excess=int64_t)
-    cpdef object evict(self, int64_t most)
-    @cython.locals(a=Endpoint, b=Endpoint, now_ns=int64_t)
-    cdef object _evict(self, Connection connection)
+    cpdef object hand_over(self, Connection connection, int64_t over_ns)
     @cython.locals(connection=Connection)
     cpdef object forget(self)
+    cdef object _hand_over_attempt(self, Attempt attempt, int64_t over_ns)
+    cdef int64_t over_ns(self, Attempt attempt, bint at_end) noexcept
+    @cython.locals(connection=Connection)
+    cpdef object connect(self, Attempt attempt, int64_t over_ns)
     cpdef object release(self, Connection connection)
     cpdef list history(self, Endpoint endpoint)
     @cython.locals(connection=Connection, endpoint=Endpoint)
     cpdef object unreachable(self, object error, Segment segment)
     @cython.locals(flow=Flow)
     cdef Connection _find(self, Segment segment, uint64_t flow_hash)
-    @cython.locals(attempt=Attempt, now_ns=int64_t)
+    @cython.locals(attempt=Attempt, over_ns=int64_t)
     cdef bint _hold(self, Segment segment, uint64_t flow_hash) except -1
-    @cython.locals(syn=Segment, connection=Connection, clocks=Clocks, now_ns=int64_t)
     cdef Connection _release_syn(self, Attempt attempt)
+    @cython.locals(syn=Segment, connection=Connection, clocks=Clocks, now_ns=int64_t)
+    cdef Connection _connection_of(self, Attempt attempt)
     @cython.locals(flags=int, connection=Connection, sender=Endpoint, receiver=Endpoint, began=Connection)
     cdef Connection _which(self, Connection newest, Segment segment, uint64_t flow_hash)
     @cython.locals(sender=Endpoint, receiver=Endpoint, sender_by=int, over=bint, in_time_wait=bint, unanswered=bint, began=Connection, holder=Endpoint)

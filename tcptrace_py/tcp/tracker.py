@@ -7,23 +7,17 @@ order of the capture, and hands finished connections on.
 from __future__ import annotations
 
 from array import array
-from operator import attrgetter
 
 from tcptrace_py.capture.presence import Gaps
 from tcptrace_py.defects import Defects
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.attempt import Attempt, Attempts
+from tcptrace_py.tcp.attempt import Attempt, Attempt6, Attempts
 from tcptrace_py.tcp.codes import (
     BY_LISTENER,
     BY_SYN,
     BY_SYN_ACK,
-    FIN_CLOCK,
-    FIN_WAIT_2_CLOCK,
     LINGER_CLOCK,
-    REUSE_CLOCK,
-    SYN_ACK_CLOCK,
     SYN_CLOCK,
-    TIME_WAIT_CLOCK,
 )
 from tcptrace_py.tcp.compat.peers import Peers
 from tcptrace_py.tcp.compat.tcptrace import Stats
@@ -49,19 +43,8 @@ RUN_SEGMENTS = 32
 
 _ALL = 0x7FFFFFFFFFFFFFFF
 
-# Flows known at once from which on memory is worth a little time: a flood, a scan, or a large site.
-_HOLD_FROM = 1 << 16
-
-# Who goes first when the table is full, by the clock that runs.
-_EVICTION_ORDER = (
-    LINGER_CLOCK,
-    REUSE_CLOCK,
-    TIME_WAIT_CLOCK,
-    SYN_CLOCK,
-    SYN_ACK_CLOCK,
-    FIN_CLOCK,
-    FIN_WAIT_2_CLOCK,
-)
+# Attempts without an answer at once, from which on more of them will stay so: a flood, a scan, an outage.
+_HOLD_FROM = 1000
 
 
 class Tracker:
@@ -89,11 +72,14 @@ class Tracker:
         self._clocks = self.arrows.clocks
         self._stats = stats
         self.peers = Peers(self.table) if peers else None
-        #: From so many flows on, a SYN that nobody has answered is held back. Not where somebody
-        #: reads more of it than its state.
+        #: From so many unanswered SYNs on, the next ones are held back. Not where somebody reads more
+        #: of one than its state.
         self.hold_from = _ALL if stats or peers else _HOLD_FROM
         self._attempts = Attempts()
-        self._hold_ns = self._clocks.duration_ns(SYN_CLOCK) + self._clocks.duration_ns(LINGER_CLOCK)
+        self._tries_ns = self._clocks.duration_ns(SYN_CLOCK)
+        self._hold_ns = self._tries_ns + self._clocks.duration_ns(LINGER_CLOCK)
+        #: Where it is a list: held SYNs that are over are handed over here. Else as connections.
+        self.unanswered: list[Attempt] | None = None
         #: What ``end`` has still to hand over, last id first.
         self._rest: list[Connection] | None = None
         self._syn = Segment()
@@ -164,7 +150,8 @@ class Tracker:
         ):
             recent = self._find(segment, flow_hash)
             if recent is None:
-                if self.table.count >= self.hold_from and self._hold(segment, flow_hash):
+                unanswered = self._clocks.syn_clocks + self._attempts.count
+                if unanswered >= self.hold_from and self._hold(segment, flow_hash):
                     return
                 if self.late_copies.known(segment, flow_hash):
                     return
@@ -249,14 +236,13 @@ class Tracker:
             if connection is None:
                 break
             self.late_copies.remember(connection)
-            self._hand_over(connection, self._clocks.now_ns)
+            self.hand_over(connection, self._clocks.now_ns)
         attempt = self._attempts.oldest
-        while attempt is not None and attempt.over_ns <= ts_ns:
-            over_ns = attempt.over_ns
-            self._hand_over(self._release_syn(attempt), over_ns)
+        while attempt is not None and attempt.ts_ns + self._hold_ns <= ts_ns:
+            self._hand_over_attempt(attempt, attempt.ts_ns + self._hold_ns)
             attempt = self._attempts.oldest
-        if attempt is not None and attempt.over_ns < self._clocks.next_ns:
-            self._clocks.next_ns = attempt.over_ns
+        if attempt is not None and attempt.ts_ns + self._hold_ns < self._clocks.next_ns:
+            self._clocks.next_ns = attempt.ts_ns + self._hold_ns
 
     def end(self, most: int = _ALL) -> bool:
         """The capture is over: every connection still known is handed over, in order of id.
@@ -264,20 +250,21 @@ class Tracker:
         ``most`` are at a time; whether there are more.
         """
         if self._rest is None:
-            self._rest = self.table.all()
+            # The table is left alone from here on: there is no segment any more to look for.
+            self._rest = self.table.take_all()
             self._rest.reverse()
         rest = self._rest
         for _ in range(most):
             attempt = self._attempts.oldest
             if attempt is not None and (not rest or attempt.id < rest[len(rest) - 1].id):
-                connection = self._release_syn(attempt)
-            elif rest:
-                connection = rest.pop()
-            else:
+                self._hand_over_attempt(attempt, self.last_ns)
+                continue
+            if not rest:
                 return False
+            connection = rest.pop()
             if self._stats and not self.arrows.done(connection):
                 self._settle_stats(connection.a, connection.b)
-            self._hand_over(connection, self.last_ns)
+            self.hand_over(connection, self.last_ns)
         return True
 
     def _settle_stats(self, a: Endpoint, b: Endpoint) -> None:
@@ -286,12 +273,15 @@ class Tracker:
             a.stats.settle(self.last_ns)
             b.stats.settle(self.last_ns)
 
-    def _hand_over(self, connection: Connection, over_ns: int) -> None:
+    def hand_over(self, connection: Connection, over_ns: int) -> None:
         connection.over_ns = over_ns
         self.machine.resets.settle(connection)
         self._clocks.stop(connection.a)
         self._clocks.stop(connection.b)
-        self.table.remove(connection)
+        if self._rest is None:
+            self.table.remove(connection)
+        else:
+            self.table.unlink(connection)
         connection.finished = True
         self.two_clocks.look(connection)
         if connection.pending_syn_by:
@@ -300,38 +290,26 @@ class Tracker:
             self.listeners.guess(connection)
         self.finished.append(connection)
 
-    def evict(self, most: int) -> None:
-        """Hand connections over before their time, until no more than ``most`` are known.
+    def _hand_over_attempt(self, attempt: Attempt, over_ns: int) -> None:
+        self._attempts.remove(attempt)
+        if self._rest is None:
+            self.table.remove(attempt)
+        if self.unanswered is None:
+            self.connect(attempt, over_ns)
+            return
+        attempt.given_up = attempt.ts_ns + self._tries_ns <= self._clocks.now_ns
+        self.unanswered.append(attempt)
 
-        Those that are over go first, then those in TIME_WAIT, then those whose clocks have run
-        longest, then those that have been silent longest. ``evicted_over`` and ``evicted_open``
-        count them.
-        """
-        for kind in _EVICTION_ORDER:
-            while self.table.count > most:
-                endpoint = self._clocks.oldest(kind)
-                if endpoint is None:
-                    break
-                self._evict(endpoint.connection)
-        if self.table.count > most:
-            # A sixteenth more than needed, so that the next ones come cheap.
-            excess = self.table.count - most + most // 16
-            for connection in sorted(self.table.all(), key=attrgetter("last_ns"))[:excess]:
-                self._evict(connection)
+    def over_ns(self, attempt: Attempt, at_end: bool) -> int:
+        """The capture's time when a SYN was handed over; ``at_end``: by ``end``."""
+        return self.last_ns if at_end else attempt.ts_ns + self._hold_ns
 
-    def _evict(self, connection: Connection) -> None:
-        if self.arrows.done(connection):
-            self.evicted_over += 1
-        else:
-            self.evicted_open += 1
-        now_ns = self._clocks.now_ns
-        self._hand_over(connection, now_ns)
-        a = connection.a
-        b = connection.b
-        if a.state == TIME_WAIT:
-            self.time_wait.leave(a, b, connection.ip_version, now_ns)
-        if b.state == TIME_WAIT:
-            self.time_wait.leave(b, a, connection.ip_version, now_ns)
+    def connect(self, attempt: Attempt, over_ns: int) -> None:
+        """A SYN that was handed over shall be a connection after all, the next one in ``finished``."""
+        connection = self._connection_of(attempt)
+        if self._rest is not None:
+            self.table.remove(connection)
+        self.hand_over(connection, over_ns)
 
     def release(self, connection: Connection) -> None:
         """Nobody needs this finished connection any more: its history's room is free."""
@@ -413,31 +391,40 @@ class Tracker:
 
     def _hold(self, segment: Segment, flow_hash: int) -> bool:
         """Hold back a SYN that begins a connection, if it is one and shows nothing out of the ordinary."""
-        if segment.flags & (SYN | ACK | FIN | RST) != SYN or segment.tunnel is not None or segment.mptcp:
+        if segment.flags & (SYN | ACK | FIN | RST) != SYN or segment.payload_bytes:
+            return False
+        if segment.tunnel is not None or segment.mptcp or segment.ts_ns != self._clocks.now_ns:
             return False
         if self._duplicates.captured_before(segment, flow_hash, place(segment)):
             return False
-        now_ns = self._clocks.now_ns
-        attempt = Attempt()
-        attempt.hold(segment, self.connections, now_ns, now_ns + self._hold_ns)
+        attempt: Attempt
+        if segment.src_hi or segment.dst_hi:
+            attempt = Attempt6.__new__(Attempt6)
+        else:
+            attempt = Attempt.__new__(Attempt)
+        attempt.hold(segment, self.connections)
         self._count(segment.frame)
         self.table.add(attempt, flow_hash)
         self._attempts.add(attempt)
-        if attempt.over_ns < self._clocks.next_ns:
-            self._clocks.next_ns = attempt.over_ns
+        over_ns = attempt.ts_ns + self._hold_ns
+        if over_ns < self._clocks.next_ns:
+            self._clocks.next_ns = over_ns
         return True
 
     def _release_syn(self, attempt: Attempt) -> Connection:
         """Make the connection that a held SYN began, as it stands by now."""
         self._attempts.remove(attempt)
         self.table.remove(attempt)
+        return self._connection_of(attempt)
+
+    def _connection_of(self, attempt: Attempt) -> Connection:
         syn = self._syn
         attempt.tell(syn)
         connection = self._open(syn, attempt.hash, attempt.id)
         clocks = self._clocks
         now_ns = clocks.now_ns
         self._observer.see(connection, 1, connection.a, connection.b, syn, 0, 0, None)
-        clocks.now_ns = attempt.held_ns
+        clocks.now_ns = attempt.ts_ns
         self._begin_with(connection, syn)
         if connection.a.deadline_ns <= now_ns:
             clocks.now_ns = connection.a.deadline_ns

@@ -142,7 +142,8 @@ def test_examples_are_of_the_lowest_ids() -> None:
 )
 def test_confidence_is_what_half_of_the_connections_reach(confidences: list[int], word: str) -> None:
     group = Group("server", "server", 4, 0, 1, 80, "")
-    group.confidences, group.count, group.packets = confidences, sum(confidences), 4
+    group.certain, group.likely, _ = confidences
+    group.count, group.packets = sum(confidences), 4
     assert group.confidence() == word
 
 

@@ -9,6 +9,7 @@ import pytest
 from tcptrace_py.capture.source import open_source
 from tcptrace_py.run.replay import Replay
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.eviction import evict
 from tests.conftest import ROOT
 
 SAMPLES = sorted((ROOT / "sample_pcaps").glob("*.pcap"))
@@ -31,7 +32,7 @@ def test_each_connection_is_handed_over_once(sample: Path, most: int) -> None:
     while count := reader.next_batch():
         for i in range(count):
             replay.run(reader.batch, 0, i, i + 1)
-            tracker.evict(most)
+            evict(tracker, most)
             assert tracker.table.count <= most
             drain()
     reader.close()
@@ -53,9 +54,9 @@ def test_those_that_are_over_go_first() -> None:
     over = [each for each in known if each.a.state <= 1 and each.b.state <= 1]
     assert 0 < len(over) < len(known)
     tracker.finished.clear()
-    tracker.evict(len(known) - len(over))
+    evict(tracker, len(known) - len(over))
     assert {each.id for each in tracker.finished} == {each.id for each in over}
     assert (tracker.evicted_over, tracker.evicted_open) == (len(over), 0)
-    tracker.evict(1)
+    evict(tracker, 1)
     assert tracker.table.count <= 1
     assert tracker.evicted_open >= len(known) - len(over) - 1

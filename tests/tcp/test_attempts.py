@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -15,8 +18,8 @@ from tcptrace_py.report.model.model import Capture, Skipped
 from tcptrace_py.run.finished import report_finished
 from tcptrace_py.run.replay import Replay
 from tcptrace_py.settings import Settings
-from tcptrace_py.wire.segment import Segment
-from tests.segments import STEP_NS, Trace, segment
+from tcptrace_py.wire.segment import ACK, RST, SYN, Segment
+from tests.segments import BEGIN_NS, STEP_NS, Trace, segment
 
 SAMPLES = Path(__file__).parents[2] / "sample_pcaps"
 CAPTURES = sorted(path for path in SAMPLES.rglob("*.pcap*") if path.suffix in (".pcap", ".pcapng"))
@@ -24,32 +27,131 @@ ALWAYS = 0
 NEVER = sys.maxsize
 
 
-def report(path: Path, hold_from: int) -> bytes:
-    settings = Settings()
-    replay = Replay(settings, peers=False)
-    tracker = replay.tracker
-    tracker.hold_from = hold_from
-    builder = ReportBuilder(tracker.arrows.journal)
-    diagnosis = Diagnosis(settings, tracker.history)
+class Reporter:
+    """A tracker, and the report of what it has followed.
+
+    ``counted``: SYNs that nobody answered are handed over as they are.
+    """
+
+    def __init__(self, hold_from: int, counted: bool) -> None:
+        self.settings = Settings()
+        self.replay = Replay(self.settings, peers=False)
+        self.tracker = self.replay.tracker
+        self.tracker.hold_from = hold_from
+        self.tracker.unanswered = [] if counted else None
+        self.builder = ReportBuilder(self.tracker.arrows.journal, gaps=self.tracker.gaps)
+        self.diagnosis = Diagnosis(self.settings, self.tracker.history, self.tracker.gaps)
+
+    def drain(self, at_end: bool = False) -> None:
+        report_finished(self.tracker, self.diagnosis, self.builder, False, at_end)
+
+    def report(self, packets: int) -> bytes:
+        tracker = self.tracker
+        tracker.tick(tracker.last_ns)
+        self.drain()
+        more = True
+        while more:
+            more = tracker.end(3)
+            self.drain(at_end=True)
+        findings = self.diagnosis.findings(tracker.time_wait, tracker.last_ns)
+        for defects in (self.diagnosis.defects, self.builder.defects, tracker.defects):
+            assert defects.lines() == []
+        capture = Capture([], tracker.first_ns, tracker.last_ns, packets, 0, Skipped(), None, True, [])
+        made = self.builder.finish(capture, findings, tracker.time_wait, self.settings, keep=False)
+        return msgspec.json.encode(made)
+
+
+def report(path: Path, hold_from: int, counted: bool = False) -> bytes:
+    reporter = Reporter(hold_from, counted)
     reader = open_source(path)
     try:
         while count := reader.next_batch():
-            replay.run(reader.batch, 0, 0, count)
-            report_finished(tracker, diagnosis, builder, False, False)
+            reporter.replay.run(reader.batch, 0, 0, count)
+            reporter.drain()
     finally:
         reader.close()
-    more = True
-    while more:
-        more = tracker.end(3)
-        report_finished(tracker, diagnosis, builder, False, True)
-    findings = diagnosis.findings(tracker.time_wait, replay.last_ns)
-    capture = Capture([], replay.first_ns, replay.last_ns, replay.packets, 0, Skipped(), None, True, [])
-    return msgspec.json.encode(builder.finish(capture, findings, tracker.time_wait, settings, keep=False))
+    return reporter.report(reporter.replay.packets)
 
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
 def test_a_report_does_not_depend_on_it(path: Path) -> None:
-    assert report(path, ALWAYS) == report(path, NEVER)
+    expected = report(path, NEVER)
+    assert report(path, ALWAYS) == expected
+    assert report(path, ALWAYS, counted=True) == expected
+
+
+def attempts(seed: int) -> Iterator[Segment]:
+    """SYNs of all kinds, most of which nobody answers, over five minutes with two silences."""
+    dice = random.Random(seed)
+    now_ns = BEGIN_NS
+    sent: list[Segment] = []
+    for frame in range(1, 1000):
+        now_ns += dice.randrange(30_000_000) if frame % 250 else 100_000_000_000
+        made = syn_from(dice.randrange(1024, 65536))
+        made.seq = dice.choice((0, dice.getrandbits(32), dice.getrandbits(32)))
+        made.src_lo = dice.choice((0x0A000009, 0xC6336400 + dice.randrange(256), dice.getrandbits(32)))
+        made.dst_port = dice.choice((80, 80, 443, dice.randrange(65536)))
+        if dice.random() < 0.3:
+            made.ip_version = 6
+            made.src_hi = made.dst_hi = 0x20010DB800000000
+        made.ttl = dice.choice((64, 64, 128, 9))
+        made.window_scale = dice.choice((-1, 7))
+        made.ip_id = frame
+        if dice.random() < 0.4:
+            made.has_timestamps = True
+            made.ts_val = 1000 * frame + dice.randrange(100_000)
+        made.payload_bytes = 100 if dice.random() < 0.05 else 0
+        if sent and dice.random() < 0.3:
+            # Again; or what was asked answers, refuses, or begins anew on the same ports.
+            old = dice.choice(sent[-40:])
+            turned = dice.random() < 0.7
+            source, target = ("dst", "src") if turned else ("src", "dst")
+            for part in ("hi", "lo", "port"):
+                setattr(made, f"src_{part}", getattr(old, f"{source}_{part}"))
+                setattr(made, f"dst_{part}", getattr(old, f"{target}_{part}"))
+            made.ip_version = old.ip_version
+            if turned:
+                made.flags = dice.choice((SYN | ACK, RST | ACK))
+                made.ack = (old.seq + 1) & 0xFFFFFFFF
+                made.payload_bytes = 0
+            elif dice.random() < 0.7:
+                made.seq = old.seq
+        else:
+            sent.append(made)
+        made.frame = frame
+        made.ts_ns = made.now_ns = now_ns
+        yield made
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("until", [200, 600], ids=["at once", "late"])
+def test_nor_does_that_of_a_flood(seed: int, until: int) -> None:
+    reports = set()
+    for hold_from, counted in ((NEVER, False), (ALWAYS, False), (ALWAYS, True), (20, True)):
+        reporter = Reporter(hold_from, counted)
+        last_ns = 0
+        for made in itertools.islice(attempts(seed), until):
+            if last_ns and made.ts_ns - last_ns > 60_000_000_000:
+                reporter.tracker.gaps.add(last_ns, made.ts_ns)
+            last_ns = made.ts_ns
+            reporter.tracker.segment(made)
+            if made.frame % 32 == 0:
+                reporter.drain()
+        reports.add(reporter.report(until))
+    assert len(reports) == 1
+
+
+def test_what_is_counted_never_was_a_connection() -> None:
+    reporter = Reporter(ALWAYS, counted=True)
+    tracker = reporter.tracker
+    for port in range(2000, 2010):
+        made = syn_from(port)
+        made.ts_ns = BEGIN_NS + port
+        tracker.segment(made)
+    tracker.end()
+    assert tracker.unanswered is not None
+    assert [attempt.id for attempt in tracker.unanswered] == list(range(10))
+    assert tracker.finished == []
 
 
 def held() -> Trace:

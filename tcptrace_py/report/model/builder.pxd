@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t
 
 from tcptrace_py.report.model.record cimport connection_record
 from tcptrace_py.report.model.tally cimport Tally
+from tcptrace_py.tcp.attempt cimport Attempt
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.journal cimport Journal
 
@@ -17,4 +18,5 @@ cdef class ReportBuilder:
 
     @cython.locals(journal=Journal)
     cpdef object add(self, Connection connection, object kinds, bint keep)
+    cpdef object add_attempt(self, Attempt attempt)
     cpdef object merge(self, ReportBuilder other)

@@ -38,6 +38,7 @@ from tcptrace_py.report.model.model import Connection as ConnectionRecord
 from tcptrace_py.report.model.record import connection_record
 from tcptrace_py.report.model.tally import Key, Tally
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.attempt import Attempt
 from tcptrace_py.tcp.codes import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.journal import Journal
@@ -109,6 +110,13 @@ class ReportBuilder:
             self._connections.append(record)
         if self._sink is not None:
             self._sink(record)
+
+    def add_attempt(self, attempt: Attempt) -> None:
+        """Count a SYN that nothing followed, where no connection is listed or passed on."""
+        try:
+            self._tally.count_attempt(attempt)
+        except Exception as error:
+            self.defects.note(f"the record of connection {attempt.id}", (attempt.frame,), error)
 
     def revise(self, kinds: Callable[[int, Sequence[str]], list[str]]) -> None:
         """What the whole capture told of connections that are listed: ``kinds`` gives those of an id."""

@@ -1,6 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
+from tcptrace_py.tcp.attempt cimport Attempt
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.journal cimport Journal
@@ -10,7 +11,8 @@ cdef int64_t BYTES_TO_CLIENT, BYTES_TO_SERVER, CLIENT_STATES, CLOSES, CONNECTION
 cdef int64_t HANDSHAKES, LAST_NS, LISTENING, MEASURED, MEASURED_LEAST_NS, MEASURED_MOST_NS, MEASURED_NS
 cdef int64_t PACKETS, RESETS, RETRANSMITS, SERVER_STATES, SIMULTANEOUS, STRAY_RESETS
 cdef int64_t WAIT_LONGEST_NS, WAIT_OLDEST_NS, WAIT_OPEN, WAIT_STUCK, WIDTH
-cdef int64_t CLOSE_WAIT, COMPLETE, _THERE_STILL, _FIELDS, _PLACES, _ROWS
+cdef int64_t CLOSE_WAIT, CLOSED, COMPLETE, OPEN, SYN_SENT, UNANSWERED
+cdef int64_t _THERE_STILL, _FIELDS, _PLACES, _ROWS
 cdef int64_t LONGEST_ROUND_TRIP_NS, _MOST_SUM_NS
 
 
@@ -31,8 +33,12 @@ cdef class Tally:
         took_ns=int64_t,
     )
     cpdef int count(self, Connection connection, bint stuck, Journal journal) except -1
+    @cython.locals(row=int64_t)
+    cpdef int count_attempt(self, Attempt attempt) except -1
+    @cython.locals(numbers=int64_t[::1])
+    cdef int _add_attempt(self, int64_t at, Attempt attempt) except -1
     @cython.locals(recent=uint64_t[::1], at=uint64_t, version_and_port=uint64_t, row=int64_t)
-    cdef int64_t _row(self, int64_t version, Endpoint server) except -1
+    cdef int64_t _row(self, int64_t version, uint64_t hi, uint64_t lo, int64_t port) except -1
     @cython.locals(left_ns=int64_t, entry=int64_t, ts_ns=int64_t)
     cdef int _close_wait(self, int64_t row, Journal journal, Endpoint endpoint) except -1
     @cython.locals(until_ns=int64_t, known_ns=int64_t)

@@ -38,13 +38,14 @@ from tcptrace_py.report.model.columns import (
     WAIT_STUCK,
     WIDTH,
 )
-from tcptrace_py.tcp.codes import COMPLETE
+from tcptrace_py.tcp.attempt import Attempt
+from tcptrace_py.tcp.codes import COMPLETE, OPEN, UNANSWERED
 from tcptrace_py.tcp.compat.tcptrace import LONGEST_ROUND_TRIP_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.outcome import close_kind, handshake_outcome
-from tcptrace_py.tcp.state import CLOSE_WAIT
+from tcptrace_py.tcp.state import CLOSE_WAIT, CLOSED, SYN_SENT
 
 # Services known at once. With fewer than that in a capture, the report does not depend on how it was split.
 _ROWS = 1 << 17
@@ -92,7 +93,7 @@ class Tally:
         """
         client = connection.client()
         server = connection.server()
-        row = self._row(connection.ip_version, server)
+        row = self._row(connection.ip_version, server.address_hi, server.address_lo, server.port)
         outcome = handshake_outcome(connection)
         close = close_kind(connection)
         took_ns = -1
@@ -111,25 +112,40 @@ class Tally:
             self._numbers[WAIT_STUCK] += 1
             self._numbers[row * WIDTH + WAIT_STUCK] += 1
 
-    def _row(self, version: int, server: Endpoint) -> int:
+    def count_attempt(self, attempt: Attempt) -> None:
+        """Add a SYN that nothing followed, as ``count`` would the connection that it began."""
+        self._add_attempt(0, attempt)
+        row = self._row(attempt.ip_version, attempt.target_hi(), attempt.dst_lo, attempt.dst_port)
+        self._add_attempt(row * WIDTH, attempt)
+
+    def _add_attempt(self, at: int, attempt: Attempt) -> None:
+        numbers = self._numbers
+        if numbers[at + CONNECTIONS] == 0 or attempt.ts_ns < numbers[at + FIRST_NS]:
+            numbers[at + FIRST_NS] = attempt.ts_ns
+        if numbers[at + CONNECTIONS] == 0 or attempt.ts_ns > numbers[at + LAST_NS]:
+            numbers[at + LAST_NS] = attempt.ts_ns
+        numbers[at + CONNECTIONS] += 1
+        numbers[at + HANDSHAKES + UNANSWERED] += 1
+        numbers[at + CLOSES + OPEN] += 1
+        numbers[at + CLIENT_STATES + (CLOSED if attempt.given_up else SYN_SENT)] += 1
+        numbers[at + SERVER_STATES + CLOSED] += 1
+        numbers[at + PACKETS] += 1
+
+    def _row(self, version: int, hi: int, lo: int, port: int) -> int:
         """The row of a service, begun here if need be."""
         recent = self._recent
-        at = ((server.address_lo ^ server.port) & (_PLACES - 1)) * _FIELDS
-        version_and_port = version << 16 | server.port
-        if (
-            recent[at + 2] == version_and_port
-            and recent[at + 1] == server.address_lo
-            and recent[at] == server.address_hi
-        ):
+        at = ((lo ^ port) & (_PLACES - 1)) * _FIELDS
+        version_and_port = version << 16 | port
+        if recent[at + 2] == version_and_port and recent[at + 1] == lo and recent[at] == hi:
             return recent[at + 3]
-        key = (version, server.address_hi, server.address_lo, server.port)
+        key = (version, hi, lo, port)
         found = self._rows.get(key)
         if found is None:
             row = self._begin(key)
         else:
             row = found
-        recent[at] = server.address_hi
-        recent[at + 1] = server.address_lo
+        recent[at] = hi
+        recent[at + 1] = lo
         recent[at + 2] = version_and_port
         recent[at + 3] = row
         return row

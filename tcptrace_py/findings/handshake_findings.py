@@ -1,0 +1,291 @@
+"""What failed handshakes amount to: how bad it is, for whom, and in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tcptrace_py.findings.finding import Finding, Severity
+from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.host import before, up_meanwhile
+from tcptrace_py.findings.knowledge import Knowledge
+from tcptrace_py.findings.scans import FLOOD, Scanners, begun_scans, flood_finding, peers_tried, scans
+from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, TEXTS, meaning, remedy
+from tcptrace_py.findings.wording import moment, part, span, times
+from tcptrace_py.wire.address import is_inside
+
+REFUSED_KIND = "connection-refused"
+TIMEOUT_KIND = "connection-timeout"
+UNREACHABLE_KIND = "connection-unreachable"
+HALF_OPEN_KIND = "half-open-handshake"
+STALE_KIND = "stale-syn"
+
+# Few addresses come back, by chance.
+_ONCE = 1.5
+_SCANNED = "The client tried many services: another finding tells of that."
+_BACKGROUND = (
+    "Each address on the Internet tried once and did not come back: scanners, as every address gets them."
+)
+
+
+#: A port that is served so soon after it refused had only not been opened yet.
+_SOON_NS = 10_000_000_000
+_OTHERWISE = (
+    "The same port was served over the other IP version: clients that try both take what answers first"
+    " (RFC 8305)."
+)
+_STARTED = "It was served within 10 s of that: the service was starting, and that has healed."
+_UNSEEN = (
+    "The capture shows nothing that the host answered, though other connections with it went on: its answers"
+    " took another way. None of these SYNs was sent again, so they may well have been answered."
+)
+
+
+def _started_late(group: Group, knowledge: Knowledge) -> bool:
+    """The service was heard soon after the last refusal, and not shortly before the first.
+
+    Where it refused one client only, that one was served: others say nothing of whom it lets in.
+    """
+    service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
+    if group.turned or service is None or not service.established:
+        return False
+    if service.heard.between(group.first_ns - 3 * _SOON_NS, group.first_ns):
+        return False
+    until_ns = group.last_ns + _SOON_NS
+    if group.peers.count() == 1:
+        key = (group.version, group.hi, group.lo, group.service_port)
+        served = knowledge.served_between(group.sole_peer, key, group.last_ns, until_ns)
+        if served is not None:
+            return served
+    return service.heard.between(group.last_ns, until_ns)
+
+
+def _unseen(group: Group, knowledge: Knowledge) -> bool:
+    """Of the host nothing was captured, and yet it had answered: anybody, or the one client."""
+    if group.turned:
+        return False
+    if knowledge.unseen(group.version, group.hi, group.lo):
+        return True
+    key = (group.version, group.hi, group.lo, group.service_port)
+    return group.peers.count() == 1 and knowledge.one_way_of(group.sole_peer, key)
+
+
+def _background(group: Group, tries: int, knowledge: Knowledge) -> bool:
+    """Addresses of the Internet, each of which tried once, at what serves nobody."""
+    if group.tally.get("inside"):
+        return False
+    if group.turned:
+        return not is_inside(group.hi, group.lo, group.version) and tries <= _ONCE * group.targets.count()
+    service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
+    return tries <= _ONCE * group.peers.count() and (service is None or not service.established)
+
+
+def _many_tried(groups: Sequence[Group]) -> Scanners:
+    """Clients that a finding of their own tells to try many services."""
+    return {(group.version, group.hi, group.lo) for group in groups if group.turned}
+
+
+def _by_scanner(group: Group, scanners: Scanners) -> bool:
+    """It is what one service met of such a client."""
+    return not group.turned and group.peers.count() == 1 and group.sole_peer in scanners
+
+
+def _served_otherwise(group: Group, knowledge: Knowledge) -> bool:
+    """The same port is served over the other version of IP."""
+    return any(
+        service.port == group.service_port and service.version != group.version and service.established
+        for service in knowledge.services.entries.values()
+    )
+
+
+def _loopback(group: Group) -> bool:
+    """127.0.0.0/8 and ::1."""
+    return group.hi == 0 and (group.lo == 1 if group.version == 6 else group.lo >> 24 == 127)
+
+
+def _scan(group: Group) -> str:
+    if not group.turned:
+        return ""
+    if peers_tried(group):
+        return " (many hosts, most on a port of its own: so peer-to-peer programs look for peers)"
+    return " (one client against many services: its own network is at fault, or they failed together)"
+
+
+def handshake_findings(
+    refused_ones: Groups,
+    timed_out: Groups,
+    unreachable_ones: Groups,
+    half_open_ones: Groups,
+    stale: Groups,
+    begun: Groups,
+    half_begun: Groups,
+    knowledge: Knowledge,
+) -> list[Finding]:
+    """All findings about failed handshakes; of ``begun`` and ``half_begun`` only that they are a flood."""
+    attempts = {
+        "refused": refused_ones,
+        "without an answer": timed_out,
+        "unreachable by ICMP": unreachable_ones,
+    }
+    found, scanners, others = scans(attempts)
+    refused, timeouts, unreachable = others
+    half_open = list(half_open_ones.turned())
+    scanners |= _many_tried([*refused, *timeouts])
+    found += [_refused_finding(group, knowledge, scanners) for group in refused]
+    found += [_timeout_finding(group, knowledge) for group in timeouts]
+    found += [_unreachable_finding(group, knowledge) for group in unreachable]
+    found += [_half_open_finding(group, scanners) for group in half_open]
+    found += [_stale_finding(group) for group in stale.turned()]
+    found += begun_scans(begun, scanners)
+    for kind, groups in ((TIMEOUT_KIND, begun), (HALF_OPEN_KIND, half_begun)):
+        for group in groups:
+            service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
+            flood = flood_finding(group, kind, service)
+            if flood is not None:
+                found.append(flood)
+    return found
+
+
+def _refused_finding(group: Group, knowledge: Knowledge, scanners: Scanners) -> Finding:
+    sentences = [f"{group.who()} refused {group.connections()} from {group.they()}{_scan(group)}."]
+    text = TEXTS[REFUSED_KIND]
+    background = _background(group, group.count, knowledge)
+    if background:
+        sentences.append(_BACKGROUND)
+    elif _by_scanner(group, scanners):
+        sentences.append(_SCANNED)
+    sentences.append(text.meaning)
+    # A name with several addresses is tried on each in turn; on the host itself that costs nothing.
+    harmless = background or _loopback(group) or _by_scanner(group, scanners) or peers_tried(group)
+    severity: Severity = "info" if harmless else "warning"
+    if _started_late(group, knowledge):
+        severity = "info"
+        sentences.insert(1, _STARTED)
+    elif _served_otherwise(group, knowledge):
+        severity = "info"
+        sentences.insert(1, _OTHERWISE)
+    return group.finding(REFUSED_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
+
+
+def _timeout_finding(group: Group, knowledge: Knowledge) -> Finding:
+    sentences = [
+        f"{group.who()} did not answer {times(group.count, 'connection attempt')} from {group.they()}"
+        f"{_scan(group)}: {times(group.tally['syns'], 'SYN')} in all, each attempt tried for"
+        f" {span(group.least_ns, group.most_ns)}."
+    ]
+    if group.tally["application"]:
+        sentences.append(
+            f"{part(group.tally['application'], group.count)} stopped sooner than any kernel would have:"
+            " the application's own connect time-out."
+        )
+    if group.tally["either"]:
+        sentences.append(
+            f"{part(group.tally['either'], group.count)} stopped after its last SYN, by the application's"
+            " own connect time-out or its kernel's (Windows gives up after 21 s, BSD after 75 s)."
+        )
+    if group.tally["kernel"]:
+        reached = part(group.tally["kernel"], group.count)
+        sentences.append(f"{reached} went on to the kernel's limit (ETIMEDOUT).")
+    if group.tally["trying"]:
+        sentences.append(
+            f"{part(group.tally['trying'], group.count)} may have gone on when the capture ended."
+        )
+    text = TEXTS[TIMEOUT_KIND]
+    up = up_meanwhile(group, knowledge, before(group))
+    severity: Severity = "warning"
+    if group.tally["joins"]:
+        sentences.append(
+            f"{part(group.tally['joins'], group.count)} would have been one more subflow of a Multipath"
+            " TCP connection (MP_JOIN), which goes on without it."
+        )
+    unseen = group.tally["syns"] == group.count and _unseen(group, knowledge)
+    if unseen or group.tally["joins"] == group.count:
+        severity = "info"
+    elif group.turned and peers_tried(group):
+        severity = "info"
+    elif _background(group, group.tally["syns"], knowledge):
+        severity = "info"
+        sentences.append(_BACKGROUND)
+    elif group.tally["syns"] == group.count and _served_otherwise(group, knowledge):
+        severity = "info"
+        sentences.append(f"Each was tried once only. {_OTHERWISE}")
+    sentences += [up, meaning(TIMEOUT_KIND, True)] if up else [meaning(TIMEOUT_KIND, False)]
+    if unseen:
+        sentences = [sentences[0], _UNSEEN]
+    finding = group.finding(TIMEOUT_KIND, severity, " ".join(sentences), remedy(text, ""))
+    if unseen:
+        finding.confidence = "possible"
+    return finding
+
+
+def _unreachable_finding(group: Group, knowledge: Knowledge) -> Finding:
+    reasons = sorted(group.tally.items(), key=lambda item: (-item[1], item[0]))
+    said = ", ".join(f"{reason} ({n:,})" for reason, n in reasons) if len(reasons) > 1 else reasons[0][0]
+    text = TEXTS[UNREACHABLE_KIND]
+    first = (
+        f"{group.who()} could not be reached in {times(group.count, 'connection attempt')} from"
+        f" {group.they()}{_scan(group)}; ICMP says: {said}."
+    )
+    severity: Severity = "warning"
+    if _served_otherwise(group, knowledge):
+        severity = "info"
+        first += f" {_OTHERWISE}"
+    return group.finding(UNREACHABLE_KIND, severity, f"{first} {text.meaning}", remedy(text, ""))
+
+
+def _half_open_finding(group: Group, scanners: Scanners) -> Finding:
+    text = HALF_OPEN[group.variant]
+    peak, peak_at_ns = group.crowd.peak() if group.crowd is not None else (0, 0)
+    first = (
+        f"{group.who()} sent SYN+ACK to {group.they()} for {group.connections()} and never got the"
+        f" ACK{_scan(group)}."
+    )
+    sentences = [first]
+    if _by_scanner(group, scanners):
+        sentences.append(_SCANNED)
+    if group.tally["too_late"]:
+        sentences.append(
+            f"{part(group.tally['too_late'], group.count)} was acknowledged only when the server had"
+            " given up: the ACK of the handshake was lost on the way."
+        )
+    if group.tally["syn_again"]:
+        sentences.append(
+            f"{part(group.tally['syn_again'], group.count)} was asked for again after the SYN+ACK: the"
+            " client waits, and the SYN+ACK does not reach it."
+        )
+    if peak > 1:
+        sentences.append(f"Up to {peak:,} half-open at once, at {moment(peak_at_ns)}.")
+    if group.variant == "unanswered" and not group.turned and group.count >= FLOOD:
+        sources = group.peers.count()
+        if sources * 2 >= group.count:
+            sentences.append("Hardly more than one attempt for each source: a SYN flood, most likely.")
+        else:
+            sentences.append(
+                f"{group.count / max(sources, 1):.0f} attempts for each source: rather a broken way back"
+                " (or few attackers) than forged sources."
+            )
+    sentences.append(GENERAL[HALF_OPEN_KIND])
+    if group.tally["syn_again"] < group.count:
+        sentences.append(text.meaning)
+    severity: Severity = "critical" if group.count >= FLOOD else "warning"
+    if _by_scanner(group, scanners) or (group.of_most() == "possible" and group.count < FLOOD):
+        severity = "info"
+    return group.finding(
+        HALF_OPEN_KIND,
+        severity,
+        " ".join(sentences),
+        remedy(text, group.socket_filter()),
+    )
+
+
+def _stale_finding(group: Group) -> Finding:
+    said = []
+    if group.tally["refused"]:
+        said.append(f"{group.tally['refused']:,} answered and then reset by the client itself")
+    if group.tally["ignored"]:
+        said.append(f"{group.tally['ignored']:,} in the middle of a living connection, without effect")
+    text = TEXTS[STALE_KIND]
+    first = (
+        f"{group.who()} is named as sender of stale SYNs on {group.connections()} to {group.they()}:"
+        f" {', '.join(said)}."
+    )
+    return group.finding(STALE_KIND, "info", f"{first} {text.meaning}", remedy(text, ""))
