@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, TypeVar
@@ -94,8 +95,9 @@ class Command(click.Command):
         takes_arguments = any(isinstance(parameter, click.Argument) for parameter in self.params)
         first = args[0] if args else "-"
         if captures and not takes_arguments and not first.startswith("-"):
-            rest = " ".join(["", *args[1:]])
-            raise click.UsageError(f"the interface is an option: {ctx.command_path} -i {first}{rest}", ctx)
+            raise click.UsageError(
+                f"the interface is an option: {ctx.command_path} -i {shlex.join(args)}", ctx
+            )
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -163,12 +165,12 @@ class Group(click.Group):
         if not first.startswith("-") or first == "-":
             if first == "-" or os.path.exists(first):
                 if len(args) > 1 and args[1] in self._modules:
-                    raise click.UsageError(f"the command comes first: {PROGRAM} {args[1]} {first}")
+                    raise click.UsageError(_reordered(args[1], [first, *args[2:]]))
                 return ["report" if _is_report(first) else "analyze", *args]
             return self._unknown(first, args)
         command = next((each for each in args if each in self._modules), None)
         if command is not None:
-            rest = " ".join(each for each in args if each != command)
+            rest = shlex.join(each for each in args if each != command)
             raise click.UsageError(f"options come after the command: {PROGRAM} {command} {rest}")
         path = next((each for each in args if not each.startswith("-") and os.path.isfile(each)), None)
         return args if path is None else ["report" if _is_report(path) else "analyze", *args]
@@ -176,7 +178,8 @@ class Group(click.Group):
     def _unknown(self, first: str, args: list[str]) -> list[str]:
         command = next((each for each in args[1:] if each in self._modules), None)
         if command is not None:
-            raise click.UsageError(f"the command comes first: {PROGRAM} {command} {first}")
+            args.remove(command)
+            raise click.UsageError(_reordered(command, args))
         if "." in first or os.sep in first:
             # A file that is not there: the command says so.
             return ["analyze", *args]
@@ -185,6 +188,10 @@ class Group(click.Group):
         near = get_close_matches(first, self._modules, n=2, cutoff=0.6)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         raise click.UsageError(f"No such command or file: {first!r}.{hint}")
+
+
+def _reordered(command: str, others: list[str]) -> str:
+    return f"the command comes first: {PROGRAM} {command} {shlex.join(others)}"
 
 
 def _is_report(path: str) -> bool:

@@ -37,7 +37,8 @@ CAUSE_TEXTS: dict[str, Text] = {
         "Make replies pass through the device that translated the request. Check the reverse NAT rule,"
         " routes that let the server answer around the balancer or NAT (asymmetric routing), and packets"
         " that its connection tracking calls invalid and sends on untranslated. On Linux `conntrack -S`"
-        " counts them, and a rule drops them: `-m conntrack --ctstate INVALID -j DROP`",
+        " counts them, and this rule drops them:"
+        " `iptables -I FORWARD -m conntrack --ctstate INVALID -j DROP`",
         "RFC 9293 section 3.5.2; RFC 3022 section 2",
     ),
     "stale-timestamp": Text(

@@ -135,7 +135,6 @@ def test_help_names_the_exit_statuses(run_cli: RunCli) -> None:
         (["analyze", "--json", ".", "x"], "is a directory"),
         (["analyze", "--json", "missing/report.json", "x"], "there is no directory 'missing'"),
         (["analyze", "-", "-"], "only once"),
-        (["live", "eth0"], "the interface is an option: tcptrace-py live -i eth0"),
     ],
 )
 def test_wrong_usage_is_status_2_and_says_what(run_cli: RunCli, arguments: list[str], said: str) -> None:
