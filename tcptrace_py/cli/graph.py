@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
-from contextlib import nullcontext
 
 import click
 
 from tcptrace_py.cli.help import with_examples
 from tcptrace_py.cli.inputs import captures_argument, filter_option
-from tcptrace_py.cli.outcome import FINE, INPUT, USAGE, complain, output_to
+from tcptrace_py.cli.outcome import FINE, INPUT, output_to
 from tcptrace_py.cli.outputs import STDOUT, refuse_overwriting, refuse_sharing, say_wrote, target_option
-from tcptrace_py.cli.progress import ProgressBar, shows_progress
+from tcptrace_py.cli.single import read_single, wanted_from
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
 
 # As `tcptrace_py.report.pictures.graph` has them, which is loaded only when one is drawn.
@@ -56,12 +54,7 @@ def graph(
     CONNECTION is its id in the report, or one of its ends as ADDRESS:PORT, or both as
     ADDRESS:PORT-ADDRESS:PORT (IPv6: [::1]:80).
     """
-    from tcptrace_py.report.people.wanted import parse_wanted
-
-    try:
-        wanted = parse_wanted(connection)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}.", param_hint="'CONNECTION'") from error
+    wanted = wanted_from("graph", connection, captures)
     if xplot_target == STDOUT:
         raise click.BadParameter("two files are written: give a name.", param_hint="'--xplot'")
     xplots = [] if xplot_target is None else _xplot_names(xplot_target)
@@ -74,22 +67,10 @@ def graph(
     refuse_sharing(chosen)
     settings = settings_from(thresholds)
 
-    from tcptrace_py.capture.error import CaptureError
     from tcptrace_py.report.formats.target import write_whole
     from tcptrace_py.report.pictures.graph import build_graphs
-    from tcptrace_py.run.single import NoSuchConnection, single
 
-    try:
-        with ProgressBar() if shows_progress(sys.stderr) else nullcontext() as progress:
-            found = single(*captures, wanted=wanted, settings=settings, bpf=bpf, progress=progress)
-    except CaptureError as error:
-        complain(str(error))
-        return INPUT
-    except NoSuchConnection as error:
-        complain(str(error))
-        return USAGE
-    for warning in found.warnings:
-        complain(warning)
+    found = read_single(captures, wanted, settings, bpf)
     graphs = build_graphs(found.record, found.passages, kind)
     if svg_target is not None:
         from tcptrace_py.report.pictures.graph_svg import svg

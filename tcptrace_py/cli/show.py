@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from contextlib import nullcontext
 from datetime import tzinfo
 
 import click
@@ -12,9 +10,9 @@ import click
 from tcptrace_py.cli.annotating import annotating_from, annotating_options
 from tcptrace_py.cli.help import with_examples
 from tcptrace_py.cli.inputs import captures_argument, filter_option
-from tcptrace_py.cli.outcome import FINE, INPUT, PROGRAM, USAGE, complain, output_to
+from tcptrace_py.cli.outcome import FINE, INPUT, USAGE, complain, output_to
 from tcptrace_py.cli.outputs import STDOUT, refuse_overwriting, say_wrote, target_option
-from tcptrace_py.cli.progress import ProgressBar, shows_progress
+from tcptrace_py.cli.single import read_single, wanted_from
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
 from tcptrace_py.cli.view import timezone_option
 
@@ -50,16 +48,7 @@ def show(
     ADDRESS:PORT-ADDRESS:PORT (IPv6: [::1]:80). Several files are one capture, as in analyze; - is
     standard input.
     """
-    from tcptrace_py.report.people.wanted import parse_wanted
-
-    try:
-        wanted = parse_wanted(connection)
-    except ValueError as error:
-        if os.path.exists(connection):
-            raise click.UsageError(
-                f"the connection comes last: {PROGRAM} show {connection} {' '.join(captures)}"
-            ) from error
-        raise click.BadParameter(f"{error}.", param_hint="'CONNECTION'") from error
+    wanted = wanted_from("show", connection, captures)
     if svg_target is not None and write_target == svg_target:
         raise click.BadParameter("the picture and the pcap cannot have one name.", param_hint="'--write'")
     for option, target in (("'--svg'", svg_target), ("'--write'", write_target)):
@@ -70,27 +59,8 @@ def show(
 
     from tcptrace_py.capture.error import CaptureError
     from tcptrace_py.report.people.ladder import build_ladder
-    from tcptrace_py.run.single import NoSuchConnection, single
 
-    try:
-        with ProgressBar() if shows_progress(sys.stderr) else nullcontext() as progress:
-            found = single(
-                *captures,
-                wanted=wanted,
-                settings=settings,
-                bpf=bpf,
-                keep_frames=write_target is not None,
-                progress=progress,
-            )
-    except CaptureError as error:
-        complain(str(error))
-        return INPUT
-    except NoSuchConnection as error:
-        complain(str(error))
-        return USAGE
-    for warning in found.warnings:
-        complain(warning)
-
+    found = read_single(captures, wanted, settings, bpf, keep_frames=write_target is not None)
     if write_target is not None and found.frames is not None:
         from tcptrace_py.report.formats.target import write_whole
 
