@@ -21,9 +21,11 @@ from tcptrace_py.capture.stop import Stop
 
 # Enough to tell every compression and capture format.
 HEAD_BYTES = 8
-# Compressed bytes given to a decompressor at once. Small, because a decompressor
-# that stumbles over a corrupt byte keeps what it made from the rest of the piece.
-PIECE_BYTES = 8 * 1024
+# Compressed bytes given to a decompressor at once. A decompressor that stumbles over a corrupt byte keeps
+# what it made from the rest of the piece: what can be read again from its beginning is then read again by
+# small pieces, and what can not by small ones from the first.
+PIECE_BYTES = 256 * 1024
+SMALL_PIECE_BYTES = 8 * 1024
 # `xz -9` needs 65 MiB. A hostile header may ask for 4 GiB.
 XZ_MEMORY_BYTES = 512 * 1024 * 1024
 
@@ -192,6 +194,11 @@ class PlainStream:
             filled += got
         return bytes(head[:filled])
 
+    def rewind(self) -> None:
+        """Begin again at the first byte. Only where there is a ``descriptor``."""
+        self._raw.seek(0)
+        self.consumed_bytes = 0
+
     def close(self) -> None:
         self._raw.close()
 
@@ -207,7 +214,10 @@ class CompressedStream:
         self.name = source.name
         self.compression: str | None = None
         self._source = source
-        self._piece = bytearray(PIECE_BYTES)
+        self._piece = bytearray(SMALL_PIECE_BYTES if source.descriptor < 0 else PIECE_BYTES)
+        # Bytes given so far, and of these what is still to be passed over once all is read again.
+        self._given_bytes = 0
+        self._known_bytes = 0
         # Compressed bytes that no decompressor has seen yet.
         self._waiting = head
         self._decompressor: Decompressor | None = None
@@ -236,12 +246,20 @@ class CompressedStream:
                 made = self._decompressor.decompress(data, len(target))
             # Each library has errors of its own: zlib.error, LZMAError, ZstdError, OSError, RuntimeError.
             except Exception as error:
+                if len(self._piece) > SMALL_PIECE_BYTES:
+                    self._read_again()
+                    continue
                 self._fail(f"corrupt {self.compression} data ({error})")
             if self._decompressor.eof:
                 self._waiting = (self._decompressor.unused_data or b"") + self._waiting
                 self._decompressor = None
+            if self._known_bytes:
+                known = min(self._known_bytes, len(made))
+                self._known_bytes -= known
+                made = made[known:]
             if made:
                 target[: len(made)] = made
+                self._given_bytes += len(made)
                 return len(made)
         self._ended = True
         return 0
@@ -253,6 +271,14 @@ class CompressedStream:
     def _fail(self, what: str) -> NoReturn:
         self._ended = True
         raise CaptureError(f"{self.name}: {what}")
+
+    def _read_again(self) -> None:
+        """From the first byte, by small pieces; what was given is not given again."""
+        self._piece = bytearray(SMALL_PIECE_BYTES)
+        self._known_bytes = self._given_bytes
+        self._source.rewind()
+        self._waiting = self._source.read_head()
+        self._begin_member(self._waiting)
 
     def _take(self) -> bytes:
         """The next compressed bytes, empty at the end of the input."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.capture.merge import merge
 from tcptrace_py.capture.source import Reader, open_sources
 from tcptrace_py.capture.stop import Stop
-from tcptrace_py.run.cores import read_ahead
+from tcptrace_py.run.cores import WAIT_S, read_ahead
 
 if TYPE_CHECKING:
     from tcptrace_py.capture.bpf import BpfFilter
@@ -45,6 +46,8 @@ class Captures:
         #: Asked after each run, with how many there were: whether another may be read.
         self.goes_on: Callable[[int], bool] | None = None
         self._unread = False
+        #: Python's own, where it is to be set again.
+        self._switch_s = 0.0
         self.readers, self._unopened = open_sources(paths, stop)
 
     def __enter__(self) -> Captures:
@@ -55,12 +58,16 @@ class Captures:
     ) -> None:
         for reader in self.readers:
             reader.close()
+        if self._switch_s:
+            sys.setswitchinterval(self._switch_s)
 
     def read_ahead(self) -> None:
         """Large files are read and decoded in threads of their own, where that pays: see `cores`."""
         if self._filter is None:
             # A filter looks into all frames.
-            read_ahead(self.readers)
+            if read_ahead(self.readers):
+                self._switch_s = sys.getswitchinterval()
+                sys.setswitchinterval(WAIT_S)
 
     def runs(self, progress: Progress | None = None) -> Iterator[tuple[int, FrameBatch, int, int]]:
         """Runs of frames ``(source, batch, lo, hi)`` that pass the filter, in the order of time."""

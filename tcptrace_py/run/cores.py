@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 THREADS_VARIABLE = "TCPTRACE_PY_THREADS"
 #: From so many bytes on, a thread costs less than it brings.
 _PAYS_BYTES = 2_000_000
+#: How long a thread that decompresses waits before it asks for the interpreter's lock: Python's five
+#: milliseconds are as long as following ten thousand packets takes.
+WAIT_S = 20e-6
 # Each thread has a ring of its own, so more captures than these are read by the one that follows them.
 _MOST_AHEAD = 4
 
@@ -30,29 +33,38 @@ def cores() -> int:
     return count if quota == "max" else max(1, min(count, round(int(quota) / int(period))))
 
 
-def read_ahead(readers: list[Reader]) -> None:
+def _pause() -> None:
+    """Where Python's interpreter, which runs this, gives its lock to a thread that has waited for it."""
+
+
+def read_ahead(readers: list[Reader]) -> bool:
     """Puts in the place of each reader of a large file one that reads and decodes it in a thread.
 
-    Not of a pipe, whose other end runs beside us already and can be interrupted.
+    Not of a pipe, whose other end runs beside us already and can be interrupted. True where a thread
+    decompresses, which takes the interpreter's lock again and again: it is not to wait for long (`WAIT_S`).
     """
+    needs_lock = False
     asked = os.environ.get(THREADS_VARIABLE, "")
     if asked == "1" or engine() != "compiled" or (asked != "2" and cores() == 1):
-        return
+        return False
     least_bytes = 0 if asked == "2" else _PAYS_BYTES
     large = [index for index, reader in enumerate(readers) if _is_file(reader, least_bytes)]
     if not large or len(large) > _MOST_AHEAD:
-        return
+        return False
     from tcptrace_py.wire.ahead import Ahead
 
     for index in large:
         reader = readers[index]
         assert isinstance(reader, ChunkReader)
+        packed = reader.compression is not None
         try:
-            ahead: Any = Ahead(reader)
+            ahead: Any = Ahead(reader, pause=_pause if packed else None)
         except RuntimeError:
             # No thread can be started: a limit of the system's.
-            return
+            break
         readers[index] = ahead
+        needs_lock = needs_lock or packed
+    return needs_lock
 
 
 def _is_file(reader: Reader, least_bytes: int) -> bool:

@@ -73,6 +73,7 @@ class Replay:
                     self.packets += 1
                     i += 1
                 tracker.run(segments, count)
+                decoder.breathe()
                 if code == ICMP_ERROR:
                     self._icmp_error(decoder.segment.ts_ns, decoder.segment.frame)
         finally:

@@ -42,7 +42,9 @@ cdef class Decoded:
     cdef int8_t[::1] codes
     cdef int64_t[::1] unread
     cdef uint8_t[::1] numbers
+    cdef object pause
 
+    cdef int breathe(self) except -1
     @cython.locals(code=int)
     cdef int give(self, Py_ssize_t i, Segment segment) noexcept
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import threading
 from array import array
+from collections.abc import Callable
 
 import cython
 from cython.cimports.cpython.exc import PyErr_CheckSignals
@@ -57,7 +58,8 @@ NUMBERS_BYTES = _numbers_bytes()
 class Decoded:
     """What the thread found in the frames of a batch: the batch's ``decoded``."""
 
-    def __init__(self, frames: int) -> None:
+    def __init__(self, frames: int, pause: Callable[[], object] | None = None) -> None:
+        self.pause = pause
         self.codes = array("b", bytes(frames))
         #: The keys of ``wire.undecoded`` where the code is UNDECODED.
         self.unread = array("q", bytes(8 * frames))
@@ -72,15 +74,23 @@ class Decoded:
             )
         return code
 
+    def breathe(self) -> int:
+        if self.pause is not None:
+            self.pause()
+        return 0
+
 
 class Ahead:
     """A capture reader (see ``tcptrace_py.capture.source``) that runs ``reader`` in a thread.
 
     Its batches are ``decoded``: of their ``data`` only frames are there that the fast path leaves.
-    ``slot_frames``: how many frames a batch has at most. ``close`` ends the thread, wherever it is.
+    ``slot_frames``: how many frames a batch has at most. ``pause`` is called every few segments that are
+    followed, where the thread needs the interpreter's lock. ``close`` ends the thread, wherever it is.
     """
 
-    def __init__(self, reader: ChunkReader, slot_frames: int = SLOT_FRAMES) -> None:
+    def __init__(
+        self, reader: ChunkReader, slot_frames: int = SLOT_FRAMES, pause: Callable[[], object] | None = None
+    ) -> None:
         self.reader = reader
         self.slot_frames = min(slot_frames, BATCH_FRAMES)
         self.segment = Segment()
@@ -99,7 +109,7 @@ class Ahead:
         self.batches = []
         for number in range(SLOTS):
             batch = FrameBatch()
-            decoded = Decoded(self.slot_frames)
+            decoded = Decoded(self.slot_frames, pause)
             batch.decoded = decoded
             self.batches.append(batch)
             slot = cython.address(self.slots[number])

@@ -31,6 +31,7 @@ cdef class Decoder:
     cpdef end(self)
     @cython.locals(segment=Segment, code=int)
     cpdef int decode(self, FrameBatch batch, Py_ssize_t i) except -1
+    cdef int breathe(self) except -1
     @cython.locals(start=int64_t, code=int)
     cdef int ask_dpkt(self, FrameBatch batch, Py_ssize_t i) except -1
     cdef int count_unread(self, int64_t key) except -1

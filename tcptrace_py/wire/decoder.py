@@ -124,6 +124,11 @@ class Decoder:
         self.counts[code] += 1
         return code
 
+    def breathe(self) -> None:
+        """A thread that decompresses gets the interpreter's lock here, if it has waited for it."""
+        if self.decoded is not None:
+            self.decoded.breathe()
+
     def ask_dpkt(self, batch: FrameBatch, i: int) -> int:
         by_dpkt = self.by_dpkt
         if by_dpkt is None:
