@@ -170,7 +170,8 @@ SANITIZED = LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-fi
 sanitize: sanitized
 	$(SANITIZED) -m fuzz --seed $(SEED) --inputs $(INPUTS) --jobs $(JOBS) --samples
 	$(SANITIZED) -m pytest -q -p no:cacheprovider -o "pythonpath=build/sanitize/lib ." \
-	    tests/hostile/test_inputs.py tests/wire/test_hostile.py tests/capture/test_hostile.py
+	    tests/hostile/test_inputs.py tests/wire/test_hostile.py tests/wire/test_ahead.py \
+	    tests/capture/test_hostile.py
 
 sanitized: $(VENV)/built $(VENV)/tools
 	CFLAGS="-O0 -fno-omit-frame-pointer $(SANITIZE)" LDFLAGS="$(SANITIZE)" \

