@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from tcptrace_py.cli.help import with_examples
 from tcptrace_py.cli.outcome import FINE, output_to
+from tcptrace_py.cli.view import pager_option
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -60,7 +62,8 @@ def nearest(word: str) -> list[str]:
     "tcptrace-py explain CLOSE_WAIT",
 )
 @click.argument("kind", metavar="[KIND]", required=False, shell_complete=_complete)
-def explain(kind: str | None) -> int:
+@pager_option
+def explain(kind: str | None, pager: bool) -> int:
     """Explain a KIND of finding, a cause of a reset or a state: what it means, what to change.
 
     Without KIND, lists all of them.
@@ -74,14 +77,11 @@ def explain(kind: str | None) -> int:
             hint = f"Did you mean {' or '.join(meant)}?" if meant else "Without KIND, all are listed."
             raise click.BadParameter(f"nothing is called {kind!r}. {hint}", param_hint="'KIND'")
 
-    from tcptrace_py.cli.screen import report_console
+    from tcptrace_py.cli.screen import report_console, show_on
 
+    draw = _list if kind is None else partial(_explain, kind)
     with output_to("-"):
-        console = report_console(sys.stdout)
-        if kind is None:
-            _list(console)
-        else:
-            _explain(kind, console)
+        show_on(report_console(sys.stdout), [draw], None, pager)
     return FINE
 
 

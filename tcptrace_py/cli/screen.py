@@ -44,12 +44,12 @@ def report_console(stream: TextIO | None, *, fold: bool = False) -> Console:
 def show_on(
     console: Console,
     draws: Sequence[Callable[[Console], None]],
-    verdict: Callable[[Console], None],
+    verdict: Callable[[Console], None] | None,
     pager: bool,
 ) -> None:
     """Draw on the console: the first of ``draws`` that fits on the screen, where there is one.
 
-    If none fits, the first, with the ``verdict`` again at its end, and through a pager if one is wanted.
+    If none fits, the first, with the ``verdict``, if any, again at its end, through a pager if one is wanted.
     """
     if not console.file.isatty():
         draws[0](console)
@@ -63,10 +63,11 @@ def show_on(
     fitting = [text for text in texts if text.count("\n") < console.height]
     text = fitting[0] if fitting else texts[0]
     if not fitting:
-        with console.capture() as capture:
-            console.print()
-            verdict(console)
-        text += capture.get()
+        if verdict is not None:
+            with console.capture() as capture:
+                console.print()
+                verdict(console)
+            text += capture.get()
         if pager and _paged(text):
             return
     console.file.write(text)

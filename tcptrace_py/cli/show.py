@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import tzinfo
+from functools import partial
 
 import click
 
@@ -14,7 +15,7 @@ from tcptrace_py.cli.outcome import FINE, INPUT, USAGE, complain, output_to
 from tcptrace_py.cli.outputs import STDOUT, refuse_overwriting, say_wrote, target_option
 from tcptrace_py.cli.single import read_single, wanted_from
 from tcptrace_py.cli.thresholds import settings_from, threshold_options
-from tcptrace_py.cli.view import timezone_option
+from tcptrace_py.cli.view import pager_option, timezone_option
 
 
 @with_examples(
@@ -31,12 +32,14 @@ from tcptrace_py.cli.view import timezone_option
 @annotating_options(cuts=False)
 @filter_option
 @timezone_option
+@pager_option
 @threshold_options
 def show(
     captures: tuple[str, ...],
     connection: str,
     full: bool,
     zone: tzinfo | None,
+    pager: bool,
     svg_target: str | None,
     write_target: str | None,
     bpf: str | None,
@@ -84,10 +87,11 @@ def show(
             with output_to(svg_target):
                 write_svg(ladder, svg_target)
         else:
-            from tcptrace_py.cli.screen import report_console
+            from tcptrace_py.cli.screen import report_console, show_on
             from tcptrace_py.report.people.ladder_terminal import render_ladder
 
             with output_to(STDOUT):
-                render_ladder(ladder, report_console(sys.stdout, fold=True))
+                console = report_console(sys.stdout, fold=True)
+                show_on(console, [partial(render_ladder, ladder)], None, pager)
     say_wrote(svg_target, write_target)
     return FINE if found.complete else INPUT
