@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import shutil
 import sys
 import time
 from pathlib import Path
 
 from .compare import Comparison, captures, compare, load
+from .live import watch
 from .network import missing
 from .run import FAMILIES, Outcome, run, save, scratch
 from .scenarios import SCENARIOS
@@ -29,6 +31,9 @@ def main() -> int:
         "--record", type=Path, metavar="DIR", help="only write captures and truth there, no comparison"
     )
     parser.add_argument("--recorded", type=Path, metavar="DIR", help="compare what was recorded, run nothing")
+    parser.add_argument(
+        "--live", action="store_true", help="with a running live on each host, held against its kernel"
+    )
     wanted = parser.parse_args()
     if wanted.recorded:
         return _report([_compared(path) for path in sorted(wanted.recorded.glob("*.json*"))], [])
@@ -41,6 +46,8 @@ def main() -> int:
     if not chosen:
         parser.error("no scenario has such a name")
     families = wanted.family or FAMILIES
+    if wanted.live:
+        return _watch([(scenario, family) for scenario in chosen for family in families])
     began = time.monotonic()
     outcomes = _run(chosen, families, 99 if wanted.record else None)
     failed = [done for done in outcomes if done.failure]
@@ -57,6 +64,23 @@ def main() -> int:
     finally:
         if not (wanted.record or wanted.keep):
             shutil.rmtree(directory)
+
+
+def _watch(jobs: list[tuple[Scenario, str]]) -> int:
+    watched = watch(jobs, random.SystemRandom().randrange(100, 250))
+    print(f"{'scenario':<52} {'host':>6} {'confirmed':>9} {'disagreements':>13}")
+    for each in watched:
+        name = f"{each.scenario} {each.family}"
+        print(f"{name:<52} {each.host:>6} {each.confirmed:>9} {len(each.disagreements):>13}")
+        for line in each.disagreements:
+            print(f"    {line}{'' if line in each.unexplained else ', explained'}")
+    unexplained = sum(len(each.unexplained) for each in watched)
+    explained = sum(len(each.disagreements) for each in watched) - unexplained
+    print(
+        f"{len(watched)} lives, {sum(each.confirmed for each in watched):,} endpoints confirmed,"
+        f" {explained} disagreements explained, {unexplained} not"
+    )
+    return 1 if unexplained else 0
 
 
 def _run(chosen: list[Scenario], families: tuple[str, ...], block: int | None) -> list[Outcome]:

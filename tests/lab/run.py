@@ -70,13 +70,14 @@ def run(
         by_pair.setdefault((min(key), max(key)), []).append(transition)
     for index, job in enumerate(jobs):
         if job.samples is not None and job.captures is not None:
-            client, server = (ipaddress.ip_address(a).packed for a in _addresses(job.family, block, index))
+            client, server = (ipaddress.ip_address(a).packed for a in addresses(job.family, block, index))
             mine = by_pair.get((min(client, server), max(client, server)), [])
             job.truth = _truth(job, mine, offset_ns)
     return jobs
 
 
-def _addresses(family: str, block: int, index: int) -> tuple[str, str]:
+def addresses(family: str, block: int, index: int) -> tuple[str, str]:
+    """Those of the client and the server of run ``index``."""
     if family == "v4":
         return f"10.{block}.{index}.1", f"10.{block}.{index}.2"
     return f"2001:db8:{block}:{index}::1", f"2001:db8:{block}:{index}::2"
@@ -86,7 +87,7 @@ def _run_one(job: Outcome, block: int, index: int) -> None:
     began = time.monotonic()
     lab: Lab | None = None
     try:
-        lab = Lab(*_addresses(job.family, block, index))
+        lab = Lab(*addresses(job.family, block, index))
         job.scenario.script(lab)
         lab.settle()
         lab.finish()

@@ -21,17 +21,10 @@ from tcptrace_py.run.session import Session
 from tcptrace_py.settings import Settings
 
 from .compare import captures, load
+from .live import EXPLAINED
 from .test_recorded import TRUTHS
 
 AT_HOSTS = [path for path in TRUTHS if path.with_name(f"{path.name.split('.')[0]}.server.pcap").exists()]
-#: Where the kernel knows better, and why nobody who sees segments can know it by then.
-EXPLAINED = {
-    ("accept_queue_overflow", "server"): (
-        ["server ESTABLISHED, kernel SYN_RCVD"],
-        "The queue is full, so the kernel ignores the last ACK of the handshake; that shows only when it"
-        " sends its SYN+ACK again.",
-    )
-}
 #: What passed less than 0.3 s ago may still move the one and not the other.
 _SETTLED_NS = 310_000_000
 _LOOK_NS = 50_000_000
