@@ -3,7 +3,8 @@
     sudo python -m benchmarks.live [--packets N] [--rounds R]
 
 In network namespaces of its own a veth pair carries the workload *mix*, of which 192 bytes a packet are
-captured; tcpdump writes to /dev/null. Two measures:
+captured; tcpdump writes to /dev/null. Sender and programs run in real time, so that what else runs on the machine
+disturbs neither; that waits meanwhile. Two measures:
 
 - *without a drop*: packets are sent as fast as they can be; where some are dropped, a fifth slower, until
   none are. The kernel's part (two interfaces, the copy into the buffer) costs most, and the sender pays it:
@@ -207,6 +208,8 @@ def main() -> int:
     arguments = parser.parse_args()
     paces: dict[str, list[float]] = {name: [] for name in PROGRAMS}
     costs: dict[str, list[float]] = {name: [] for name in PROGRAMS}
+    # All that is started from here on has it, too (sched(7)).
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     net = Net()
     try:
         with tempfile.TemporaryDirectory() as folder:
