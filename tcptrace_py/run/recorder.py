@@ -100,7 +100,14 @@ class FlightRecorder:
     def turn(self, watch: Watch, now_ns: int) -> None:
         """Write the recordings that are complete, and look after those that are being written."""
         self._reap(wait=False)
-        for recording in [each for each in self._going_on if now_ns >= each.until_ns]:
+        for recording in list(self._going_on):
+            if now_ns < recording.until_ns:
+                if sum(len(each.records) for each in recording.pieces) <= _MEMORY_BYTES:
+                    continue
+                self._complain(
+                    f"{self.folder}: a recording ended before its --after:"
+                    f" {_MEMORY_BYTES >> 20} MiB of packets are held in memory at most"
+                )
             self._going_on.remove(recording)
             self._write(recording, watch)
 

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from tcptrace_py import analyze
 from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.capture.live import LiveCapture
+from tcptrace_py.cli.sniffing import metrics_server
 from tcptrace_py.findings.finding import Finding, Subject
 from tcptrace_py.kernel import sockets as kernel_sockets
 from tcptrace_py.kernel.reader import KernelReader
@@ -28,7 +29,7 @@ from tcptrace_py.run.alarm import Alarm, Alarms, Notifier
 from tcptrace_py.run.host import HostView
 from tcptrace_py.run.live import Watch
 from tcptrace_py.run.recorder import FlightRecorder
-from tests.conftest import ROOT
+from tests.conftest import ROOT, mounted
 
 # The clock of a silent capture begins at 0, and then is today's.
 _ONCE_S = 1e10
@@ -158,6 +159,69 @@ def test_a_recorder_that_cannot_write(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert watch.warnings == [line]
 
 
+class Busy(Silent):
+    """A frame each time that it is asked."""
+
+    def next_batch(self, most: int = 0) -> int:
+        self.pumped += 1
+        frame = bytes(60)
+        self.batch.data = frame
+        self.batch.captured[0] = self.batch.original[0] = len(frame)
+        self.batch.ts_ns[0] = time.time_ns()
+        self.batch.link_type[0] = 1
+        self.packets += 1
+        self.batch.count = 1
+        return 1
+
+
+def test_a_disk_that_fills_while_a_recording_is_written(tmp_path: Path) -> None:
+    with mounted(tmp_path, "16k") as is_mounted:
+        if not is_mounted:
+            pytest.skip("a small disk takes root's rights to mount")
+        recorder = FlightRecorder(tmp_path, before_s=60, after_s=0, most_bytes=1_000_000)
+        alarms = Alarms(Alarm((), _ONCE_S), recorder)
+        watch = Told(Busy(), alarms=alarms)
+        for _ in range(400):
+            watch.pump()
+        watch.now = [finding()]
+        until_s = time.monotonic() + 60
+        while not lines(watch) and time.monotonic() < until_s:
+            alarms.look(watch)
+            time.sleep(0.01)
+        assert lines(watch) == [f"{tmp_path}: a recording is not whole: No space left on device"]
+        assert goes_on(watch)
+
+
+def test_what_follows_an_alarm_is_bounded_in_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(flight, "_MEMORY_BYTES", 1 << 20)
+    recorder = FlightRecorder(tmp_path, before_s=1, after_s=3600, most_bytes=1 << 30)
+    alarms = Alarms(Alarm((), _ONCE_S), recorder)
+    watch = Told(Busy(), alarms=alarms)
+    watch.now = [finding()]
+    pumped = 0
+    while not lines(watch) and pumped < 20_000:
+        watch.pump()
+        pumped += 1
+        if pumped % 100 == 0:
+            alarms.look(watch)
+    # A frame of 60 bytes is a record of 76.
+    assert (1 << 20) // 76 < pumped < (1 << 20) // 76 + 200
+    (line,) = lines(watch)
+    assert line.endswith("a recording ended before its --after: 1 MiB of packets are held in memory at most")
+    assert goes_on(watch)
+
+
+def test_a_port_that_another_program_has(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("prometheus_client")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        options = {"metrics_address": other.getsockname()[:2], "otlp": None}
+        with metrics_server(options, None, "silent0") as served:
+            assert served == (None, None)
+            assert goes_on(Watch(Silent()))
+    port = options["metrics_address"][1]  # type: ignore[index]
+    assert capsys.readouterr().err == f"tcptrace-py: no metrics: 127.0.0.1:{port}: Address already in use\n"
+
+
 @contextmanager
 def webhook(answer: bytes, every_s: float) -> Iterator[str]:
     """Takes a request and answers byte by byte, or never."""
@@ -203,18 +267,6 @@ def test_a_webhook_that_hangs_or_talks_nonsense(answer: bytes, every_s: float, s
 
 def test_a_full_disk_ends_the_file_and_not_the_capture() -> None:
     from tcptrace_py.capture.pcap_writer import PcapWriter
-
-    class Busy(Silent):
-        def next_batch(self, most: int = 0) -> int:
-            self.pumped += 1
-            frame = bytes(60)
-            self.batch.data = frame
-            self.batch.captured[0] = self.batch.original[0] = len(frame)
-            self.batch.ts_ns[0] = time.time_ns()
-            self.batch.link_type[0] = 1
-            self.packets += 1
-            self.batch.count = 1
-            return 1
 
     try:
         writer = PcapWriter("/dev/full", 1, 192)
