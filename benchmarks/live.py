@@ -3,8 +3,8 @@
     sudo python -m benchmarks.live [--packets N] [--rounds R]
 
 In network namespaces of its own a veth pair carries the workload *mix*, of which 192 bytes a packet are
-captured; tcpdump writes to /dev/null. Sender and programs run in real time, so that what else runs on the machine
-disturbs neither; that waits meanwhile. Two measures:
+captured; tcpdump writes to /dev/null. Sender and programs run in real time, so that what else runs on the
+machine disturbs neither; that waits meanwhile. Two measures:
 
 - *without a drop*: packets are sent as fast as they can be; where some are dropped, a fifth slower, until
   none are. The kernel's part (two interfaces, the copy into the buffer) costs most, and the sender pays it:
