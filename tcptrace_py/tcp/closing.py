@@ -190,7 +190,9 @@ class Closing:
         else:
             self.takes_fin(connection, receiver, sender, segment)
         if sender.state == FIN_WAIT_1:
-            bare = not receiver.fin_sent or receiver.last_frame != receiver.fin_frame
+            # The peer's own FIN, if it has sent one, comes before that ACK.
+            bare = not receiver.fin_sent
+            sender.fin_ack_passed = receiver.fin_sent and receiver.last_frame != receiver.fin_frame
         else:
             bare = sender.state == LAST_ACK or sender.state == CLOSING
         if bare:

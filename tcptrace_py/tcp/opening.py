@@ -7,7 +7,7 @@ Compiled (see ``opening.pxd``). RFC 9293 sections 3.5 and 3.10.7.2 to 3.10.7.4. 
 from __future__ import annotations
 
 from tcptrace_py.tcp.arrows import Arrows
-from tcptrace_py.tcp.clocks import UNDER_WAY_NS
+from tcptrace_py.tcp.clocks import RTO_MIN_NS, UNDER_WAY_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.gate import echoes_another
@@ -190,11 +190,12 @@ class Opening:
             self._arrows.withdraw(sender)
         if (
             answers
+            and (sender.syn_acks > 1 or segment.ts_ns - receiver.last_ns >= RTO_MIN_NS)
             and sender.state == ESTABLISHED
             and self._journal.basis(sender.last) == PRESUMED
             and self._arrows.came_from(sender, SYN_RCVD)
         ):
-            # The ACK that was to end the handshake did not arrive.
+            # The ACK that was to end the handshake did not arrive. (But for two clocks.)
             self._arrows.withdraw(sender)
         if (
             late

@@ -290,6 +290,7 @@ class Resets:
             and receiver.passive
             and self._arrows.basis(receiver) == PRESUMED
             and distance(receiver.opened_by_nxt, connection.reset_seq) > 0
+            and distance(receiver.snd_nxt, receiver.isn) <= 1
             and not (
                 connection.pending_reset_frame
                 and connection.pending_reset_seq == sender.passed_in_order(receiver)

@@ -367,6 +367,26 @@ TRACES = {
         OPENED + " CLOSE_WAIT@5a CLOSED@6s",
         SERVING + " FIN_WAIT_1@4s",
     ),
+    "two clocks: a FIN stamped just before the FIN that it acknowledges is of who closed second": (
+        OPEN + "c ACK 101 301 10\ns FIN+ACK 301 112\nc FIN+ACK 111 301\nc ACK 112 302",
+        OPENED + " FIN_WAIT_1@6s TIME_WAIT@7a",
+        SERVING + " CLOSE_WAIT@5a LAST_ACK@5s CLOSED@7p",
+    ),
+    "two clocks: the ACK of a SYN+ACK stamped just before it is no older": (
+        "c SYN 100\nc ACK 101 301\ns SYN+ACK 300 101",
+        "SYN_SENT@1s ESTABLISHED@2a",
+        "LISTEN@2A SYN_RCVD@2A ESTABLISHED@2p",
+    ),
+    "two clocks: the ACK of a FIN stamped just before it, after its sender's own FIN": (
+        OPEN + "c FIN+ACK 101 301\nc ACK 102 302\ns FIN+ACK 301 101\ns ACK 302 102",
+        OPENED + " FIN_WAIT_1@4s CLOSING@6a TIME_WAIT@7p",
+        SERVING + " FIN_WAIT_1@6s CLOSING@7p TIME_WAIT@7p",
+    ),
+    "what it has sent since shows that it had opened, whatever the RST's number": (
+        "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301 7\ns ACK 301 101 9\nc RST 101",
+        OPENED + " CLOSED@5s",
+        SERVING + " CLOSED@5p",
+    ),
     "nor does the RST for what acknowledges it": (
         "c SYN 100\ns SYN+ACK 300 101\nc RST 101\nc ACK 101 301\ns SYN+ACK 400 101\ns RST 301",
         "SYN_SENT@1s CLOSED@3s",
