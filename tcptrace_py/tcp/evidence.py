@@ -72,7 +72,7 @@ class Evidence:
         # How it opened.
         self.isn = NONE
         self.syn_bytes = 0
-        self.syns = self.syn_frame = 0
+        self.syns = self.syn_frame = self.last_syn_frame = 0
         self.syn_acks = self.syn_ack_frame = self.last_syn_ack_frame = self.last_syn_ack_ns = 0
         #: Its SYN+ACK again, and not at once: nothing had come.
         self.syn_ack_again_frame = 0
@@ -118,6 +118,7 @@ class Evidence:
         #: But for RSTs.
         self.segments = 0
         self.rsts: list[Rst] = []
+        #: But for RSTs, bare SYNs and SYN+ACKs that come after what it has sent since.
         self.last_frame = self.last_ns = 0
 
     def number(self, number: int) -> int:
@@ -150,7 +151,10 @@ class Evidence:
         elif not self.first_frame:
             self.first_frame = frame
         self.segments += 1
-        self.last_frame, self.last_ns = frame, ts_ns
+        if flags & (SYN | ACK) == SYN:
+            self.last_syn_frame = frame
+        elif not (syn and self.first_frame and self.syn_acks > 1):
+            self.last_frame, self.last_ns = frame, ts_ns
         if fin or not syn:
             if self.fins and not fin and payload_bytes and end > self.fin + 1:
                 self._goes_on()
@@ -171,7 +175,9 @@ class Evidence:
                 (self.bare_acks if bare else self.acks).add(frame, NONE if bare else upto)
             self._acknowledges(frame, ts_ns, ack)
             if ack == self.top_ack and not syn:
-                (self.on_fin if fin else self.bare).add(frame, end if carries else BEYOND)
+                old = not carries and end < self.nxt and self.bare.first
+                if not old:
+                    (self.on_fin if fin else self.bare).add(frame, end if carries else BEYOND)
                 if carries and self.nxt_frame == frame and end == self.nxt:
                     self.with_data_to = min(self.with_data_to, end)
 
@@ -206,8 +212,8 @@ class Evidence:
         kept = {
             name: getattr(self, name)
             for name in (
-                "_origin", "rsts", "former_syn_ack_frame", "former_isn", "syns", "syn_frame", "syn_acks",
-                "retransmits", "segments",
+                "_origin", "rsts", "former_syn_ack_frame", "former_isn", "syns", "syn_frame",
+                "last_syn_frame", "syn_acks", "retransmits", "segments",
             )
         }  # fmt: skip
         self.__init__()  # type: ignore[misc]
@@ -247,7 +253,7 @@ class Evidence:
     def _finishes(self, frame: int, ts_ns: int, ack: int) -> None:
         if not self.fins:
             self.fin_frame, self.fin_ns = frame, ts_ns
-        if not self.fins or ts_ns - self.fin_ns >= RTO_MIN_NS:
+        if not self.fins or (ts_ns - self.fin_ns >= RTO_MIN_NS and ack >= self.top_ack):
             self.fin_again_frame = frame
         self.fins += 1
         self.last_fin_frame = frame

@@ -37,6 +37,8 @@ class Gated:
         self._dropped[connection.id] = dropped
         if dropped != before:
             return
+        if flags & (SYN | ACK) == SYN and connection.pending_syn_by and connection.pending_syn_isn == seq:
+            return  # It seems stale.
         synchronized = [each[3] for each in taken if each[2] == sender and each[5] & SYN]
         if flags & (SYN | ACK) == SYN and synchronized and synchronized[-1] != seq:
             return  # A SYN with another ISN that began no connection.

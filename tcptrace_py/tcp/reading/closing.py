@@ -115,7 +115,8 @@ def closed_unopened(end: Evidence, peer: Evidence, opened: Opened, fin_frame: in
     """An end whose FIN follows its SYN, and acknowledges a SYN only, closed in SYN_RCVD, unless what ends a
     handshake passed before and carried no more than it had had."""
     acknowledged = _fin_ack(end)
-    if acknowledged > peer.syn_end or (end.fin > end.isn + 1 and not fast_open(end, peer)):
+    data_bytes = end.fin - end.isn - 1 if end.isn != NONE else 0
+    if acknowledged > peer.syn_end or (data_bytes > 0 and not fast_open(end, peer)):
         return False
     if opened.basis != PRESUMED or opened.frame > fin_frame:
         return True
@@ -141,22 +142,22 @@ class _AcksOfFin:
 
     def __init__(self, end: Evidence, peer: Evidence, got_fin: int, reach: Reach) -> None:
         self.again = fin_again(end, peer, got_fin)
-        self._proven = False
+        self._proven = self._bare_proven = False
         self.bare: list[int] = []
         self.all: list[int] = []
         if peer.top_ack > end.fin:
             self._proven = took_what_came_with_it(end, peer)
+            # A FIN that brings the ACK proves no bare one.
+            self._bare_proven = self._proven and not (peer.fins and peer.with_data_to == peer.fin + 1)
             self.bare = list(_may_come(end, peer.bare, reach))
             self.all = self.bare + list(_may_come(end, peer.on_fin, reach))
 
-    def _came(self, frames: list[int], proven: bool) -> Iterator[int]:
-        return (frame for frame in frames if frame > self.again or (proven and self._proven))
-
     def bare_came(self) -> int:
-        return min(self._came(self.bare, True), default=0)
+        return min((frame for frame in self.bare if frame > self.again or self._bare_proven), default=0)
 
     def any_came(self, proven: bool = True, before: int = BEYOND) -> int:
-        return min((frame for frame in self._came(self.all, proven) if frame < before), default=0)
+        came = (frame for frame in self.all if frame > self.again or (proven and self._proven))
+        return min((frame for frame in came if frame < before), default=0)
 
 
 @rule("3.8.1")

@@ -112,7 +112,8 @@ def answered_unseen(end: Evidence, peer: Evidence) -> bool:
 def never_seen(end: Evidence, peer: Evidence) -> bool:
     """An end of which nothing passed, and whose peer goes on after its SYN, has answered that: the capture
     has one direction only."""
-    return peer.syns > 0 < peer.first_frame and not (end.segments or end.rsts or peer.syn_acks)
+    unseen = not (end.segments or peer.syn_acks or (end.rsts and end.rsts[0].frame < peer.first_frame))
+    return peer.syns > 0 < peer.first_frame and unseen
 
 
 @rule("3.5.1")

@@ -34,7 +34,8 @@ def weigh(end: Evidence, peer: Evidence) -> tuple[Rst | None, Rst | None]:
         if outside_window(end, rst, acknowledged) or challenged(peer, rst, acknowledged):
             continue
         if came is None and (asked or peer.top_ack == NONE or peer.top_ack <= rst.seq):
-            if not goes_on(peer, rst) and not _of_former(peer, end, rst):
+            tries_on = asked and peer.last_syn_frame > rst.frame
+            if not (tries_on or goes_on(peer, rst) or _of_former(peer, end, rst)):
                 came = rst
         if own is None and closes_by(end, peer, rst) and not goes_on(end, rst):
             if contradicted(end, peer, rst):
