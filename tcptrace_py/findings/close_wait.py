@@ -219,7 +219,9 @@ class CloseWaits:
             f" side: stuck in CLOSE_WAIT for {span(group.least_ns, group.most_ns)}{at_once}."
         ]
         if still:
-            leak = ": a leak" if group.tally["subflow"] < group.count else ""
+            # A browser's or a pool's few idle ones are no leak yet.
+            few = group.side == "client" and group.count < _CLIENTS_FEW
+            leak = "" if few or group.tally["subflow"] == group.count else ": a leak"
             sentences.append(f"{part(still, group.count)} stayed so to the end{leak}.")
         if group.tally["subflow"]:
             sentences.append(

@@ -30,13 +30,13 @@ cdef class Handshakes:
     cpdef list look(self, Case case, object known)
     @cython.locals(version=int, hi=uint64_t, lo=uint64_t, syn_ns=int64_t, group=Group)
     cpdef object look_at_attempt(self, Attempt attempt, bint at_end, int64_t waited_until_ns)
-    cdef object _time_out(self, Group group, int64_t syns, int64_t tried_ns, bint stopped, bint inside)
+    cdef object _time_out(self, Group group, int64_t syns, int64_t tried_ns, bint stopped, bint inside, bint late)
     cpdef object merge(self, Handshakes other)
     @cython.locals(connection=Connection, client=Endpoint, group=Group, by=int, refused_ns=int64_t)
     cdef list _take_refused(self, Case case)
     @cython.locals(
         connection=Connection, client=Endpoint, group=Group, by=int, waited_until_ns=int64_t, tried_ns=int64_t,
-        stopped=bint, inside=bint,
+        stopped=bint, inside=bint, late_ns=int64_t,
     )
     cdef list _take_timeout(self, Case case)
     @cython.locals(
@@ -48,3 +48,6 @@ cdef class Handshakes:
 
 @cython.locals(due_ns=int64_t)
 cdef bint _under_way(int64_t tries, int64_t first_ns, int64_t last_ns, int64_t until_ns) noexcept
+
+@cython.locals(connection=Connection)
+cdef bint _refused_late(Case case) except -1

@@ -35,6 +35,12 @@ _KERNEL_GIVES_UP_NS = 60_000_000_000
 _NO_KERNEL_NS = 8_500_000_000
 
 
+def _refused_late(case: Case) -> bool:
+    """The RST comes so long after the last SYN that it is no answer of the host's."""
+    connection = case.connection
+    return bool(connection.reset_ns - connection.last_syn_ns >= LATE_NS)
+
+
 def _under_way(tries: int, first_ns: int, last_ns: int, until_ns: int) -> bool:
     """The capture ends before the attempt is late: its last SYN (or SYN+ACK) may still be answered.
 
@@ -68,7 +74,9 @@ class Handshakes:
         connection = case.connection
         kinds = []
         outcome = handshake_outcome(connection)
-        if outcome == REFUSED_HANDSHAKE:
+        if outcome == REFUSED_HANDSHAKE and _refused_late(case):
+            kinds += self._take_timeout(case)
+        elif outcome == REFUSED_HANDSHAKE:
             kinds += self._take_refused(case)
         elif outcome == UNANSWERED:
             kinds += self._take_timeout(case)
@@ -101,7 +109,7 @@ class Handshakes:
             return
         group = self._timeouts.at("server", version, attempt.target_hi(), attempt.dst_lo, attempt.dst_port)
         group.count_one(attempt.id, version, hi, lo, 1, syn_ns, syn_ns, LIKELY)
-        self._time_out(group, 1, 0, True, is_inside(hi, lo, version))
+        self._time_out(group, 1, 0, True, is_inside(hi, lo, version), False)
         if group.wants_example(attempt.id):
             group.example(attempt.id, [_only_syn(attempt)])
 
@@ -138,10 +146,13 @@ class Handshakes:
         if TIMEOUT_KIND in case.explained:
             return []
         client = case.endpoint(case.client_by)
-        waited_until_ns = case.until(connection.last_syn_ns, connection.reused_ns or case.end_ns)
+        late_ns = connection.reset_ns if connection.refused else 0
+        waited_until_ns = case.until(connection.last_syn_ns, late_ns or connection.reused_ns or case.end_ns)
         by = case.server_by
-        if case.at_end and _under_way(
-            client.syns, connection.syn_ns, connection.last_syn_ns, waited_until_ns
+        if (
+            case.at_end
+            and not late_ns
+            and _under_way(client.syns, connection.syn_ns, connection.last_syn_ns, waited_until_ns)
         ):
             # Where the capture ends so soon, an answer to its SYN may come: it would be a slow connect.
             self._begun.of(case, by).add(case, by, connection.syn_ns, connection.syn_ns, LIKELY)
@@ -159,30 +170,38 @@ class Handshakes:
         # The waits double, so the next SYN was due within as long again as all of it took so far.
         stopped = waited_until_ns - connection.last_syn_ns > tried_ns + 2_000_000_000
         inside = is_inside(client.address_hi, client.address_lo, connection.ip_version)
-        self._time_out(group, client.syns, tried_ns, stopped, inside)
+        self._time_out(group, client.syns, tried_ns, stopped, inside, late_ns > 0)
         if group.wants_example(connection.id):
             lines = [self._syn(case)]
             if client.syns > 1:
                 text = (
                     f"{duration(tried_ns)} later: SYN number {client.syns}"
-                    f"{', the last one' if stopped else ''}; no answer"
+                    f"{', the last one' if stopped or late_ns else ''}; no answer"
                 )
                 lines.append(case.evidence(connection.last_syn_frame, connection.last_syn_ns, text))
-            if not stopped:
+            if late_ns:
+                after = duration(late_ns - connection.last_syn_ns)
+                text = f"{after} after the last SYN: RST in the name of {case.name(by)}"
+                lines.append(case.evidence(connection.reset_frame, late_ns, text))
+            elif not stopped:
                 waited = duration(waited_until_ns - connection.syn_ns)
                 text = f"{waited} after the first SYN: no answer so far"
                 lines.append(case.evidence(0, waited_until_ns, text))
             group.example(connection.id, lines)
         return [TIMEOUT_KIND]
 
-    def _time_out(self, group: Group, syns: int, tried_ns: int, stopped: bool, inside: bool) -> None:
-        """Count how an attempt was tried; ``stopped``: its next SYN had been due."""
+    def _time_out(
+        self, group: Group, syns: int, tried_ns: int, stopped: bool, inside: bool, late: bool
+    ) -> None:
+        """Count how an attempt was tried; ``stopped``: its next SYN had been due; ``late``: RST came so."""
         group.measure(tried_ns)
         tally = group.tally
         tally["syns"] += syns
         if inside:
             tally["inside"] += 1
-        if not stopped:
+        if late:
+            tally["late"] += 1
+        elif not stopped:
             tally["trying"] += 1
         elif tried_ns >= _KERNEL_GIVES_UP_NS:
             tally["kernel"] += 1
@@ -245,8 +264,9 @@ class Handshakes:
             return []
         group = self._half_open.of(case, by, "unanswered")
         sure = CERTAIN if server.syn_acks > 1 else LIKELY
-        if not connection.syn_frame:
-            # Nobody may have asked: an answer to a forged SYN, or one direction only.
+        if not connection.syn_frame or (server.syn_acks == 1 and not too_late):
+            # Nobody may have asked: an answer to a forged SYN, or one direction only. And a server that
+            # waits for the ACK sends its SYN+ACK again after 1 s (RFC 6298 section 2).
             sure = POSSIBLE
         group.add(case, by, connection.syn_ack_ns, connection.last_syn_ack_ns, sure)
         group.tally["syn_acks"] += server.syn_acks

@@ -34,6 +34,9 @@ _OTHERWISE = (
     " (RFC 8305)."
 )
 _STARTED = "It was served within 10 s of that: the service was starting, and that has healed."
+_ONLY_FLAGS = (
+    "Nothing but SYN, FIN and RST is seen: the answer may well have come. Capture without such a filter."
+)
 _UNSEEN = (
     "The capture shows nothing that the host answered, though other connections with it went on: its answers"
     " took another way. None of these SYNs was sent again, so they may well have been answered."
@@ -133,7 +136,7 @@ def handshake_findings(
     found += [_refused_finding(group, knowledge, scanners) for group in refused]
     found += [_timeout_finding(group, knowledge) for group in timeouts]
     found += [_unreachable_finding(group, knowledge) for group in unreachable]
-    found += [_half_open_finding(group, scanners) for group in half_open]
+    found += [_half_open_finding(group, knowledge, scanners) for group in half_open]
     found += [_stale_finding(group) for group in stale.turned()]
     found += begun_scans(begun, scanners)
     for kind, groups in ((TIMEOUT_KIND, begun), (HALF_OPEN_KIND, half_begun)):
@@ -172,6 +175,11 @@ def _timeout_finding(group: Group, knowledge: Knowledge) -> Finding:
         f"{_scan(group)}: {times(group.tally['syns'], 'SYN')} in all, each attempt tried for"
         f" {span(group.least_ns, group.most_ns)}."
     ]
+    if group.tally["late"]:
+        sentences.append(
+            f"{part(group.tally['late'], group.count)} got a RST seconds after its last SYN: no host refuses"
+            " so late; a NAT, proxy or firewall on the way had tried in vain and gives up so."
+        )
     if group.tally["application"]:
         sentences.append(
             f"{part(group.tally['application'], group.count)} stopped sooner than any kernel would have:"
@@ -197,8 +205,12 @@ def _timeout_finding(group: Group, knowledge: Knowledge) -> Finding:
             f"{part(group.tally['joins'], group.count)} would have been one more subflow of a Multipath"
             " TCP connection (MP_JOIN), which goes on without it."
         )
-    unseen = group.tally["syns"] == group.count and _unseen(group, knowledge)
-    if unseen or group.tally["joins"] == group.count:
+    lone = group.tally["syns"] == group.count and not group.tally["late"]
+    unseen = lone and _unseen(group, knowledge)
+    # (One or the other SYN may have been lost.)
+    nearly = not group.tally["late"] and group.tally["syns"] * 10 <= group.count * 11
+    filtered = nearly and knowledge.only_flags() and (group.count < FLOOD or knowledge.closed > 0)
+    if unseen or filtered or group.tally["joins"] == group.count:
         severity = "info"
     elif group.turned and peers_tried(group):
         severity = "info"
@@ -209,10 +221,10 @@ def _timeout_finding(group: Group, knowledge: Knowledge) -> Finding:
         severity = "info"
         sentences.append(f"Each was tried once only. {_OTHERWISE}")
     sentences += [up, meaning(TIMEOUT_KIND, True)] if up else [meaning(TIMEOUT_KIND, False)]
-    if unseen:
-        sentences = [sentences[0], _UNSEEN]
+    if unseen or filtered:
+        sentences = [sentences[0], _UNSEEN if unseen else _ONLY_FLAGS]
     finding = group.finding(TIMEOUT_KIND, severity, " ".join(sentences), remedy(text, ""))
-    if unseen:
+    if unseen or filtered:
         finding.confidence = "possible"
     return finding
 
@@ -232,7 +244,7 @@ def _unreachable_finding(group: Group, knowledge: Knowledge) -> Finding:
     return group.finding(UNREACHABLE_KIND, severity, f"{first} {text.meaning}", remedy(text, ""))
 
 
-def _half_open_finding(group: Group, scanners: Scanners) -> Finding:
+def _half_open_finding(group: Group, knowledge: Knowledge, scanners: Scanners) -> Finding:
     text = HALF_OPEN[group.variant]
     peak, peak_at_ns = group.crowd.peak() if group.crowd is not None else (0, 0)
     first = (
@@ -267,14 +279,18 @@ def _half_open_finding(group: Group, scanners: Scanners) -> Finding:
     if group.tally["syn_again"] < group.count:
         sentences.append(text.meaning)
     severity: Severity = "critical" if group.count >= FLOOD else "warning"
-    if _by_scanner(group, scanners) or (group.of_most() == "possible" and group.count < FLOOD):
+    # Where connections were closed, and yet nothing else passed, no ACK would have been captured.
+    filtered = knowledge.only_flags() and knowledge.closed > 0
+    if filtered:
+        sentences = [first, _ONLY_FLAGS]
+    if filtered or _by_scanner(group, scanners) or (group.of_most() == "possible" and group.count < FLOOD):
         severity = "info"
-    return group.finding(
-        HALF_OPEN_KIND,
-        severity,
-        " ".join(sentences),
-        remedy(text, group.socket_filter()),
+    finding = group.finding(
+        HALF_OPEN_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter())
     )
+    if filtered:
+        finding.confidence = "possible"
+    return finding
 
 
 def _stale_finding(group: Group) -> Finding:

@@ -15,6 +15,7 @@ from tcptrace_py.tcp.serial cimport distance
 
 cdef int _PLACES
 cdef int _HEARD_BITS, _HEARD_TIMES
+cdef int64_t _MUTE_NS
 
 
 cdef class Knowledge:
@@ -36,13 +37,14 @@ cdef class Knowledge:
     cdef public int64_t holed
     cdef public int64_t closed
     cdef public int64_t flagged
+    cdef public int64_t plain
     cdef public int64_t segments
     cdef public int64_t duplicates
     cdef Observer _observer
     cdef list _recent
 
     @cython.locals(client=Endpoint, server=Endpoint, service=Service, rank=uint64_t, port=uint64_t, sample=Sample,
-                   packets=int64_t, flagged=int64_t, unseen=bint, stamped=bint, pair=Pair,
+                   packets=int64_t, flagged=int64_t, unseen=bint, stamped=bint, left=bint, pair=Pair,
                    observed=Observations)
     cpdef object note(self, Connection connection)
     @cython.locals(service=Service, rank=uint64_t, port=uint64_t, use=Use)
@@ -58,7 +60,7 @@ cdef class Knowledge:
     @cython.locals(seen=Observations, speaker=Endpoint)
     cdef object _note_idle(self, Connection connection, Service service)
     @cython.locals(seen=Observations, client_by=int)
-    cdef object _note_left(self, Connection connection, Endpoint client, Endpoint server)
+    cdef bint _note_left(self, Connection connection, Endpoint client, Endpoint server) except -1
     @cython.locals(rank=uint64_t)
     cdef object _leave(self, object left)
     @cython.locals(pair=Pair, served=bint)

@@ -37,6 +37,10 @@ _PLACES = 256
 _HEARD_BITS = 32
 _HEARD_TIMES = 1024
 
+#: Connections with missing segments from which on the capture lost them; of so many.
+_HOLED, _ONE_IN = 2, 10
+#: A SYN+ACK that waits for an ACK comes again after 1 s (RFC 6298 section 2).
+_MUTE_NS = 1_500_000_000
 #: Connections that clients left without an answer.
 _LEFT = 256
 _WORD = (1 << 64) - 1
@@ -76,6 +80,8 @@ class Knowledge:
         #: Those that were closed by FIN, and of them those of which nothing passed but SYN, FIN and RST.
         self.closed = 0
         self.flagged = 0
+        #: Segments that are no SYN, FIN or RST.
+        self.plain = 0
         #: Segments, and those among them that are another's frame captured again.
         self.segments = 0
         self.duplicates = 0
@@ -99,10 +105,13 @@ class Knowledge:
             self.holed += 1
         self.segments += packets
         self.duplicates += client.duplicates + server.duplicates
+        flagged = client.syns + client.syn_acks + client.fins + client.rsts
+        flagged += server.syns + server.syn_acks + server.fins + server.rsts
+        if flagged < packets:
+            self.plain += packets - flagged
         if client.fin_sent or server.fin_sent:
             self.closed += 1
-            flagged = client.syns + client.syn_acks + client.fins + client.rsts
-            if flagged + server.syns + server.syn_acks + server.fins + server.rsts >= packets:
+            if flagged >= packets:
                 self.flagged += 1
         service = self._service_at(connection.ip_version, server.address_hi, server.address_lo, server.port)
         observed: Observations | None = connection.observed
@@ -114,7 +123,6 @@ class Knowledge:
                 service.established += 1
             if server.bytes:
                 service.answered += 1
-                service.replied.add(server.last_data_ns)
             if server.packets:
                 self._note_heard(connection, server, service.heard)
             elif unseen:
@@ -126,7 +134,9 @@ class Knowledge:
                 service.lone_syns += 1
             if connection.observed is not None:
                 self._note_idle(connection, service)
-                self._note_left(connection, client, server)
+            left = self._note_left(connection, client, server)
+            if server.bytes and not left:
+                service.replied.add(server.last_data_ns)
         if connection.established and client.packets:
             self._note_client(connection, client)
         stamped = client.has_syn_ts and (connection.syn_ack_frame != 0 or server.packets == 0)
@@ -223,6 +233,8 @@ class Knowledge:
         self._observer.settle(connection, seen)
         if seen.stalls[0] is not None or seen.stalls[1] is not None:
             service.zero_windows += 1
+        if seen.mute_ns >= _MUTE_NS and not seen.late_syn_acks:
+            service.accepted_mute += 1
         for number, n in seen.survived.items():
             service.survived[number] = service.survived.get(number, 0) + n
         if seen.longest_survived_ns > service.longest_survived_ns:
@@ -242,13 +254,16 @@ class Knowledge:
                 number = idle_class(seen.close_idle_ns)
                 closed[number] = closed.get(number, 0) + 1
 
-    def _note_left(self, connection: Connection, client: Endpoint, server: Endpoint) -> None:
-        seen: Observations = connection.observed
+    def _note_left(self, connection: Connection, client: Endpoint, server: Endpoint) -> bool:
+        """Note where the client closed without an answer to its last word; whether it did."""
+        seen: Observations | None = connection.observed
         client_by = 1 if connection.client_is_a else 2
-        if not connection.established or seen.close_by != client_by or seen.close_spoke_last != client_by:
-            return
+        if seen is None or not connection.established:
+            return False
+        if seen.close_by != client_by or seen.close_spoke_last != client_by:
+            return False
         if not seen.close_settled or seen.close_idle_ns < QUIET_NS:
-            return
+            return False
         version = connection.ip_version
         self._leave(
             Left(
@@ -259,6 +274,7 @@ class Knowledge:
                 seen.close_ns,
             )
         )
+        return True
 
     def _leave(self, left: Left) -> None:
         _, hi, lo = left.client
@@ -334,6 +350,14 @@ class Knowledge:
     def unseen(self, version: int, hi: int, lo: int) -> bool:
         """Was nothing of a host captured, though it answered? After ``index``."""
         return (version, hi, lo) in self._unseen
+
+    def only_flags(self) -> bool:
+        """Was nothing captured but SYN, FIN and RST?"""
+        return self.plain == 0
+
+    def lossy(self) -> bool:
+        """Are segments missing in so many connections that what others lack may be missing too?"""
+        return self.holed >= _HOLED and self.holed * _ONE_IN >= self.connections
 
     def in_one_direction(self) -> int:
         """Connections of which only one side's packets were captured; lone SYNs to such a host among them."""
@@ -411,6 +435,7 @@ class Knowledge:
         self.holed += other.holed
         self.closed += other.closed
         self.flagged += other.flagged
+        self.plain += other.plain
         self.segments += other.segments
         self.duplicates += other.duplicates
         for key, service in other.services.entries.items():

@@ -50,6 +50,8 @@ _GOODBYE_NS = 10_000_000
 _CROSSING_NS = 1_000_000
 #: So many hosts do not fail in the same way at one client.
 _PEERS = 10
+#: So few that cost something, among others that did not.
+_FEW = 2
 #: So many stray RSTs on one connection are no accident.
 _MANY_STRAYS = 10
 
@@ -96,7 +98,7 @@ def harmless(case: Case, by: int, cause: int) -> bool:
             # What comes after a client has closed it does not want.
             return True
         if seen is not None and seen.after_fin_bytes[2 - by] > 0:
-            return goodbye(case, peer_of(by)) or _answered_close(case, by)
+            return goodbye(case, peer_of(by)) or answered_close(case, by)
         if reset is not None and reset.peer_spoke_last and sender.fin_ns - peer.last_data_ns < _CROSSING_NS:
             # Last words that cross the FIN with which a server ends a talk, not a silence.
             return bool(sender.bytes and reset.peer_outstanding <= GOODBYE_BYTES)
@@ -109,7 +111,9 @@ def harmless(case: Case, by: int, cause: int) -> bool:
         return True
     if both_reset(case, by) or said_goodbye(case, by):
         return True
-    if reset.own_outstanding > (GOODBYE_BYTES if peer.fin_sent else 0):
+    # A goodbye that it did not wait to see acknowledged; who has got no answer yet has not said goodbye.
+    goodbyes = peer.fin_sent or (by == case.client_by and peer.bytes > 0)
+    if reset.own_outstanding > (GOODBYE_BYTES if goodbyes else 0):
         return False
     if by == case.server_by and peer.fin_sent:
         if not peer.bytes or (reset.own_outstanding and reset.peer_outstanding <= 1):
@@ -173,7 +177,7 @@ def unwanted(case: Case, by: int) -> bool:
     return bool(reset.peer_outstanding > 1 and not reset.own_outstanding and reset.peer_spoke_last)
 
 
-def _answered_close(case: Case, by: int) -> bool:
+def answered_close(case: Case, by: int) -> bool:
     """What came behind the FIN of ``by`` was short and acknowledged that FIN: close_notify and the like."""
     seen, sender = case.seen, case.endpoint(by)
     after_ns = seen.after_fin_ns[2 - by]
@@ -188,6 +192,13 @@ def goodbye(case: Case, by: int) -> bool:
     if seen is None or not 0 < seen.after_fin_bytes[by - 1] <= GOODBYE_BYTES or not endpoint.fin_sent:
         return False
     return bool(endpoint.fin_ns - seen.after_fin_ns[by - 1] < _THERE_NS)
+
+
+def _cheap(group: Group) -> bool:
+    """Nothing was lost, or by one or two of several only, whose close may have lost a segment."""
+    cheap = group.tally["harmless"] + group.tally["unwanted"] + group.tally["answered"]
+    lost = group.count - cheap
+    return lost == 0 or (lost <= _FEW and lost * 2 <= cheap)
 
 
 class Resets:
@@ -296,10 +307,12 @@ class Resets:
                 group.tally["fin"] += 1
         if not case.endpoint(peer_of(by)).bytes:
             group.tally["received_nothing"] += 1
+        if not connection.syn_frame and not connection.syn_ack_frame and self._before_ns(case) == 0:
+            group.tally["midstream"] += 1
         if answered_all(case, by, cause):
             group.tally["answered"] += 1
         elif harmless(case, by, cause):
-            group.tally["unwanted" if cause == ABORT and unwanted(case, by) else "harmless"] += 1
+            group.tally["unwanted" if unwanted(case, by) else "harmless"] += 1
         if cause == AFTER_CLOSE and case.seen is not None and case.seen.after_fin_bytes[2 - by]:
             group.tally["data"] += 1
         if group.wants_example(connection.id):
@@ -460,8 +473,7 @@ class Resets:
                 f"{part(group.tally['answered'], group.count)} had been answered, and all that was sent was"
                 " acknowledged.",
             )
-        cheap = group.tally["harmless"] + group.tally["unwanted"] + group.tally["answered"]
-        lost = group.variant != "timeout" and cheap < group.count
+        lost = group.variant != "timeout" and not _cheap(group)
         # Where a RST is all that was seen of a connection, there is nothing to go by.
         severity: Severity = "warning" if lost and group.confidence() != "possible" else "info"
         if group.tally["at_once"] == group.count:
@@ -513,10 +525,14 @@ class Resets:
             sentences.append(
                 f"{part(group.tally['data'], group.count)} answered data that came after the close."
             )
+        if group.tally["unwanted"]:
+            sentences.append(
+                f"{part(group.tally['unwanted'], group.count)} wanted no more of what the server was sending."
+            )
         if group.tally["harmless"]:
             sentences.append(self._nothing_lost(group))
         sentences.append(text.meaning)
-        severity: Severity = "info" if group.tally["harmless"] == group.count else "warning"
+        severity: Severity = "info" if _cheap(group) else "warning"
         if (
             group.turned
             and group.side == "server"
@@ -541,7 +557,8 @@ class Resets:
         if group.tally["idle"]:
             sentences.append(self._silence(group))
         sentences.append(text.meaning)
-        severity: Severity = "info" if group.tally["harmless"] == group.count else "warning"
+        cheap = _cheap(group) or group.tally["midstream"] == group.count
+        severity: Severity = "info" if cheap else "warning"
         return group.finding(NO_CONNECTION_KIND, severity, " ".join(sentences), remedy(text, ""))
 
     def _assassination_finding(self, group: Group) -> Finding:

@@ -19,6 +19,7 @@ cdef class Service:
     cdef public int64_t shortest_lost_ns
     cdef public int64_t longest_survived_ns
     cdef public int64_t not_accepted
+    cdef public int64_t accepted_mute
     cdef public int64_t zero_windows
     cdef public int64_t unseen
     cdef public int64_t lone_syns

@@ -36,6 +36,8 @@ class Service:
         self.shortest_lost_ns = 0
         #: Connections that its accept queue did not take although the handshake was complete.
         self.not_accepted = 0
+        #: Those that it did take although the client said nothing at first, for longer than a SYN+ACK waits.
+        self.accepted_mute = 0
         #: Connections in which a side announced a window of zero.
         self.zero_windows = 0
         #: Connections in which it had answered, though nothing of that was captured; and lone SYNs.
@@ -64,6 +66,7 @@ class Service:
         if other.lost:
             self.lose(other.shortest_lost_ns)
         self.not_accepted += other.not_accepted
+        self.accepted_mute += other.accepted_mute
         self.zero_windows += other.zero_windows
         self.unseen += other.unseen
         self.lone_syns += other.lone_syns

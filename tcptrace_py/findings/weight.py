@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from tcptrace_py.findings.finding import Finding
 from tcptrace_py.findings.knowledge import Knowledge
@@ -20,18 +20,30 @@ _EVERYDAY = _ATTEMPTS | {
     "reset-no-connection",
     "unacknowledged-fin",
 }
+#: What is told from a segment that is not there.
+_BY_ABSENCE = _EVERYDAY | {"stuck-close-wait", "stuck-fin-wait-2", "accept-queue-full", "keep-alive-race"}
+_MANY = 10
 #: So few connections, of so many times as many; and however many they are, of so many times as many.
 _FEW, _OF_MANY, _OF_ALL = 2, 10, 1000
 #: Connections that went well, from which on one attempt at what serves nobody is somebody's who looks around.
 _SERVED = 5
 
 
-def weigh(findings: Iterable[Finding], knowledge: Knowledge) -> None:
-    """Warnings about so little of what the capture holds that nobody would act upon it become information."""
+def weigh(findings: Sequence[Finding], knowledge: Knowledge) -> None:
+    """Warnings about so little of what the capture holds that nobody would act upon it become information.
+
+    So do those that rest on what did not pass, of few connections, where the capture lost segments.
+    """
     opened = sum(service.established for service in knowledge.services.entries.values())
     for finding in findings:
         if _everyday(finding, knowledge, opened):
             finding.severity = "info"
+    if knowledge.lossy():
+        for finding in findings:
+            if finding.severity != "info" and finding.kind in _BY_ABSENCE and finding.count < _MANY:
+                finding.severity, finding.confidence = "info", "possible"
+                of = f"{knowledge.holed:,} of {knowledge.connections:,} connections"
+                finding.explanation += f" The capture lacks segments of {of}: that may be all there is to it."
 
 
 def _everyday(finding: Finding, knowledge: Knowledge, opened: int) -> bool:

@@ -75,6 +75,7 @@ cdef class Observations:
     cdef public dict survived
     cdef public int64_t longest_survived_ns
     cdef public int64_t longest_gap_ns
+    cdef public int64_t mute_ns
     cdef public int close_by
     cdef public int64_t close_ns
     cdef public int64_t close_frame

@@ -152,6 +152,8 @@ class Observations:
         self.longest_survived_ns = 0
         #: The longest silence of both sides, however it ended.
         self.longest_gap_ns = 0
+        #: How long nobody had said anything on the open connection when its first data came.
+        self.mute_ns = 0
         # The first close or reset after which its sender had nothing more to say.
         self.close_by = 0
         self.close_ns = 0
@@ -228,7 +230,7 @@ class Observations:
             found |= BY_SYN_ACK
         if self.stalled:
             found |= BY_STALL
-        if self.lost_often:
+        if self.lost_often or self.too_big is not _NOBODY:
             found |= BY_LOSS
         if self.alert_by:
             found |= BY_ALERT

@@ -40,7 +40,7 @@ cdef class Observer:
     @cython.locals(seen=Observations)
     cdef object _silence(self, Connection connection, int by, Endpoint sender, Endpoint receiver, Segment segment,
                          int64_t quiet_ns)
-    @cython.locals(peer=Endpoint)
+    @cython.locals(speaker=Endpoint, peer=Endpoint)
     cpdef bint settle(self, Connection connection, Observations seen) except -1
     @cython.locals(last_data_ns=int64_t, idle_ns=int64_t, seen=Observations)
     cdef object _close(self, Connection connection, int by, Endpoint sender, Endpoint receiver, Segment segment,

@@ -295,6 +295,8 @@ class Observer:
         if not self.settle(connection, seen):
             # Nobody has answered since the last one: this one belongs to the same silence.
             return
+        if segment.payload_bytes and sender.bytes + receiver.bytes == 0 and connection.ack_frame:
+            seen.mute_ns = quiet_ns
         seen.gap_ns = quiet_ns
         seen.gap_end_ns = segment.ts_ns
         seen.gap_end_frame = segment.frame
@@ -315,7 +317,12 @@ class Observer:
         """Count the last silence among those survived if its end was answered; whether another may begin."""
         if not seen.gap_by:
             return True
-        peer = connection.b if seen.gap_by == 1 else connection.a
+        speaker, peer = connection.a, connection.b
+        if seen.gap_by == 2:
+            speaker, peer = peer, speaker
+        if peer.fin_sent and peer.last_data_ns < seen.gap_end_ns <= peer.fin_ns and outstanding(speaker) > 0:
+            # Its FIN does not acknowledge what ended the silence: they crossed.
+            return False
         reset = seen.resets[2 - seen.gap_by]
         if peer.last_ns < seen.gap_end_ns or (reset is not None and reset.ns == peer.last_ns):
             return False

@@ -352,9 +352,10 @@ class Tracker:
         if getattr(error, "about_size", False):
             self._observer.too_big(connection, 1 if endpoint is connection.a else 2, error, segment)
         elif endpoint.state == SYN_SENT and endpoint.has_isn and endpoint.isn == segment.seq:
-            connection.unreachable_frame = segment.frame
-            connection.unreachable_ns = segment.ts_ns
-            connection.unreachable = error
+            if connection.unreachable is None:
+                connection.unreachable_frame = segment.frame
+                connection.unreachable_ns = segment.ts_ns
+                connection.unreachable = error
             self.machine.unreachable(connection, endpoint, segment.ts_ns, segment.frame)
 
     def _regular(self, sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:

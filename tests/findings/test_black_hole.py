@@ -57,6 +57,15 @@ def test_icmp_that_is_not_heeded_makes_it_certain(server: str, client: str, by_s
     assert "It met such a message, which did pass here" in found.explanation
 
 
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("told", [True, False])
+def test_who_was_told_needs_fewer_tries(times: int, told: bool) -> None:
+    stage = Stage()
+    _, s = stage.established("10.0.0.9:40000", SERVER)
+    large_in_vain(stage, s, 1400 if told else None, times)
+    assert ("mtu-black-hole" in kinds(stage.end())) == (told and times == 2)
+
+
 def test_a_sender_that_heeds_it_is_healthy() -> None:
     stage = Stage()
     c, s = stage.established("10.0.0.9:40000", SERVER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tcptrace_py.findings.finding import KINDS
-from tcptrace_py.wire.segment import ACK, RST
+from tcptrace_py.wire.segment import ACK, FIN, RST
 
 from .stage import End, Stage, kinds, one
 
@@ -61,6 +61,42 @@ def test_a_connection_that_waits_in_silence_shares_the_fate_of_the_others() -> N
     full = one(stage.end(at_s=60), "accept-queue-full")
     assert full.count == 3
     assert kinds(stage.end(at_s=60)) == {"accept-queue-full"}
+
+
+@families
+@pytest.mark.parametrize("syn_acks", [0, 1, 2, 3])
+@pytest.mark.parametrize("waits_s", [None, 1, 3])
+def test_taken_up_in_the_end_or_only_with_data(
+    names: tuple[str, str], syn_acks: int, waits_s: float | None
+) -> None:
+    """TCP_DEFER_ACCEPT looks the same, unless others were accepted that had said nothing for as long."""
+    stage = Stage()
+    if waits_s is not None:
+        c, s = stage.pair(names[0].format(50_000), names[1])
+        c.syn()
+        s.syn_ack()
+        c.ack()
+        stage.wait(waits_s)
+        c.data(100)
+        s.ack()
+    c, s = stage.pair(names[0].format(40_000), names[1])
+    c.syn()
+    s.syn_ack()
+    c.ack()
+    for number in range(syn_acks):
+        stage.wait(2**number)
+        s.syn_ack()
+        c.ack()
+    stage.wait(0.2)
+    c.data(100)
+    s.ack()
+    s.data(200)
+    c.ack()
+    findings = stage.end(at_s=60)
+    told = syn_acks >= 2 and waits_s == 3
+    assert ("accept-queue-full" in kinds(findings)) == told
+    if told:
+        assert "It was taken up in the end." in one(findings, "accept-queue-full").explanation
 
 
 def test_silence_from_the_first_segment_alone_is_a_dead_peer() -> None:
@@ -249,6 +285,48 @@ def test_a_goodbye_that_crosses_the_close_is_no_request(
     else:
         assert "keep-alive-race" not in kinds(findings)
         assert {finding.severity for finding in findings} <= {"info"}
+
+
+@families
+@pytest.mark.parametrize("closes", [1, 3])
+@pytest.mark.parametrize("what", ["request", "goodbye", "acknowledged", "long after"])
+def test_keep_alive_race_captured_at_the_client(names: tuple[str, str], closes: int, what: str) -> None:
+    """The request passes first; the FIN that follows does not acknowledge it."""
+    stage = Stage()
+    for number in range(closes):
+        c, s = established(stage, names, 40_000 + number)
+        stage.wait(5)
+        c.data(300)
+        if what == "goodbye":
+            c.fin()
+        asked = c.nxt
+        stage.wait(0.5 if what == "long after" else 0.01)
+        s.send(FIN | ACK, ack=asked if what == "acknowledged" else asked - 300)
+        s.send(RST, seq=s.nxt)
+    findings = stage.end()
+    assert ("keep-alive-race" in kinds(findings)) == (what == "request")
+    if what == "request":
+        race = one(findings, "keep-alive-race")
+        assert (race.count, race.confidence) == (closes, "certain" if closes > 1 else "likely")
+        assert "sent before the request came" in race.evidence[1].text
+
+
+@families
+@pytest.mark.parametrize("payload_bytes", [100, 300])
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_last_words_of_a_client_that_has_seen_the_close(
+    names: tuple[str, str], payload_bytes: int, acknowledged: bool
+) -> None:
+    """GOAWAY and close_notify are longer than a goodbye; but they come when the FIN was acknowledged."""
+    stage = Stage()
+    c, s = established(stage, names)
+    stage.wait(5)
+    s.fin()
+    if acknowledged:
+        c.ack()
+    c.send(ACK, payload_bytes, ack=s.nxt if acknowledged else s.nxt - 1)
+    s.bare_rst()
+    assert ("keep-alive-race" in kinds(stage.end())) == (payload_bytes > 128 or not acknowledged)
 
 
 # --- path-state-lost ---

@@ -8,7 +8,7 @@ import pytest
 
 from tcptrace_py.findings.coverage import Coverage, Gap, covered, warnings
 
-from .stage import Stage, kinds
+from .stage import Stage, kinds, one
 
 SERVER = "10.0.0.20:8080"
 
@@ -95,8 +95,8 @@ def flags(stage: Stage, port: int) -> None:
 
 def seen(*what: Callable[[Stage, int], None]) -> Coverage:
     stage = Stage()
-    for port, one in enumerate(what, 40_000):
-        one(stage, port)
+    for port, each in enumerate(what, 40_000):
+        each(stage, port)
     stage.end()
     return covered(stage.diagnosis.knowledge, [], 0, 0)
 
@@ -193,3 +193,63 @@ def test_no_port_is_reused_before_it_was_closed() -> None:
     peer.syn_ack()
     again.ack()
     assert "time-wait-reuse" not in kinds(stage.end(at_s=20))
+
+
+def _some(stage: Stage, answered: bool, closes: bool, syns: int) -> None:
+    """What a filter leaves of connections that were all well, or what failed to open."""
+    for number in range(6):
+        c, s = stage.pair(f"10.0.0.{9 + number % 2}:{40_000 + number}", f"10.0.0.{20 + number % 3}:443")
+        c.syn()
+        for _ in range(syns - 1):
+            stage.wait(1)
+            c.syn()
+        if answered:
+            s.syn_ack()
+        stage.wait(4)
+        if closes:
+            c.nxt, s.nxt = c.isn + 500, s.isn + 9_000
+            c.fin()
+            s.fin()
+
+
+@pytest.mark.parametrize("answered", [False, True])
+@pytest.mark.parametrize("closes", [False, True])
+@pytest.mark.parametrize("traffic", [False, True])
+@pytest.mark.parametrize("syns", [1, 3])
+def test_a_filter_on_flags_shows_no_failed_handshakes(
+    answered: bool, closes: bool, traffic: bool, syns: int
+) -> None:
+    """``tcp[tcpflags] & (tcp-syn|tcp-fin|tcp-rst) != 0``, and ``tcp-syn`` alone."""
+    stage = Stage()
+    _some(stage, answered, closes, syns)
+    if traffic:
+        c, s = stage.established("10.0.0.7:40000", "10.0.0.30:80")
+        c.fin()
+        s.fin()
+        c.ack()
+    worst = {finding.severity for finding in stage.end(at_s=100)}
+    fails = not closes and not answered and (traffic or syns > 1)
+    assert ("warning" in worst) == fails
+
+
+@pytest.mark.parametrize("holed", [0, 1, 4])
+@pytest.mark.parametrize("stuck", [2, 12])
+def test_what_a_lossy_capture_lacks_is_no_evidence(holed: int, stuck: int) -> None:
+    stage = Stage()
+    for number in range(20):
+        c, s = stage.established(f"10.0.0.9:{50_000 + number}", "10.0.0.20:443")
+        if number < holed:
+            s.nxt += 1000
+            s.data(100)
+            c.ack()
+        c.fin()
+        s.fin()
+        c.ack()
+    for number in range(stuck):
+        c, s = stage.established(f"10.0.0.9:{40_000 + number}", "10.0.0.20:443")
+        c.fin()
+        s.ack()
+    told = one(stage.end(at_s=100), "stuck-close-wait")
+    doubted = holed == 4 and stuck == 2
+    assert (told.severity, told.confidence) == (("info", "possible") if doubted else ("critical", "certain"))
+    assert ("lacks segments of 4 of 22" in told.explanation) == doubted

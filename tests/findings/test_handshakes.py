@@ -94,6 +94,32 @@ def test_who_gave_up(retransmissions: int, end_s: float, who: str) -> None:
     assert f"SYN number {retransmissions + 1}" in timeout.evidence[1].text
 
 
+@pytest.mark.parametrize("names", [("10.0.0.9", "99.33.54.70"), ("[fd00::9]", "[2a00:1::70]")])
+@pytest.mark.parametrize(
+    ("after_s", "late"), [(0.001, False), (0.9, False), (2.9, False), (3.1, True), (12, True)]
+)
+@pytest.mark.parametrize("syns", [1, 3])
+def test_a_refusal_that_comes_late_is_a_devices_time_out(
+    names: tuple[str, str], after_s: float, late: bool, syns: int
+) -> None:
+    """A NAT that connects by itself answers RST when it gives up; a host answers at once."""
+    stage = Stage()
+    for number in range(2):
+        c, s = stage.pair(f"{names[0]}:{40_000 + number}", f"{names[1]}:80")
+        c.syn()
+        for attempt in range(syns - 1):
+            stage.wait(3 * 2**attempt)
+            c.syn()
+        stage.wait(after_s)
+        s.rst()
+    (told,) = stage.end(at_s=60)
+    assert (told.kind, told.count) == ("connection-timeout" if late else "connection-refused", 2)
+    assert ("no host refuses so late" in told.explanation) == late
+    if late:
+        assert "after the last SYN: RST in the name of" in told.evidence[1 + (syns > 1)].text
+        assert "own connect time-out" not in told.explanation
+
+
 @dataclass
 class Unreachable:
     reason: str
@@ -134,7 +160,8 @@ def test_half_open_threshold(syn_acks: int, end_s: float, found: bool) -> None:
     assert kinds(findings) == ({"half-open-handshake"} if found else set())
     if found:
         assert findings[0].subject.label() == "server 10.0.0.20:80"
-        assert findings[0].severity == "warning"
+        # Who waits for the ACK sends SYN+ACK again.
+        assert findings[0].severity == ("warning" if syn_acks > 1 else "info")
 
 
 def test_syn_flood_is_about_the_server_attacked() -> None:

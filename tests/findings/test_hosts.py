@@ -231,6 +231,7 @@ def test_one_direction_is_told_of_a_pair(names: tuple[str, str], served_here: bo
 @pytest.mark.parametrize("syns", [1, 4])
 def test_lone_syns_in_one_direction(names: tuple[str, str], went_on: bool, heard: bool, syns: int) -> None:
     stage = Stage()
+    served(stage, (names[0], names[1].replace("20:", "21:").replace("20]", "21]")), 443)
     if went_on:
         c, s = stage.pair(names[0].format(50_000), names[1].format(22))
         c.syn()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tcptrace_py.settings import Settings
-from tcptrace_py.wire.segment import RST
+from tcptrace_py.wire.segment import ACK, RST
 
 from .stage import Stage, kinds, one
 
@@ -28,6 +28,29 @@ def test_abort(acknowledged: bool) -> None:
     )
     assert abort.explanation.startswith("Server 10.0.0.20:8080 aborted 1 connection with client 10.0.0.9 by")
     assert [line.frame for line in abort.evidence] == [3, 9 + acknowledged]
+
+
+@pytest.mark.parametrize("by_server", [False, True])
+@pytest.mark.parametrize("payload_bytes", [31, 300])
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_goodbye_and_a_reset_at_once(by_server: bool, payload_bytes: int, answered: bool) -> None:
+    """A close_notify that a client does not wait to see acknowledged; without an answer it is a request."""
+    stage = Stage()
+    c, s = stage.pair(CLIENT, SERVER)
+    c.syn()
+    s.syn_ack()
+    c.ack()
+    c.data(100)
+    s.ack()
+    if answered:
+        s.data(200)
+        c.ack()
+    end = s if by_server else c
+    end.data(payload_bytes)
+    end.rst()
+    abort = one(stage.end(), "reset-abort")
+    everyday = not by_server and payload_bytes == 31 and answered
+    assert abort.severity == ("info" if everyday else "warning")
 
 
 @pytest.mark.parametrize("by_server", [False, True])
@@ -249,3 +272,35 @@ def test_a_stray_reset_that_answers_data_under_way_is_no_sign_of_forgery() -> No
         stray = one(stage.end(), "stray-reset")
         assert stray.severity == ("info" if closed else "warning")
         assert ("no sign of forgery" in stray.explanation) is closed
+
+
+@pytest.mark.parametrize(
+    ("harmless", "costly", "severity"),
+    [
+        (0, 1, "warning"),
+        (1, 1, "warning"),
+        (2, 1, "info"),
+        (4, 2, "info"),
+        (3, 2, "warning"),
+        (20, 3, "warning"),
+    ],
+)
+@pytest.mark.parametrize("after_close", [False, True])
+def test_one_that_cost_something_among_many(
+    harmless: int, costly: int, severity: str, after_close: bool
+) -> None:
+    stage = Stage()
+    for number in range(harmless + costly):
+        c, s = stage.established(f"10.0.0.9:{40_000 + number}", SERVER)
+        stage.wait(0.1)
+        if after_close:
+            s.fin()
+            c.send(ACK, 31 if number < harmless else 700, ack=s.nxt - 1)
+            if number < harmless:
+                c.fin()
+            s.bare_rst()
+        else:
+            if number >= harmless:
+                c.data(300)
+            s.rst()
+    assert one(stage.end(), "reset-after-close" if after_close else "reset-abort").severity == severity

@@ -83,6 +83,7 @@ def test_a_sweep_of_addresses(answer: Answer) -> None:
 def test_backends_that_fail_together_are_no_scan(answer: Answer) -> None:
     """A balancer tries its ten again and again."""
     stage = Stage()
+    served(stage)
     for again in range(3):
         for host in range(10):
             answer(*stage.pair(f"10.0.0.9:{40_000 + again * 10 + host}", f"10.0.1.{host}:8080"))

@@ -146,3 +146,25 @@ def test_a_server_that_answers_meanwhile(
     assert (told.severity == "info") == doubted
     assert ("about these requests" in told.explanation) == doubted
     assert ("always about as long" in told.explanation) == (silent > 1 and not doubted)
+
+
+@families
+@pytest.mark.parametrize("asked", [1, 3])
+@pytest.mark.parametrize("waits_s", [2.0, 10.5])
+@pytest.mark.parametrize("by_reset", [False, True])
+def test_a_server_that_never_answers_anybody(
+    names: tuple[str, str], asked: int, waits_s: float, by_reset: bool
+) -> None:
+    """A sink of logs gets FINs; who resets after a constant time had waited for an answer."""
+    talk = Talk(names)
+    for _ in range(asked):
+        c, s = talk.ask()
+        talk.stage.wait(waits_s)
+        if by_reset:
+            c.rst()
+        else:
+            close(c, s)
+    findings = talk.stage.end()
+    told = "unresponsive-server" in {each.kind for each in findings}
+    assert told == (asked == 3 and waits_s > 5 and by_reset)
+    assert "idle-timeout" not in {each.kind for each in findings}

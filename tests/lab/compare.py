@@ -43,6 +43,26 @@ EXPLAINED = (
         "An endpoint that gives up retransmitting data (RFC 9293 section 3.8.3, R2) sends nothing when it "
         "deletes its connection; when that is depends on a limit only its host knows.",
     ),
+    Explained(
+        "accept_queue_full_until_reset",
+        ("client", "middle", "server"),
+        2,
+        "server",
+        ("LISTEN", "SYN_RCVD", "CLOSED"),
+        ("LISTEN", "SYN_RCVD", "ESTABLISHED", "CLOSED"),
+        "The ACK of its last SYN+ACK passes, and then only a RST, which says that it has no connection now, "
+        "not that it had none: whether it took that ACK only its host knows.",
+    ),
+    Explained(
+        "syn_meets_time_wait_rfc1337",
+        ("client", "middle", "server"),
+        0,
+        "server",
+        ("LISTEN", "SYN_RCVD", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "TIME_WAIT"),
+        ("LISTEN", "SYN_RCVD", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "TIME_WAIT", "CLOSED"),
+        "A RST that is its peer's ends TIME_WAIT (RFC 9293 section 3.10.7.4) unless its host has it ignored "
+        "(RFC 1337); after the last RST nothing passes that would show which.",
+    ),
 )
 
 

@@ -299,11 +299,11 @@ def stale_syn_hits_a_live_connection(lab: Lab) -> None:
     server.close()
 
 
-@scenario(handshake="complete", may={"half-open-handshake"})
+@scenario(handshake="complete", findings={"accept-queue-full"})
 def accept_queue_overflow(lab: Lab) -> None:
     """The accept queue is full: the third ACK is ignored, SYN+ACK comes again, at last accepted."""
     listener = lab.listen(backlog=1)
-    clients = _crowd(lab)
+    clients = crowd(lab)
     lab.wait_for(syn_ack, 4)
     servers = {accepted.getpeername(): accepted for accepted in (lab.accept(listener) for _ in clients)}
     for client in clients:
@@ -321,11 +321,11 @@ def abort_on_overflow(lab: Lab) -> None:
     """The accept queue is full and tcp_abort_on_overflow set: a RST answers the third ACK."""
     lab.server.sysctl("tcp_abort_on_overflow", 1)
     lab.listen(backlog=1)
-    _crowd(lab)
+    crowd(lab)
     lab.wait_for(rst)
 
 
-def _crowd(lab: Lab) -> list[socket.socket]:
+def crowd(lab: Lab) -> list[socket.socket]:
     """Three handshakes, of which the last two end at once: a full queue does not even take a SYN."""
     clients = [lab.connect(), lab.new_socket(), lab.new_socket()]
     lab.settle()

@@ -6,8 +6,9 @@ test suite; ``full`` and ``slow`` ones only in ``python -m tests.lab``.
 
 from __future__ import annotations
 
+from .causes import CAUSES
 from .endings import ENDINGS
 from .faults import FAULTS
 from .openings import OPENINGS
 
-SCENARIOS = [*OPENINGS, *ENDINGS, *FAULTS]
+SCENARIOS = [*OPENINGS, *ENDINGS, *FAULTS, *CAUSES]

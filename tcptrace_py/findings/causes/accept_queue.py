@@ -8,6 +8,7 @@ from tcptrace_py.findings.causes.claim import Claim, Key
 from tcptrace_py.findings.finding import LIKELY, Evidence, Finding
 from tcptrace_py.findings.group import Group
 from tcptrace_py.findings.knowledge import Knowledge
+from tcptrace_py.findings.service import Service
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, times
 from tcptrace_py.settings import Settings
@@ -53,12 +54,14 @@ class AcceptQueueFull:
         with_data = 0 if seen is None else seen.late_syn_acks_with_data
         took_data = client.has_una and distance(client.snd_una, client.isn) > 1
         accepted = bool(server.bytes or took_data)
-        if accepted and with_data < _AGAIN:
+        if accepted and again < _AGAIN:
             # One that crosses the client's data answers an ACK that was lost.
             return None
+        # TCP_DEFER_ACCEPT waits for data: then no connection of the service is taken without.
+        deferred = accepted and with_data < _AGAIN
         by = case.server_by
         if again >= _AGAIN:
-            service = knowledge.make(service_key(case))
+            service = None if deferred else knowledge.make(service_key(case))
             if service is not None:
                 service.not_accepted += 1
             assert seen is not None  # it counted them
@@ -88,6 +91,7 @@ class AcceptQueueFull:
                 measure_ns=max(seen.late_syn_ack_ns, client.last_ns) - connection.ack_ns,
                 tally={"syn_acks": again, "later": int(accepted), "data": int(client.unanswered > 0)},
                 explains=_EXPLAINS,
+                hangs_on=("mute", *service_key(case)) if deferred else None,
             )
         # No sign of the server's since its SYN+ACK, though the client's data passed again and again.
         if not client.unanswered or not client.last_data_ns or server.packets > server.syn_acks + server.rsts:
@@ -116,8 +120,10 @@ class AcceptQueueFull:
         )
 
     def judge(self, key: Key, facts: tuple[object, ...], group: Group, knowledge: Knowledge) -> bool:
-        service = knowledge.services.entries.get(key[1:])
-        return service is not None and service.not_accepted > 0
+        service: Service | None = knowledge.services.entries.get(key[1:])
+        if service is None:
+            return False
+        return service.accepted_mute > 0 if key[0] == "mute" else service.not_accepted > 0
 
     def finding(self, group: Group, knowledge: Knowledge, end_ns: int) -> Finding:
         text = TEXTS[self.KIND]

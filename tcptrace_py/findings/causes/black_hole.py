@@ -20,6 +20,10 @@ _HEADERS_BYTES = {4: 40, 6: 60}
 _LEAST_BYTES = 536
 
 
+#: Who was told that it is too big sends it once more at most: what was under way.
+_AGAIN = 2
+
+
 class MtuBlackHole(Decided):
     """By the endpoint whose segments are lost."""
 
@@ -32,7 +36,9 @@ class MtuBlackHole(Decided):
             return None
         for by in ENDPOINTS:
             lost: Lost | None = seen.lost[by - 1]
-            if lost is not None and lost.times >= OFTEN and lost.payload_bytes >= _LEAST_BYTES:
+            if lost is None or lost.payload_bytes < _LEAST_BYTES:
+                continue
+            if lost.times >= OFTEN or (lost.times >= _AGAIN and seen.too_big[by - 1] is not None):
                 claim = self._claim(case, by, lost)
                 if claim is not None:
                     return claim

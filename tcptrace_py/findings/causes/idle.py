@@ -16,6 +16,8 @@ from tcptrace_py.tcp.observations import BY_QUIET_RESET
 
 #: A shorter silence before a RST is no time-out of idle connections.
 _IDLE_NS = 3_000_000_000
+#: So many clients that were owed an answer.
+_SEVERAL = 2
 
 
 class IdleTimeout(Decided):
@@ -36,6 +38,9 @@ class IdleTimeout(Decided):
             if reset.peer_outstanding or reset.own_outstanding or case.endpoint(by).unanswered:
                 continue
             if case.endpoint(by).unanswered_probes:
+                continue
+            if by == case.client_by and case.endpoint(by).bytes and not case.endpoint(case.server_by).bytes:
+                # It had asked, and gives up: nobody was idle.
                 continue
             pending = reset.peer_spoke_last and by == case.server_by
 
@@ -74,7 +79,8 @@ class IdleTimeout(Decided):
         if service is not None:
             sentences += told(service)
         sentences.append(text.meaning)
-        severity: Severity = "warning" if group.tally["unanswered"] else "info"
+        # What a client said last may want no answer; that several wait in vain is no accident.
+        severity: Severity = "warning" if group.tally["unanswered"] >= _SEVERAL else "info"
         finding = group.finding(self.KIND, severity, " ".join(sentences), remedy(text, ""))
         if steady:
             finding.confidence = "likely"

@@ -8,7 +8,7 @@ from tcptrace_py.findings.causes.claim import Claim, Key
 from tcptrace_py.findings.finding import CERTAIN, LIKELY, Evidence, Finding
 from tcptrace_py.findings.group import Group
 from tcptrace_py.findings.knowledge import Knowledge
-from tcptrace_py.findings.resets import goodbye
+from tcptrace_py.findings.resets import answered_close, goodbye
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.timers import told
 from tcptrace_py.findings.wording import duration, span, times
@@ -35,8 +35,9 @@ class KeepAliveRace:
             return None
         client_by, server_by = case.client_by, case.server_by
         trip_ns = max(3 * round_trip_ns(case), _CROSSED_NS)
-        server = case.endpoint(server_by)
+        client, server = case.endpoint(client_by), case.endpoint(server_by)
         reset = seen.resets[server_by - 1]
+        fin_follows = False
         # The server's FIN ends the silence and crosses the request.
         if (
             seen.close_by == server_by
@@ -46,6 +47,9 @@ class KeepAliveRace:
             and seen.after_fin_ns[client_by - 1]
             and seen.after_fin_ns[client_by - 1] - seen.close_ns <= trip_ns
             and not goodbye(case, client_by)
+            and not (
+                answered_close(case, server_by) and server.fin_acked_ns < seen.after_fin_ns[client_by - 1]
+            )
             and (reset is not None or server.rsts)
         ):
             idle_ns = seen.close_idle_ns
@@ -64,19 +68,41 @@ class KeepAliveRace:
             idle_ns = seen.gap_ns
             asked_ns, asked_frame = seen.gap_end_ns, seen.gap_end_frame
             crossed = False
+        elif (
+            # Captured at the client, the request passes first. The FIN does not acknowledge it, so that
+            # was sent before the request came; RST answers the request.
+            reset is not None
+            and reset.peer_outstanding
+            and seen.gap_by == client_by
+            and seen.gap_what == DATA
+            and server.last_data_ns < seen.gap_end_ns <= server.fin_ns <= reset.ns
+            and server.fin_ns - seen.gap_end_ns <= trip_ns
+            and server.bytes
+            and not (client.fin_sent and client.fin_ns - seen.gap_end_ns <= trip_ns)
+        ):
+            idle_ns = seen.gap_ns
+            asked_ns, asked_frame = seen.gap_end_ns, seen.gap_end_frame
+            crossed = fin_follows = True
         else:
             return None
         by = server_by
 
         def evidence() -> list[Evidence]:
             lines = []
-            if crossed:
+            if fin_follows:
+                text = f"{case.name(client_by)} sends a request after {duration(idle_ns)} of silence"
+                lines.append(case.evidence(asked_frame, asked_ns, text))
+                after = duration(server.fin_ns - asked_ns)
+                text = f"{after} later: FIN from {case.name(by)}, sent before the request came"
+                lines.append(case.evidence(server.fin_frame, server.fin_ns, text))
+            elif crossed:
                 text = f"{case.name(by)} closes after {duration(idle_ns)} of silence"
                 lines.append(case.evidence(seen.close_frame, seen.close_ns, text))
                 text = f"{duration(asked_ns - seen.close_ns)} later: the request that crossed it"
+                lines.append(case.evidence(asked_frame, asked_ns, text))
             else:
                 text = f"{case.name(client_by)} sends a request after {duration(idle_ns)} of silence"
-            lines.append(case.evidence(asked_frame, asked_ns, text))
+                lines.append(case.evidence(asked_frame, asked_ns, text))
             if reset is not None:
                 text = f"{case.name(by)} answers it with RST: the request is lost"
                 lines.append(case.evidence(reset.frame, reset.ns, text))
@@ -90,7 +116,7 @@ class KeepAliveRace:
             evidence,
             measure_ns=idle_ns,
             # Those are among the closes that are known of the service.
-            tally={"counted": int(crossed and idle_ns >= QUIET_NS)},
+            tally={"counted": int(crossed and not fin_follows and idle_ns >= QUIET_NS)},
             explains=(
                 "reset-abort",
                 "reset-after-close",

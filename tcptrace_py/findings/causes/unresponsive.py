@@ -87,7 +87,7 @@ class UnresponsiveServer:
             tally={"late": int(bool(late_ns)), "near": int(near)},
             explains=("reset-abort", "reset-after-close", "reset-no-connection", "half-close"),
             # Where the server had spoken before, the client's last word may want no answer.
-            hangs_on=("service", *service_key(case), server.bytes > 0 and not late_ns),
+            hangs_on=("service", *service_key(case), server.bytes > 0 and not late_ns, seen.close_is_reset),
         )
 
     def judge(self, key: Key, facts: tuple[object, ...], group: Group, knowledge: Knowledge) -> bool:
@@ -95,8 +95,13 @@ class UnresponsiveServer:
         talks = bool(key[5])
         if talks and not _steady(group):
             return False
-        # Where nobody ever gets an answer (a log, a metric), leaving without one is how it is meant.
-        return service is not None and service.answered > service.connections * _ANSWERS
+        if service is None:
+            return False
+        if service.answered > service.connections * _ANSWERS:
+            return True
+        # Where nobody ever gets an answer (a log, a metric), leaving without one is how it is meant. But not
+        # by RST, all after as long.
+        return bool(key[6]) and _steady(group) and group.least_ns >= _PATIENCE_NS // 2
 
     def finding(self, group: Group, knowledge: Knowledge, end_ns: int) -> Finding:
         text = TEXTS[self.KIND]
