@@ -33,6 +33,7 @@ After every segment the tracker's claims are then judged:
     What is ``assumed`` of an endpoint while numbers of its own have not passed is not held against it:
     a FIN in there cannot be told from a byte of data, and these endpoints happen to send ten at a time.
     For the same reason a RST that ends what only such a FIN had begun may be said to end what was before it.
+    An end of which only a SYN+ACK passed cannot be told from a listener, nor where a RST sends it back to.
     It is "at least one" because a presumption is just what passive observation cannot settle: in
     some schedule the segment is lost after the vantage point. Where a claim is to be refuted, here and in
     the other checks, up to two faults more are allowed than in the schedules explored, at any
