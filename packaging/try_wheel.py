@@ -131,6 +131,7 @@ def try_tests(folder: Path, python: Path, rooms: list[str], environment: dict[st
         [
             *(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow"),
             *("--import-mode=importlib", "-o", "pythonpath=.", "-o", "markers=slow: takes long"),
+            *("-n", str(os.cpu_count() or 1), "--dist", "loadgroup"),
             *(f"tests/{room}" for room in rooms),
         ],
         cwd=folder,

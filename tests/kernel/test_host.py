@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import socket
 import sys
 from pathlib import Path
 
@@ -214,17 +215,21 @@ def test_the_leaking_process_is_named(run_cli: RunCli, tmp_path: Path) -> None:
     why = missing()
     if why:
         pytest.skip(why)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     server = tmp_path / "leaky.py"
     server.write_text(
         "import socket, time\n"
-        "listener = socket.create_server(('127.0.0.1', 0)); kept = []\n"
+        f"listener = socket.create_server(('127.0.0.1', {port})); kept = []\n"
         "for _ in range(3):\n"
         "    client = socket.create_connection(listener.getsockname())\n"
         "    kept.append(listener.accept()[0]); client.send(b'unread!'); client.close()\n"
         "time.sleep(4)\n"
     )
     done = run_cli(
-        *("exec", "-i", "lo", "--close-wait-after", "1s", "--json", "report.json", "--connections", "--"),
+        # Others may leak on this interface meanwhile.
+        *("exec", "-i", "lo", "--filter", f"port {port}", "--close-wait-after", "1s", "--connections"),
+        *("--json", "report.json", "--"),
         *(sys.executable, server),
     )
     assert done.returncode == 0, done.stderr
