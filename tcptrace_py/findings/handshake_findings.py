@@ -19,6 +19,8 @@ UNREACHABLE_KIND = "connection-unreachable"
 HALF_OPEN_KIND = "half-open-handshake"
 STALE_KIND = "stale-syn"
 
+# So many times as many are most.
+_MOST = 4
 # Few addresses come back, by chance.
 _ONCE = 1.5
 _SCANNED = "The client tried many services: another finding tells of that."
@@ -279,8 +281,10 @@ def _half_open_finding(group: Group, knowledge: Knowledge, scanners: Scanners) -
     if group.tally["syn_again"] < group.count:
         sentences.append(text.meaning)
     severity: Severity = "critical" if group.count >= FLOOD else "warning"
-    # Where connections were closed, and yet nothing else passed, no ACK would have been captured.
-    filtered = knowledge.only_flags() and knowledge.closed > 0
+    # Where connections were closed, or most others opened by all signs, and yet nothing else passed, no ACK
+    # would have been captured.
+    few = group.count < FLOOD and group.count * _MOST < knowledge.connections
+    filtered = knowledge.only_flags() and (knowledge.closed > 0 or few)
     if filtered:
         sentences = [first, _ONLY_FLAGS]
     if filtered or _by_scanner(group, scanners) or (group.of_most() == "possible" and group.count < FLOOD):

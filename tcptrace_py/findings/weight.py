@@ -21,7 +21,14 @@ _EVERYDAY = _ATTEMPTS | {
     "unacknowledged-fin",
 }
 #: What is told from a segment that is not there.
-_BY_ABSENCE = _EVERYDAY | {"stuck-close-wait", "stuck-fin-wait-2", "accept-queue-full", "keep-alive-race"}
+_BY_ABSENCE = _EVERYDAY | {
+    "accept-queue-full",
+    "idle-timeout",
+    "keep-alive-race",
+    "stuck-close-wait",
+    "stuck-fin-wait-2",
+    "unresponsive-server",
+}
 _MANY = 10
 #: So few connections, of so many times as many; and however many they are, of so many times as many.
 _FEW, _OF_MANY, _OF_ALL = 2, 10, 1000

@@ -253,3 +253,23 @@ def test_what_a_lossy_capture_lacks_is_no_evidence(holed: int, stuck: int) -> No
     doubted = holed == 4 and stuck == 2
     assert (told.severity, told.confidence) == (("info", "possible") if doubted else ("critical", "certain"))
     assert ("lacks segments of 4 of 22" in told.explanation) == doubted
+
+
+@pytest.mark.parametrize("others", [2, 20])
+@pytest.mark.parametrize("traffic", [False, True])
+def test_a_filter_on_syn_shows_no_half_open_handshakes(others: int, traffic: bool) -> None:
+    """A SYN+ACK comes again for TCP_DEFER_ACCEPT too; the ACK before it was not captured."""
+    stage = Stage()
+    for number in range(others):
+        c, s = stage.pair(f"10.0.0.9:{40_000 + number}", "10.0.0.20:443")
+        c.syn()
+        s.syn_ack()
+    if traffic:
+        stage.established("10.0.0.7:40000", "10.0.0.30:80")
+    c, s = stage.pair("10.0.0.9:50000", "10.0.0.21:80")
+    c.syn()
+    for wait_s in (1, 2, 4):
+        s.syn_ack()
+        stage.wait(wait_s)
+    severities = {finding.subject.address: finding.severity for finding in stage.end(at_s=100)}
+    assert severities["10.0.0.21"] == ("info" if others == 20 and not traffic else "warning")
