@@ -12,7 +12,7 @@ from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.capture.merge import merge
 from tcptrace_py.capture.source import Reader, open_sources
 from tcptrace_py.capture.stop import Stop
-from tcptrace_py.run.cores import WAIT_S, read_ahead
+from tcptrace_py.run.cores import WAIT_S, read_ahead, worth_a_thread
 
 if TYPE_CHECKING:
     from tcptrace_py.capture.bpf import BpfFilter
@@ -61,13 +61,15 @@ class Captures:
         if self._switch_s:
             sys.setswitchinterval(self._switch_s)
 
+    def can_read_ahead(self) -> bool:
+        """Whether ``read_ahead`` changes anything. A filter looks into all frames, so not with one."""
+        return self._filter is None and bool(worth_a_thread(self.readers))
+
     def read_ahead(self) -> None:
         """Large files are read and decoded in threads of their own, where that pays: see `cores`."""
-        if self._filter is None:
-            # A filter looks into all frames.
-            if read_ahead(self.readers):
-                self._switch_s = sys.getswitchinterval()
-                sys.setswitchinterval(WAIT_S)
+        if self.can_read_ahead() and read_ahead(self.readers):
+            self._switch_s = sys.getswitchinterval()
+            sys.setswitchinterval(WAIT_S)
 
     def runs(self, progress: Progress | None = None) -> Iterator[tuple[int, FrameBatch, int, int]]:
         """Runs of frames ``(source, batch, lo, hi)`` that pass the filter, in the order of time."""

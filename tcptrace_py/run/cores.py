@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.capture.chunk import ChunkReader
@@ -44,12 +45,8 @@ def read_ahead(readers: list[Reader]) -> bool:
     decompresses, which takes the interpreter's lock again and again: it is not to wait for long (`WAIT_S`).
     """
     needs_lock = False
-    asked = os.environ.get(THREADS_VARIABLE, "")
-    if asked == "1" or engine() != "compiled" or (asked != "2" and cores() == 1):
-        return False
-    least_bytes = 0 if asked == "2" else _PAYS_BYTES
-    large = [index for index, reader in enumerate(readers) if _is_file(reader, least_bytes)]
-    if not large or len(large) > _MOST_AHEAD:
+    large = worth_a_thread(readers)
+    if not large:
         return False
     from tcptrace_py.wire.ahead import Ahead
 
@@ -65,6 +62,16 @@ def read_ahead(readers: list[Reader]) -> bool:
         readers[index] = ahead
         needs_lock = needs_lock or packed
     return needs_lock
+
+
+def worth_a_thread(readers: Sequence[Reader]) -> list[int]:
+    """Which of them `read_ahead` would have read in a thread."""
+    asked = os.environ.get(THREADS_VARIABLE, "")
+    if asked == "1" or engine() != "compiled" or (asked != "2" and cores() == 1):
+        return []
+    least_bytes = 0 if asked == "2" else _PAYS_BYTES
+    large = [index for index, reader in enumerate(readers) if _is_file(reader, least_bytes)]
+    return large if len(large) <= _MOST_AHEAD else []
 
 
 def _is_file(reader: Reader, least_bytes: int) -> bool:

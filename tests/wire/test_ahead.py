@@ -21,7 +21,9 @@ from tcptrace_py.capture.source import open_source
 from tcptrace_py.capture.stop import Stop
 from tcptrace_py.engine import engine
 from tcptrace_py.report.formats import json
+from tcptrace_py.run import cores, jobs
 from tcptrace_py.run.analyze import analyze
+from tcptrace_py.run.captures import Captures
 from tcptrace_py.run.cores import THREADS_VARIABLE
 from tests.capture.capture_bytes import frames, pcap
 from tests.capture.test_hostile import SAMPLES
@@ -238,6 +240,23 @@ def test_compressed(compression: str, tmp_path: Path, monkeypatch: pytest.Monkey
         one, two = reports(path, monkeypatch)
         assert one == two
         assert sys.getswitchinterval() == switch_s
+
+
+def test_on_two_cores_one_process_reads_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "PAYS_BYTES", 0)
+    monkeypatch.setattr(jobs, "_BYTES_A_JOB", 1)
+    monkeypatch.setattr(cores, "_PAYS_BYTES", 0)
+    monkeypatch.delenv(THREADS_VARIABLE, raising=False)
+    path = ROOT / "sample_pcaps" / "sick_service.pcap"
+    for count, one_thread, processes in ((1, False, 1), (2, False, 1), (2, True, 2), (4, False, 4)):
+        for module in (jobs, cores):
+            monkeypatch.setattr(module, "cores", lambda count=count: count)
+        if one_thread:
+            monkeypatch.setenv(THREADS_VARIABLE, "1")
+        else:
+            monkeypatch.delenv(THREADS_VARIABLE, raising=False)
+        with Captures([path]) as opened:
+            assert jobs.jobs_for(opened) == processes
 
 
 def test_several_captures_are_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
