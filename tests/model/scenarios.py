@@ -252,6 +252,7 @@ _LONGEST = (
     "two faults, abort",
     "two faults, half-close, at the client",
     "two faults, the server closes first",
+    "two segments, two faults, at the server",
 )
 TESTED = [s for s in FULL if s.name not in _LONGEST and s not in OLD_SEGMENTS_LONG]
 #: Those that take long with the uncompiled engine are left to the compiled one.
@@ -266,7 +267,6 @@ _LONG = (
     "two segments each way, at the server",
     "one segment, two faults, at the server",
     "cut while closing both ways",
-    "two segments, two faults, at the server",
     "one segment back, one fault",
     "half-close, one fault",
     "two faults",
