@@ -11,6 +11,10 @@ from bisect import bisect_left
 #: Moments kept at most, and their first grain: 2**30 ns, about a second.
 _MOMENTS = 512
 _GRAIN_BITS = 30
+#: So many moments up to the latest are known by a bit each.
+_RECENT = 64
+_ALL_BITS = (1 << _RECENT) - 1
+_BIT = 1
 
 
 class Moments:
@@ -24,18 +28,29 @@ class Moments:
         # In order, each once: ten thousand services have two of these for months, and as numbers of eight
         # bytes they take a tenth of what a set takes.
         self._seen = array("q")
-        self._last = -1
+        self._forget()
+
+    def _forget(self) -> None:
+        """Nothing is known but what is in the array."""
+        self._latest = -1
+        # Bit 0 is the latest moment, bit 1 the one before it: nearly all that is added was there already.
+        self._recent = 0
 
     def add(self, ns: int) -> None:
         moment = ns >> self._bits
-        if moment == self._last:
+        behind = self._latest - moment
+        if 0 <= behind < _RECENT and (self._recent >> behind) & _BIT:
             return
-        self._last = moment
         seen = self._seen
         at = bisect_left(seen, moment)
-        if at < len(seen) and seen[at] == moment:
-            return
-        seen.insert(at, moment)
+        if at == len(seen) or seen[at] != moment:
+            seen.insert(at, moment)
+        if behind < 0:
+            self._recent = (self._recent << -behind) & _ALL_BITS if -behind < _RECENT else 0
+            self._latest = moment
+            behind = 0
+        if behind < _RECENT:
+            self._recent |= _BIT << behind
         self._fit()
 
     def _fit(self) -> None:
@@ -45,7 +60,7 @@ class Moments:
     def _coarsen(self) -> None:
         self._bits += 1
         self._seen = array("q", sorted({moment >> 1 for moment in self._seen}))
-        self._last = -1
+        self._forget()
 
     def merge(self, other: Moments) -> None:
         """Take in another one, which stays as it is."""
