@@ -26,8 +26,8 @@ EXPLAINED = {
     )
 }
 _BEYOND = (
-    "It is the other host's socket, which live can ask as well where both are on one machine; what moved it, or"
-    " was to, was lost on the wire between."
+    "It is the other host's socket, of which live hears as well where both are on one machine; what moved it,"
+    " or was to, was lost on the wire between."
 )
 _SILENT = "A clock of the kernel's ran out, much sooner than by default, and it closed without a segment."
 _FULL = EXPLAINED["accept_queue_overflow", "server"]
