@@ -7,6 +7,7 @@ from tcptrace_py.tcp.attempt cimport Attempt
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.outcome cimport handshake_outcome
+from tcptrace_py.wire.inside cimport is_inside
 
 cdef int CERTAIN, LIKELY, POSSIBLE
 cdef int CLOSED, ESTABLISHED, SYN_RCVD

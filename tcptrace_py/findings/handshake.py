@@ -27,7 +27,8 @@ from tcptrace_py.tcp.codes import ABORTED, REFUSED_HANDSHAKE, UNANSWERED, UNREAC
 from tcptrace_py.tcp.codes import HALF_OPEN as HALF_OPEN_OUTCOME
 from tcptrace_py.tcp.outcome import handshake_outcome
 from tcptrace_py.tcp.state import CLOSED, ESTABLISHED, SYN_RCVD
-from tcptrace_py.wire.address import address_text, is_inside
+from tcptrace_py.wire.address import address_text
+from tcptrace_py.wire.inside import is_inside
 
 #: What Linux waits at least before it gives up by itself: the last of six retransmissions, 63 s.
 _KERNEL_GIVES_UP_NS = 60_000_000_000

@@ -11,7 +11,7 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.scans import FLOOD, Scanners, begun_scans, flood_finding, peers_tried, scans
 from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, TEXTS, meaning, remedy
 from tcptrace_py.findings.wording import moment, part, span, times
-from tcptrace_py.wire.address import is_inside
+from tcptrace_py.wire.inside import is_inside
 
 REFUSED_KIND = "connection-refused"
 TIMEOUT_KIND = "connection-timeout"

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from tcptrace_py.findings.finding import Finding
 from tcptrace_py.findings.knowledge import Knowledge
-from tcptrace_py.wire.address import is_inside, parse_address
+from tcptrace_py.wire.address import parse_address
+from tcptrace_py.wire.inside import is_inside
 
 #: Attempts at what does not answer. Programs look for devices and services that are not there, every day.
 _ATTEMPTS = frozenset(("connection-refused", "connection-timeout", "connection-unreachable"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 from functools import lru_cache
 
+from tcptrace_py.wire.inside import MAPPED
+
 _LOW_64 = (1 << 64) - 1
-# ::ffff:0:0/96, IPv4-mapped (RFC 4291 section 2.5.5.2).
-_MAPPED = 0xFFFF
 
 
 @lru_cache(maxsize=65536)
@@ -24,23 +24,11 @@ def address_text(hi: int, lo: int, version: int) -> str:
         return f"{lo >> 24}.{lo >> 16 & 255}.{lo >> 8 & 255}.{lo & 255}"
     if version != 6:
         raise ValueError(f"IP version {version} is neither 4 nor 6")
-    if hi == 0 and lo >> 32 == _MAPPED:
+    if hi == 0 and lo >> 32 == MAPPED:
         # RFC 5952 section 5. The standard library changed its mind about these in Python 3.13,
         # and a report must not depend on the version that wrote it.
         return f"::ffff:{address_text(0, lo & 0xFFFFFFFF, 4)}"
     return str(ipaddress.IPv6Address((hi << 64) | lo))
-
-
-def is_inside(hi: int, lo: int, version: int) -> bool:
-    """Is it an address that the Internet does not carry: private, shared, link-local, loopback?
-
-    RFC 1918, RFC 6598, RFC 3927, RFC 4193 and RFC 4291 section 2.4.
-    """
-    if version == 4:
-        return lo >> 24 in (10, 127) or lo >> 20 == 0xAC1 or lo >> 16 in (0xC0A8, 0xA9FE) or lo >> 22 == 0x191
-    if hi == 0 and lo >> 32 == _MAPPED:
-        return is_inside(0, lo & 0xFFFFFFFF, 4)
-    return hi >> 57 == 0xFC >> 1 or hi >> 54 == 0xFE80 >> 6 or (hi == 0 and lo == 1)
 
 
 @lru_cache(maxsize=65536)
