@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -158,15 +159,21 @@ class Dashboard:
 
     @contextmanager
     def shown(self, watch: Watch) -> Iterator[None]:
-        """Takes the screen while inside, and gives it back as it was; a key ends the watch."""
-        with Live(
-            console=self._console,
-            screen=True,
-            # Drawn from the loop alone: a thread would take turns with the engine.
-            auto_refresh=False,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        ) as live:
+        """Takes the screen while inside, and gives it back as it was; a key ends the watch.
+
+        So does a terminal that is gone.
+        """
+        with (
+            _until_it_is_gone(),
+            Live(
+                console=self._console,
+                screen=True,
+                # Drawn from the loop alone: a thread would take turns with the engine.
+                auto_refresh=False,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            ) as live,
+        ):
             self._live = live
             self._recent = RecentFrames(watch.capture.link_type)
             watch.keep = self._recent.keep
@@ -175,6 +182,17 @@ class Dashboard:
                     yield
                 finally:
                     self._live = watch.keep = None
+
+
+@contextmanager
+def _until_it_is_gone() -> Iterator[None]:
+    import termios
+
+    try:
+        yield
+    except (OSError, termios.error) as error:
+        if error.args[0] != errno.EIO:
+            raise
 
 
 @contextmanager

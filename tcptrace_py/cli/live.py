@@ -227,6 +227,7 @@ def live(
     if events and outputs.uses_stdout:
         raise click.UsageError("--events and a report cannot both write to standard output.")
     on_terminal = shows_progress(sys.stdout)
+    from_terminal = sys.stdin is not None and sys.stdin.isatty()
     streams = events or not (quiet or outputs.uses_stdout or sys.stdout is None or sys.stdout.isatty())
     settings = gates.settings(settings_from(options), ctx)
 
@@ -279,8 +280,8 @@ def live(
 
         def hang_up(number: int) -> None:
             nonlocal gates
-            if sys.stdin is not None and sys.stdin.isatty():
-                # The terminal is gone.
+            if from_terminal:
+                # It is gone, and says no more that it is one.
                 end(number)
                 return
             gates, told = gates.read_again(ctx, settings)

@@ -232,17 +232,19 @@ class _Terminal:
         subprocess.run([*self._tmux, "kill-server"], capture_output=True)
 
 
+def _live(net: Net, folder: Path, *options: str) -> str:
+    command = shlex.join(["ip", "netns", "exec", net.router, *COMMAND, "live", "-i", "r0", *options])
+    # The engine of this run.
+    variables = f"PYTHONPATH={shlex.quote(str(ROOT))} {PURE_VARIABLE}={os.environ.get(PURE_VARIABLE, '')}"
+    return f"export {variables}; cd {shlex.quote(str(folder))}; {command}; echo status $?; sleep 60"
+
+
 @pytest.fixture
 def terminal(net: Net, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[_Terminal]:
     if shutil.which("tmux") is None:
         pytest.skip("needs tmux")
     width, height = request.param
-    command = shlex.join(["ip", "netns", "exec", net.router, *COMMAND, "live", "-i", "r0"])
-    command += " --close-wait-after 1s; echo status $?; sleep 60"
-    # The engine of this run.
-    variables = f"PYTHONPATH={shlex.quote(str(ROOT))} {PURE_VARIABLE}={os.environ.get(PURE_VARIABLE, '')}"
-    where = f"export {variables}; cd {shlex.quote(str(tmp_path))}"
-    made = _Terminal(tmp_path / "tmux", width, height, f"{where}; {command}")
+    made = _Terminal(tmp_path / "tmux", width, height, _live(net, tmp_path, "--close-wait-after", "1s"))
     try:
         yield made
     finally:
@@ -285,3 +287,17 @@ def test_in_a_terminal(net: Net, terminal: _Terminal, key: str, tmp_path: Path) 
     # The screen is the shell's again, with the report on it.
     assert "tcptrace-py live on" not in shown
     assert "Services" in shown
+
+
+def test_a_terminal_that_is_closed_leaves_the_report(net: Net, tmp_path: Path) -> None:
+    if shutil.which("tmux") is None:
+        pytest.skip("needs tmux")
+    terminal = _Terminal(tmp_path / "tmux", 80, 24, _live(net, tmp_path, "--json", "report.json"))
+    try:
+        terminal.wait_for("tcptrace-py live on r0")
+    finally:
+        terminal.close()
+    until = time.monotonic() + 20
+    while not (tmp_path / "report.json").exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
