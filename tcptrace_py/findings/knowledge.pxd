@@ -63,7 +63,7 @@ cdef class Knowledge:
     cdef bint _note_left(self, Connection connection, Endpoint client, Endpoint server) except -1
     @cython.locals(rank=uint64_t)
     cdef object _leave(self, object left)
-    @cython.locals(pair=Pair, served=bint)
+    @cython.locals(pair=Pair)
     cdef object _note_pair(self, Connection connection, Endpoint client, Endpoint server, bint stamped)
     @cython.locals(rank=uint64_t, pair=Pair)
     cdef Pair _pair(self, Endpoint client, Endpoint server, int port)

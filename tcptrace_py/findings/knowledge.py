@@ -283,17 +283,13 @@ class Knowledge:
             self.left.put(rank, left, True)
 
     def _note_pair(self, connection: Connection, client: Endpoint, server: Endpoint, stamped: bool) -> None:
-        served = connection.established and server.packets > 0
         pair = self._pair(client, server, server.port)
-        if pair is not None:
-            if stamped:
-                pair.add(connection.syn_ns, client.syn_ts_val, connection.syn_ack_frame != 0)
-            if served:
-                pair.served.add(connection.ack_ns or connection.first_ns)
-        if served:
-            pair = self._pair(client, server, 0)
-            if pair is not None:
-                pair.served.add(connection.first_ns)
+        if pair is None:
+            return
+        if stamped:
+            pair.add(connection.syn_ns, client.syn_ts_val, connection.syn_ack_frame != 0)
+        if connection.established and server.packets:
+            pair.served.add(connection.ack_ns or connection.first_ns)
 
     def _pair(self, client: Endpoint, server: Endpoint, port: int) -> Pair | None:
         """That of a client and a service (or host, port 0), begun if need be; None where it is not kept."""
@@ -407,11 +403,20 @@ class Knowledge:
         return pair is not None and pair.served.between(begin_ns, end_ns)
 
     def one_way_of(self, client: Client, service: ServiceKey) -> bool:
-        """Was nothing captured of what a service's host answers a client, though it does? As far as known."""
+        """Was nothing captured of what a service's host answers a client, though it does? As far as known.
+
+        After ``index``.
+        """
         _, hi, lo = client
-        _, server_hi, server_lo, _ = service
-        pair = self.pair(hi, lo, server_hi, server_lo, 0)
-        return pair is not None and pair.unseen > 0 and not pair.served.ever()
+        version, server_hi, server_lo, _ = service
+        host = self.pair(hi, lo, server_hi, server_lo, 0)
+        if host is None or not host.unseen:
+            return False
+        for each in self._hosts.get((version, server_hi, server_lo), ()):
+            pair = self.pair(hi, lo, server_hi, server_lo, each.port)
+            if pair is not None and pair.served.ever():
+                return False
+        return True
 
     def pair(self, client_hi: int, client_lo: int, server_hi: int, server_lo: int, port: int) -> Pair | None:
         """What is known of a client's address and a service; None where nothing is."""

@@ -21,9 +21,9 @@ _USES = 16
 
 
 class Pair:
-    """A client's address toward a service, or (port 0) toward a host: when it was served there.
+    """A client's address toward a service: when it was served, timestamps of its SYNs, answered and not.
 
-    Toward a service: timestamps of its SYNs, answered and not, a sample of each.
+    Or (port 0) toward a host: whose answers to it were not captured.
     """
 
     def __init__(self) -> None:

@@ -32,7 +32,7 @@ from tcptrace_py.findings.kept import Kept
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.scans import EXPLAINS as SCAN_EXPLAINS
 from tcptrace_py.findings.scans import KIND as SCAN
-from tcptrace_py.findings.time_wait import CHALLENGED_EXPLAINS
+from tcptrace_py.findings.time_wait import CHALLENGED_EXPLAINS, REUSE_KIND
 from tcptrace_py.findings.weight import weigh
 from tcptrace_py.settings import Settings
 
@@ -224,6 +224,10 @@ class Causes:
                         # Its attempts, as far as they are listed, are no failures of their own.
                         for connection in finding.connections:
                             revised.setdefault(connection, (SCAN, SCAN_EXPLAINS))
+                    elif finding.kind == REUSE_KIND:
+                        # Whichever of the two connections was looked at first.
+                        for connection in finding.connections:
+                            revised.setdefault(connection, (REUSE_KIND, frozenset()))
             except Exception as error:
                 failed(family, error)
         told = [each for each in found if not _told_elsewhere(each, revised)]
