@@ -34,6 +34,7 @@ _FULL = EXPLAINED["accept_queue_overflow", "server"]
 #: The same, of a live that runs on either host for seconds after the last segment.
 EXPLAINED_LIVE = EXPLAINED | {
     ("accept_queue_overflow", "client"): _FULL,
+    ("syn_ack_never_arrives", "client"): (["server CLOSED, kernel SYN_RCVD"], _BEYOND),
     ("third_ack_never_arrives", "client"): (["server ESTABLISHED, kernel SYN_RCVD"], _BEYOND),
     ("third_ack_never_arrives", "server"): (["client SYN_SENT, kernel ESTABLISHED"], _BEYOND),
     ("keepalive_unanswered", "server"): (["client ESTABLISHED, kernel CLOSED"], _BEYOND),
