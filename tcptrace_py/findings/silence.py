@@ -14,6 +14,7 @@ from tcptrace_py.findings.texts import TEXTS, meaning, remedy
 from tcptrace_py.findings.wording import duration, part, span, times
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.codes import NO_CONNECTION, TIMEOUT
+from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.observations import Lost
 
 KIND = "dead-peer"
@@ -22,6 +23,9 @@ KIND = "dead-peer"
 #: Retransmissions over so long are as many as are needed.
 _SILENT_NS = 10_000_000_000
 _FEWEST = 2
+#: The shortest time-out of any system in use, FreeBSD's; so many doublings of it are looked at.
+_LEAST_RTO_NS = 30_000_000
+_DOUBLINGS = 5
 
 
 def silent(case: Case, by: int, settings: Settings) -> bool:
@@ -45,11 +49,21 @@ def silent(case: Case, by: int, settings: Settings) -> bool:
     if case.endpoint(other(by)).packets == 0 or connection.reset_by == other(by):
         # Captured in one direction only; or the peer did answer, with a RST.
         return False
-    if goes_on_unseen(case.endpoint(other(by))):
+    if goes_on_unseen(case.endpoint(other(by))) or _too_fast(endpoint):
         return False
     # A FIN in vain is another finding, unless data went unanswered before it.
     fin_only = endpoint.fin_sent and endpoint.first_unanswered_ns >= endpoint.fin_ns
     return not fin_only
+
+
+def _too_fast(endpoint: Endpoint) -> bool:
+    """Retransmissions that no time-out paces answer ACKs, which were not captured.
+
+    RFC 6298 section 5.5: each time-out without an answer is twice as long as the one before.
+    """
+    waits = min(endpoint.unanswered, _DOUBLINGS) - 1
+    least_ns = _LEAST_RTO_NS * ((2 << waits) - 2) if waits > 0 else 0
+    return endpoint.last_ns - endpoint.first_unanswered_ns < least_ns
 
 
 def _ended_elsewhere(case: Case, by: int) -> bool:

@@ -198,7 +198,7 @@ class Reuses:
                 ("refused", "refused"),
                 (
                     "challenged",
-                    "answered with an ACK of the old connection, for the SYN's number was not newer",
+                    "answered with an ACK of the old connection: neither number nor timestamp was newer",
                 ),
                 ("failed", "never completed"),
                 ("begun", "under way when the capture ended"),

@@ -44,6 +44,31 @@ def test_accept_queue_full(names: tuple[str, str], data: bool) -> None:
     assert not kinds(findings) & {"dead-peer", "half-open-handshake", "reset-abort"}
 
 
+@families
+@pytest.mark.parametrize(("data", "severity"), [(False, "info"), (True, "warning")])
+def test_one_connection_without_data_may_be_deferred(
+    names: tuple[str, str], data: bool, severity: str
+) -> None:
+    """A spare connection of a browser at a server that waits for data: nobody waits for it."""
+    stage = Stage()
+    stage.established(names[0].format(39_999), names[1])
+    c, s = stage.pair(names[0].format(40_000), names[1])
+    c.syn()
+    s.syn_ack()
+    c.ack()
+    if data:
+        c.data(100)
+    for wait_s in (3, 6, 12):
+        stage.wait(wait_s)
+        if data:
+            c.again(100)
+        s.syn_ack()
+        c.ack()
+    full = one(stage.end(at_s=60), "accept-queue-full")
+    assert full.severity == severity
+    assert ("TCP_DEFER_ACCEPT" in full.explanation) == (not data)
+
+
 def test_a_connection_that_waits_in_silence_shares_the_fate_of_the_others() -> None:
     """Linux drops the data of some without sending its SYN+ACK again."""
     stage = Stage()
@@ -97,6 +122,25 @@ def test_taken_up_in_the_end_or_only_with_data(
     assert ("accept-queue-full" in kinds(findings)) == told
     if told:
         assert "It was taken up in the end." in one(findings, "accept-queue-full").explanation
+
+
+@families
+@pytest.mark.parametrize(
+    ("first_wait_s", "factor", "told"), [(0.03, 2, True), (0.2, 2, True), (0.01, 1, False)]
+)
+def test_retransmissions_faster_than_any_time_out_answer_acks_that_were_not_captured(
+    names: tuple[str, str], first_wait_s: float, factor: int, told: bool
+) -> None:
+    """A file that holds only what a filter on HTTP let through: 10 of them in a tenth of a second."""
+    stage = Stage()
+    _, s = stage.established(names[0].format(40_000), names[1])
+    s.data(1_000)
+    wait_s = first_wait_s
+    for _ in range(10):
+        stage.wait(wait_s)
+        wait_s *= factor
+        s.again(1_000)
+    assert ("dead-peer" in kinds(stage.end(at_s=600))) == told
 
 
 def test_silence_from_the_first_segment_alone_is_a_dead_peer() -> None:

@@ -59,6 +59,7 @@ class AcceptQueueFull:
             return None
         # TCP_DEFER_ACCEPT waits for data: then no connection of the service is taken without.
         deferred = accepted and with_data < _AGAIN
+        in_vain = client.unanswered > 0 or (with_data > 0 and not accepted)
         by = case.server_by
         if again >= _AGAIN:
             service = None if deferred else knowledge.make(service_key(case))
@@ -89,7 +90,7 @@ class AcceptQueueFull:
                 LIKELY,
                 evidence,
                 measure_ns=max(seen.late_syn_ack_ns, client.last_ns) - connection.ack_ns,
-                tally={"syn_acks": again, "later": int(accepted), "data": int(client.unanswered > 0)},
+                tally={"syn_acks": again, "later": int(accepted), "data": int(in_vain)},
                 explains=_EXPLAINS,
                 hangs_on=("mute", *service_key(case)) if deferred else None,
             )
@@ -140,10 +141,13 @@ class AcceptQueueFull:
             sentences.append(f"{part(tally['data'], group.count)} had sent data, which was not acknowledged.")
         if tally["later"]:
             sentences.append(f"{part(tally['later'], group.count)} was taken up in the end.")
+        alone = group.count < 2 and not tally["data"]
+        if alone:
+            sentences.append("A server that waits for data (TCP_DEFER_ACCEPT) does so too.")
         sentences.append(text.meaning)
         return group.finding(
             self.KIND,
-            "critical" if group.count >= 2 else "warning",
+            "info" if alone else "critical" if group.count >= 2 else "warning",
             " ".join(sentences),
             remedy(text, group.socket_filter()),
         )
