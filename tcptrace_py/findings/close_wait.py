@@ -23,6 +23,8 @@ KIND = "stuck-close-wait"
 _SAMPLES = 5
 #: Sockets that a client may keep half-closed before it matters: those of a browser, or of a pool.
 _CLIENTS_FEW = 10
+#: And of several servers so many of each, and in all.
+_EACH, _BROWSERS_FEW = 2, 50
 
 
 #: In place of the state after a stay: it lasts beyond the capture; a gap in the capture hides its end.
@@ -195,8 +197,10 @@ class CloseWaits:
     def _severity(self, group: Group, grows: bool) -> Severity:
         """A server loses sockets by each; a client that keeps a few loses next to nothing."""
         possible = group.confidence() == "possible"
-        if (possible or group.side == "client") and group.count < _CLIENTS_FEW:
+        if possible and group.count < _CLIENTS_FEW:
             # A FIN picked up mid-stream may be the second of the two.
+            return "info"
+        if group.side == "client" and group.tally["open"] + group.tally["cut"] < _few(group):
             return "info"
         if group.tally["subflow"] == group.count:
             return "info"
@@ -220,7 +224,7 @@ class CloseWaits:
         ]
         if still:
             # A browser's or a pool's few idle ones are no leak yet.
-            few = group.side == "client" and group.count < _CLIENTS_FEW
+            few = group.side == "client" and still < _few(group)
             leak = "" if few or group.tally["subflow"] == group.count else ": a leak"
             sentences.append(f"{part(still, group.count)} stayed so to the end{leak}.")
         if group.tally["subflow"]:
@@ -249,6 +253,11 @@ class CloseWaits:
             remedy(TEXTS[KIND], group.socket_filter()),
             group.trend(end_ns),
         )
+
+
+def _few(group: Group) -> int:
+    """So many a client may hold in the end: a browser closes its idle ones late, two of each server."""
+    return max(_CLIENTS_FEW, min(_BROWSERS_FEW, _EACH * group.peers.count()))
 
 
 def growing(holders: list[int]) -> bool:

@@ -221,6 +221,8 @@ class Handshakes:
         group = self._unreachable.of(case, by)
         group.add(case, by, connection.syn_ns, connection.unreachable_ns, LIKELY)
         group.tally[reason] += 1
+        if case.seen is not None and case.seen.joins:
+            group.tally["joins"] += 1
         if group.wants_example(connection.id):
             reporter = ""
             if error is not None:

@@ -203,10 +203,7 @@ def _timeout_finding(group: Group, knowledge: Knowledge) -> Finding:
     up = up_meanwhile(group, knowledge, before(group))
     severity: Severity = "warning"
     if group.tally["joins"]:
-        sentences.append(
-            f"{part(group.tally['joins'], group.count)} would have been one more subflow of a Multipath"
-            " TCP connection (MP_JOIN), which goes on without it."
-        )
+        sentences.append(_joins(group))
     lone = group.tally["syns"] == group.count and not group.tally["late"]
     unseen = lone and _unseen(group, knowledge)
     # (One or the other SYN may have been lost.)
@@ -231,8 +228,16 @@ def _timeout_finding(group: Group, knowledge: Knowledge) -> Finding:
     return finding
 
 
+def _joins(group: Group) -> str:
+    return (
+        f"{part(group.tally['joins'], group.count)} would have been one more subflow of a Multipath TCP"
+        " connection (MP_JOIN), which goes on without it."
+    )
+
+
 def _unreachable_finding(group: Group, knowledge: Knowledge) -> Finding:
-    reasons = sorted(group.tally.items(), key=lambda item: (-item[1], item[0]))
+    reasons = [each for each in group.tally.items() if each[0] != "joins"]
+    reasons.sort(key=lambda item: (-item[1], item[0]))
     said = ", ".join(f"{reason} ({n:,})" for reason, n in reasons) if len(reasons) > 1 else reasons[0][0]
     text = TEXTS[UNREACHABLE_KIND]
     first = (
@@ -240,7 +245,11 @@ def _unreachable_finding(group: Group, knowledge: Knowledge) -> Finding:
         f" {group.they()}{_scan(group)}; ICMP says: {said}."
     )
     severity: Severity = "warning"
-    if _served_otherwise(group, knowledge):
+    if group.tally["joins"]:
+        first += f" {_joins(group)}"
+    if group.tally["joins"] == group.count:
+        severity = "info"
+    elif _served_otherwise(group, knowledge):
         severity = "info"
         first += f" {_OTHERWISE}"
     return group.finding(UNREACHABLE_KIND, severity, f"{first} {text.meaning}", remedy(text, ""))

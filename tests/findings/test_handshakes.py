@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tcptrace_py.wire.segment import Segment
+from tcptrace_py.wire.segment import MP_JOIN, Segment
 
 from .stage import Stage, kinds, one
 
@@ -127,9 +127,11 @@ class Unreachable:
     reporter_lo: int
 
 
-def test_unreachable() -> None:
+@pytest.mark.parametrize("joins", [False, True])
+def test_unreachable(joins: bool) -> None:
     stage = Stage()
     c, s = stage.pair("10.0.0.9:40000", "10.9.9.9:443")
+    c.mptcp = MP_JOIN if joins else 0
     c.syn()
     stage.frame += 1
     quoted = Segment()
@@ -140,6 +142,8 @@ def test_unreachable() -> None:
     unreachable = one(stage.end(), "connection-unreachable")
     assert unreachable.subject.label() == "server 10.9.9.9:443"
     assert "ICMP says: host unreachable." in unreachable.explanation
+    assert unreachable.severity == ("info" if joins else "warning")
+    assert ("Multipath TCP" in unreachable.explanation) == joins
     assert unreachable.evidence[1].text == "ICMP from 10.0.0.1: host unreachable"
 
 

@@ -249,3 +249,28 @@ def test_healthy_close_finds_nothing() -> None:
     c.ack()
     assert stage.end(at_s=200) == []
     assert stage.kinds == {0: ()}
+
+
+@pytest.mark.parametrize("servers", [1, 9])
+@pytest.mark.parametrize(
+    ("closed", "held", "severity"), [(14, 2, "info"), (0, 9, "info"), (0, 14, "warning")]
+)
+def test_a_client_that_closes_late_by_the_dozen_is_no_leak(
+    closed: int, held: int, severity: str, servers: int
+) -> None:
+    """Browsers close their idle sockets when they next look."""
+    stage = Stage()
+    ends = []
+    for number in range(closed + held):
+        c, s = stage.established(f"10.0.0.9:{40_000 + number}", f"10.0.0.{20 + number % servers}:80")
+        s.fin()
+        c.ack()
+        ends.append((c, s))
+    stage.wait(60)
+    for c, s in ends[:closed]:
+        c.fin()
+        s.ack()
+    stuck = one(stage.end(at_s=200), "stuck-close-wait")
+    expected = "info" if servers == 9 else severity
+    assert (stuck.subject.role, stuck.count, stuck.severity) == ("client", closed + held, expected)
+    assert (": a leak" in stuck.explanation) == (expected == "warning")
