@@ -39,7 +39,7 @@ class Stay(NamedTuple):
     basis: int
     since_ns: int
     end_ns: int
-    #: The state after it (or `LASTS` or `CUT`), and the frame of that arrow.
+    #: The state after it (or `LASTS` or `CUT`), and the frame of that transition.
     next_state: int
     next_frame: int
 

@@ -59,7 +59,7 @@ class Observer(Protocol):
     period_s: float
 
     def moved(self, moves: Sequence[Move]) -> None:
-        """Arrows taken since the last call."""
+        """Transitions taken since the last call."""
 
     def look(self, watch: Watch) -> None:
         """Time to look at the whole."""

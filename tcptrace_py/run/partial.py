@@ -114,7 +114,7 @@ class Partial:
         self.counts = Counts()
         gaps = NO_GAPS if tracker is None else tracker.gaps
         self.builder = ReportBuilder(
-            None if tracker is None else tracker.arrows.journal, sink=sink, gaps=gaps
+            None if tracker is None else tracker.transitions.journal, sink=sink, gaps=gaps
         )
         self.diagnosis = Diagnosis(settings, history, gaps, culprits)
         #: When there were frames of any part.

@@ -26,7 +26,7 @@ from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 
-#: An arrow taken: endpoint, from state, to state, basis (-1: taken back), time in ns, frame id.
+#: A transition taken: endpoint, from state, to state, basis (-1: taken back), time in ns, frame id.
 Move = tuple[Endpoint, int, int, int, int, int]
 
 # No id of a connection is as high.
@@ -55,7 +55,7 @@ class Session:
 
     ``stats``: each endpoint carries the figures of tcptrace's long report. ``peers``: connections carry
     what Zeek and Wireshark would say of them; who lists or streams them needs that. ``moved`` is called
-    with the arrows that endpoints took, before their connections are given back. ``part`` of ``parts``:
+    with the transitions that endpoints took, before their connections are given back. ``part`` of ``parts``:
     all frames are fed, but only the connections of that part are followed; then ``partial`` is what
     counts, and ``report`` is for whoever merges them. ``culprits``: listed at most for one kind of finding.
     """
@@ -82,7 +82,7 @@ class Session:
         self._tells_all = part == 0
         self._moved = moved
         if moved is not None:
-            self.tracker.arrows.moves = []
+            self.tracker.transitions.moves = []
         elif not connections and sink is None:
             self.tracker.unanswered = []
         if parts > 1:
@@ -98,8 +98,8 @@ class Session:
     def drain(self, at_end: bool = False) -> None:
         """Take what has finished from the tracker: findings, counts, records."""
         tracker, partial = self.tracker, self.partial
-        if self._moved is not None and (moves := tracker.arrows.moves):
-            tracker.arrows.moves = []
+        if self._moved is not None and (moves := tracker.transitions.moves):
+            tracker.transitions.moves = []
             self._moved(moves)
         if tracker.finished or tracker.unanswered:
             report_finished(

@@ -232,7 +232,7 @@ class _Follower:
 
     def _find(self, connection: Connection, at_end: bool) -> None:
         kinds, findings = self._diagnose(connection, at_end)
-        record = connection_record(connection, kinds, self._tracker.arrows.journal)
+        record = connection_record(connection, kinds, self._tracker.transitions.journal)
         # None where a second connection has come that may be meant.
         followed = self._following.followed.pop(connection.id, None)
         passages = [] if followed is None else followed.passages(bool(connection.client_is_a))

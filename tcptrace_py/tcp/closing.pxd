@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint32_t
 
-from tcptrace_py.tcp.arrows cimport Arrows
+from tcptrace_py.tcp.transitions cimport Transitions
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.journal cimport Journal
@@ -19,7 +19,7 @@ cdef int64_t RTO_MIN_NS
 
 @cython.final
 cdef class Closing:
-    cdef Arrows _arrows
+    cdef Transitions _transitions
     cdef Opening _opening
     cdef Journal _journal
 

@@ -1,12 +1,11 @@
 """How an endpoint closes: FIN, and the ACK of FIN; late copies and gaps show what came first.
 
 Compiled (see ``closing.pxd``). RFC 9293 sections 3.6 and 3.10.7.4. Called by ``machine.py``, it moves
-endpoints through ``arrows.py``.
+endpoints through ``transitions.py``.
 """
 
 from __future__ import annotations
 
-from tcptrace_py.tcp.arrows import Arrows
 from tcptrace_py.tcp.clocks import RTO_MIN_NS
 from tcptrace_py.tcp.codes import FIN_WAIT_2_CLOCK, TIME_WAIT_CLOCK
 from tcptrace_py.tcp.connection import Connection
@@ -31,16 +30,17 @@ from tcptrace_py.tcp.state import (
     SENT,
     TIME_WAIT,
 )
+from tcptrace_py.tcp.transitions import Transitions
 from tcptrace_py.wire.segment import ACK, FIN, SYN, Segment
 
 
 class Closing:
     """Reads FINs, and what acknowledges them."""
 
-    def __init__(self, arrows: Arrows, opening: Opening) -> None:
-        self._arrows = arrows
+    def __init__(self, transitions: Transitions, opening: Opening) -> None:
+        self._transitions = transitions
         self._opening = opening
-        self._journal = arrows.journal
+        self._journal = transitions.journal
 
     def answers(
         self, sender: Endpoint, receiver: Endpoint, segment: Segment, news: bool, same_window: bool
@@ -50,7 +50,7 @@ class Closing:
         frame = segment.frame
         state = sender.state
         if state == FIN_WAIT_1 and self.took_ack(sender):
-            self._arrows.move(sender, GETS_ACK_OF_FIN, ACKNOWLEDGED, ts_ns, frame)
+            self._transitions.move(sender, GETS_ACK_OF_FIN, ACKNOWLEDGED, ts_ns, frame)
         elif (
             state == FIN_WAIT_1
             and receiver.fin_acks_fin
@@ -63,22 +63,22 @@ class Closing:
             and distance(segment.ack, receiver.fin_seq) < 0
         ):
             # A duplicate ACK: the peer's FIN has come, and not what goes before it (RFC 5681 section 4.2).
-            self._arrows.move(sender, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
+            self._transitions.move(sender, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
         elif (
             state == FIN_WAIT_2
             and receiver.fin_ahead
             and receiver.fin_acks_fin
             and news
             and distance(sender.rcv_nxt, receiver.fin_seq) == 0
-            and self._arrows.basis(sender) == PRESUMED
+            and self._transitions.basis(sender) == PRESUMED
             and not self.took_ack(sender)
         ):
             # It has all that goes before the peer's FIN, and not that: nor its ACK.
-            self._arrows.withdraw(sender)
+            self._transitions.withdraw(sender)
         elif state == FIN_WAIT_2 and news and sender.clock == FIN_WAIT_2_CLOCK:
             # It takes data in, so its application still reads: a half-close, not an orphan.
             if not receiver.fin_sent or distance(sender.rcv_nxt, receiver.fin_seq) <= 0:
-                self._arrows.clocks.stop(sender)
+                self._transitions.clocks.stop(sender)
 
     def takes_fin(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
@@ -103,10 +103,10 @@ class Closing:
             if state == FIN_WAIT_2 and not receiver.fin_acks_fin and basis == ACKNOWLEDGED:
                 # The ACK of its own FIN came by itself, and may have come later.
                 basis = PRESUMED
-            self._arrows.move(sender, GETS_FIN, basis, ts_ns, frame)
+            self._transitions.move(sender, GETS_FIN, basis, ts_ns, frame)
         elif state == FIN_WAIT_1:
             if receiver.fin_acks_fin:
-                self._arrows.move(sender, GETS_FIN_WITH_ACK_OF_FIN, basis, ts_ns, frame)
+                self._transitions.move(sender, GETS_FIN_WITH_ACK_OF_FIN, basis, ts_ns, frame)
             elif (
                 segment.payload_bytes
                 or segment.flags & FIN
@@ -114,23 +114,23 @@ class Closing:
                 or distance(receiver.rcv_nxt, sender.fin_seq) < 1
             ):
                 # Nothing has acknowledged its FIN, or what it sends again now.
-                self._arrows.move(sender, GETS_FIN, basis, ts_ns, frame)
+                self._transitions.move(sender, GETS_FIN, basis, ts_ns, frame)
             elif sender.fin_passed_last:
                 # The peer's FIN came after that ACK, for the first time or again (then it was lost before).
-                self._arrows.move(sender, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
-                self._arrows.move(sender, GETS_FIN, PRESUMED, ts_ns, frame)
+                self._transitions.move(sender, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
+                self._transitions.move(sender, GETS_FIN, PRESUMED, ts_ns, frame)
             elif not sender.fin_ack_passed:
                 # Only the peer's FIN sent again did: the first was lost, or it would have been answered.
-                self._arrows.move(sender, GETS_FIN_WITH_ACK_OF_FIN, PRESUMED, ts_ns, frame)
+                self._transitions.move(sender, GETS_FIN_WITH_ACK_OF_FIN, PRESUMED, ts_ns, frame)
             else:
                 # Both closed at once, and the ACK of its FIN passed before this ACK of the
                 # peer's. Which of the two it got first only it knows; the FIN was first on the wire.
-                self._arrows.move(sender, GETS_FIN, PRESUMED, ts_ns, frame)
-                self._arrows.move(sender, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
+                self._transitions.move(sender, GETS_FIN, PRESUMED, ts_ns, frame)
+                self._transitions.move(sender, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
         elif state == TIME_WAIT:
             # It acknowledges a FIN that came again: 2MSL begins anew (3.10.7.4, TIME-WAIT).
             sender.time_wait_restarts += 1
-            self._arrows.clocks.start(sender, TIME_WAIT_CLOCK)
+            self._transitions.clocks.start(sender, TIME_WAIT_CLOCK)
 
     def finish(
         self,
@@ -173,8 +173,8 @@ class Closing:
             return
         if sender.state == FIN_WAIT_1 or self._opening.too_early(connection, sender, receiver, segment):
             # It was assumed until now that it had sent this, or presumed that it was open before.
-            self._arrows.withdraw(sender)
-        self._arrows.move(sender, SENDS_FIN, SENT, segment.ts_ns, segment.frame)
+            self._transitions.withdraw(sender)
+        self._transitions.move(sender, SENDS_FIN, SENT, segment.ts_ns, segment.frame)
         self._answered_early(connection, sender, receiver, segment)
 
     def _answered_early(
@@ -196,15 +196,15 @@ class Closing:
         else:
             bare = sender.state == LAST_ACK or sender.state == CLOSING
         if bare:
-            self._arrows.move(sender, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
+            self._transitions.move(sender, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
 
     def _closed_second(self, connection: Connection, sender: Endpoint, receiver: Endpoint) -> None:
         """The receiver's FIN, its last segment, acknowledges this FIN, though it was stamped earlier."""
         ts_ns = self._journal.ts_ns(receiver.last)
         frame = self._journal.frame(receiver.last)
-        self._arrows.withdraw(receiver)
-        self._arrows.move(receiver, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
-        self._arrows.move(receiver, SENDS_FIN, SENT, ts_ns, frame)
+        self._transitions.withdraw(receiver)
+        self._transitions.move(receiver, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
+        self._transitions.move(receiver, SENDS_FIN, SENT, ts_ns, frame)
         sender.fin_acked_ns = ts_ns
         sender.fin_acked_frame = frame
         receiver.fin_acks_fin = True
@@ -220,7 +220,7 @@ class Closing:
             return
         if self._journal.basis(sender.last) != SENT:
             return
-        self._arrows.withdraw(sender)
+        self._transitions.withdraw(sender)
         sender.fin_sent = False
         sender.fin_acks_fin = False
         connection.simultaneous_close = False
@@ -238,34 +238,34 @@ class Closing:
         if receiver.fin_acked_frame == frame and distance(receiver.rcv_nxt, sender.fin_seq) < 1:
             # It had sent beyond this and not acknowledged the peer's: both closed at once.
             sender.fin_acks_fin = False
-            self._arrows.withdraw(sender)
+            self._transitions.withdraw(sender)
         elif (
-            self._arrows.basis(sender) == ASSUMED
+            self._transitions.basis(sender) == ASSUMED
             and receiver.fin_acked_frame != frame
             and (not acks_fin or receiver.fin_acked_past_gap or self._sent_again(receiver, segment))
         ):
-            self._arrows.withdraw(sender)
-            opened = self._arrows.basis(sender)
+            self._transitions.withdraw(sender)
+            opened = self._transitions.basis(sender)
             if sender.passive and (
                 distance(sender.opened_by_nxt, receiver.fin_seq) > 0
                 if opened == PRESUMED
                 else opened == ASSUMED and distance(segment.ack, receiver.isn) <= 1 + receiver.syn_bytes
             ):
                 # Nor had it had what ended its handshake, which carried that FIN.
-                self._arrows.withdraw(sender)
+                self._transitions.withdraw(sender)
             if acks_fin and not receiver.fin_acked_past_gap:
                 basis = ASSUMED
                 shown_by_now = ASSUMED
         else:
             # It closed second. Where the peer had to send again what came with its FIN, this may have been
             # lost at first, with an ACK of that.
-            if self._arrows.basis(sender) == ASSUMED and receiver.fin_on_retransmission:
+            if self._transitions.basis(sender) == ASSUMED and receiver.fin_on_retransmission:
                 basis = ASSUMED
-            self._arrows.move(sender, SENDS_FIN, basis, ts_ns, frame)
+            self._transitions.move(sender, SENDS_FIN, basis, ts_ns, frame)
             return
         connection.simultaneous_close = True
-        self._arrows.move(sender, SENDS_FIN, basis, ts_ns, frame)
-        self._arrows.move(sender, GETS_FIN, shown_by_now, ts_ns, frame)
+        self._transitions.move(sender, SENDS_FIN, basis, ts_ns, frame)
+        self._transitions.move(sender, GETS_FIN, shown_by_now, ts_ns, frame)
 
     def _closed_first(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
@@ -273,26 +273,26 @@ class Closing:
         """A late copy of its FIN does not acknowledge the peer's, so both closed at once."""
         closed = (
             sender.state == CLOSED
-            and self._arrows.came_from(sender, LAST_ACK)
-            and self._arrows.basis(sender) == PRESUMED
+            and self._transitions.came_from(sender, LAST_ACK)
+            and self._transitions.basis(sender) == PRESUMED
             and connection.reset_frame == 0
         )
         if not closed and sender.state != LAST_ACK:
             return
         if closed:
-            self._arrows.withdraw(sender)
-        self._arrows.withdraw(sender)
+            self._transitions.withdraw(sender)
+        self._transitions.withdraw(sender)
         shown_ns = self._journal.ts_ns(sender.last)
         shown_frame = self._journal.frame(sender.last)
-        self._arrows.withdraw(sender)
+        self._transitions.withdraw(sender)
         if self._opening.too_early(connection, sender, receiver, segment):
-            self._arrows.withdraw(sender)
+            self._transitions.withdraw(sender)
         connection.simultaneous_close = True
         sender.fin_acks_fin = False
-        self._arrows.move(sender, SENDS_FIN, SENT, shown_ns, shown_frame)
-        self._arrows.move(sender, GETS_FIN, ACKNOWLEDGED, shown_ns, shown_frame)
+        self._transitions.move(sender, SENDS_FIN, SENT, shown_ns, shown_frame)
+        self._transitions.move(sender, GETS_FIN, ACKNOWLEDGED, shown_ns, shown_frame)
         if closed:
-            self._arrows.move(sender, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
+            self._transitions.move(sender, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
 
     def _sent_again(self, receiver: Endpoint, segment: Segment) -> bool:
         """This late FIN was lost, it seems, when first sent, before what first acknowledged the peer's FIN.
@@ -306,13 +306,13 @@ class Closing:
         """It sends its FIN again, or what came before it: the ACK of that did not arrive, whatever passed."""
         if self.took_ack(sender):
             return
-        while self._arrows.basis(sender) == PRESUMED and (
+        while self._transitions.basis(sender) == PRESUMED and (
             sender.state == FIN_WAIT_2
             or sender.state == TIME_WAIT
-            or (sender.state == CLOSED and self._arrows.came_from(sender, LAST_ACK))
+            or (sender.state == CLOSED and self._transitions.came_from(sender, LAST_ACK))
         ):
             sender.fin_ack_passed = sender.fin_ack_passed or sender.state == FIN_WAIT_2
-            self._arrows.withdraw(sender)
+            self._transitions.withdraw(sender)
 
     def took_ack(self, sender: Endpoint) -> bool:
         """It has had the data that the ACK of its FIN came with."""
@@ -335,9 +335,9 @@ class Closing:
             if self._may_have_fin(sender, receiver):
                 receiver.fin_ack_passed = receiver.fin_ack_passed or not segment.flags & FIN
             else:
-                self._arrows.move(receiver, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
+                self._transitions.move(receiver, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
         elif state == CLOSING or state == LAST_ACK:
-            self._arrows.move(receiver, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
+            self._transitions.move(receiver, GETS_ACK_OF_FIN, PRESUMED, segment.ts_ns, segment.frame)
 
     def _may_have_fin(self, sender: Endpoint, receiver: Endpoint) -> bool:
         """A FIN has passed toward a FIN_WAIT_1 endpoint, and nothing that goes before it is missing."""

@@ -97,7 +97,7 @@ class Connection(Flow):
         self.reset_cause = 0
         self.reset_frame = 0
         self.reset_ns = 0
-        #: The number of the one that was believed last, and how many arrows its receiver took for it.
+        #: The number of the one that was believed last, and how many transitions its receiver took for it.
         self.reset_seq = 0
         self.reset_moves = 0
         #: Whether it had an ACK, and how far its receiver's numbers had passed by then.

@@ -1,16 +1,16 @@
-"""Draws the table of arrows and the rules: ``python -m tcptrace_py.tcp.diagram > docs/states.md``."""
+"""Draws the table of transitions and the rules: ``python -m tcptrace_py.tcp.diagram > docs/states.md``."""
 
 from __future__ import annotations
 
 from tcptrace_py.tcp.reading import RULES
-from tcptrace_py.tcp.state import ARROWS, EVENT_NAMES, STATE_NAMES
+from tcptrace_py.tcp.state import EVENT_NAMES, STATE_NAMES, TRANSITIONS
 from tcptrace_py.tcp.state_texts import STATE_TEXTS
 
 
 def mermaid() -> str:
-    """A Mermaid state diagram; events that lead from one state to the same other share an arrow."""
+    """A Mermaid state diagram; events that lead from one state to the same other share a transition."""
     labels: dict[tuple[int, int], list[str]] = {}
-    for (state, event), after in ARROWS.items():
+    for (state, event), after in TRANSITIONS.items():
         labels.setdefault((state, after), []).append(EVENT_NAMES[event])
     lines = ["stateDiagram-v2"]
     for (state, after), names in sorted(labels.items()):
@@ -21,7 +21,7 @@ def mermaid() -> str:
 def ways_out(state: int) -> dict[str, list[str]]:
     """Where an endpoint can go from ``state``, and on which events."""
     ways: dict[str, list[str]] = {}
-    for (before, event), after in sorted(ARROWS.items()):
+    for (before, event), after in sorted(TRANSITIONS.items()):
         if before == state:
             ways.setdefault(STATE_NAMES[after], []).append(EVENT_NAMES[event])
     return ways
@@ -85,7 +85,7 @@ def page() -> str:
     return (
         "# The states of an endpoint\n\n"
         "Drawn from the tracker's table (`tcptrace_py/tcp/state.py`) by\n"
-        "`python -m tcptrace_py.tcp.diagram > docs/states.md`; the comments there explain each arrow.\n"
+        "`python -m tcptrace_py.tcp.diagram > docs/states.md`; the comments there explain each transition.\n"
         "`tcptrace-py explain CLOSE_WAIT` prints a state's paragraph.\n\n"
         f"```mermaid\n{mermaid()}\n```\n\n"
         f"{paragraphs}\n\n"

@@ -5,7 +5,7 @@ holes, which few endpoints ever have. What the numbers mean is RFC 9293 section
 3.3.1; they are what passed the vantage point, so ``snd_nxt`` is the SND.NXT that
 we have *seen*, and ``rcv_nxt`` the RCV.NXT that the endpoint has *shown* by its ACKs.
 
-States change in ``arrows.py`` only.
+States change in ``transitions.py`` only.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def evict(tracker: Tracker, most: int) -> None:
     """
     for kind in _EVICTION_ORDER:
         while tracker.table.count > most:
-            endpoint = tracker.arrows.clocks.oldest(kind)
+            endpoint = tracker.transitions.clocks.oldest(kind)
             if endpoint is None:
                 break
             _evict(tracker, endpoint.connection)
@@ -53,11 +53,11 @@ def evict(tracker: Tracker, most: int) -> None:
 
 
 def _evict(tracker: Tracker, connection: Connection) -> None:
-    if tracker.arrows.done(connection):
+    if tracker.transitions.done(connection):
         tracker.evicted_over += 1
     else:
         tracker.evicted_open += 1
-    now_ns = tracker.arrows.clocks.now_ns
+    now_ns = tracker.transitions.clocks.now_ns
     tracker.hand_over(connection, now_ns)
     a = connection.a
     b = connection.b

@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint32_t
 
-from tcptrace_py.tcp.arrows cimport Arrows
+from tcptrace_py.tcp.transitions cimport Transitions
 from tcptrace_py.tcp.closing cimport Closing
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
@@ -20,7 +20,7 @@ cdef int64_t UNDER_WAY_NS
 
 @cython.final
 cdef class Machine:
-    cdef public Arrows arrows
+    cdef public Transitions transitions
     cdef public Resets resets
     cdef Opening _opening
     cdef Closing _closing

@@ -2,14 +2,13 @@
 
 Compiled (see ``machine.pxd``). Here is what all segments have in common; how endpoints open is in
 ``opening.py``, how they close in ``closing.py``, RST is in ``resets.py``, and what changes a state in
-``arrows.py``. Calls go down only, in that order. Sans-I/O: they are given segments and a clock. The
+``transitions.py``. Calls go down only, in that order. Sans-I/O: they are given segments and a clock. The
 theory is told in ``state.py``; section numbers are RFC 9293's.
 """
 
 from __future__ import annotations
 
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.arrows import Arrows
 from tcptrace_py.tcp.clocks import UNDER_WAY_NS
 from tcptrace_py.tcp.closing import Closing
 from tcptrace_py.tcp.connection import Connection
@@ -36,6 +35,7 @@ from tcptrace_py.tcp.state import (
     TIME_WAIT,
     TIMER,
 )
+from tcptrace_py.tcp.transitions import Transitions
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 
 
@@ -43,11 +43,11 @@ class Machine:
     """Reads segments as what endpoints have done and will do."""
 
     def __init__(self, settings: Settings) -> None:
-        self.arrows = Arrows(settings)
-        self.resets = Resets(self.arrows, settings.dead_peer_probes)
-        self._opening = Opening(self.arrows, self.resets)
-        self._closing = Closing(self.arrows, self._opening)
-        self._journal = self.arrows.journal
+        self.transitions = Transitions(settings)
+        self.resets = Resets(self.transitions, settings.dead_peer_probes)
+        self._opening = Opening(self.transitions, self.resets)
+        self._closing = Closing(self.transitions, self._opening)
+        self._journal = self.transitions.journal
 
     # --- a segment ---------------------------------------------------------------------
 
@@ -120,11 +120,11 @@ class Machine:
                 self._closing.goes_on(connection, sender, receiver)
             if sender.state == FIN_WAIT_1 and not sender.fin_sent:
                 # What never passed was no FIN, as was assumed.
-                self.arrows.withdraw(sender)
+                self.transitions.withdraw(sender)
             if sender.state == SYN_RCVD and not connection.fast_open:
                 # Only an established endpoint sends data (3.10.2), but for Fast Open.
                 connection.established = True
-                self.arrows.move(sender, GETS_ACK_OF_SYN, SENT, segment.ts_ns, segment.frame)
+                self.transitions.move(sender, GETS_ACK_OF_SYN, SENT, segment.ts_ns, segment.frame)
             elif sender.state == CLOSE_WAIT:
                 sender.half_close_bytes += fresh_bytes
                 sender.half_close_last_ns = segment.ts_ns
@@ -181,12 +181,12 @@ class Machine:
         by = 1 if sender is connection.a else 2
         basis = self._journal.basis(sender.last)
         if basis == TIMER:
-            self.arrows.withdraw(sender)
+            self.transitions.withdraw(sender)
         elif basis == PRESUMED:
             # Not by its frame: what crossed the RST may have put its CLOSED later.
             if connection.reset_frame and self._journal.ts_ns(sender.last) >= connection.reset_ns:
                 if segment.ts_ns - connection.reset_ns >= UNDER_WAY_NS:
-                    self.arrows.withdraw(sender)
+                    self.transitions.withdraw(sender)
                     if sender.state == TIME_WAIT:
                         # It ignores RST there (RFC 1337 section 3).
                         self.resets.disbelieve(connection, False)
@@ -239,7 +239,7 @@ class Machine:
                 return
         if receiver.state == SYN_RCVD:
             if distance(segment.ack, receiver.isn) >= 1:
-                self.arrows.move(receiver, GETS_ACK_OF_SYN, PRESUMED, segment.ts_ns, segment.frame)
+                self.transitions.move(receiver, GETS_ACK_OF_SYN, PRESUMED, segment.ts_ns, segment.frame)
                 connection.established = True
                 receiver.opened_by_nxt = sender.snd_nxt
         elif receiver.fin_sent and distance(segment.ack, receiver.fin_seq) >= 1:
@@ -252,30 +252,30 @@ class Machine:
         flags = segment.flags
         if flags & SYN:
             # A SYN+ACK: there was a SYN before it, and we know its number.
-            self.arrows.enter(receiver, SYN_SENT, ASSUMED, segment.ts_ns, segment.frame)
+            self.transitions.enter(receiver, SYN_SENT, ASSUMED, segment.ts_ns, segment.frame)
             receiver.has_isn = True
             receiver.isn = advance(segment.ack, -1)
             receiver.has_snd = True
             receiver.snd_nxt = segment.ack
         elif not flags & RST and flags & ACK:
-            self.arrows.enter(sender, ESTABLISHED, ASSUMED, segment.ts_ns, segment.frame)
-            self.arrows.enter(receiver, ESTABLISHED, ASSUMED, segment.ts_ns, segment.frame)
+            self.transitions.enter(sender, ESTABLISHED, ASSUMED, segment.ts_ns, segment.frame)
+            self.transitions.enter(receiver, ESTABLISHED, ASSUMED, segment.ts_ns, segment.frame)
 
     def unreachable(self, connection: Connection, endpoint: Endpoint, ts_ns: int, frame: int) -> None:
         """An ICMP error came for a SYN of this endpoint."""
-        self.arrows.move(endpoint, GETS_UNREACHABLE, PRESUMED, ts_ns, frame)
+        self.transitions.move(endpoint, GETS_UNREACHABLE, PRESUMED, ts_ns, frame)
 
     def resume(self, refused: Endpoint, endpoint: Endpoint) -> None:
         """It was not ``refused``: ``endpoint`` of a newer connection goes on with that attempt."""
-        self.arrows.withdraw(refused)
+        self.transitions.withdraw(refused)
         ts_ns = self._journal.ts_ns(refused.last)
         frame = self._journal.frame(refused.last)
-        self.arrows.withdraw(refused)
+        self.transitions.withdraw(refused)
         endpoint.has_isn = True
         endpoint.isn = refused.isn
         endpoint.has_snd = True
         endpoint.snd_nxt = refused.snd_nxt
-        self.arrows.enter(endpoint, SYN_SENT, SENT, ts_ns, frame)
+        self.transitions.enter(endpoint, SYN_SENT, SENT, ts_ns, frame)
 
     def replace(self, endpoint: Endpoint, basis: int, ts_ns: int, frame: int) -> None:
         """The endpoint opened a new connection on this four-tuple."""
@@ -283,4 +283,4 @@ class Machine:
             # It was still heard on the old one after the segment that shows it.
             ts_ns = self._journal.ts_ns(endpoint.last)
             frame = self._journal.frame(endpoint.last) or frame
-        self.arrows.move(endpoint, IS_REPLACED, basis, ts_ns, frame)
+        self.transitions.move(endpoint, IS_REPLACED, basis, ts_ns, frame)

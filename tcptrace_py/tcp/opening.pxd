@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint32_t
 
-from tcptrace_py.tcp.arrows cimport Arrows
+from tcptrace_py.tcp.transitions cimport Transitions
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.gate cimport echoes_another
@@ -19,7 +19,7 @@ cdef int64_t RTO_MIN_NS, UNDER_WAY_NS
 
 @cython.final
 cdef class Opening:
-    cdef Arrows _arrows
+    cdef Transitions _transitions
     cdef Resets _resets
     cdef Journal _journal
 

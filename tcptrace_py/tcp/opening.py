@@ -1,12 +1,11 @@
 """How an endpoint opens: SYN and SYN+ACK, and what shows later that it was otherwise.
 
 Compiled (see ``opening.pxd``). RFC 9293 sections 3.5 and 3.10.7.2 to 3.10.7.4. Called by ``machine.py`` and
-``closing.py``, it moves endpoints through ``arrows.py``.
+``closing.py``, it moves endpoints through ``transitions.py``.
 """
 
 from __future__ import annotations
 
-from tcptrace_py.tcp.arrows import Arrows
 from tcptrace_py.tcp.clocks import RTO_MIN_NS, UNDER_WAY_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
@@ -33,16 +32,17 @@ from tcptrace_py.tcp.state import (
     SYN_RCVD,
     SYN_SENT,
 )
+from tcptrace_py.tcp.transitions import Transitions
 from tcptrace_py.wire.segment import ACK, FIN, SYN, Segment
 
 
 class Opening:
     """Reads SYNs, and what follows them."""
 
-    def __init__(self, arrows: Arrows, resets: Resets) -> None:
-        self._arrows = arrows
+    def __init__(self, transitions: Transitions, resets: Resets) -> None:
+        self._transitions = transitions
         self._resets = resets
-        self._journal = arrows.journal
+        self._journal = transitions.journal
 
     def synchronize(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
@@ -84,15 +84,15 @@ class Opening:
     ) -> None:
         """It had not opened: where it was reset it listened again (3.10.7.4, second check)."""
         if (
-            self._arrows.basis(sender) == PRESUMED
-            and self._arrows.came_from(sender, ESTABLISHED)
+            self._transitions.basis(sender) == PRESUMED
+            and self._transitions.came_from(sender, ESTABLISHED)
             and self._only_answered(connection, sender, receiver, sender.snd_nxt, sender.rcv_nxt)
             and 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.syn_bytes
         ):
-            self._arrows.withdraw(sender)
-            if self._arrows.basis(sender) == PRESUMED:
-                self._arrows.withdraw(sender)
-            self._arrows.move(sender, GETS_RST_AS_LISTENER, PRESUMED, segment.ts_ns, segment.frame)
+            self._transitions.withdraw(sender)
+            if self._transitions.basis(sender) == PRESUMED:
+                self._transitions.withdraw(sender)
+            self._transitions.move(sender, GETS_RST_AS_LISTENER, PRESUMED, segment.ts_ns, segment.frame)
 
     def _sends_syn(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment, again: bool
@@ -108,17 +108,17 @@ class Opening:
         receiver.unanswered = 0
         sender.window_field = segment.window
         if again and sender.passive:
-            self._arrows.opened_itself(sender)
+            self._transitions.opened_itself(sender)
             connection.simultaneous_open = connection.simultaneous_open or not sender.passive
         if again and sender.last >= 0 and sender.state == CLOSED:
             # It had given up, or been refused, by our belief; it tries on.
-            if self._journal.basis(sender.last) == SENT or not self._arrows.came_from(sender, SYN_SENT):
+            if self._journal.basis(sender.last) == SENT or not self._transitions.came_from(sender, SYN_SENT):
                 # It had reset this attempt itself, or was past it: an old copy of its SYN.
                 return
-            self._arrows.withdraw(sender)
+            self._transitions.withdraw(sender)
             connection.refused = False
             self._resets.forget(connection)
-        self._arrows.move(sender, SENDS_SYN, SENT, segment.ts_ns, segment.frame)
+        self._transitions.move(sender, SENDS_SYN, SENT, segment.ts_ns, segment.frame)
 
     def _sends_syn_ack(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment, again: bool
@@ -144,10 +144,10 @@ class Opening:
         if sender.syns == 0 and sender.state == CLOSED and before < 0:
             # All that it may have done before is to refuse this SYN; it listens by now.
             sender.passive = True
-            self._arrows.move(sender, LISTENS, ACKNOWLEDGED, ts_ns, frame)
+            self._transitions.move(sender, LISTENS, ACKNOWLEDGED, ts_ns, frame)
         if sender.state != SYN_SENT:
             self._had_not_opened(connection, sender, receiver, segment, again, late)
-        opens = self._arrows.move(sender, SENDS_SYN_ACK, SENT, ts_ns, frame) and not sender.passive
+        opens = self._transitions.move(sender, SENDS_SYN_ACK, SENT, ts_ns, frame) and not sender.passive
         if (
             opens
             and sender.has_una
@@ -155,7 +155,7 @@ class Opening:
             and ts_ns - receiver.last_ns < UNDER_WAY_NS
         ):
             # Both open at once, and the peer's SYN+ACK has passed just before its own (3.5, figure 7).
-            self._arrows.move(sender, GETS_ACK_OF_SYN, PRESUMED, ts_ns, frame)
+            self._transitions.move(sender, GETS_ACK_OF_SYN, PRESUMED, ts_ns, frame)
             connection.established = True
 
     def _had_not_opened(
@@ -174,11 +174,11 @@ class Opening:
             and sender.last >= 0
             and self._journal.basis(sender.last) != SENT
             and (
-                self._arrows.came_from(sender, SYN_RCVD)
-                or (answers and self._arrows.came_from(sender, ESTABLISHED))
-                or (again and self._arrows.came_from(sender, SYN_SENT))
+                self._transitions.came_from(sender, SYN_RCVD)
+                or (answers and self._transitions.came_from(sender, ESTABLISHED))
+                or (again and self._transitions.came_from(sender, SYN_SENT))
                 or (
-                    self._arrows.came_from(sender, FIN_WAIT_1)
+                    self._transitions.came_from(sender, FIN_WAIT_1)
                     and segment.ts_ns - connection.reset_ns >= UNDER_WAY_NS
                 )
             )
@@ -187,16 +187,16 @@ class Opening:
             if connection.refused:
                 connection.refused = False
                 self._resets.disbelieve(connection, False)
-            self._arrows.withdraw(sender)
+            self._transitions.withdraw(sender)
         if (
             answers
             and (sender.syn_acks > 1 or segment.ts_ns - receiver.last_ns >= RTO_MIN_NS)
             and sender.state == ESTABLISHED
             and self._journal.basis(sender.last) == PRESUMED
-            and self._arrows.came_from(sender, SYN_RCVD)
+            and self._transitions.came_from(sender, SYN_RCVD)
         ):
             # The ACK that was to end the handshake did not arrive. (But for two clocks.)
-            self._arrows.withdraw(sender)
+            self._transitions.withdraw(sender)
         if (
             late
             and sender.fin_sent
@@ -205,12 +205,12 @@ class Opening:
         ):
             # Nor has anything that would have acknowledged its FIN.
             if sender.state == FIN_WAIT_2 and self._journal.basis(sender.last) == PRESUMED:
-                self._arrows.withdraw(sender)
+                self._transitions.withdraw(sender)
             if sender.state == FIN_WAIT_1:
-                self._arrows.closed_unopened(sender)
+                self._transitions.closed_unopened(sender)
         elif again and not sender.passive and sender.syn_acks == 1 and sender.state >= FIN_WAIT_1:
             acknowledged = sender.has_una and distance(sender.snd_una, sender.isn) >= 1
-            self._arrows.opened_with_syn_ack(sender, acknowledged)
+            self._transitions.opened_with_syn_ack(sender, acknowledged)
 
     def answers(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment, news: bool
@@ -221,13 +221,13 @@ class Opening:
         state = sender.state
         if state == SYN_SENT and not segment.flags & SYN and receiver.syns and not receiver.syn_acks:
             # It has had no more than the peer's SYN: both open at once, and its SYN+ACK never passed here.
-            self._arrows.move(sender, SENDS_SYN_ACK, ASSUMED, ts_ns, frame)
+            self._transitions.move(sender, SENDS_SYN_ACK, ASSUMED, ts_ns, frame)
         elif state == SYN_SENT and not segment.flags & SYN:
             if not receiver.has_isn and receiver.last < 0:
                 self.infer_syn_ack(receiver, advance(segment.ack, -1), segment)
             # Where something before it never passed, that may have been its FIN.
             basis = ASSUMED if sender.tail_gap else ACKNOWLEDGED
-            self._arrows.move(sender, GETS_SYN_ACK, basis, ts_ns, frame)
+            self._transitions.move(sender, GETS_SYN_ACK, basis, ts_ns, frame)
             # Too late if the listener has given the attempt up.
             connection.established = receiver.state != CLOSED
             connection.ack_ns = ts_ns
@@ -236,7 +236,7 @@ class Opening:
             # More than the SYN (and the data on it) came from there, and all of that carries an ACK.
             if distance(sender.rcv_nxt, receiver.isn) > 1 + receiver.syn_bytes:
                 basis = ASSUMED if sender.tail_gap else ACKNOWLEDGED
-                self._arrows.move(sender, GETS_ACK_OF_SYN, basis, ts_ns, frame)
+                self._transitions.move(sender, GETS_ACK_OF_SYN, basis, ts_ns, frame)
                 connection.established = True
 
     def infer_syn_ack(self, endpoint: Endpoint, isn: int, segment: Segment) -> None:
@@ -244,8 +244,8 @@ class Opening:
         endpoint.has_isn = True
         endpoint.isn = isn
         endpoint.passive = True
-        self._arrows.move(endpoint, LISTENS, ASSUMED, segment.ts_ns, segment.frame)
-        self._arrows.move(endpoint, SENDS_SYN_ACK, ASSUMED, segment.ts_ns, segment.frame)
+        self._transitions.move(endpoint, LISTENS, ASSUMED, segment.ts_ns, segment.frame)
+        self._transitions.move(endpoint, SENDS_SYN_ACK, ASSUMED, segment.ts_ns, segment.frame)
 
     def past_gap(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
@@ -267,9 +267,9 @@ class Opening:
             and distance(sender.opened_by_nxt, segment.ack) > 0
         ):
             # What could have ended its handshake carried more, which it has not had.
-            self._arrows.withdraw(sender)
+            self._transitions.withdraw(sender)
         if sender.state == SYN_RCVD:
-            self._arrows.move(sender, SENDS_FIN, ASSUMED, segment.ts_ns, segment.frame)
+            self._transitions.move(sender, SENDS_FIN, ASSUMED, segment.ts_ns, segment.frame)
 
     def too_early(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment

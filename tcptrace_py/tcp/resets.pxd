@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint32_t
 
-from tcptrace_py.tcp.arrows cimport Arrows
+from tcptrace_py.tcp.transitions cimport Transitions
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.gate cimport refuses_ack
@@ -31,7 +31,7 @@ cdef int settled_cause(Endpoint sender, Endpoint receiver) except -1
 @cython.final
 cdef class Resets:
     cdef public int64_t took_effect
-    cdef Arrows _arrows
+    cdef Transitions _transitions
     cdef Journal _journal
     cdef int64_t _probes
 

@@ -1,12 +1,11 @@
 """RST: is it genuine, why was it sent, and what does it do?
 
 Compiled (see ``resets.pxd``). RFC 9293 sections 3.5.2, 3.5.3 and 3.10.7; RFC 5961 section 3.
-Called by ``machine.py``, it moves endpoints through ``arrows.py``.
+Called by ``machine.py``, it moves endpoints through ``transitions.py``.
 """
 
 from __future__ import annotations
 
-from tcptrace_py.tcp.arrows import Arrows
 from tcptrace_py.tcp.clocks import UNDER_WAY_NS
 from tcptrace_py.tcp.codes import (
     ABORT,
@@ -50,6 +49,7 @@ from tcptrace_py.tcp.state import (
     SYN_SENT,
     TIME_WAIT,
 )
+from tcptrace_py.tcp.transitions import Transitions
 from tcptrace_py.wire.segment import ACK, FIN, SYN, Segment
 
 
@@ -145,11 +145,11 @@ def settled_cause(sender: Endpoint, receiver: Endpoint) -> int:
 class Resets:
     """What RSTs do to both endpoints: some at once, some by what follows, some nothing."""
 
-    def __init__(self, arrows: Arrows, probes: int) -> None:
+    def __init__(self, transitions: Transitions, probes: int) -> None:
         #: RST segments that took effect.
         self.took_effect = 0
-        self._arrows = arrows
-        self._journal = arrows.journal
+        self._transitions = transitions
+        self._journal = transitions.journal
         self._probes = probes
 
     def segment(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
@@ -159,7 +159,7 @@ class Resets:
         acks_fin = (
             segment.flags & ACK != 0 and receiver.fin_sent and distance(segment.ack, receiver.fin_seq) >= 1
         )
-        if self._arrows.done(connection) and (sender.last >= 0 or receiver.last >= 0):
+        if self._transitions.done(connection) and (sender.last >= 0 or receiver.last >= 0):
             self._again(connection, sender, receiver, segment, acks_fin)
             return
         if refuses_ack(connection, sender, receiver, segment):
@@ -178,12 +178,12 @@ class Resets:
             confirms = connection.pending_reset_by == by
             if confirms:
                 # The one that was not exact was its own, so it had sent what never passed here.
-                self._arrows.move(sender, GETS_SYN_ACK, ASSUMED, segment.ts_ns, segment.frame)
+                self._transitions.move(sender, GETS_SYN_ACK, ASSUMED, segment.ts_ns, segment.frame)
             if acks_fin:
                 # The RST itself shows that the peer's FIN had come.
-                self._arrows.move(sender, GETS_FIN, ACKNOWLEDGED, segment.ts_ns, segment.frame)
+                self._transitions.move(sender, GETS_FIN, ACKNOWLEDGED, segment.ts_ns, segment.frame)
             elif connection.early_reset_acks_fin == by:
-                self._arrows.move(sender, GETS_FIN, ASSUMED, segment.ts_ns, segment.frame)
+                self._transitions.move(sender, GETS_FIN, ASSUMED, segment.ts_ns, segment.frame)
             cause = reset_cause(connection, sender, receiver, segment, self._probes)
             if confirms:
                 connection.pending_reset_by = 0
@@ -196,9 +196,9 @@ class Resets:
                 connection.refused = True
             elif cause == HANDSHAKE_ABORT:
                 connection.aborted = True
-            if drops_handshake(sender, receiver, segment) and self._arrows.basis(sender) == PRESUMED:
+            if drops_handshake(sender, receiver, segment) and self._transitions.basis(sender) == PRESUMED:
                 # It never was ESTABLISHED: the ACK that passed was refused.
-                self._arrows.withdraw(sender)
+                self._transitions.withdraw(sender)
             connection.reset_seq = segment.seq
             connection.reset_acknowledges = segment.flags & ACK != 0
             connection.reset_peer_nxt = receiver.snd_nxt
@@ -233,11 +233,11 @@ class Resets:
         elif sender.state != CLOSED or self._journal.basis(sender.last) != SENT:
             return
         elif acks_fin and (
-            self._arrows.came_from(sender, ESTABLISHED) or self._arrows.came_from(sender, SYN_RCVD)
+            self._transitions.came_from(sender, ESTABLISHED) or self._transitions.came_from(sender, SYN_RCVD)
         ):
             # It was overtaken by what its sender answered once it was CLOSED.
-            self._arrows.withdraw(sender)
-            self._arrows.move(sender, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
+            self._transitions.withdraw(sender)
+            self._transitions.move(sender, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
         elif (
             self._journal.state(before) == FIN_WAIT_2
             and self._journal.basis(before) == PRESUMED
@@ -247,11 +247,11 @@ class Resets:
             # It was CLOSED when there came what the peer had sent before the ACK of its FIN (3.10.7.1).
             ts_ns = self._journal.ts_ns(sender.last)
             frame = self._journal.frame(sender.last)
-            self._arrows.withdraw(sender)
-            self._arrows.withdraw(sender)
+            self._transitions.withdraw(sender)
+            self._transitions.withdraw(sender)
         else:
             return
-        self._arrows.move(sender, SENDS_RST, SENT, ts_ns, frame)
+        self._transitions.move(sender, SENDS_RST, SENT, ts_ns, frame)
 
     def crosses(self, connection: Connection, sender: Endpoint, segment: Segment) -> bool:
         """A RST has passed toward the sender of this segment, which need not have had it yet."""
@@ -270,7 +270,7 @@ class Resets:
     ) -> None:
         self.took_effect += 1
         if sender.last < 0:
-            self._arrows.enter(sender, CLOSED, SENT, ts_ns, frame)
+            self._transitions.enter(sender, CLOSED, SENT, ts_ns, frame)
         elif (
             sender.state != SYN_SENT
             or connection.reset_seq == sender.snd_nxt
@@ -278,7 +278,7 @@ class Resets:
             or self._journal.frame(sender.last) < self._journal.frame(receiver.last)
         ):
             # Not by what it answered to an older SYN, when it had nothing open on these ports yet (3.10.7.1).
-            self._arrows.move(sender, SENDS_RST, SENT, ts_ns, frame)
+            self._transitions.move(sender, SENDS_RST, SENT, ts_ns, frame)
 
     def deliver(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, ts_ns: int, frame: int
@@ -288,7 +288,7 @@ class Resets:
         if (
             receiver.state == ESTABLISHED
             and receiver.passive
-            and self._arrows.basis(receiver) == PRESUMED
+            and self._transitions.basis(receiver) == PRESUMED
             and distance(receiver.opened_by_nxt, connection.reset_seq) > 0
             and distance(receiver.snd_nxt, receiver.isn) <= 1
             and not (
@@ -297,22 +297,22 @@ class Resets:
             )
         ):
             # With what may have ended its handshake it had had more, and would drop this as old.
-            self._arrows.withdraw(receiver)
+            self._transitions.withdraw(receiver)
         if (
             receiver.state == SYN_RCVD
             and receiver.has_rcv
             and distance(connection.reset_seq, receiver.rcv_nxt) > 0
         ):
-            moves += self._arrows.move(receiver, GETS_ACK_OF_SYN, PRESUMED, ts_ns, frame)
+            moves += self._transitions.move(receiver, GETS_ACK_OF_SYN, PRESUMED, ts_ns, frame)
         elif receiver.has_fin_ack_nxt and distance(connection.reset_seq, receiver.fin_ack_nxt) >= 0:
-            moves += self._arrows.move(receiver, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
+            moves += self._transitions.move(receiver, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
         if sender.fin_sent and distance(connection.reset_seq, sender.fin_seq) == 1:
             if receiver.state == FIN_WAIT_1 and sender.fin_acks_fin:
-                moves += self._arrows.move(receiver, GETS_FIN_WITH_ACK_OF_FIN, PRESUMED, ts_ns, frame)
+                moves += self._transitions.move(receiver, GETS_FIN_WITH_ACK_OF_FIN, PRESUMED, ts_ns, frame)
             elif not receiver.has_rcv or distance(receiver.rcv_nxt, sender.fin_seq) < 1:
-                moves += self._arrows.move(receiver, GETS_FIN, PRESUMED, ts_ns, frame)
+                moves += self._transitions.move(receiver, GETS_FIN, PRESUMED, ts_ns, frame)
         listens = receiver.state == SYN_RCVD and receiver.passive
-        moves += self._arrows.move(
+        moves += self._transitions.move(
             receiver, GETS_RST_AS_LISTENER if listens else GETS_RST, PRESUMED, ts_ns, frame
         )
         connection.reset_moves = moves
@@ -320,7 +320,7 @@ class Resets:
     def take_back(self, connection: Connection, receiver: Endpoint) -> None:
         while connection.reset_moves:
             connection.reset_moves -= 1
-            self._arrows.withdraw(receiver)
+            self._transitions.withdraw(receiver)
 
     def stray(self, connection: Connection, by: int, frame: int, ts_ns: int) -> None:
         connection.stray_resets += 1
@@ -345,14 +345,14 @@ class Resets:
     def undo(self, connection: Connection, sender: Endpoint, receiver: Endpoint) -> None:
         """The RST that took effect was not its sender's: take back what it moved, of both."""
         frame = connection.reset_frame
-        self._arrows.withdraw(sender)
+        self._transitions.withdraw(sender)
         while sender.last >= 0 and self._journal.frame(sender.last) == frame:
-            self._arrows.withdraw(sender)
+            self._transitions.withdraw(sender)
         if receiver.last >= 0 and self._journal.ts_ns(receiver.last) >= connection.reset_ns:
             self.take_back(connection, receiver)
         if sender.state == SYN_RCVD and connection.last_syn_ack_frame < connection.ack_frame < frame:
             # So the ACK that had passed before was not refused.
-            self._arrows.move(sender, GETS_ACK_OF_SYN, PRESUMED, connection.ack_ns, connection.ack_frame)
+            self._transitions.move(sender, GETS_ACK_OF_SYN, PRESUMED, connection.ack_ns, connection.ack_frame)
         self.disbelieve(connection, True)
 
     def disbelieve(self, connection: Connection, sender_goes_on: bool) -> None:
@@ -395,7 +395,7 @@ class Resets:
     def settle(self, connection: Connection) -> None:
         """The connection will get no more segments: a RST in the window counts by the silence after it."""
         by = connection.pending_reset_by
-        if by == 0 or self._arrows.done(connection):
+        if by == 0 or self._transitions.done(connection):
             return
         if connection.pending_reset_challenged:
             self._drop_pending(connection)
@@ -411,7 +411,7 @@ class Resets:
         """What a RST in the window had overtaken has passed by now: the RST is exact after all."""
         if (sender is connection.a) != (connection.pending_reset_by == 1):
             return
-        if connection.pending_reset_challenged or self._arrows.done(connection):
+        if connection.pending_reset_challenged or self._transitions.done(connection):
             return
         if (segment.payload_bytes or segment.flags & FIN) and distance(
             sender.passed_in_order(receiver), connection.pending_reset_seq
@@ -431,7 +431,7 @@ class Resets:
             ts_ns = self._journal.ts_ns(sender.last)
             frame = self._journal.frame(sender.last) or frame
         if connection.early_reset_acks_fin == by:
-            self._arrows.move(sender, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
+            self._transitions.move(sender, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
         if connection.reset_by == 0:
             connection.reset_by = by
             connection.reset_cause = settled_cause(sender, receiver)

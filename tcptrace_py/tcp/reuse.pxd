@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from tcptrace_py.tcp.arrows cimport Arrows
+from tcptrace_py.tcp.transitions cimport Transitions
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.flow_table cimport FlowTable

@@ -41,7 +41,7 @@ def resume(table: FlowTable, machine: Machine, connection: Connection, segment: 
         return
     refused, _ = direction(older, segment)
     goes_on = segment.seq == (refused.isn if segment.flags & SYN else refused.snd_nxt)
-    if goes_on and refused.state == CLOSED and machine.arrows.basis(refused) == PRESUMED:
+    if goes_on and refused.state == CLOSED and machine.transitions.basis(refused) == PRESUMED:
         connection.simultaneous_open = True
         machine.resume(refused, sender)
 

@@ -1,4 +1,4 @@
-"""The eleven states of an endpoint, and every arrow that it may take between them.
+"""The eleven states of an endpoint, and every transition that it may take between them.
 
 The theory
 ----------
@@ -13,7 +13,7 @@ and asks of each segment two questions:
 2. What will its **receiver** become? If the receiver has to answer (a SYN, a FIN),
    we wait for the answer, which is a fact of kind 1. If it need not answer (the
    ACK that ends a handshake or a close, a RST), nothing will ever prove the
-   arrival, so the arrow is taken on trust (``presumed``) and taken back when the
+   arrival, so the transition is taken on trust (``presumed``) and taken back when the
    endpoint acts as if nothing had come: when it sends its SYN+ACK or FIN again, or the
    data before that FIN.
 
@@ -22,12 +22,12 @@ capture begins too late or has a gap a state is a guess (``assumed``).
 
 The rules of this file
 ----------------------
-- ``ARROWS`` is the only place that says which state follows which. Code elsewhere
-  names an *event* and its basis; an event for which a state has no arrow changes
-  nothing. So a history can hold only arrows of RFC 9293 section 3.3.2 (figure 5)
+- ``TRANSITIONS`` is the only place that says which state follows which. Code elsewhere
+  names an *event* and its basis; an event for which a state has no transition changes
+  nothing. So a history can hold only transitions of RFC 9293 section 3.3.2 (figure 5)
   and section 3.10, and the few that are commented as ours.
 - Nothing here knows of captures, files, clocks or sockets. The diagram in the
-  documentation is drawn from ``ARROWS``.
+  documentation is drawn from ``TRANSITIONS``.
 """
 
 from __future__ import annotations
@@ -105,12 +105,12 @@ EVENT_NAMES = (
 )
 EVENTS = len(EVENT_NAMES)
 
-NO_ARROW = 255
+NO_TRANSITION = 255
 
 _SYNCHRONIZED = (ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, CLOSE_WAIT, CLOSING, LAST_ACK, TIME_WAIT)
 
 #: ``(state, event) -> state``. Section numbers are RFC 9293's.
-ARROWS: dict[tuple[int, int], int] = {
+TRANSITIONS: dict[tuple[int, int], int] = {
     # A passive OPEN (3.10.1): that it was one is seen by its first answer, at times after a refusal.
     (CLOSED, LISTENS): LISTEN,
     # An active OPEN (3.10.1). LISTEN may turn active as well (3.10.2, SEND in LISTEN).
@@ -134,7 +134,7 @@ ARROWS: dict[tuple[int, int], int] = {
     (ESTABLISHED, GETS_FIN): CLOSE_WAIT,
     (FIN_WAIT_1, GETS_FIN): CLOSING,
     (FIN_WAIT_2, GETS_FIN): TIME_WAIT,
-    # "If our FIN has been ACKed (perhaps in this segment), then enter TIME-WAIT": one arrow.
+    # "If our FIN has been ACKed (perhaps in this segment), then enter TIME-WAIT": one transition.
     (FIN_WAIT_1, GETS_FIN_WITH_ACK_OF_FIN): TIME_WAIT,
     # The peer's ACK of our FIN (3.10.7.4, fifth check).
     (FIN_WAIT_1, GETS_ACK_OF_FIN): FIN_WAIT_2,
@@ -170,6 +170,8 @@ ARROWS: dict[tuple[int, int], int] = {
 }
 
 
-def arrow_table() -> bytes:
-    """``ARROWS`` as a table of bytes, ``state * EVENTS + event`` -> state or ``NO_ARROW``."""
-    return bytes(ARROWS.get((state, event), NO_ARROW) for state in range(STATES) for event in range(EVENTS))
+def transition_table() -> bytes:
+    """``TRANSITIONS`` as a table of bytes, ``state * EVENTS + event`` -> state or ``NO_TRANSITION``."""
+    return bytes(
+        TRANSITIONS.get((state, event), NO_TRANSITION) for state in range(STATES) for event in range(EVENTS)
+    )

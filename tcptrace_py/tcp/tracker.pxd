@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
-from tcptrace_py.tcp.arrows cimport Arrows
+from tcptrace_py.tcp.transitions cimport Transitions
 from tcptrace_py.tcp.attempt cimport Attempt, Attempt6, Attempts
 from tcptrace_py.tcp.clocks cimport Clocks
 from tcptrace_py.tcp.connection cimport Connection, new_connection
@@ -33,7 +33,7 @@ cdef int64_t _ALL, _HOLD_FROM, MOST_UNDECIDED, QUIET_NS
 @cython.final
 cdef class Tracker:
     cdef public Machine machine
-    cdef public Arrows arrows
+    cdef public Transitions transitions
     cdef public FlowTable table
     cdef public list finished
     cdef public int64_t segments

@@ -67,9 +67,9 @@ class Tracker:
         self.evicted_open = 0
         self.first_ns = 0
         self.last_ns = 0
-        self.arrows = self.machine.arrows
-        self.time_wait = self.arrows.time_wait
-        self._clocks = self.arrows.clocks
+        self.transitions = self.machine.transitions
+        self.time_wait = self.transitions.time_wait
+        self._clocks = self.transitions.clocks
         self._stats = stats
         self.peers = Peers(self.table) if peers else None
         #: From so many unanswered SYNs on, the next ones are held back. Not where somebody reads more
@@ -232,7 +232,7 @@ class Tracker:
         if ts_ns > self.last_ns:
             self.last_ns = ts_ns
         while True:
-            connection = self.arrows.run_clocks(ts_ns)
+            connection = self.transitions.run_clocks(ts_ns)
             if connection is None:
                 break
             self.late_copies.remember(connection)
@@ -262,7 +262,7 @@ class Tracker:
             if not rest:
                 return False
             connection = rest.pop()
-            if self._stats and not self.arrows.done(connection):
+            if self._stats and not self.transitions.done(connection):
                 self._settle_stats(connection.a, connection.b)
             self.hand_over(connection, self.last_ns)
         return True
@@ -313,8 +313,8 @@ class Tracker:
 
     def release(self, connection: Connection) -> None:
         """Nobody needs this finished connection any more: its history's room is free."""
-        self.arrows.journal.release(connection.a.last)
-        self.arrows.journal.release(connection.b.last)
+        self.transitions.journal.release(connection.a.last)
+        self.transitions.journal.release(connection.b.last)
         connection.a.last = -1
         connection.b.last = -1
         # Endpoints know their connection and it knows them: cut the circle.
@@ -336,7 +336,7 @@ class Tracker:
 
     def history(self, endpoint: Endpoint) -> list[tuple[int, int, int, int]]:
         """``(state, ts_ns, frame, basis)``, oldest first; frame 0 where a clock ran out."""
-        return self.arrows.journal.history(endpoint.last)
+        return self.transitions.journal.history(endpoint.last)
 
     def unreachable(self, error: object, segment: Segment) -> None:
         """An ICMP error quotes a segment (filled into ``segment``: four-tuple, ``seq``, time, frame).
@@ -429,7 +429,7 @@ class Tracker:
         self._begin_with(connection, syn)
         if connection.a.deadline_ns <= now_ns:
             clocks.now_ns = connection.a.deadline_ns
-            self.arrows.run_out(connection.a)
+            self.transitions.run_out(connection.a)
         clocks.now_ns = now_ns
         return connection
 
@@ -463,7 +463,7 @@ class Tracker:
     def _attempt(self, connection: Connection, segment: Segment, flow_hash: int) -> Connection:
         """A bare SYN on a four-tuple that has a connection: the same attempt again, or another?"""
         sender, receiver = direction(connection, segment)
-        over = self.arrows.done(connection)
+        over = self.transitions.done(connection)
         if sender.has_isn and sender.isn == segment.seq and not (over and sender.passive):
             # (Who had only answered, and is done with that, now asks itself, whatever number it takes.)
             return connection

@@ -10,7 +10,7 @@ from tcptrace_py.tcp.attempt import Attempt
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 
-# Arrows of a connection that opens and closes: five of the client, six of the server.
+# Transitions of a connection that opens and closes: five of the client, six of the server.
 HISTORY = 11
 ENTRY_BYTES = 3 * 8
 # The target is 700, and 120 for a SYN; these are what there is.

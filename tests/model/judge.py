@@ -28,7 +28,7 @@ After every segment the tracker's claims are then judged:
 ``possible``
     The whole history of each endpoint (facts, presumptions and clocks together) must be the
     beginning of that endpoint's true path of states in **at least one** schedule with this
-    observation. So a history never skips or invents an arrow, and a presumption must be
+    observation. So a history never skips or invents a transition, and a presumption must be
     withdrawn by the very segment that contradicts it: from then on no schedule agrees with it.
     What is ``assumed`` of an endpoint while numbers of its own have not passed is not held against it:
     a FIN in there cannot be told from a byte of data, and these endpoints happen to send ten at a time.
@@ -60,7 +60,7 @@ After every segment the tracker's claims are then judged:
 Of a segment of an earlier connection that comes late nothing is asked but that it moves nobody; observations
 that begin with one are not judged, for they are of a connection whose beginning no schedule here has.
 
-The arrows of section 3.3.2 are checked on their own as well, for histories with ``assumed`` entries.
+The transitions of section 3.3.2 are checked on their own as well, for histories with ``assumed`` entries.
 
 Each observation is replayed through a fresh tracker, since a compiled one cannot be copied; checks on
 a beginning shared with the observation before are not repeated. Of each kind of failure the
@@ -80,7 +80,7 @@ from .network import Label, Scenario, Witness
 LONG_AFTER_S = 1000
 
 #: Section 3.3.2 (Figure 5) with its notes, and section 3.10: which state may follow which.
-ARROWS = {
+TRANSITIONS = {
     "": "CLSRE12WXAT",
     "C": "LS", "L": "RSC", "S": "REC", "R": "E1LC", "E": "1WC", "1": "2XTC",
     "2": "TC", "W": "AC", "X": "TC", "A": "C", "T": "C",
@@ -182,13 +182,13 @@ def possible(path: str, history: Sequence[Entry], as_listener: bool = False) -> 
     return states == "C" or any(whole.startswith(each, start) for start in starts for each in wanted)
 
 
-def no_arrow(history: Sequence[Entry]) -> list[Failure]:
+def no_transition(history: Sequence[Entry]) -> list[Failure]:
     """A step of the history that section 3.3.2 does not have."""
     at = ""
     for entry in history:
-        if entry.state not in ARROWS[at]:
-            text = f"{NAMES.get(at, 'nothing')} -> {NAMES[entry.state]} is no arrow: {show(history)}"
-            return [Failure("arrow", text, at + entry.state)]
+        if entry.state not in TRANSITIONS[at]:
+            text = f"{NAMES.get(at, 'nothing')} -> {NAMES[entry.state]} is no transition: {show(history)}"
+            return [Failure("transition", text, at + entry.state)]
         at = entry.state
     return []
 
@@ -390,7 +390,7 @@ class Judge:
 
     def _history(self, word: tuple[Edge, ...], end: int, history: Sequence[Entry]) -> list[Failure]:
         states = _states(history)
-        wrong = no_arrow(history)
+        wrong = no_transition(history)
         if wrong:
             return wrong
         as_listener = only_answered(word, end)
@@ -560,7 +560,7 @@ def _within(states: str, path: str) -> bool:
 def _leads_to(state: str, later: str) -> bool:
     found, todo = {state}, [state]
     while todo:
-        for after in ARROWS[todo.pop()]:
+        for after in TRANSITIONS[todo.pop()]:
             if after not in found:
                 found.add(after)
                 todo.append(after)

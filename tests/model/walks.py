@@ -2,8 +2,8 @@
 
 With few faults all that look like one are still known, and it is judged as those are. With any number,
 :func:`judge_walk` judges it by its own truth: a fact must hold in every schedule in which nothing
-unseen happened, so it must hold in this one; arrows must be arrows; at rest with nothing lost, the
-states must be this schedule's, and where they are not, the explorer decides whether another truth looks
+unseen happened, so it must hold in this one; transitions must be those of the figure; at rest with nothing
+lost, the states must be this schedule's, and where they are not, the explorer decides whether another truth looks
 the same.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from .explore import Edge
-from .judge import FACTS, Claims, Failure, Judge, Watcher, claims_among, no_arrow
+from .judge import FACTS, Claims, Failure, Judge, Watcher, claims_among, no_transition
 from .network import BUSY, IDLE, Label, Move, Rules, Scenario, Side, at_rest, clocks, moves, reached
 
 LONGEST_WALK = 400
@@ -87,7 +87,7 @@ def judge_walk(scenario: Scenario, done: Walk, watcher: Callable[[], Watcher]) -
         for which, connection in enumerate(claims):
             for end in (0, 1):
                 history = connection[end]
-                failures += no_arrow(history)
+                failures += no_transition(history)
                 for index, entry in enumerate(history):
                     known = which < len(before) and entry in before[which][end]
                     if entry.basis in FACTS and not known and not unseen:

@@ -126,7 +126,7 @@ def check_sums(report: Report) -> None:
 
 def traced(trace: Trace) -> Report:
     tracker = trace.tracker
-    builder = ReportBuilder(tracker.arrows.journal)
+    builder = ReportBuilder(tracker.transitions.journal)
     for connection in trace.end():
         builder.add(connection, (), True)
     capture = Capture(

@@ -39,7 +39,7 @@ class Reporter:
         self.tracker = self.replay.tracker
         self.tracker.hold_from = hold_from
         self.tracker.unanswered = [] if counted else None
-        self.builder = ReportBuilder(self.tracker.arrows.journal, gaps=self.tracker.gaps)
+        self.builder = ReportBuilder(self.tracker.transitions.journal, gaps=self.tracker.gaps)
         self.diagnosis = Diagnosis(self.settings, self.tracker.history, self.tracker.gaps)
 
     def drain(self, at_end: bool = False) -> None:

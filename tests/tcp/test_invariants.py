@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tcptrace_py.tcp import outcome
 from tcptrace_py.tcp.codes import CLOSE_KINDS, HANDSHAKE_OUTCOMES
-from tcptrace_py.tcp.state import ARROWS, BASIS_NAMES, LISTEN, STATE_NAMES
+from tcptrace_py.tcp.state import BASIS_NAMES, LISTEN, STATE_NAMES, TRANSITIONS
 from tcptrace_py.wire.segment import Segment
 from tests.conftest import asked_for_uncompiled
 from tests.segments import Trace, segment
@@ -25,7 +25,7 @@ STEP = st.tuples(
     st.sampled_from([0, 0, 0, 1, 10, 1448]),
     st.sampled_from([0, 0, 0, 0, 5, 61, 130]),
 )
-FOLLOWS = {(before, after) for (before, _), after in ARROWS.items()}
+FOLLOWS = {(before, after) for (before, _), after in TRANSITIONS.items()}
 
 
 def play(steps: list[tuple[str, str, int, int, int, int]], first_isn: int) -> Trace:
@@ -43,7 +43,9 @@ def play(steps: list[tuple[str, str, int, int, int, int]], first_isn: int) -> Tr
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(STEP, max_size=40), st.sampled_from([1000, 2**32 - 5, 2**31 - 3]))
-def test_histories_follow_arrows(steps: list[tuple[str, str, int, int, int, int]], first_isn: int) -> None:
+def test_histories_follow_transitions(
+    steps: list[tuple[str, str, int, int, int, int]], first_isn: int
+) -> None:
     trace = play(steps, first_isn)
     for connection in trace.end():
         assert 0 <= outcome.handshake_outcome(connection) < len(HANDSHAKE_OUTCOMES)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(engine() != "compiled", reason="objects of C str
 
 MANY = 4_000
 
-#: A request and its answer, closed by both sides: eleven arrows.
+#: A request and its answer, closed by both sides: eleven transitions.
 CONVERSATION = (
     ("c", "SYN", 100, 0, 0),
     ("s", "SYN+ACK", 500, 101, 0),

@@ -21,7 +21,7 @@ from tcptrace_py.tcp.state import BASIS_NAMES, STATE_NAMES
 from tcptrace_py.wire.address import address_text
 from tcptrace_py.wire.frame_id import frame_number
 
-#: ``(endpoint, from_state, to_state, basis, ts_ns, frame)``, as ``Arrows.moves`` holds them.
+#: ``(endpoint, from_state, to_state, basis, ts_ns, frame)``, as ``Transitions.moves`` holds them.
 Move = tuple[Endpoint, int, int, int, int, int]
 
 _STATES = cast("tuple[State, ...]", STATE_NAMES)

@@ -9,13 +9,13 @@ from tcptrace_py.tcp.time_wait cimport TimeWait
 
 cdef int ACKNOWLEDGED, ASSUMED, PRESUMED, TIMER
 cdef int CLOSED, LISTEN, SYN_SENT, SYN_RCVD, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, CLOSING, LAST_ACK, TIME_WAIT
-cdef int CLOCK_RUNS_OUT, EVENTS, GETS_ACK_OF_SYN, GETS_FIN, NO_ARROW
+cdef int CLOCK_RUNS_OUT, EVENTS, GETS_ACK_OF_SYN, GETS_FIN, NO_TRANSITION
 cdef int FIN_CLOCK, FIN_WAIT_2_CLOCK, LINGER_CLOCK, NO_CLOCK, REUSE_CLOCK
 cdef int SYN_ACK_CLOCK, SYN_CLOCK, TIME_WAIT_CLOCK
 
 
 @cython.final
-cdef class Arrows:
+cdef class Transitions:
     cdef public Journal journal
     cdef public Clocks clocks
     cdef public TimeWait time_wait

@@ -1,8 +1,8 @@
-"""The arrows that endpoints take: their states, their histories, and the clocks that run in a state.
+"""The transitions that endpoints take: their states, their histories, and the clocks that run in a state.
 
-Compiled (see ``arrows.pxd``). Everything that changes a state is in this file. Whoever calls
-it (``opening.py``, ``closing.py``, ``resets.py``, ``machine.py``) names an event of ``state.ARROWS``, or
-takes an arrow back. This file calls none of them.
+Compiled (see ``transitions.pxd``). Everything that changes a state is in this file. Whoever calls
+it (``opening.py``, ``closing.py``, ``resets.py``, ``machine.py``) names an event of ``state.TRANSITIONS``, or
+takes a transition back. This file calls none of them.
 """
 
 from __future__ import annotations
@@ -36,39 +36,39 @@ from tcptrace_py.tcp.state import (
     GETS_FIN,
     LAST_ACK,
     LISTEN,
-    NO_ARROW,
+    NO_TRANSITION,
     PRESUMED,
     SYN_RCVD,
     SYN_SENT,
     TIME_WAIT,
     TIMER,
-    arrow_table,
+    transition_table,
 )
 from tcptrace_py.tcp.time_wait import TimeWait
 
-_TABLE = arrow_table()
+_TABLE = transition_table()
 
 
-class Arrows:
+class Transitions:
     """Moves the endpoints of connections; keeps their histories and clocks."""
 
     def __init__(self, settings: Settings) -> None:
         self.journal = Journal()
         self.clocks = Clocks(settings)
         self.time_wait = TimeWait(0)
-        #: Where it is a list, every arrow is appended to it as ``(endpoint, from_state, to_state,
+        #: Where it is a list, every transition is appended to it as ``(endpoint, from_state, to_state,
         #: basis, ts_ns, frame)``; basis -1 for an entry taken back. For whoever watches live.
         self.moves: list[tuple[Endpoint, int, int, int, int, int]] | None = None
         self._table = _TABLE
 
     def move(self, endpoint: Endpoint, event: int, basis: int, ts_ns: int, frame: int) -> int:
-        """Take the arrow of ``event``, if the endpoint's state has one; how many entries that made."""
+        """Take the transition of ``event``, if the endpoint's state has one; how many entries that made."""
         entries = 1
         if event == GETS_FIN and endpoint.state == SYN_RCVD:
             # What carries the FIN acknowledges the SYN as well, and that comes first.
             entries += self.move(endpoint, GETS_ACK_OF_SYN, basis, ts_ns, frame)
         state = self._table[endpoint.state * EVENTS + event]
-        if state == NO_ARROW:
+        if state == NO_TRANSITION:
             return 0
         self.enter(endpoint, state, basis, ts_ns, frame)
         return entries
