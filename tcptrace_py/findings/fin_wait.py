@@ -101,7 +101,7 @@ class FinWaits:
         self._groups.merge(other._groups)
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
-        return [self._finding(group, end_ns) for group in self._groups.turned()]
+        return [self._finding(group, end_ns) for group in self._groups.by_peer()]
 
     def _finding(self, group: Group, end_ns: int) -> Finding:
         peak = group.crowd.peak()[0] if group.crowd is not None else 0

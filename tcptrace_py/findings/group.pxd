@@ -20,7 +20,7 @@ cdef class Group:
     cdef public uint64_t hi
     cdef public uint64_t lo
     cdef public int service_port
-    cdef public bint turned
+    cdef public bint about_peer
     cdef public Py_ssize_t hosts
     cdef public Py_ssize_t ports
     cdef public int64_t count

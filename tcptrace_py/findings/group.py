@@ -58,7 +58,7 @@ MANY = 10
 class Group:
     """The connections of one culprit: exact counts, the first examples, who was on the other side.
 
-    A *turned* group is about the endpoint that many single culprits had on the other side: one
+    A group *about the peer* is about the endpoint that many single culprits had on the other side: one
     client that found 60,000 ports closed, one service whose 500 clients all vanished.
     """
 
@@ -74,9 +74,9 @@ class Group:
         #: The listening port that the connections go to, -1 if there is no one such.
         self.service_port = port
         self.variant = variant
-        self.turned = False
-        #: Of a group about a client and many services: their addresses (of a turned one) and ports, as far
-        #: as each is listed.
+        self.about_peer = False
+        #: Of a group about a client and many services: their addresses (if it is about the peer) and ports,
+        #: as far as each is listed.
         self.hosts = 0
         self.ports = 0
         self.count = 0
@@ -251,7 +251,7 @@ class Group:
         return Subject(self.role, address, None, self._toward())
 
     def _toward(self) -> str:
-        if self.turned:
+        if self.about_peer:
             return self.targets.say("service")
         if self.service_port < 0:
             ports = times(self.ports, "port")
@@ -265,7 +265,7 @@ class Group:
     def who(self) -> str:
         """The culprit or culprits, to begin a sentence with."""
         many = "service" if self.side == "server" else "client"
-        if self.turned:
+        if self.about_peer:
             name = self.targets.say(many)
         elif self.role == "others":
             return f"Others, too many to list one by one ({self.targets.say('more ' + many)}),"
@@ -276,7 +276,7 @@ class Group:
 
     def they(self) -> str:
         """The other side: ``client 10.0.0.9``, ``server 10.0.0.20:80``, ``30 client addresses``."""
-        if self.turned:
+        if self.about_peer:
             subject = self.subject()
             return Subject(subject.role, subject.address, subject.port).label()
         version, hi, lo = self.sole_peer
@@ -451,7 +451,7 @@ class Groups:
         yield from self._groups.values()
         yield from self._others.values()
 
-    def turned(self) -> Iterator[Group]:
+    def by_peer(self) -> Iterator[Group]:
         """The groups; but where `MANY` of them met one endpoint alone, one group about that endpoint.
 
         So a scan over 60,000 ports is one finding about who scans, and a service whose clients
@@ -468,7 +468,7 @@ class Groups:
         for (side, variant, version, hi, lo, port), groups in many.items():
             role: Role = "client" if side == "server" else "server"
             whole = Group(role, groups[0].side, version, hi, lo, port, variant)
-            whole.turned = True
+            whole.about_peer = True
             named = [group for group in groups if group.role != "others"]
             whole.hosts = len({(group.hi, group.lo) for group in named})
             whole.ports = len({group.service_port for group in named})
@@ -498,7 +498,7 @@ def by_client(groups: Iterable[Group]) -> Iterator[Group]:
 
 def _client(group: Group) -> tuple[str, int, int, int] | None:
     """The client that is the culprit of a group, and how; None where it is no client, or not one alone."""
-    if group.role != "client" or group.turned or group.service_port < 0:
+    if group.role != "client" or group.about_peer or group.service_port < 0:
         return None
     return (group.variant, group.version, group.hi, group.lo)
 

@@ -77,7 +77,7 @@ class HalfCloses:
         self._groups.merge(other._groups)
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
-        return [self._finding(group) for group in self._groups.turned()]
+        return [self._finding(group) for group in self._groups.by_peer()]
 
     def _finding(self, group: Group) -> Finding:
         first = (

@@ -51,7 +51,7 @@ def _started_late(group: Group, knowledge: Knowledge) -> bool:
     Where it refused one client only, that one was served: others say nothing of whom it lets in.
     """
     service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
-    if group.turned or service is None or not service.established:
+    if group.about_peer or service is None or not service.established:
         return False
     if service.heard.between(group.first_ns - 3 * _SOON_NS, group.first_ns):
         return False
@@ -66,7 +66,7 @@ def _started_late(group: Group, knowledge: Knowledge) -> bool:
 
 def _unseen(group: Group, knowledge: Knowledge) -> bool:
     """Of the host nothing was captured, and yet it had answered: anybody, or the one client."""
-    if group.turned:
+    if group.about_peer:
         return False
     if knowledge.unseen(group.version, group.hi, group.lo):
         return True
@@ -78,7 +78,7 @@ def _background(group: Group, tries: int, knowledge: Knowledge) -> bool:
     """Addresses of the Internet, each of which tried once, at what serves nobody."""
     if group.tally.get("inside"):
         return False
-    if group.turned:
+    if group.about_peer:
         return not is_inside(group.hi, group.lo, group.version) and tries <= _ONCE * group.targets.count()
     service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
     return tries <= _ONCE * group.peers.count() and (service is None or not service.established)
@@ -86,12 +86,12 @@ def _background(group: Group, tries: int, knowledge: Knowledge) -> bool:
 
 def _many_tried(groups: Sequence[Group]) -> Scanners:
     """Clients that a finding of their own tells to try many services."""
-    return {(group.version, group.hi, group.lo) for group in groups if group.turned}
+    return {(group.version, group.hi, group.lo) for group in groups if group.about_peer}
 
 
 def _by_scanner(group: Group, scanners: Scanners) -> bool:
     """It is what one service met of such a client."""
-    return not group.turned and group.peers.count() == 1 and group.sole_peer in scanners
+    return not group.about_peer and group.peers.count() == 1 and group.sole_peer in scanners
 
 
 def _served_otherwise(group: Group, knowledge: Knowledge) -> bool:
@@ -108,7 +108,7 @@ def _loopback(group: Group) -> bool:
 
 
 def _scan(group: Group) -> str:
-    if not group.turned:
+    if not group.about_peer:
         return ""
     if peers_tried(group):
         return " (many hosts, most on a port of its own: so peer-to-peer programs look for peers)"
@@ -133,13 +133,13 @@ def handshake_findings(
     }
     found, scanners, others = scans(attempts)
     refused, timeouts, unreachable = others
-    half_open = list(half_open_ones.turned())
+    half_open = list(half_open_ones.by_peer())
     scanners |= _many_tried([*refused, *timeouts])
     found += [_refused_finding(group, knowledge, scanners) for group in refused]
     found += [_timeout_finding(group, knowledge) for group in timeouts]
     found += [_unreachable_finding(group, knowledge) for group in unreachable]
     found += [_half_open_finding(group, knowledge, scanners) for group in half_open]
-    found += [_stale_finding(group) for group in stale.turned()]
+    found += [_stale_finding(group) for group in stale.by_peer()]
     found += begun_scans(begun, scanners)
     for kind, groups in ((TIMEOUT_KIND, begun), (HALF_OPEN_KIND, half_begun)):
         for group in groups:
@@ -211,7 +211,7 @@ def _timeout_finding(group: Group, knowledge: Knowledge) -> Finding:
     filtered = nearly and knowledge.only_flags() and (group.count < FLOOD or knowledge.closed > 0)
     if unseen or filtered or group.tally["joins"] == group.count:
         severity = "info"
-    elif group.turned and peers_tried(group):
+    elif group.about_peer and peers_tried(group):
         severity = "info"
     elif _background(group, group.tally["syns"], knowledge):
         severity = "info"
@@ -277,7 +277,7 @@ def _half_open_finding(group: Group, knowledge: Knowledge, scanners: Scanners) -
         )
     if peak > 1:
         sentences.append(f"Up to {peak:,} half-open at once, at {moment(peak_at_ns)}.")
-    if group.variant == "unanswered" and not group.turned and group.count >= FLOOD:
+    if group.variant == "unanswered" and not group.about_peer and group.count >= FLOOD:
         sources = group.peers.count()
         if sources * 2 >= group.count:
             sentences.append("Hardly more than one attempt for each source: a SYN flood, most likely.")

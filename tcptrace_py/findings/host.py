@@ -11,7 +11,7 @@ _MARGIN_NS = 30_000_000_000
 
 def up_meanwhile(group: Group, knowledge: Knowledge, since_ns: int) -> str:
     """A sentence, where the culprit was heard on other connections from ``since_ns`` on; else empty."""
-    if group.turned or group.role not in ("server", "client"):
+    if group.about_peer or group.role not in ("server", "client"):
         return ""
     until_ns = group.last_ns + _MARGIN_NS
     if group.role == "client":

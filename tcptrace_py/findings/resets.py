@@ -431,11 +431,11 @@ class Resets:
         self._strays.merge(other._strays)
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
-        found = [self._abort_finding(group) for group in self._groups[ABORT_KIND].turned()]
-        found += [self._after_close_finding(group) for group in self._groups[AFTER_CLOSE_KIND].turned()]
-        found += [self._no_connection_finding(group) for group in self._groups[NO_CONNECTION_KIND].turned()]
-        found += [self._assassination_finding(group) for group in self._groups[ASSASSINATION_KIND].turned()]
-        found += [self._stray_finding(group) for group in self._strays.turned()]
+        found = [self._abort_finding(group) for group in self._groups[ABORT_KIND].by_peer()]
+        found += [self._after_close_finding(group) for group in self._groups[AFTER_CLOSE_KIND].by_peer()]
+        found += [self._no_connection_finding(group) for group in self._groups[NO_CONNECTION_KIND].by_peer()]
+        found += [self._assassination_finding(group) for group in self._groups[ASSASSINATION_KIND].by_peer()]
+        found += [self._stray_finding(group) for group in self._strays.by_peer()]
         return found
 
     def _abort_finding(self, group: Group) -> Finding:
@@ -534,7 +534,7 @@ class Resets:
         sentences.append(text.meaning)
         severity: Severity = "info" if _cheap(group) else "warning"
         if (
-            group.turned
+            group.about_peer
             and group.side == "server"
             and _PEERS <= group.hosts
             and group.count <= group.hosts * 2

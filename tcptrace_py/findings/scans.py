@@ -37,8 +37,8 @@ Scanners = Set[Client]
 
 
 def scanned(group: Group) -> bool:
-    """One client (the group is turned) tried each of many ports or addresses about once."""
-    if not group.turned or group.side != "server":
+    """One client (the group is about the peer) tried each of many ports or addresses about once."""
+    if not group.about_peer or group.side != "server":
         return False
     if group.count > _ATTEMPTS * group.targets.count() and group.ports < _PLENTY * group.hosts:
         return False
@@ -58,15 +58,15 @@ def scans(attempts: Mapping[str, Groups]) -> tuple[list[Finding], Scanners, list
         for group in (each for groups in attempts.values() for each in groups):
             if group.role == "others" or group.count <= _AGAIN:
                 joint.take(group)
-    scanners = {(group.version, group.hi, group.lo): group for group in joint.turned() if scanned(group)}
+    scanners = {(group.version, group.hi, group.lo): group for group in joint.by_peer() if scanned(group)}
     met: dict[Client, dict[str, int]] = {client: {} for client in scanners}
     found = []
     others: list[list[Group]] = []
     for answer, groups in attempts.items():
         others.append([])
-        for group in groups.turned():
+        for group in groups.by_peer():
             client = _client(group)
-            if client is not None and client in met and (group.turned or group.count <= _AGAIN):
+            if client is not None and client in met and (group.about_peer or group.count <= _AGAIN):
                 met[client][answer] = met[client].get(answer, 0) + group.count
             elif scanned(group):
                 found.append(_scan_finding(group, answer))
@@ -86,7 +86,7 @@ def begun_scans(begun: Groups, scanners: Scanners) -> list[Finding]:
     """
     return [
         _scan_finding(group, "under way when the capture ended")
-        for group in begun.turned()
+        for group in begun.by_peer()
         if scanned(group) and group.ports >= _PORTS and _client(group) not in scanners
     ]
 
@@ -95,7 +95,7 @@ def _client(group: Group) -> Client | None:
     """The one client whose attempts a group has; None if there are several."""
     if group.side != "server":
         return None
-    if group.turned:
+    if group.about_peer:
         return (group.version, group.hi, group.lo)
     return group.sole_peer if group.peers.count() == 1 else None
 
@@ -121,7 +121,7 @@ def flood_finding(group: Group, kind: str, service: Service | None) -> Finding |
 
 def peers_tried(group: Group) -> bool:
     """Many hosts, most of them on a port of its own: so peer-to-peer programs look for peers."""
-    many = group.turned and group.side == "server" and group.hosts >= _PORTS
+    many = group.about_peer and group.side == "server" and group.hosts >= _PORTS
     return many and group.ports >= _OWN_PORT * group.hosts
 
 

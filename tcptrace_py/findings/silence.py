@@ -178,7 +178,7 @@ class DeadPeers:
         self._groups.merge(other._groups)
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
-        return [self._finding(group, knowledge) for group in self._groups.turned()]
+        return [self._finding(group, knowledge) for group in self._groups.by_peer()]
 
     def _finding(self, group: Group, knowledge: Knowledge) -> Finding:
         tries = _tries(group.tally["retransmissions"], group.tally["probes"])
@@ -204,7 +204,7 @@ class DeadPeers:
         up = up_meanwhile(group, knowledge, group.first_ns)
         if up:
             sentences.append(up)
-        sentences.append(meaning(KIND, bool(up), group.turned and group.side == "server"))
+        sentences.append(meaning(KIND, bool(up), group.about_peer and group.side == "server"))
         severity: Severity = "info" if group.of_most() == "possible" else "warning"
         return group.finding(KIND, severity, " ".join(sentences), remedy(TEXTS[KIND], ""))
 

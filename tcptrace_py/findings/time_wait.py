@@ -185,7 +185,7 @@ class Reuses:
         return True
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
-        return [self._finding(group) for group in self._groups.turned()]
+        return [self._finding(group) for group in self._groups.by_peer()]
 
     def _finding(self, group: Group) -> Finding:
         text = TEXTS[REUSE_KIND]

@@ -117,7 +117,7 @@ class UnacknowledgedFins:
         self._groups.merge(other._groups)
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
-        return [self._finding(group, knowledge) for group in self._groups.turned()]
+        return [self._finding(group, knowledge) for group in self._groups.by_peer()]
 
     def _finding(self, group: Group, knowledge: Knowledge) -> Finding:
         states = [

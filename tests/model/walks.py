@@ -3,8 +3,8 @@
 With few faults all that look like one are still known, and it is judged as those are. With any number,
 :func:`judge_walk` judges it by its own truth: a fact must hold in every schedule in which nothing
 unseen happened, so it must hold in this one; transitions must be those of the figure; at rest with nothing
-lost, the states must be this schedule's, and where they are not, the explorer decides whether another truth looks
-the same.
+lost, the states must be this schedule's, and where they are not, the explorer decides whether another truth
+looks the same.
 """
 
 from __future__ import annotations

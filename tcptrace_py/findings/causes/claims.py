@@ -212,7 +212,7 @@ class Causes:
             try:
                 found += [
                     _shared(cause.finding(each, knowledge, end_ns), each, knowledge)
-                    for each in by_client(mine.turned())
+                    for each in by_client(mine.by_peer())
                 ]
             except Exception as error:
                 failed(cause, error)
