@@ -13,7 +13,7 @@ _MOMENTS = 512
 _GRAIN_BITS = 30
 #: So many moments up to the latest are known by a bit each.
 _RECENT = 64
-_ALL_BITS = (1 << _RECENT) - 1
+_ALL_BITS = 0xFFFF_FFFF_FFFF_FFFF
 _BIT = 1
 
 
