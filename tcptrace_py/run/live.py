@@ -45,7 +45,7 @@ _COLLECT_S = 60.0
 # At the end, what waits in the kernel is read for no longer than this.
 _CATCH_UP_S = 30.0
 # Culprits of one kind that are listed, so that memory is flat soon; those beyond are counted together.
-_CULPRITS = 1_000
+_CULPRITS = 250
 # Connections whose roles wait for listeners to be known, at most.
 _UNDECIDED = 1_000
 # Notices that are remembered for who looks late.
