@@ -15,6 +15,7 @@ from tcptrace_py.capture.presence import NO_GAPS, Gaps
 from tcptrace_py.defects import Defects
 from tcptrace_py.findings.case import Case, History, case_of
 from tcptrace_py.findings.causes.claims import CAUSES, Causes, Revised
+from tcptrace_py.findings.causes.probe import LOW_TTL
 from tcptrace_py.findings.close_wait import CloseWaits
 from tcptrace_py.findings.damage import doubt
 from tcptrace_py.findings.families import HANDSHAKE, OBSERVED, SILENCE, SLOW
@@ -53,8 +54,7 @@ _HANDSHAKES = FAMILIES.index(Handshakes)
 
 GENERAL_KINDS = frozenset(KINDS) - {cause.KIND for cause in CAUSES} - {"time-wait-pile"}
 
-# A TTL that does not come far; see ``causes.probe``.
-_LOW_TTL = 30
+_LOW_TTL = LOW_TTL
 
 
 def _reasons(connection: Connection, suspect: int) -> int:

@@ -48,7 +48,7 @@ class Work:
 def jobs_for(opened: Captures) -> int:
     """How many processes pay for these captures: one where they are small, compressed, or a pipe.
 
-    Two processes each read everything: one that reads in a thread was faster on all workloads.
+    Two processes each read everything: one that reads in a thread is faster where connections are long.
     """
     total_bytes = 0
     for reader in opened.readers:

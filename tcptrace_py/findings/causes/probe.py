@@ -13,7 +13,7 @@ from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.observations import BY_ATTEMPT, BY_MUTE_RESET
 
 #: Systems send with a TTL of 64 at least, and hardly a path has more than 30 hops.
-_LOW_TTL = 30
+LOW_TTL = 30
 #: A check that says nothing is over so soon.
 _MUTE_NS = 5_000_000_000
 
@@ -49,7 +49,7 @@ class Probe(Decided):
             return None
         by = case.client_by
         seen = case.seen
-        if client.syns and 0 < client.ttl < _LOW_TTL and not connection.established:
+        if client.syns and 0 < client.ttl < LOW_TTL and not connection.established:
             low = client.ttl if seen is None or not seen.ttl_low else seen.ttl_low
 
             def traced() -> list[Evidence]:
