@@ -171,15 +171,23 @@ def exec(  # noqa: A001
         child = _Child(process)
         signals.pass_to(dict.fromkeys(signals.numbers, child.pass_on), watch)
         ended = os.pidfd_open(process.pid)
+        exit_ns = 0
+
+        def has_ended() -> None:
+            # The watch's last look at the kernel, which follows, may take seconds.
+            nonlocal exit_ns
+            exit_ns = exit_ns or time.time_ns()
+            watch.stop()
+
         try:
-            watch.attach(ended, watch.stop)
+            watch.attach(ended, has_ended)
             watch.run()
             watch.detach(ended)
         finally:
             os.close(ended)
         # The interface may have failed before the command ended.
         child_status = child.status()
-        exit_ns = time.time_ns()
+        exit_ns = exit_ns or time.time_ns()
         watch.resume()
         watch.run(duration_s=settle_s)
         signals.restore()
