@@ -153,6 +153,38 @@ def unresponsive_server(capture: Capture) -> None:
             c.ack()
 
 
+@shows("S3", "S9")
+def stopped_stream(capture: Capture) -> None:
+    """A test tool as iperf3 is: a connection for control, and a stream that the client says is to end.
+
+    The server closes the stream's socket at once; what is under way draws RST. Results follow on the first.
+    """
+    c, s, wait = capture.connection("10.0.0.54:46650", "10.0.0.24:5201")
+    handshake(c, s)
+    exchange(c, s, 120, 1)
+    stream, reader, stream_wait = capture.connection("10.0.0.54:46651", "10.0.0.24:5201", at=0.1)
+    handshake(stream, reader)
+    stream.data(37)
+    reader.ack()
+    for _ in range(6):
+        stream_wait(0.5)
+        stream.data(1400)
+        reader.ack()
+    wait(3.1)
+    c.data(1)
+    s.ack()
+    stream_wait(0.1)
+    under_way = [stream.data(1400, arrives=False) for _ in range(2)]
+    reader.rst()
+    for segment in under_way:
+        reader.rst_to(segment)
+    s.data(1)
+    exchange(c, s, 296, 298)
+    c.fin()
+    s.fin()
+    c.ack()
+
+
 @shows("S23")
 def mtu_black_hole(capture: Capture) -> None:
     """Seen at the server: a tunnel on the way takes 1,400 bytes, and its ICMP message is filtered.

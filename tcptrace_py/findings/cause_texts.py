@@ -93,6 +93,15 @@ CAUSE_TEXTS: dict[str, Text] = {
         " clients' time-out with how long answers take.",
         "RFC 9293 section 3.10.7.4; RFC 9110 section 15.6.5",
     ),
+    "stopped-stream": Text(
+        "streams that their sender asked to end",
+        "A program that keeps one connection for control and others for data tells the other side on the"
+        " first that it is done; the reader closes at once, and what is still under way draws RST. That is"
+        " how iperf3 ends each test. Nobody misses that data.",
+        "Nothing, if the transfer was meant to stop. Where every byte should arrive, let the sender close the"
+        " stream itself, with FIN.",
+        "RFC 9293 section 3.6",
+    ),
     "zero-window-stall": Text(
         "a receiver that does not read",
         "The receive window is zero while the receiver's buffer is full, that is while its application does"

@@ -42,6 +42,7 @@ KINDS = (
     "idle-timeout",
     "path-state-lost",
     "unresponsive-server",
+    "stopped-stream",
     "zero-window-stall",
     "mtu-black-hole",
     "injected-reset",

@@ -30,6 +30,7 @@ cdef class Knowledge:
     cdef dict _hosts
     cdef dict _unseen
     cdef public Kept left
+    cdef public Kept spoken
     cdef public int64_t connections
     cdef public int64_t one_way
     cdef public int64_t shuffled
@@ -63,6 +64,10 @@ cdef class Knowledge:
     cdef bint _note_left(self, Connection connection, Endpoint client, Endpoint server) except -1
     @cython.locals(rank=uint64_t)
     cdef object _leave(self, object left)
+    @cython.locals(seen=Observations)
+    cdef object _note_spoken(self, Connection connection, Endpoint client, Endpoint server)
+    @cython.locals(rank=uint64_t)
+    cdef object _speak(self, object spoken)
     @cython.locals(pair=Pair)
     cdef object _note_pair(self, Connection connection, Endpoint client, Endpoint server, bint stamped)
     @cython.locals(rank=uint64_t, pair=Pair)

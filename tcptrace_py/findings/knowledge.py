@@ -14,6 +14,7 @@ from tcptrace_py.findings.kept import Kept, Sample
 from tcptrace_py.findings.left import Left
 from tcptrace_py.findings.moments import Moments
 from tcptrace_py.findings.service import Service, ServiceKey
+from tcptrace_py.findings.spoken import Spoken
 from tcptrace_py.findings.uses import Pair, Use, pair_rank, remember, use_of
 from tcptrace_py.tcp.attempt import Attempt
 from tcptrace_py.tcp.connection import Connection
@@ -43,6 +44,8 @@ _HOLED, _ONE_IN = 2, 10
 _MUTE_NS = 1_500_000_000
 #: Connections that clients left without an answer.
 _LEFT = 256
+#: Words that ended a silence, on connections that went on.
+_SPOKEN = 256
 _WORD = (1 << 64) - 1
 
 #: IP version and address (two halves).
@@ -70,6 +73,8 @@ class Knowledge:
         self._unseen: dict[tuple[int, int, int], int] = {}
         #: Connections that clients left without an answer, a sample of them: each ``Left`` is its own key.
         self.left = Kept(_LEFT)
+        #: What ended silences of connections that went on, a sample: each ``Spoken`` is its own key.
+        self.spoken = Kept(_SPOKEN)
         self.connections = 0
         self.one_way = 0
         #: Connections whose times run backwards, by far.
@@ -135,6 +140,8 @@ class Knowledge:
             if connection.observed is not None:
                 self._note_idle(connection, service)
             left = self._note_left(connection, client, server)
+            if observed is not None and observed.word_by and not connection.reset_by:
+                self._note_spoken(connection, client, server)
             if server.bytes and not left:
                 service.replied.add(server.last_data_ns)
         if connection.established and client.packets:
@@ -281,6 +288,36 @@ class Knowledge:
         rank = mix(mix(hi ^ (left.port << 48), lo), mix(left.closed_ns & _WORD, left.asked_ns & _WORD))
         if self.left.wants(rank) and left not in self.left.entries:
             self.left.put(rank, left, True)
+
+    def _note_spoken(self, connection: Connection, client: Endpoint, server: Endpoint) -> None:
+        """Note what ended the longest silence of a connection; both sides spoke, one of them since."""
+        seen: Observations | None = connection.observed
+        if seen is None:
+            return
+        if not seen.subflow and (not client.bytes or not server.bytes):
+            return
+        if max(client.last_data_ns, server.last_data_ns) <= seen.word_ns and not seen.subflow:
+            return
+        version = connection.ip_version
+        self._speak(
+            Spoken(
+                (version, client.address_hi, client.address_lo),
+                (version, server.address_hi, server.address_lo, server.port),
+                bool(seen.subflow),
+                seen.word_by == (1 if connection.client_is_a else 2),
+                connection.first_ns,
+                seen.word_quiet_ns,
+                seen.word_ns,
+            )
+        )
+
+    def _speak(self, spoken: Spoken) -> None:
+        _, hi, lo = spoken.client
+        _, server_hi, server_lo, port = spoken.service
+        rank = mix(mix(hi ^ (port << 48), lo), mix(spoken.ns & _WORD, spoken.first_ns & _WORD))
+        rank = mix(rank, mix(server_hi, server_lo))
+        if self.spoken.wants(rank) and spoken not in self.spoken.entries:
+            self.spoken.put(rank, spoken, True)
 
     def _note_pair(self, connection: Connection, client: Endpoint, server: Endpoint, stamped: bool) -> None:
         pair = self._pair(client, server, server.port)
@@ -455,6 +492,8 @@ class Knowledge:
                 self.clients.entries[rank].merge(moments)
         for left in other.left.entries:
             self._leave(left)
+        for spoken in other.spoken.entries:
+            self._speak(spoken)
         self.pairs.narrow(other.pairs)
         for rank, pair in other.pairs.entries.items():
             if rank not in self.pairs.entries and self.pairs.wants(rank):

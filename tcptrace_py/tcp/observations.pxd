@@ -8,7 +8,7 @@ from tcptrace_py.wire.segment cimport Segment
 
 cdef int ACK
 # DATA, CLOSE and the like, and QUIET_NS, are imported elsewhere: they stay Python names.
-cdef int64_t _STALL_NS
+cdef int64_t _STALL_NS, _AT_ONCE_NS
 cdef object _NOBODY, _NEVER
 cdef dict _NO_IDLES
 
@@ -72,6 +72,9 @@ cdef class Observations:
     cdef public int64_t gap_end_frame
     cdef public int gap_by
     cdef public int gap_what
+    cdef public int64_t word_quiet_ns
+    cdef public int64_t word_ns
+    cdef public int word_by
     cdef public dict survived
     cdef public int64_t longest_survived_ns
     cdef public int64_t longest_gap_ns
@@ -125,5 +128,5 @@ cdef class Observations:
 
     @cython.locals(found=int)
     cpdef int reasons(self, Connection connection) except -1
-    @cython.locals(found=int, reset=Reset)
+    @cython.locals(found=int, reset=Reset, peer=Endpoint)
     cdef int _by_reset(self, Connection connection) except -1

@@ -18,12 +18,14 @@ QUIET_NS = 900_000_000
 #: A window that is zero for so long is no flow control at work, and data is not sent so often by chance.
 STALL_NS = 3_000_000_000
 OFTEN = 3
-_STALL_NS = STALL_NS
+#: A stream whose last data passed so short a time ago was still flowing.
+AT_ONCE_NS = 1_000_000_000
+_STALL_NS, _AT_ONCE_NS = STALL_NS, AT_ONCE_NS
 
 #: What causes are told from, as bits.
 BY_OTHER_RESET, BY_QUIET_RESET, BY_LONE_RESET, BY_LATE_RESET, BY_MUTE_RESET = 1, 2, 4, 8, 16
 BY_SYN_ACK, BY_STALL, BY_LOSS, BY_ALERT, BY_ATTEMPT = 32, 64, 128, 256, 512
-BY_CHALLENGE, BY_CLOSE, BY_SILENCE, BY_SLOWNESS = 1024, 2048, 4096, 8192
+BY_CHALLENGE, BY_CLOSE, BY_SILENCE, BY_SLOWNESS, BY_STREAM_RESET = 1024, 2048, 4096, 8192, 16384
 
 #: What ended a silence.
 DATA, CLOSE, RESET, PROBE, BARE_ACK = 1, 2, 3, 4, 5
@@ -146,6 +148,10 @@ class Observations:
         self.gap_end_frame = 0
         self.gap_by = 0
         self.gap_what = 0
+        #: The longest silence that new data ended, when, and whose.
+        self.word_quiet_ns = 0
+        self.word_ns = 0
+        self.word_by = 0
         #: Silences that ended with data which the other side answered: how many of each class, the
         #: longest, and who spoke first after it.
         self.survived = _NO_IDLES
@@ -252,10 +258,13 @@ class Observations:
                 found |= BY_OTHER_RESET
             if reset.quiet_ns >= _STALL_NS:
                 found |= BY_QUIET_RESET
+            peer = connection.b if by == 1 else connection.a
+            if reset.ns - peer.last_data_ns < _AT_ONCE_NS or self.fast_close_by:
+                found |= BY_STREAM_RESET
             if not reset.has_ack or not connection.syn_frame:
                 found |= BY_LONE_RESET
         if self.gap_by or self.after_fin_ns is not _NEVER:
-            found |= BY_LATE_RESET
+            found |= BY_LATE_RESET | BY_STREAM_RESET
         if connection.a.bytes + connection.b.bytes == 0:
             found |= BY_MUTE_RESET
         return found

@@ -308,6 +308,10 @@ class Observer:
             seen.gap_what = _CLOSE
         elif segment.payload_bytes and not (sender.has_snd and distance(segment.seq, sender.snd_nxt) < 0):
             seen.gap_what = _DATA
+            if quiet_ns > seen.word_quiet_ns:
+                seen.word_quiet_ns = quiet_ns
+                seen.word_ns = segment.ts_ns
+                seen.word_by = by
         elif sender.has_snd and distance(segment.seq, sender.snd_nxt) < 0:
             seen.gap_what = _PROBE
         else:

@@ -42,6 +42,7 @@ TRIPS = {
     "keep-alive-race": "keep_alive_race",
     "path-state-lost": "path_state_lost",
     "unresponsive-server": "unresponsive_server",
+    "stopped-stream": "stopped_stream",
     "mtu-black-hole": "mtu_black_hole",
     "injected-reset": "injected_reset",
     "tls-alert": "tls_alert",

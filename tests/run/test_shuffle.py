@@ -150,7 +150,7 @@ def test_connections_as_a_table_of_several_files(tmp_path: Path, listed: bool) -
     """Numbers, findings, roles and processes are those of the whole."""
     owned = process_capture(tmp_path, "<", apple=False)
     # The whole capture alone tells why these were not answered.
-    told_late = ["foreign_reply", "stale_timestamp", "unresponsive_server"]
+    told_late = ["foreign_reply", "stale_timestamp", "unresponsive_server", "stopped_stream"]
     paths = [*SAMPLES[::9], *(SICK.with_name(f"{name}.pcap") for name in told_late), SICK, owned]
     whole = analyze(*paths)
     table = tmp_path / "table"

@@ -142,6 +142,24 @@ SAMPLES = [
         per_connection=True,
     ),
     Sample(
+        "stopped_stream.pcap",
+        "S3 S9",
+        [
+            three_way("10.0.0.54:46650 > 10.0.0.24:5201", fin=15),
+            Connection(
+                "10.0.0.54:46651 > 10.0.0.24:5201",
+                CLIENT + " CLOSED@20p",
+                SERVER + " CLOSED@20s",
+                HANDSHAKE,
+                "reset server complete server:abort@20",
+                findings="stopped-stream",
+                payload_bytes=(11_237, 0),
+            ),
+        ],
+        [Finding("stopped-stream", "server 10.0.0.24:5201", 1, "info")],
+        per_connection=True,
+    ),
+    Sample(
         "mtu_black_hole.pcap",
         "S23",
         [

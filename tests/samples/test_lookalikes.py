@@ -136,6 +136,28 @@ def slow_but_answered(capture: Capture) -> None:
         c.ack()
 
 
+@resembles("stopped-stream")
+def streams_that_end_by_themselves(capture: Capture) -> None:
+    """Control and data as FTP has them: the word comes once the stream has closed."""
+    c, s, wait = capture.connection("10.1.0.9:50750", "10.1.0.2:5201")
+    handshake(c, s)
+    exchange(c, s)
+    stream, reader, stream_wait = capture.connection("10.1.0.9:50751", "10.1.0.2:5201", at=0.2)
+    handshake(stream, reader)
+    for _ in range(5):
+        stream_wait(0.6)
+        stream.data(1400)
+        reader.ack()
+    stream.fin()
+    reader.fin()
+    stream.ack()
+    wait(4)
+    exchange(c, s)
+    c.fin()
+    s.fin()
+    c.ack()
+
+
 @resembles("zero-window-stall")
 def briefly_full(capture: Capture) -> None:
     """A window is zero for 0.4 s, as flow control does."""

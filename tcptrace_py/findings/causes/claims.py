@@ -22,6 +22,7 @@ from tcptrace_py.findings.causes.probe import Probe
 from tcptrace_py.findings.causes.race import KeepAliveRace
 from tcptrace_py.findings.causes.slow_connect import SlowConnect
 from tcptrace_py.findings.causes.stale_timestamp import StaleTimestamp
+from tcptrace_py.findings.causes.stopped import StoppedStream
 from tcptrace_py.findings.causes.tls import TlsAlert
 from tcptrace_py.findings.causes.unresponsive import UnresponsiveServer
 from tcptrace_py.findings.causes.zero_window import ZeroWindowStall
@@ -46,6 +47,7 @@ CAUSES: tuple[Cause, ...] = (
     ForeignReply(),
     StaleTimestamp(),
     Probe(),
+    StoppedStream(),
     UnresponsiveServer(),
     KeepAliveRace(),
     PathStateLost(),
