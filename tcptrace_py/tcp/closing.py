@@ -181,9 +181,14 @@ class Closing:
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
     ) -> None:
         """The ACK of this FIN passed before it, and just before: the two directions have two clocks."""
-        if not receiver.has_rcv or distance(receiver.rcv_nxt, sender.fin_seq) < 1:
-            return
         if segment.ts_ns - receiver.last_ns >= RTO_MIN_NS:
+            return
+        if receiver.has_acked_unsent and receiver.last_frame == receiver.fin_frame:
+            # What passes next is just what that FIN acknowledges, so it was no number from nowhere.
+            if receiver.acked_unsent == advance(sender.fin_seq, 1):
+                receiver.take_ack(receiver.acked_unsent)
+                receiver.has_acked_unsent = False
+        if not receiver.has_rcv or distance(receiver.rcv_nxt, sender.fin_seq) < 1:
             return
         if receiver.state == FIN_WAIT_1 and receiver.last_frame == receiver.fin_frame:
             self._closed_second(connection, sender, receiver)
@@ -342,6 +347,9 @@ class Closing:
     def _may_have_fin(self, sender: Endpoint, receiver: Endpoint) -> bool:
         """A FIN has passed toward a FIN_WAIT_1 endpoint, and nothing that goes before it is missing."""
         if not sender.fin_sent or distance(sender.passed_in_order(receiver), sender.fin_seq) < 1:
+            return False
+        if sender.has_acked_unsent and sender.fins == 1:
+            # It was dropped.
             return False
         # What passed before its handshake ended had not come.
         opened = self._journal.previous(receiver.last)

@@ -63,6 +63,7 @@ cdef class Endpoint:
     cdef public Endpoint clock_after
     cdef public uint32_t fin_seq
     cdef public uint32_t fin_ack_nxt
+    cdef public uint32_t acked_unsent
     cdef public uint32_t suspect_nxt
     cdef public uint32_t gap_packet
     cdef public uint32_t duplicates
@@ -84,6 +85,7 @@ cdef class Endpoint:
     cdef public uint8_t fin_on_retransmission
     cdef public uint8_t answered_anew
     cdef public uint8_t has_fin_ack_nxt
+    cdef public uint8_t has_acked_unsent
     cdef public uint8_t fin_waited
     cdef public uint8_t fin_acked_past_gap
 

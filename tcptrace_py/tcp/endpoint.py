@@ -55,6 +55,9 @@ class Endpoint:
         self.rcv_nxt = 0
         self.fin_sent = False
         self.fin_seq = 0
+        #: Up to here its FIN acknowledged what had not passed by then, if it did.
+        self.has_acked_unsent = False
+        self.acked_unsent = 0
         #: What the ACK that presumably ended its handshake carried goes up to here.
         self.opened_by_nxt = 0
         #: Its FIN, when it was first sent, acknowledged the peer's FIN.

@@ -52,11 +52,10 @@ def acknowledges_syn(opener: Endpoint, ack: int) -> bool:
 def acknowledges_unsent(receiver: Endpoint, ack: int) -> bool:
     """Is this beyond SND.NXT? Then the segment is dropped, FIN and all (3.10.7.4, fifth check).
 
-    In a capture that lacks nothing of the receiver's so far; with gaps it may well have sent that. One number
-    more may be its FIN, which passes next where each direction is stamped by its own clock.
+    In a capture that lacks nothing of the receiver's so far; with gaps it may well have sent that.
     """
     opened = receiver.syns > 0 or receiver.syn_acks > 0
-    return opened and receiver.gaps == 0 and distance(ack, receiver.snd_nxt) > 1
+    return opened and receiver.gaps == 0 and distance(ack, receiver.snd_nxt) > 0
 
 
 def refuses_ack(connection: Connection, opener: Endpoint, peer: Endpoint, rst: Segment) -> bool:

@@ -110,7 +110,10 @@ class Machine:
             fresh_bytes = self._account(sender, receiver, segment)
             if sender.tail_gap and sender.gap_packet == sender.packets:
                 self._opening.past_gap(connection, sender, receiver, segment)
-        if flags & ACK and not (flags & FIN and acknowledges_unsent(receiver, segment.ack)):
+        if flags & FIN and flags & ACK and acknowledges_unsent(receiver, segment.ack):
+            sender.has_acked_unsent = True
+            sender.acked_unsent = segment.ack
+        elif flags & ACK:
             if not receiver.has_snd or not receiver.has_una or receiver.snd_una != segment.ack:
                 receiver.be_acknowledged(segment.ack)
             self._receipt(connection, sender, receiver, segment, same_window)

@@ -59,6 +59,34 @@ def test_states_do_not_depend_on_the_skew(close: str, skew_us: int, late: str) -
     assert states(played(shifted(close, skew_us, late))) == states(played(shifted(close, 0, late)))
 
 
+@pytest.mark.parametrize("late", ["c", "s"])
+@pytest.mark.parametrize("skew_us", [60, 75])
+def test_the_same_where_data_goes_just_before_the_fin(late: str, skew_us: int) -> None:
+    """Of what a FIN acknowledges more than the other FIN may be stamped later."""
+    first, second = ("c", "s") if late == "c" else ("s", "c")
+    numbers = {"c": 101, "s": 301}
+    mine, others = numbers[first], numbers[second]
+    passing = [
+        (0, "c SYN 100"),
+        (50, "s SYN+ACK 300 101"),
+        (100, "c ACK 101 301"),
+        (5000, f"{first} ACK {mine} {others} 20"),
+        (5001, f"{first} FIN+ACK {mine + 20} {others}"),
+        (5050, f"{second} FIN+ACK {others} {mine + 21}"),
+        (5100, f"{first} ACK {mine + 21} {others + 1}"),
+    ]
+    skewed = [(at + skew_us * (words[0] == late), words) for at, words in passing]
+    assert states(played(sorted(skewed))) == states(played(passing))
+
+
+def test_a_fin_that_passes_long_after_its_ack_was_not_acknowledged() -> None:
+    """No clock is so far behind: the ACK was of nothing, and both closed."""
+    trace = Trace().play(
+        "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301\ns FIN+ACK 301 102\n+1\nc FIN+ACK 101 301"
+    )
+    assert [each[-1] for each in states(trace)] == ["FIN_WAIT_1", "FIN_WAIT_1"]
+
+
 def handshake(tracker: Tracker, port: int, early_us: int) -> None:
     """One whose SYN+ACK is stamped so much earlier than its SYN."""
     begin_ns = 1_700_000_000_000_000_000 + port * 1_000_000

@@ -293,6 +293,28 @@ def test_a_fin_whose_ack_is_of_what_was_never_sent_moves_nobody_else() -> None:
     assert trace.words(connection.server()) == SERVING + " CLOSED@7s"
 
 
+#: By how many numbers the ACK of a FIN is beyond SND.NXT.
+@pytest.mark.parametrize("beyond", [1, 2, 1000])
+@pytest.mark.parametrize("version", [4, 6])
+def test_such_a_fin_acknowledges_nothing(beyond: int, version: int) -> None:
+    trace = Trace()
+    trace.fields = {"ip_version": version, "src_hi": version == 6, "dst_hi": version == 6}
+    trace.play(OPEN + f"c FIN+ACK 101 {301 + beyond}\ns ACK 301 101\n+1\ns FIN+ACK 301 101\nc ACK 102 302")
+    (connection,) = trace.tracker.table.all()
+    assert trace.words(connection.client()) == OPENED + " FIN_WAIT_1@4s CLOSING@7a"
+    assert trace.words(connection.server()) == SERVING + " FIN_WAIT_1@6s FIN_WAIT_2@7p"
+
+
+@pytest.mark.parametrize("beyond", [1, 2, 1000])
+def test_nor_does_one_of_the_server_whose_peer_resets_the_connection(beyond: int) -> None:
+    """The RST has the exact number: what was dropped did not move it."""
+    trace = Trace().play(OPEN + f"s FIN+ACK 301 {101 + beyond}\nc ACK 101 301\nc RST 101")
+    (connection,) = trace.end()
+    assert (connection.reset_by, connection.stray_resets) == (1, 0)
+    assert trace.words(connection.client()) == OPENED + " CLOSED@6s"
+    assert trace.words(connection.server()) == SERVING + " FIN_WAIT_1@4s CLOSED@6p"
+
+
 def test_where_the_capture_has_gaps_such_a_fin_counts() -> None:
     trace = Trace().play(OPEN + "s ACK 401 101 10\nc FIN+ACK 101 511\ns ACK 511 102")
     (connection,) = trace.tracker.table.all()
