@@ -127,8 +127,9 @@ class Evidence:
             self._origin = number
         return distance(number, self._origin)
 
-    def has_numbers(self) -> bool:
-        return self._origin is not None
+    def captured(self, number: int) -> int:
+        """The 32-bit number that such a distance stands for."""
+        return (number + (self._origin or 0)) & 0xFFFFFFFF
 
     @property
     def syn_end(self) -> int:
@@ -277,13 +278,30 @@ class Evidence:
             self.top_ack, self.top_frame, self.top_ns = ack, frame, ts_ns
             self.bare, self.on_fin, self.with_data_to = Passes(), Passes(), BEYOND
 
+    def acknowledges_late(self, frame: int, ts_ns: int, ack: int) -> None:
+        """The ACK of its FIN, its last segment, was of something after all."""
+        self.fin_least_ack = self.nxt_least_ack = ack
+        self._acknowledges(frame, ts_ns, ack)
+        self.on_fin.add(frame, self.nxt)
 
-def tell(
-    end: Evidence, peer: Evidence, frame: int, ts_ns: int, seq: int, ack: int, flags: int, size: int
-) -> None:
-    """Add a segment of ``end`` as it was captured: 32-bit numbers, ``size`` bytes of payload.
+    # --- what the choice of the incarnation asks ----------------------------------------------
 
-    The zero of a RST that answers a SYN (3.10.7.1) is no number of its sender's.
-    """
-    own = NONE if flags & RST and flags & ACK and seq == 0 else end.number(seq)
-    end.add(frame, ts_ns, own, peer.number(ack) if flags & ACK else NONE, flags, size)
+    def has_acknowledged(self) -> bool:
+        return self.top_ack != NONE or any(rst.ack != NONE for rst in self.rsts)
+
+    def only_asked(self) -> bool:
+        """It has sent SYNs without ACK, and RSTs at the most."""
+        return 0 < self.syns == self.segments
+
+    def count_anew(self, before: Evidence, now: Evidence) -> None:
+        """Of what was acknowledged with RSTs: numbers of another ``Evidence`` from now on."""
+        self.rsts = [
+            rst if rst.ack == NONE else rst._replace(ack=now.number(before.captured(rst.ack)))
+            for rst in self.rsts
+        ]
+
+    def take_resets(self, other: Evidence) -> None:
+        """RSTs that another ``Evidence`` of the same end has kept so far."""
+        for rst in other.rsts:
+            seq = NONE if rst.seq == NONE else self.number(other.captured(rst.seq))
+            self.add(rst.frame, rst.ts_ns, seq, rst.ack, RST, 0)

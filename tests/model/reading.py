@@ -6,9 +6,9 @@ from tcptrace_py.tcp.evidence import Evidence
 from tcptrace_py.tcp.reading import History, read
 from tcptrace_py.tcp.state import BASIS_NAMES, CLOSED, TIME_WAIT
 from tcptrace_py.wire.segment import RST
-from tests.tcp.gated import Gated, evidence
+from tests.tcp.gated import Gated
 
-from .adapter import _EPOCH_S, _LETTERS, _SECOND_NS, _SETTINGS, _STEP_NS, _WRAP, TrackerWatcher
+from .adapter import _EPOCH_S, _LETTERS, _SECOND_NS, _SETTINGS, _STEP_NS, TrackerWatcher
 from .judge import Claims, Entry
 from .network import Label
 
@@ -36,16 +36,16 @@ class ReadingWatcher(TrackerWatcher):
     def feed(self, number: int, label: Label) -> None:
         super().feed(number, label)
         frame = number + 1
-        ts_ns = (_EPOCH_S + label.at_s) * _SECOND_NS + frame * _STEP_NS
         self._now_s = self._at_s[frame] = label.at_s + frame * _STEP_NS / _SECOND_NS
         connection = self._tracker.recent
         assert connection is not None
-        sender, seg = label.sender, label.seg
-        # The zero of a RST that answers a SYN is no number (3.10.7.1).
-        is_zero = seg.flags & RST and not seg.seq
-        seq = 0 if is_zero else (seg.seq + _WRAP[sender]) & 0xFFFFFFFF
-        ack = (seg.ack + _WRAP[1 - sender]) & 0xFFFFFFFF
-        self._gated.add(connection, (frame, ts_ns, sender, seq, ack, seg.flags, seg.length))
+        segment = self._segments[label]
+        seq = segment.seq
+        if segment.flags & RST and not label.seg.seq:
+            # The zero of a RST that answers a SYN is no number (3.10.7.1).
+            segment.seq = 0
+        self._gated.add(connection, segment)
+        segment.seq = seq
 
     def advance(self, at_s: int) -> None:
         super().advance(at_s)
@@ -53,8 +53,9 @@ class ReadingWatcher(TrackerWatcher):
 
     def claims(self) -> tuple[Claims, ...]:
         out = []
-        for _, taken in sorted(self._gated.taken.items()):
-            client, server = evidence(taken)
+        for number, incarnation in sorted(self._gated.incarnations.items()):
+            connection = self._connections()[number]
+            client, server = incarnation.ends(self._ends(connection)[0] is connection.a)
             histories = read(client, server)
             out.append(
                 (

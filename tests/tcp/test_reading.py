@@ -24,7 +24,7 @@ from tcptrace_py.wire.segment import Segment
 from tests.conftest import ROOT
 from tests.segments import Trace, segment
 
-from .gated import Gated, Passing, both, evidence
+from .gated import Gated, Noted, Passing, both, evidence
 from .test_faults import TRACES as FAULTS
 from .test_validity import OPEN
 from .test_validity import TRACES as VALIDITY
@@ -33,8 +33,8 @@ TRACES = {**FAULTS, **VALIDITY}
 SAMPLES = ROOT / "sample_pcaps"
 
 
-def passing(trace: str) -> list[Passing]:
-    """The segments of the trace's first connection that their receivers take, by the tracker's gate."""
+def noted(trace: str) -> Noted:
+    """What the receivers take of the trace's first connection, by the gate; its client is ``a``."""
     played, gated = Trace(), Gated()
     first = None
     for line in trace.strip().splitlines():
@@ -48,11 +48,14 @@ def passing(trace: str) -> list[Passing]:
         connection = played.tracker.recent
         assert connection is not None
         first = first or connection
-        who = 0 if sender == "c" else 1
-        gated.add(
-            connection, (made.frame, made.ts_ns, who, made.seq, made.ack, made.flags, made.payload_bytes)
-        )
-    return gated.taken[first.id] if first else []
+        gated.add(connection, made)
+    assert first is not None
+    assert first.a.port == 40000
+    return gated.incarnations[first.id]
+
+
+def passing(trace: str) -> list[Passing]:
+    return noted(trace).taken
 
 
 def words(history: History) -> str:
@@ -85,7 +88,8 @@ OTHERWISE = {
 def test_the_states_are_the_trackers(name: str) -> None:
     trace, *histories = TRACES[name]
     client, server = OTHERWISE.get(name, histories)
-    found = both(passing(trace))
+    taken = noted(trace)
+    found = read(taken.a, taken.b)
     assert states(words(found[0])) == states(client)
     assert states(words(found[1])) == states(server)
 
@@ -101,10 +105,7 @@ def histories(
         connection = tracker.recent
         assert connection is not None
         connections[connection.id] = connection
-        who = 0 if connection.sent_by_a(made) else 1
-        gated.add(
-            connection, (made.frame, made.ts_ns, who, made.seq, made.ack, made.flags, made.payload_bytes)
-        )
+        gated.add(connection, made)
     for number, connection in connections.items():
         told = [
             History(
@@ -112,7 +113,8 @@ def histories(
             )
             for end in (connection.a, connection.b)
         ]
-        yield connection, told, both(gated.taken[number])
+        incarnation = gated.incarnations[number]
+        yield connection, told, read(incarnation.a, incarnation.b)
 
 
 def segments(path: Path) -> Iterator[Segment]:
@@ -303,3 +305,34 @@ def test_every_rule_says_where_it_is_from_and_what_follows() -> None:
     for section, sentence in RULES.values():
         assert any(part[0].isdigit() or part.startswith(("RFC", "figure")) for part in section.split(", "))
         assert sentence.endswith(".") and len(sentence) > 40
+
+
+# --- incarnations -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("goes_on", ["c SYN+ACK 100 301", "c ACK 101 301"])
+def test_an_attempt_that_was_refused_and_goes_on_is_evidence_of_the_newer_connection(goes_on: str) -> None:
+    """The refusal had not come, and both open at once: the client's SYN, its number and its frame move."""
+    opened = f"c SYN 100\ns RST+ACK 0 101\ns SYN 300\n{goes_on}\ns SYN+ACK 300 101"
+    gated, played = Gated(), Trace()
+    for line in opened.splitlines():
+        sender, flags, *numbers = line.split()
+        made = segment(sender, flags, *map(int, numbers))
+        played.feed(made)
+        assert played.tracker.recent is not None
+        gated.add(played.tracker.recent, made)
+    refused, opens = gated.incarnations[0], gated.incarnations[1]
+    assert (refused.a.segments, opens.b.syn_frame, opens.b.syns) == (0, 1, 1)
+    server, client = read(opens.a, opens.b)
+    assert states(words(client)) == ["SYN_SENT", "SYN_RCVD", "ESTABLISHED"]
+    assert states(words(server))[:2] == ["SYN_SENT", "SYN_RCVD"]
+
+
+def test_evidence_of_one_connection_is_bounded() -> None:
+    rng = random.Random(19)
+    client, server = evidence([])
+    for frame in range(1, 5000):
+        seq, ack, flags = rng.randrange(1 << 17), rng.randrange(1 << 17), rng.randrange(64)
+        client.add(frame, frame, client.number(seq), server.number(ack), flags, rng.choice((0, 1, 1000)))
+    assert len(client.rsts) <= 4
+    assert len(client.ahead) <= 8
