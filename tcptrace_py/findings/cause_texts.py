@@ -49,8 +49,7 @@ CAUSE_TEXTS: dict[str, Text] = {
         " clients only.",
         "Turn off what compares timestamps per address, on the server or a balancer before it. On Linux"
         " before 4.12 that is net.ipv4.tcp_tw_recycle=0 (it is gone since). `nstat -az"
-        " TcpExtPAWSPassive` counts such drops. Turning timestamps off on the server"
-        " (net.ipv4.tcp_timestamps=0) helps too and costs what they are good for.",
+        " TcpExtPAWSPassive` counts such drops.",
         "RFC 7323 sections 5.3 and 5.8; RFC 6191",
     ),
     "keep-alive-race": Text(

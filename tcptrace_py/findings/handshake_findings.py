@@ -21,6 +21,8 @@ STALE_KIND = "stale-syn"
 
 # So many times as many are most.
 _MOST = 4
+# So many hosts a program tries side by side, where it leaves each soon.
+_CANDIDATES = 5
 # Few addresses come back, by chance.
 _ONCE = 1.5
 _SCANNED = "The client tried many services: another finding tells of that."
@@ -107,10 +109,23 @@ def _loopback(group: Group) -> bool:
     return group.hi == 0 and (group.lo == 1 if group.version == 6 else group.lo >> 24 == 127)
 
 
-def _scan(group: Group) -> str:
+def _candidates(group: Group, knowledge: Knowledge) -> bool:
+    """A program tried hosts of the Internet side by side, each on a port of its own, and left them soon.
+
+    Those that answer it took; of the services that serve nobody most are such hosts.
+    """
+    if group.tally["application"] * 2 < group.count or not peers_tried(group, _CANDIDATES):
+        return False
+    mute = [each for each in knowledge.services.entries.values() if not each.established]
+    outside = sum(not is_inside(each.hi, each.lo, each.version) for each in mute)
+    served = any(each.established for each in knowledge.services.entries.values())
+    return served and outside * 2 > len(mute)
+
+
+def _scan(group: Group, peers: bool = False) -> str:
     if not group.about_peer:
         return ""
-    if peers_tried(group):
+    if peers or peers_tried(group):
         return " (many hosts, most on a port of its own: so peer-to-peer programs look for peers)"
     return " (one client against many services: its own network is at fault, or they failed together)"
 
@@ -172,9 +187,10 @@ def _refused_finding(group: Group, knowledge: Knowledge, scanners: Scanners) -> 
 
 
 def _timeout_finding(group: Group, knowledge: Knowledge) -> Finding:
+    peers = _candidates(group, knowledge)
     sentences = [
         f"{group.who()} did not answer {times(group.count, 'connection attempt')} from {group.they()}"
-        f"{_scan(group)}: {times(group.tally['syns'], 'SYN')} in all, each attempt tried for"
+        f"{_scan(group, peers)}: {times(group.tally['syns'], 'SYN')} in all, each attempt tried for"
         f" {span(group.least_ns, group.most_ns)}."
     ]
     if group.tally["late"]:
@@ -211,7 +227,7 @@ def _timeout_finding(group: Group, knowledge: Knowledge) -> Finding:
     filtered = nearly and knowledge.only_flags() and (group.count < FLOOD or knowledge.closed > 0)
     if unseen or filtered or group.tally["joins"] == group.count:
         severity = "info"
-    elif group.about_peer and peers_tried(group):
+    elif peers or peers_tried(group):
         severity = "info"
     elif _background(group, group.tally["syns"], knowledge):
         severity = "info"

@@ -119,9 +119,9 @@ def flood_finding(group: Group, kind: str, service: Service | None) -> Finding |
     return group.finding(kind, "warning", explanation, remedy(text, group.socket_filter()))
 
 
-def peers_tried(group: Group) -> bool:
+def peers_tried(group: Group, hosts: int = _PORTS) -> bool:
     """Many hosts, most of them on a port of its own: so peer-to-peer programs look for peers."""
-    many = group.about_peer and group.side == "server" and group.hosts >= _PORTS
+    many = group.about_peer and group.side == "server" and group.hosts >= hosts
     return many and group.ports >= _OWN_PORT * group.hosts
 
 

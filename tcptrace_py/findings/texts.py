@@ -86,9 +86,10 @@ TEXTS: dict[str, Text] = {
     "time-wait-reuse": Text(
         "ports used again while in TIME_WAIT",
         "A new connection began on a four-tuple whose old connection was still in TIME_WAIT. That is allowed"
-        " if the new SYN is provably newer (a higher sequence number or timestamp); otherwise the other side"
-        " answers with an ACK of the old connection, or not at all, and connecting takes a second or more"
-        " longer, or fails. It happens when the client goes through its local ports in less than 2MSL.",
+        " if the new SYN is provably newer: by its timestamp where both sides use them, else by its number."
+        " Otherwise the other side answers with an ACK of the old connection, or not at all, and connecting"
+        " takes a second or more longer, or fails. It happens when the client goes through its local ports in"
+        " less than 2MSL.",
         "Reuse connections instead of opening new ones. While all are accepted, nothing has to change. If"
         " they are not: widen net.ipv4.ip_local_port_range on the client, keep TCP timestamps on at both ends"
         " (net.ipv4.tcp_timestamps=1), and do not bind clients to a fixed local port.",
@@ -268,6 +269,17 @@ AT_ONCE = Text(
     " application from calling accept(); a longer backlog of listen() only helps with bursts. If not, look at"
     " the server's limits and access rules.",
     f"listen(2); {_SYSCTLS} (tcp_abort_on_overflow, somaxconn)",
+)
+
+#: ``time-wait-reuse`` where the SYN was refused for its timestamp.
+STALE_REUSE = Text(
+    "refused for an older timestamp",
+    "",
+    "Find out why the client's timestamps go back: several hosts behind one address (NAT), each with its own"
+    " clock, or a host that restarted. Reuse connections, or let clients have more ports"
+    " (net.ipv4.ip_local_port_range), so that none comes back within 2MSL. net.ipv4.tcp_timestamps=0 on the"
+    " server lets numbers alone decide, but takes from all its connections what timestamps are good for.",
+    f"RFC 6191; RFC 7323 section 5.3; {_SYSCTLS} (tcp_timestamps, ip_local_port_range)",
 )
 
 #: ``half-open-handshake`` by what the numbers say.

@@ -7,14 +7,15 @@ from typing import Any
 
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.families import LATE_NS, REUSE
-from tcptrace_py.findings.finding import CERTAIN, POSSIBLE, Evidence, Finding, Role, Severity, Subject
+from tcptrace_py.findings.finding import CERTAIN, POSSIBLE, Evidence, Finding, Role, Subject
 from tcptrace_py.findings.group import Group, Groups, Key
 from tcptrace_py.findings.knowledge import Knowledge
-from tcptrace_py.findings.texts import TEXTS, remedy
-from tcptrace_py.findings.wording import duration, moment, socket_name, span
+from tcptrace_py.findings.texts import STALE_REUSE, TEXTS, remedy
+from tcptrace_py.findings.wording import duration, moment, part, socket_name, span
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.codes import COMPLETE, REFUSED_HANDSHAKE
 from tcptrace_py.tcp.outcome import handshake_outcome
+from tcptrace_py.tcp.serial import distance
 from tcptrace_py.tcp.state import ASSUMED, TIME_WAIT
 from tcptrace_py.tcp.time_wait import Pile, TimeWait
 from tcptrace_py.wire.address import address_text
@@ -43,11 +44,30 @@ CHALLENGED_EXPLAINS = frozenset(
 )
 #: Reuses whose new connection is awaited, and new connections whose old one is: the latest.
 _AWAITED = 10_000
+#: An unanswered SYN is sent again after 1 s (RFC 6298 section 2); who connects sooner has lost nothing.
+_QUICK_NS = 1_000_000_000
+#: Why a SYN met an ACK of the old connection: nobody knows, its number, its timestamp.
+_WHYS = ("challenged", "older", "stale")
+
+#: How a new connection fared, in words that are counted.
+Fate = tuple[str, ...]
 
 
 def _forget_oldest(waiting: dict[int, Any]) -> None:
     if len(waiting) > _AWAITED:
         del waiting[next(iter(waiting))]
+
+
+def _challenge(case: Case) -> Fate:
+    """Why an ACK of the old connection answered the SYN, and whether that cost next to nothing."""
+    connection = case.connection
+    why = "stale" if case.seen.challenge_stale else "challenged"
+    client = case.endpoint(case.client_by)
+    if why == "challenged" and distance(client.isn, case.seen.challenge_ack) <= 0:
+        why = "older"
+    took_ns = connection.syn_ack_ns - connection.syn_ns
+    quick = handshake_outcome(connection) == COMPLETE and took_ns < _QUICK_NS
+    return (why, "quick") if quick else (why,)
 
 
 class Reuses:
@@ -64,7 +84,7 @@ class Reuses:
         self._groups = Groups()
         #: By id of the new connection: whose reuse it is, once the old connection was seen, or how it fared.
         self._awaited: dict[int, Key] = {}
-        self._early: dict[int, str] = {}
+        self._early: dict[int, Fate] = {}
 
     def look(self, case: Case, known: Collection[str]) -> list[str]:
         connection = case.connection
@@ -76,7 +96,7 @@ class Reuses:
             self._take_challenged(case)
             kinds = [REUSE_KIND]
         elif connection.reuse_of >= 0:
-            fate = "challenged" if challenged else self._fate(case)
+            fate = _challenge(case) if challenged else (self._fate(case),)
             key = self._awaited.pop(connection.id, None)
             if key is not None:
                 self._meet(key, connection.id, fate)
@@ -98,7 +118,8 @@ class Reuses:
         by = case.client_by
         group = self._groups.of(case, by)
         group.add(case, by, connection.syn_ns, connection.last_ns, CERTAIN)
-        group.tally["challenged"] += 1
+        for fate in _challenge(case):
+            group.tally[fate] += 1
         if group.wants_example(connection.id):
             name, server = case.name(by), case.name(case.server_by)
             text = f"{name} sent SYN to {server}"
@@ -113,10 +134,11 @@ class Reuses:
                 lines.append(case.evidence(connection.syn_ack_frame, connection.syn_ack_ns, text))
             group.example(connection.id, lines)
 
-    def _meet(self, key: Key, new: int, fate: str) -> None:
+    def _meet(self, key: Key, new: int, fate: Fate) -> None:
         """Both connections of a reuse have been seen: ``new`` is the later one's id."""
         group = self._groups.named(key)
-        group.tally[fate] += 1
+        for each in fate:
+            group.tally[each] += 1
         group.add_id(new)
 
     def renumber(self, numbers: Sequence[int]) -> None:
@@ -127,7 +149,7 @@ class Reuses:
     def merge(self, other: Reuses) -> None:
         self._groups.merge(other._groups)
         for new, key in other._awaited.items():
-            fate = self._early.pop(new, "")
+            fate = self._early.pop(new, ())
             if fate:
                 self._meet(key, new, fate)
             else:
@@ -163,7 +185,7 @@ class Reuses:
         group.add(case, case.client_by, connection.reused_ns, connection.reused_ns, confidence)
         if entered_ns:
             group.measure(connection.reused_ns - entered_ns)
-        early = self._early.pop(connection.reused_by, "")
+        early = self._early.pop(connection.reused_by, ())
         if early:
             self._meet(group.key, connection.reused_by, early)
         else:
@@ -196,10 +218,9 @@ class Reuses:
                 ("accepted", "accepted at once"),
                 ("delayed", "accepted only after SYN retransmissions"),
                 ("refused", "refused"),
-                (
-                    "challenged",
-                    "answered with an ACK of the old connection: neither number nor timestamp was newer",
-                ),
+                ("challenged", "answered with an ACK of the old connection"),
+                ("older", "answered with an ACK of the old connection, for its number was no newer"),
+                ("stale", "answered with an ACK of the old connection, for its timestamp was older"),
                 ("failed", "never completed"),
                 ("begun", "under way when the capture ended"),
             )
@@ -211,11 +232,20 @@ class Reuses:
         ]
         if fates:
             sentences.append(f"Of these: {', '.join(fates)}.")
+        if tally["quick"]:
+            sentences.append(
+                f"{part(tally['quick'], group.count)} got through all the same, within a second."
+            )
         sentences.append(text.meaning)
-        severity: Severity = (
-            "warning" if tally["refused"] or tally["failed"] or tally["challenged"] else "info"
+        lost = tally["refused"] + tally["failed"] + sum(tally[why] for why in _WHYS) - tally["quick"]
+        if tally["stale"] > tally["older"]:
+            text = STALE_REUSE
+        return group.finding(
+            REUSE_KIND,
+            "warning" if lost > 0 else "info",
+            " ".join(sentences),
+            remedy(text, group.socket_filter()),
         )
-        return group.finding(REUSE_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
 
 
 def pile_findings(time_wait: TimeWait, settings: Settings) -> list[Finding]:

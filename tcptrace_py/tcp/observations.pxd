@@ -106,6 +106,7 @@ cdef class Observations:
     cdef public int ttl_low
     cdef public int ttl_high
     cdef public bint challenge_in_time_wait
+    cdef public bint challenge_stale
     cdef public bint backwards
     cdef public bint subflow
     cdef public bint joins

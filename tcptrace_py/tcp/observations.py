@@ -200,6 +200,8 @@ class Observations:
         # answered it, and the RST that answered that. Of the older connection: only the frame of that RST.
         self.challenges = 0
         self.challenge_in_time_wait = False
+        #: The SYN's timestamp is older than the last one of the old connection: so its number does not count.
+        self.challenge_stale = False
         self.challenge_ack = 0
         self.challenge_ns = 0
         self.challenge_frame = 0

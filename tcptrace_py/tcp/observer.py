@@ -190,6 +190,8 @@ class Observer:
         seen.challenges += 1
         seen.challenge_ack = segment.ack
         seen.challenge_in_time_wait = connection.reused_time_wait != 0
+        if client.has_syn_ts and segment.has_timestamps and distance(client.syn_ts_val, segment.ts_ecr) < 0:
+            seen.challenge_stale = True
         if not seen.challenge_frame:
             seen.challenge_ns = segment.ts_ns
             seen.challenge_frame = segment.frame

@@ -92,6 +92,8 @@ class End:
         self.ttl = 64
         self.tls_alert = -1
         self.mptcp = 0
+        #: Timestamps, where it uses them: its own and the one that it echoes.
+        self.stamps: tuple[int, int] | None = None
 
     def send(
         self, flags: int, payload_bytes: int = 0, seq: int | None = None, ack: int | None = None
@@ -114,6 +116,9 @@ class End:
         segment.ttl = self.ttl
         segment.tls_alert = self.tls_alert
         segment.mptcp = self.mptcp
+        if self.stamps is not None:
+            segment.has_timestamps = True
+            segment.ts_val, segment.ts_ecr = self.stamps
         segment.ip_id = 1 + stage.frame % 65_535
         stage.tracker.segment(segment)
         stage.look(False)

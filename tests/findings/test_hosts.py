@@ -45,6 +45,36 @@ def test_a_port_that_does_not_answer(names: tuple[str, str], served_after_s: flo
 
 
 @families
+@pytest.mark.parametrize("kind", ["dead-peer", "unacknowledged-fin"])
+@pytest.mark.parametrize("served_at", [None, "before", "meanwhile", "after"])
+def test_others_are_served_on_the_same_port(names: tuple[str, str], kind: str, served_at: str | None) -> None:
+    stage = Stage()
+    c, _ = stage.established(names[0].format(40_000), names[1].format(443))
+    if served_at == "before":
+        served(stage, names, 443)
+        stage.wait(3)
+    if kind == "dead-peer":
+        c.data(100)
+    else:
+        c.fin()
+    for number in range(5):
+        stage.wait(2)
+        if kind == "dead-peer":
+            c.again(100)
+        else:
+            c.fin_again()
+        if served_at == "meanwhile" and number == 2:
+            served(stage, names, 443)
+    if served_at == "after":
+        stage.wait(3)
+        served(stage, names, 443)
+    told = one(stage.end(at_s=500), kind)
+    when = {"meanwhile": "meanwhile", "after": "right afterwards"}.get(served_at or "", "")
+    assert ("Its host was up" in told.explanation) == bool(when)
+    assert f"it answered others on that port {when}" in told.explanation or not when
+
+
+@families
 @meanwhile
 @pytest.mark.parametrize("server", [False, True], ids=["client silent", "server silent"])
 def test_a_silent_peer(names: tuple[str, str], served_after_s: float | None, server: bool) -> None:

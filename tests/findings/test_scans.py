@@ -105,6 +105,42 @@ def test_peers_of_a_peer_to_peer_program(answer: Answer) -> None:
     assert "a scan" not in found.explanation
 
 
+@pytest.mark.parametrize("host", ["198.51.{}.7", "[2001:470:{}::7]"], ids=["IPv4", "IPv6"])
+@pytest.mark.parametrize(
+    ("hosts", "ports", "tries", "inside", "elsewhere", "info"),
+    [
+        (12, 12, 2, False, True, True),
+        (12, 6, 2, False, True, True),
+        (4, 4, 2, False, True, False),
+        (12, 1, 2, False, True, False),
+        (12, 12, 7, False, True, False),
+        (12, 12, 2, True, True, False),
+        (12, 12, 2, False, False, False),
+    ],
+    ids=["candidates", "few ports", "few", "one port", "patiently", "own services", "nobody is served"],
+)
+def test_candidates_tried_side_by_side(
+    host: str, hosts: int, ports: int, tries: int, inside: bool, elsewhere: bool, info: bool
+) -> None:
+    """A program that knows many hosts takes those that answer; services of one's own are an outage."""
+    stage = Stage()
+    if elsewhere:
+        served(stage)
+    if inside:
+        host = "10.0.{}.7" if "." in host else "[fd00:{}::7]"
+    ends = []
+    for number in range(hosts):
+        name = host.format(100 + number) + f":{20_000 + number % ports * 37}"
+        ends.append(stage.pair(f"{'[fd00::5]' if '[' in host else '192.168.1.5'}:{40_000 + number}", name))
+    for number in range(tries):
+        for client, _ in ends:
+            client.syn()
+        stage.wait(2**number)
+    findings = [each for each in stage.end(at_s=400) if each.kind != "probe"]
+    assert {each.severity for each in findings} == {"info" if info else "warning"}
+    assert ("peer-to-peer programs" in findings[0].explanation) == info
+
+
 @pytest.mark.parametrize("answered", [False, True])
 @pytest.mark.parametrize("at_s", [0.9, 20])
 def test_a_syn_flood_is_told_however_short_the_capture(answered: bool, at_s: float) -> None:

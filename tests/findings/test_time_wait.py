@@ -6,6 +6,7 @@ import pytest
 
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.time_wait import TimeWait
+from tcptrace_py.wire.segment import RST
 
 from .stage import End, Stage, kinds, one
 
@@ -96,6 +97,52 @@ def test_reuse_refused_is_a_warning() -> None:
     assert reuse.severity == "warning"
     assert "1 refused" in reuse.explanation
     assert reuse.connections == [0, 1]
+
+
+@pytest.mark.parametrize("host", ["10.0.0.{}", "[2001:db8::{}]"])
+@pytest.mark.parametrize("again_s", [None, 0.02, 1, 3])
+@pytest.mark.parametrize(
+    ("isn", "stamps", "why"),
+    [
+        (70_000, None, "for its number was no newer"),
+        (950_000_000, (3, 0), "for its timestamp was older"),
+        (70_000, (3, 0), "for its timestamp was older"),
+        (950_000_000, None, "with an ACK of the old connection."),
+    ],
+    ids=["number", "timestamp", "both", "unknown"],
+)
+def test_why_a_syn_meets_an_ack_of_the_old_connection(
+    host: str, again_s: float | None, isn: int, stamps: tuple[int, int] | None, why: str
+) -> None:
+    """Its timestamp where it has one, else its number; what connects within a second has cost nothing."""
+    stage = Stage()
+    names = host.format(9) + ":40000", host.format(20) + ":80"
+    old = stage.pair(*names)
+    for end, base in zip(old, (100_000, 900_000), strict=True):
+        end.isn = base
+        end.stamps = (5_000, 6_000) if stamps else None
+    old[0].syn()
+    old[1].syn_ack()
+    old[0].ack()
+    old[1].fin()
+    old[0].fin()
+    old[1].ack()
+    stage.wait(2)
+    c, s = stage.pair(*names)
+    c.isn, c.stamps, s.isn = isn, stamps, 77_000_000
+    old[1].stamps = (7_000, 5_000) if stamps else None
+    c.syn()
+    old[1].ack()
+    c.send(RST, seq=old[0].nxt)
+    if again_s is not None:
+        stage.wait(again_s)
+        c.syn()
+        s.syn_ack()
+        c.ack()
+    reuse = one(stage.end(), "time-wait-reuse")
+    assert why in reuse.explanation
+    assert reuse.severity == ("info" if again_s == 0.02 else "warning")
+    assert ("tcp_timestamps=0" in reuse.remedy) == (stamps is not None)
 
 
 def test_reuse_of_a_reuse_lists_each_connection_once() -> None:

@@ -168,3 +168,25 @@ def test_a_server_that_never_answers_anybody(
     told = "unresponsive-server" in {each.kind for each in findings}
     assert told == (asked == 3 and waits_s > 5 and by_reset)
     assert "idle-timeout" not in {each.kind for each in findings}
+
+
+@families
+@pytest.mark.parametrize("apart_s", [0, 60, 3600])
+@pytest.mark.parametrize("clients", [1, 3])
+@pytest.mark.parametrize("asked", [3, 10])
+def test_what_answers_nobody_may_not_be_what_it_is_taken_for(
+    names: tuple[str, str], apart_s: float, clients: int, asked: int
+) -> None:
+    """One client that comes by now and then, as a peer that takes it for another service, bothers nobody."""
+    talk = Talk(names)
+    for number in range(asked):
+        talk.names = (names[0].replace("9", f"{1 + number % clients}"), names[1])
+        c, _ = talk.ask()
+        talk.stage.wait(10.5)
+        c.rst()
+        talk.stage.wait(apart_s)
+    told = one(talk.stage.end(), "unresponsive-server")
+    assert told.confidence == "possible"
+    assert "Nobody got an answer from it" in told.explanation
+    seldom = clients == 1 and asked < 10 and apart_s == 3600
+    assert told.severity == ("info" if seldom else "warning")

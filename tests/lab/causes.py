@@ -193,8 +193,11 @@ def accept_queue_full_until_reset(lab: Lab) -> None:
 # --- TIME_WAIT ---
 
 
-def _syn_meets_time_wait(lab: Lab, rfc1337: int) -> bool:
-    """The client uses its port again, and its clock is an hour behind what TIME_WAIT saw; was it taken?"""
+def _syn_meets_time_wait(lab: Lab, rfc1337: int = 0, unstamped: bool = False) -> bool:
+    """The client uses its port again, and its clock is an hour behind what TIME_WAIT saw; was it taken?
+
+    ``unstamped``: its second SYN has no timestamp.
+    """
     lab.server.sysctl("tcp_rfc1337", rfc1337)
     listener = lab.listen()
     client = lab.connect()
@@ -213,6 +216,8 @@ def _syn_meets_time_wait(lab: Lab, rfc1337: int) -> bool:
     time.sleep(0.1)
     client.close()
     lab.settle()
+    if unstamped:
+        lab.client.sysctl("tcp_timestamps", 0)
     again = lab.new_socket("client", port, timeout_s=4.0)
     try:
         again.connect((lab.server.address, 7000))
@@ -247,3 +252,19 @@ def syn_meets_time_wait(lab: Lab) -> None:
 def syn_meets_time_wait_rfc1337(lab: Lab) -> None:
     """The same with tcp_rfc1337=1: the RST does not end TIME_WAIT, and no SYN is accepted."""
     assert not _syn_meets_time_wait(lab, 1)
+
+
+_REUSES: dict[str, Any] = {**_MEETS, "may": set()}
+
+
+@scenario(**_REUSES)
+def syn_without_timestamp_meets_time_wait(lab: Lab) -> None:
+    """tcp_timestamps=0 at the client: TIME_WAIT goes by the number alone, and its first SYN is accepted."""
+    assert _syn_meets_time_wait(lab, unstamped=True)
+
+
+@scenario(**_REUSES)
+def syn_meets_time_wait_without_timestamps(lab: Lab) -> None:
+    """tcp_timestamps=0 at the server: it has no timestamp to compare, and accepts the first SYN."""
+    lab.server.sysctl("tcp_timestamps", 0)
+    assert _syn_meets_time_wait(lab)

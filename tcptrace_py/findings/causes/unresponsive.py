@@ -31,6 +31,8 @@ _SEVERAL, _AT_ONCE_NS = 3, 1_000_000_000
 _ONE_ACT_NS = 10_000_000
 #: So long nobody waits who has not lost patience.
 _PATIENCE_NS = 10_000_000_000
+#: Attempts that are so many times as far apart as each waits.
+_SELDOM = 100
 #: So many, and so large a part of a service, is an outage.
 _MANY, _PART = 10, 0.1
 
@@ -128,9 +130,15 @@ class UnresponsiveServer:
             finding = group.finding(self.KIND, "info", " ".join([*sentences, doubt]), _DOUBTED)
             finding.confidence = "possible"
             return finding
-        sentences.append(text.meaning)
         severity: Severity = "critical" if group.count >= _MANY and share >= _PART else "warning"
-        return group.finding(self.KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
+        mute = service is not None and not service.answered
+        sentences.append(_MUTE if mute else text.meaning)
+        if mute:
+            severity = "info" if _seldom(group) else "warning"
+        finding = group.finding(self.KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
+        if mute:
+            finding.confidence = "possible"
+        return finding
 
 
 _NEAR = (
@@ -149,10 +157,22 @@ _ANSWERS_OTHERS = (
     "Meanwhile the server answered on other connections: so it is about these requests, or what lies between,"
     " rather than about the server."
 )
+_MUTE = (
+    "Nobody got an answer from it in this capture: its application is stuck, or it does not understand what"
+    " it is asked (another protocol than that of its port). The network is not at fault: the requests have"
+    " arrived."
+)
 _DOUBTED = (
     "Capture at the server: do the requests arrive there, and does it answer? If not, look at what lies"
     " between (a proxy, a VPN, a firewall); if it does, at what the client waited for."
 )
+
+
+def _seldom(group: Group) -> bool:
+    """One client that comes back so rarely that nobody is kept waiting."""
+    if group.peers.count() > 1 or group.count >= _MANY:
+        return False
+    return group.last_ns - group.first_ns > (group.count - 1) * _SELDOM * group.most_ns
 
 
 def _steady(group: Group) -> bool:
