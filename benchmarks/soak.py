@@ -153,7 +153,7 @@ def soak(connections: int, days: float) -> bool:
             first_bytes = first_bytes or now_bytes
             print(
                 f"day {days * (cycle + 1) / cycles:5.1f}  {watch.tracker.connections:>12,} connections"
-                f"  {interface.packets:>13,} packets  {watch.tracker.table.count:>7,} in the table"
+                f"  {interface.packets:>13,} packets  {watch.tracker.known:>7,} in the table"
                 f"  {now_bytes / 2**20:7.1f} MiB  {time.monotonic() - begin_s:6.0f} s",
                 flush=True,
             )

@@ -98,17 +98,15 @@ class Handshakes:
         ``waited_until_ns``: how long an answer may have come, as far as the capture knows.
         """
         version = attempt.ip_version
-        hi = attempt.source_hi()
+        hi = attempt.src_hi
         lo = attempt.src_lo
         syn_ns = attempt.ts_ns
         if waited_until_ns - syn_ns < LATE_NS:
             if at_end:
-                group = self._begun.at(
-                    "server", version, attempt.target_hi(), attempt.dst_lo, attempt.dst_port
-                )
+                group = self._begun.at("server", version, attempt.dst_hi, attempt.dst_lo, attempt.dst_port)
                 group.count_one(attempt.id, version, hi, lo, 1, syn_ns, syn_ns, LIKELY)
             return
-        group = self._timeouts.at("server", version, attempt.target_hi(), attempt.dst_lo, attempt.dst_port)
+        group = self._timeouts.at("server", version, attempt.dst_hi, attempt.dst_lo, attempt.dst_port)
         group.count_one(attempt.id, version, hi, lo, 1, syn_ns, syn_ns, LIKELY)
         self._time_out(group, 1, 0, True, is_inside(hi, lo, version), False)
         if group.wants_example(attempt.id):
@@ -398,6 +396,6 @@ class Handshakes:
 def _only_syn(attempt: Attempt) -> Evidence:
     """The evidence that ``Handshakes._syn`` gives of a connection."""
     version = attempt.ip_version
-    client = socket_name(version, attempt.source_hi(), attempt.src_lo, attempt.src_port)
-    server = socket_name(version, attempt.target_hi(), attempt.dst_lo, attempt.dst_port)
+    client = socket_name(version, attempt.src_hi, attempt.src_lo, attempt.src_port)
+    server = socket_name(version, attempt.dst_hi, attempt.dst_lo, attempt.dst_port)
     return evidence(attempt.id, attempt.frame, attempt.ts_ns, f"{client} sent SYN to {server}")

@@ -162,13 +162,13 @@ class Knowledge:
         """What ``note`` does where one SYN is all of a connection, of a pair that is not kept."""
         self.connections += 1
         self.segments += 1
-        service = self._service_at(attempt.ip_version, attempt.target_hi(), attempt.dst_lo, attempt.dst_port)
+        service = self._service_at(attempt.ip_version, attempt.dst_hi, attempt.dst_lo, attempt.dst_port)
         if service is not None:
             service.connections += 1
             service.lone_syns += 1
         # Through a 64-bit local, so that C shifts as Python does.
         port = attempt.src_port
-        rank = mix(attempt.source_hi() ^ (port << 48), attempt.src_lo)
+        rank = mix(attempt.src_hi ^ (port << 48), attempt.src_lo)
         if self.troubled.wants(rank):
             use = Use()
             use.fill_syn(attempt)
@@ -420,9 +420,7 @@ class Knowledge:
     def knows_pair_of(self, attempt: Attempt) -> bool:
         """The same of an attempt."""
         return self.pairs.wants(
-            pair_rank(
-                attempt.source_hi(), attempt.src_lo, attempt.target_hi(), attempt.dst_lo, attempt.dst_port
-            )
+            pair_rank(attempt.src_hi, attempt.src_lo, attempt.dst_hi, attempt.dst_lo, attempt.dst_port)
         )
 
     def uses(self, client: ServiceKey) -> list[Use]:

@@ -13,7 +13,7 @@ cdef class Least:
     cdef bint _full
     cdef uint64_t _below
 
-    @cython.locals(count=Py_ssize_t, at=Py_ssize_t, low=Py_ssize_t, middle=Py_ssize_t, numbers=uint64_t[::1])
+    @cython.locals(count=Py_ssize_t, at=Py_ssize_t, low=Py_ssize_t, middle=Py_ssize_t, place=Py_ssize_t, numbers=uint64_t[::1])
     cpdef object add(self, uint64_t number)
     @cython.locals(room=Py_ssize_t)
     cdef object _grow(self)

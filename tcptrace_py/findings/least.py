@@ -48,8 +48,9 @@ class Least:
         if count == self._limit:
             # The largest has to go.
             count -= 1
-        if at < count:
-            numbers[at + 1 : count + 1] = numbers[at:count]
+        # One by one: of memory that it looks at, Cython copies a part by way of another.
+        for place in range(count, at, -1):
+            numbers[place] = numbers[place - 1]
         numbers[at] = number
         self._count = count + 1
         self._see()

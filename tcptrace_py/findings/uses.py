@@ -79,7 +79,7 @@ class Use:
         self.first_ns = attempt.ts_ns
         self.last_ns = attempt.ts_ns
         self.version = attempt.ip_version
-        self.hi = attempt.target_hi()
+        self.hi = attempt.dst_hi
         self.lo = attempt.dst_lo
         self.port = attempt.dst_port
         self.has_isn = True

@@ -12,7 +12,11 @@ cdef int BY_LISTENER
 cdef Listeners _NOBODY
 
 
-@cython.locals(attempts=list, attempt=Attempt, over_ns=int64_t, finished=list, connection=Connection, kinds=tuple)
+@cython.locals(attempt=Attempt)
 cpdef object report_finished(
     Tracker tracker, Diagnosis diagnosis, ReportBuilder builder, bint keep, bint at_end, list undecided=*
+)
+@cython.locals(finished=list, connection=Connection, kinds=tuple)
+cdef object _report_connections(
+    Tracker tracker, Diagnosis diagnosis, ReportBuilder builder, bint keep, bint at_end, list undecided
 )

@@ -34,15 +34,28 @@ def report_finished(
     whose roles wait until all listeners are known go to ``undecided`` instead, with ``at_end`` and the
     histories of ``a`` and ``b``; where it is None, their roles are guessed from what is known.
     """
-    attempts = tracker.unanswered
-    if attempts:
-        tracker.unanswered = []
-        for attempt in attempts:
-            over_ns = tracker.over_ns(attempt, at_end)
-            if diagnosis.look_at_attempt(attempt, at_end, over_ns):
-                builder.add_attempt(attempt)
-            else:
-                tracker.connect(attempt, over_ns)
+    while True:
+        attempt = tracker.next_attempt()
+        if attempt is None:
+            break
+        if diagnosis.look_at_attempt(attempt, at_end, tracker.over_ns(attempt)):
+            builder.add_attempt(attempt)
+        else:
+            # What is known of it makes fewer of the next ones worth a look.
+            tracker.connect(attempt)
+            _report_connections(tracker, diagnosis, builder, keep, at_end, undecided)
+    if tracker.finished:
+        _report_connections(tracker, diagnosis, builder, keep, at_end, undecided)
+
+
+def _report_connections(
+    tracker: Tracker,
+    diagnosis: Diagnosis,
+    builder: ReportBuilder,
+    keep: bool,
+    at_end: bool,
+    undecided: list[Undecided] | None,
+) -> None:
     finished = tracker.finished
     tracker.finished = []
     # Each is let go of at once: its memory is still at hand, and the next records can have it.

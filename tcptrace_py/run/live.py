@@ -237,7 +237,7 @@ class Watch:
             self.session.replay.run(self.capture.batch, 0, 0, count)
         else:
             self.tracker.tick(before_ns - _BEHIND_NS)
-        if self._most_connections is not None and self.tracker.table.count > self._most_connections:
+        if self._most_connections is not None and self.tracker.known > self._most_connections:
             evict(self.tracker, self._most_connections)
         self.session.drain()
         if len(self.session.partial.undecided) > _UNDECIDED:

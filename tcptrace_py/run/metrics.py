@@ -148,7 +148,7 @@ class Metrics(Collector):
             findings.add_metric((finding.kind, finding.severity, finding.subject.label()), finding.count)
         yield findings
         yield GaugeMetricFamily(
-            "tcptrace_connections_known", "Connections in the tracker's table.", watch.tracker.table.count
+            "tcptrace_connections_known", "Connections in the tracker's table.", watch.tracker.known
         )
 
     def _counters(self, watch: Watch) -> Iterator[Metric]:

@@ -34,7 +34,7 @@ class Service:
         self._ready = True
         packets, known = (
             times(watch.capture.packets, "packet"),
-            times(watch.tracker.table.count, "connection"),
+            times(watch.tracker.known, "connection"),
         )
         lines += ["WATCHDOG=1", f"STATUS=capturing on {watch.capture.path}: {packets}, {known} known"]
         self._send(lines)

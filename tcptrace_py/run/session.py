@@ -84,7 +84,7 @@ class Session:
         if moved is not None:
             self.tracker.transitions.moves = []
         elif not connections and sink is None:
-            self.tracker.unanswered = []
+            self.tracker.attempts_wait = True
         if parts > 1:
             self.tracker.begins = self.partial.begins
             if self.tracker.peers is not None:
@@ -101,7 +101,7 @@ class Session:
         if self._moved is not None and (moves := tracker.transitions.moves):
             tracker.transitions.moves = []
             self._moved(moves)
-        if tracker.finished or tracker.unanswered:
+        if tracker.finished or tracker.attempts_wait:
             report_finished(
                 tracker, partial.diagnosis, partial.builder, partial.connections, at_end, partial.undecided
             )

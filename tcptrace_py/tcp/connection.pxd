@@ -2,13 +2,16 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from tcptrace_py.tcp.endpoint cimport Endpoint, new_endpoint
-from tcptrace_py.tcp.flow cimport Flow, on_four_tuple
+from tcptrace_py.tcp.flow cimport on_four_tuple
 from tcptrace_py.tcp.compat.wireshark cimport Stream
 from tcptrace_py.tcp.compat.zeek cimport Zeek
 from tcptrace_py.wire.segment cimport Segment
 
 
-cdef class Connection(Flow):
+@cython.final
+cdef class Connection:
+    cdef public uint64_t hash
+    cdef public Connection next_in_bucket
     # What every segment reads or writes comes first: together in the cache.
     cdef public Endpoint a
     cdef public Endpoint b

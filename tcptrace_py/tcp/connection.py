@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tcptrace_py.tcp.compat.wireshark import Stream
 from tcptrace_py.tcp.compat.zeek import Zeek
 from tcptrace_py.tcp.endpoint import Endpoint, new_endpoint
-from tcptrace_py.tcp.flow import Flow, on_four_tuple
+from tcptrace_py.tcp.flow import on_four_tuple
 from tcptrace_py.wire.segment import Segment
 
 if TYPE_CHECKING:
@@ -25,8 +25,12 @@ def new_connection() -> Connection:
     return connection
 
 
-class Connection(Flow):
+class Connection:
     """Everything known of one connection; times in ns since the epoch, 0 where unseen."""
+
+    #: Its place in the flow table: the hash of its four-tuple, and the next connection in the same bucket.
+    hash: int
+    next_in_bucket: Connection | None
 
     def __init__(self) -> None:
         self.begin()
@@ -166,6 +170,7 @@ class Connection(Flow):
         self.over_ns = 0
 
     def joins(self, segment: Segment) -> bool:
+        """Is the segment, in either direction, on this four-tuple?"""
         a = self.a
         b = self.b
         return on_four_tuple(segment, a.address_hi, a.address_lo, a.port, b.address_hi, b.address_lo, b.port)
@@ -178,6 +183,7 @@ class Connection(Flow):
         )
 
     def touch(self) -> int:
+        """Read what its next segment will need first; the number means nothing."""
         return self.a.port + self.b.port
 
     def client(self) -> Endpoint:

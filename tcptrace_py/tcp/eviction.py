@@ -40,14 +40,17 @@ def evict(tracker: Tracker, most: int) -> None:
     count them.
     """
     for kind in _EVICTION_ORDER:
-        while tracker.table.count > most:
+        while tracker.known > most:
             endpoint = tracker.transitions.clocks.oldest(kind)
             if endpoint is None:
                 break
             _evict(tracker, endpoint.connection)
-    if tracker.table.count > most:
+    # Nobody has answered these; of a flood they are nearly all.
+    while tracker.known > most and tracker.let_oldest_go():
+        tracker.evicted_open += 1
+    if tracker.known > most:
         # A sixteenth more than needed, so that the next ones come cheap.
-        excess = tracker.table.count - most + most // 16
+        excess = tracker.known - most + most // 16
         for connection in sorted(tracker.table.all(), key=attrgetter("last_ns"))[:excess]:
             _evict(tracker, connection)
 

@@ -1,4 +1,4 @@
-"""What the flow table holds: anything that has a four-tuple.
+"""Whether a segment is on a four-tuple, either way round.
 
 Compiled (see ``flow.pxd``).
 """
@@ -29,18 +29,3 @@ def on_four_tuple(
         and hi == segment.dst_hi
         and peer_hi == segment.src_hi
     )
-
-
-class Flow:
-    """A place in the flow table: the hash of a four-tuple, and the next flow in the same bucket."""
-
-    hash: int
-    next_in_bucket: Flow | None
-
-    def joins(self, segment: Segment) -> bool:
-        """Is the segment, in either direction, on this flow's four-tuple?"""
-        raise NotImplementedError
-
-    def touch(self) -> int:
-        """Read what its next segment will need first; the number means nothing."""
-        raise NotImplementedError

@@ -2,7 +2,6 @@ cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
 from tcptrace_py.tcp.connection cimport Connection
-from tcptrace_py.tcp.flow cimport Flow
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int64_t INCARNATIONS
@@ -22,24 +21,23 @@ cdef class FlowTable:
     cdef uint64_t hash(self, Segment segment) noexcept
     @cython.locals(numbers=uint64_t, rest=uint64_t, src_port=uint64_t, seq=uint64_t, ts_val=uint64_t, flags=uint64_t, payload_bytes=uint64_t, ip_id=uint64_t)
     cdef uint64_t fingerprint(self, Segment segment, uint64_t flow_hash) noexcept
-    @cython.locals(flow=Flow)
+    @cython.locals(connection=Connection)
     cdef int64_t fetch(self, uint64_t flow_hash) except -1
-    @cython.locals(flow=Flow)
-    cdef Flow find(self, Segment segment, uint64_t flow_hash)
+    @cython.locals(found=Connection)
+    cdef Connection find(self, Segment segment, uint64_t flow_hash)
     @cython.locals(older=Connection)
     cdef Connection older(self, Connection connection, Connection since)
     @cython.locals(bucket=uint64_t)
-    cdef object add(self, Flow flow, uint64_t flow_hash)
+    cdef object add(self, Connection connection, uint64_t flow_hash)
     cdef object succeed(self, Connection connection, Connection newest)
-    @cython.locals(connection=Connection)
-    cdef object remove(self, Flow flow)
+    cdef object remove(self, Connection connection)
     @cython.locals(older=Connection, newer=Connection)
     cdef object unlink(self, Connection connection)
-    @cython.locals(bucket=uint64_t, before=Flow, after=Flow)
-    cdef object _replace(self, Flow flow, Flow other)
-    @cython.locals(bucket=uint64_t, flow=Flow, following=Flow, old=list, size=int64_t)
+    @cython.locals(bucket=uint64_t, before=Connection, after=Connection)
+    cdef object _replace(self, Connection connection, Connection other)
+    @cython.locals(bucket=uint64_t, connection=Connection, following=Connection, old=list, size=int64_t)
     cdef object _grow(self)
     cpdef list take_all(self)
-    @cython.locals(flow=Flow, following=Flow, connection=Connection, each=Connection, found=list, places=list, least=int64_t, most=int64_t, left=int64_t)
+    @cython.locals(newest=Connection, following=Connection, connection=Connection, each=Connection, found=list, places=list, least=int64_t, most=int64_t, left=int64_t)
     cdef list _all(self, bint apart)
     cpdef list all(self)

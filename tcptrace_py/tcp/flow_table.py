@@ -11,7 +11,6 @@ import os
 from operator import attrgetter
 
 from tcptrace_py.tcp.connection import Connection
-from tcptrace_py.tcp.flow import Flow
 from tcptrace_py.wire.segment import Segment
 
 _MASK = (1 << 64) - 1
@@ -26,11 +25,11 @@ INCARNATIONS = 8
 
 
 class FlowTable:
-    """Flows by four-tuple, either way round; of one four-tuple the newest, which is linked to older ones."""
+    """Connections by four-tuple, either way round; of one the newest, which is linked to older ones."""
 
     def __init__(self) -> None:
         self.count = 0
-        self._buckets: list[Flow | None] = [None] * _BUCKETS
+        self._buckets: list[Connection | None] = [None] * _BUCKETS
         self._bucket_mask = _BUCKETS - 1
         # Multiply-shift hashing with secret odd multipliers is universal (Dietzfelbinger and others,
         # 1997): whoever does not know them cannot choose four-tuples that collide.
@@ -67,19 +66,19 @@ class FlowTable:
         return numbers ^ self._mix((rest ^ (src_port << 48)) & self._mask, self._multiplier_2)
 
     def fetch(self, flow_hash: int) -> int:
-        """Have the flow with this hash in the cache when its segment comes.
+        """Have the connection with this hash in the cache when its segment comes.
 
         The result means nothing; making it is what fetches.
         """
-        flow = self._buckets[flow_hash & self._bucket_mask]
-        return 0 if flow is None else flow.touch()
+        connection = self._buckets[flow_hash & self._bucket_mask]
+        return 0 if connection is None else connection.touch()
 
-    def find(self, segment: Segment, flow_hash: int) -> Flow | None:
-        """The newest flow on the segment's four-tuple."""
-        flow = self._buckets[flow_hash & self._bucket_mask]
-        while flow is not None and not (flow.hash == flow_hash and flow.joins(segment)):
-            flow = flow.next_in_bucket
-        return flow
+    def find(self, segment: Segment, flow_hash: int) -> Connection | None:
+        """The newest connection on the segment's four-tuple."""
+        found = self._buckets[flow_hash & self._bucket_mask]
+        while found is not None and not (found.hash == flow_hash and found.joins(segment)):
+            found = found.next_in_bucket
+        return found
 
     def older(self, connection: Connection, since: Connection) -> Connection | None:
         """The next older connection on the same four-tuple, of the ``INCARNATIONS`` up to ``since``."""
@@ -88,14 +87,14 @@ class FlowTable:
             return None
         return older
 
-    def add(self, flow: Flow, flow_hash: int) -> None:
-        """Add a flow on a four-tuple that has none."""
+    def add(self, connection: Connection, flow_hash: int) -> None:
+        """Add a connection on a four-tuple that has none."""
         if self.count > self._bucket_mask:
             self._grow()
-        flow.hash = flow_hash
+        connection.hash = flow_hash
         bucket = flow_hash & self._bucket_mask
-        flow.next_in_bucket = self._buckets[bucket]
-        self._buckets[bucket] = flow
+        connection.next_in_bucket = self._buckets[bucket]
+        self._buckets[bucket] = connection
         self.count += 1
 
     def succeed(self, connection: Connection, newest: Connection) -> None:
@@ -107,15 +106,11 @@ class FlowTable:
         self._replace(newest, connection)
         self.count += 1
 
-    def remove(self, flow: Flow) -> None:
-        """Remove a flow that is in the table."""
-        connection = flow if isinstance(flow, Connection) else None
-        if connection is None:
-            self._replace(flow, None)
-        else:
-            if connection.newer is None:
-                self._replace(flow, connection.older)
-            self.unlink(connection)
+    def remove(self, connection: Connection) -> None:
+        """Remove a connection that is in the table."""
+        if connection.newer is None:
+            self._replace(connection, connection.older)
+        self.unlink(connection)
         self.count -= 1
 
     def unlink(self, connection: Connection) -> None:
@@ -129,19 +124,19 @@ class FlowTable:
         connection.older = None
         connection.newer = None
 
-    def _replace(self, flow: Flow, other: Flow | None) -> None:
-        """``other`` takes the place of ``flow`` in its bucket, or nobody does."""
-        after = flow.next_in_bucket
+    def _replace(self, connection: Connection, other: Connection | None) -> None:
+        """``other`` takes the place of ``connection`` in its bucket, or nobody does."""
+        after = connection.next_in_bucket
         if other is not None:
             other.next_in_bucket = after
             after = other
-        flow.next_in_bucket = None
-        bucket = flow.hash & self._bucket_mask
+        connection.next_in_bucket = None
+        bucket = connection.hash & self._bucket_mask
         before = self._buckets[bucket]
-        if before is flow or before is None:
+        if before is connection or before is None:
             self._buckets[bucket] = after
             return
-        while before.next_in_bucket is not flow and before.next_in_bucket is not None:
+        while before.next_in_bucket is not connection and before.next_in_bucket is not None:
             before = before.next_in_bucket
         before.next_in_bucket = after
 
@@ -151,13 +146,13 @@ class FlowTable:
         self._buckets = [None] * size
         self._bucket_mask = size - 1
         for first in old:
-            flow = first
-            while flow is not None:
-                following = flow.next_in_bucket
-                bucket = flow.hash & self._bucket_mask
-                flow.next_in_bucket = self._buckets[bucket]
-                self._buckets[bucket] = flow
-                flow = following
+            connection = first
+            while connection is not None:
+                following = connection.next_in_bucket
+                bucket = connection.hash & self._bucket_mask
+                connection.next_in_bucket = self._buckets[bucket]
+                self._buckets[bucket] = connection
+                connection = following
 
     def all(self) -> list[Connection]:
         """Every connection, in order of id."""
@@ -181,11 +176,9 @@ class FlowTable:
             # Most tables are small, most of their buckets empty.
             if left == 0:
                 break
-            flow = first
-            while flow is not None:
-                connection = flow if isinstance(flow, Connection) else None
-                if connection is None:
-                    left -= 1
+            newest = first
+            while newest is not None:
+                connection: Connection | None = newest
                 while connection is not None:
                     left -= 1
                     found.append(connection)
@@ -194,10 +187,10 @@ class FlowTable:
                     if connection.id > most:
                         most = connection.id
                     connection = connection.older
-                following = flow.next_in_bucket
+                following = newest.next_in_bucket
                 if apart:
-                    flow.next_in_bucket = None
-                flow = following
+                    newest.next_in_bucket = None
+                newest = following
         if most - least >= 2 * len(found):
             found.sort(key=attrgetter("id"))
             return found

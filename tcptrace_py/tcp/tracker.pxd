@@ -2,12 +2,11 @@ cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
 from tcptrace_py.tcp.transitions cimport Transitions
-from tcptrace_py.tcp.attempt cimport Attempt, Attempt6, Attempts
+from tcptrace_py.tcp.attempt cimport Attempt, Attempts
 from tcptrace_py.tcp.clocks cimport Clocks
 from tcptrace_py.tcp.connection cimport Connection, new_connection
 from tcptrace_py.tcp.duplicates cimport Duplicates, another
 from tcptrace_py.tcp.endpoint cimport Endpoint
-from tcptrace_py.tcp.flow cimport Flow
 from tcptrace_py.tcp.flow_table cimport FlowTable
 from tcptrace_py.tcp.incarnations cimport direction, incarnation
 from tcptrace_py.tcp.journal cimport Journal
@@ -50,7 +49,8 @@ cdef class Tracker:
     cdef Attempts _attempts
     cdef int64_t _hold_ns
     cdef int64_t _tries_ns
-    cdef public list unanswered
+    cdef public bint attempts_wait
+    cdef Attempt _held_syn
     cdef Segment _syn
     cdef list _rest
     cdef readonly object gaps
@@ -74,27 +74,28 @@ cdef class Tracker:
                    quiet_ns=int64_t, before_ns=int64_t, before=bint, unanswered=int64_t)
     cdef object _take(self, Segment segment, uint64_t flow_hash)
     cdef bint _regular(self, Endpoint sender, Endpoint receiver, Segment segment) except -1
-    @cython.locals(connection=Connection, attempt=Attempt, over_ns=int64_t)
+    @cython.locals(connection=Connection, attempts=Attempts, number=int64_t, over_ns=int64_t)
     cpdef object tick(self, int64_t ts_ns)
-    @cython.locals(rest=list, connection=Connection, attempt=Attempt)
+    @cython.locals(rest=list, connection=Connection, number=int64_t)
     cpdef bint end(self, int64_t most=*) except -1
     cdef object _settle_stats(self, Endpoint a, Endpoint b)
     cpdef object hand_over(self, Connection connection, int64_t over_ns)
     @cython.locals(connection=Connection)
     cpdef object forget(self)
-    cdef object _hand_over_attempt(self, Attempt attempt, int64_t over_ns)
-    cdef int64_t over_ns(self, Attempt attempt, bint at_end) noexcept
+    @cython.locals(number=int64_t)
+    cpdef bint let_oldest_go(self) except -1
+    @cython.locals(attempt=Attempt)
+    cpdef Attempt next_attempt(self)
+    cdef int64_t over_ns(self, Attempt attempt) noexcept
     @cython.locals(connection=Connection)
-    cpdef object connect(self, Attempt attempt, int64_t over_ns)
+    cpdef object connect(self, Attempt attempt)
     cpdef object release(self, Connection connection)
     cpdef list history(self, Endpoint endpoint)
     @cython.locals(connection=Connection, endpoint=Endpoint)
     cpdef object unreachable(self, object error, Segment segment)
-    @cython.locals(flow=Flow)
+    @cython.locals(connection=Connection, number=int64_t)
     cdef Connection _find(self, Segment segment, uint64_t flow_hash)
-    @cython.locals(attempt=Attempt, over_ns=int64_t)
     cdef bint _hold(self, Segment segment, uint64_t flow_hash) except -1
-    cdef Connection _release_syn(self, Attempt attempt)
     @cython.locals(syn=Segment, connection=Connection, clocks=Clocks, now_ns=int64_t)
     cdef Connection _connection_of(self, Attempt attempt)
     @cython.locals(flags=int, connection=Connection, sender=Endpoint, receiver=Endpoint, began=Connection)
@@ -107,5 +108,5 @@ cdef class Tracker:
     cdef object _begin_with(self, Connection connection, Segment syn)
     cdef Connection _begin(self, Segment segment, uint64_t flow_hash, int64_t frame)
     cdef object _count(self, int64_t frame)
-    @cython.locals(connection=Connection, newest=Flow, a=Endpoint, b=Endpoint)
+    @cython.locals(connection=Connection, newest=Connection, a=Endpoint, b=Endpoint)
     cdef Connection _open(self, Segment segment, uint64_t flow_hash, int64_t connection_id)

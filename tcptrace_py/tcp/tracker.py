@@ -11,7 +11,7 @@ from array import array
 from tcptrace_py.capture.presence import Gaps
 from tcptrace_py.defects import Defects
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.attempt import Attempt, Attempt6, Attempts
+from tcptrace_py.tcp.attempt import Attempt, Attempts
 from tcptrace_py.tcp.codes import (
     BY_LISTENER,
     BY_SYN,
@@ -78,8 +78,9 @@ class Tracker:
         self._attempts = Attempts()
         self._tries_ns = self._clocks.duration_ns(SYN_CLOCK)
         self._hold_ns = self._tries_ns + self._clocks.duration_ns(LINGER_CLOCK)
-        #: Where it is a list: held SYNs that are over are handed over here. Else as connections.
-        self.unanswered: list[Attempt] | None = None
+        #: Held SYNs that are over wait for ``next_attempt``; else they are handed over as connections.
+        self.attempts_wait = False
+        self._held_syn = Attempt()
         #: What ``end`` has still to hand over, last id first.
         self._rest: list[Connection] | None = None
         self._syn = Segment()
@@ -103,6 +104,11 @@ class Tracker:
         #: Segments that could not be followed.
         self.defects = Defects()
 
+    @property
+    def known(self) -> int:
+        """Connections in the table, and held SYNs."""
+        return self.table.count + self._attempts.count
+
     def segment(self, segment: Segment) -> None:
         """One TCP segment passes the vantage point."""
         self._take(segment, self.table.hash(segment))
@@ -119,6 +125,7 @@ class Tracker:
             flow_hash = table.hash(segments[i])
             hashes[i] = flow_hash
             table.fetch(flow_hash)
+            self._attempts.fetch(flow_hash)
         i = 0
         while i < count:
             try:
@@ -237,12 +244,15 @@ class Tracker:
                 break
             self.late_copies.remember(connection)
             self.hand_over(connection, self._clocks.now_ns)
-        attempt = self._attempts.oldest
-        while attempt is not None and attempt.ts_ns + self._hold_ns <= ts_ns:
-            self._hand_over_attempt(attempt, attempt.ts_ns + self._hold_ns)
-            attempt = self._attempts.oldest
-        if attempt is not None and attempt.ts_ns + self._hold_ns < self._clocks.next_ns:
-            self._clocks.next_ns = attempt.ts_ns + self._hold_ns
+        attempts = self._attempts
+        number = attempts.oldest()
+        while number >= 0:
+            over_ns = attempts.ts_ns(number) + self._hold_ns
+            if over_ns > ts_ns:
+                self._clocks.next_ns = min(self._clocks.next_ns, over_ns)
+                break
+            self.let_oldest_go()
+            number = attempts.oldest()
 
     def end(self, most: int = _ALL) -> bool:
         """The capture is over: every connection still known is handed over, in order of id.
@@ -253,11 +263,13 @@ class Tracker:
             # The table is left alone from here on: there is no segment any more to look for.
             self._rest = self.table.take_all()
             self._rest.reverse()
+            if self.attempts_wait:
+                self._attempts.let_all_go()
         rest = self._rest
         for _ in range(most):
-            attempt = self._attempts.oldest
-            if attempt is not None and (not rest or attempt.id < rest[len(rest) - 1].id):
-                self._hand_over_attempt(attempt, self.last_ns)
+            number = self._attempts.oldest()
+            if number >= 0 and (not rest or self._attempts.id(number) < rest[len(rest) - 1].id):
+                self.let_oldest_go()
                 continue
             if not rest:
                 return False
@@ -290,26 +302,36 @@ class Tracker:
             self.listeners.guess(connection)
         self.finished.append(connection)
 
-    def _hand_over_attempt(self, attempt: Attempt, over_ns: int) -> None:
-        self._attempts.remove(attempt)
-        if self._rest is None:
-            self.table.remove(attempt)
-        if self.unanswered is None:
-            self.connect(attempt, over_ns)
-            return
+    def let_oldest_go(self) -> bool:
+        """The SYN that is held longest is over; False where none is held."""
+        number = self._attempts.oldest()
+        if number < 0:
+            return False
+        if self.attempts_wait:
+            self._attempts.let_go()
+        else:
+            self._attempts.take(number, self._held_syn)
+            self.connect(self._held_syn)
+        return True
+
+    def next_attempt(self) -> Attempt | None:
+        """The next held SYN that is over, or None; to be read before anything else is asked."""
+        attempt = self._held_syn
+        if not self._attempts.next(attempt):
+            return None
         attempt.given_up = attempt.ts_ns + self._tries_ns <= self._clocks.now_ns
-        self.unanswered.append(attempt)
+        return attempt
 
-    def over_ns(self, attempt: Attempt, at_end: bool) -> int:
-        """The capture's time when a SYN was handed over; ``at_end``: by ``end``."""
-        return self.last_ns if at_end else attempt.ts_ns + self._hold_ns
+    def over_ns(self, attempt: Attempt) -> int:
+        """The capture's time when a SYN was over."""
+        return min(attempt.ts_ns + self._hold_ns, self.last_ns)
 
-    def connect(self, attempt: Attempt, over_ns: int) -> None:
-        """A SYN that was handed over shall be a connection after all, the next one in ``finished``."""
+    def connect(self, attempt: Attempt) -> None:
+        """A SYN that is over shall be a connection after all, the next one in ``finished``."""
         connection = self._connection_of(attempt)
         if self._rest is not None:
             self.table.remove(connection)
-        self.hand_over(connection, over_ns)
+        self.hand_over(connection, self.over_ns(attempt))
 
     def release(self, connection: Connection) -> None:
         """Nobody needs this finished connection any more: its history's room is free."""
@@ -331,8 +353,7 @@ class Tracker:
         for connection in self.finished:
             self.release(connection)
         self.finished = []
-        while self._attempts.oldest is not None:
-            self._attempts.remove(self._attempts.oldest)
+        self._attempts.forget()
 
     def history(self, endpoint: Endpoint) -> list[tuple[int, int, int, int]]:
         """``(state, ts_ns, frame, basis)``, oldest first; frame 0 where a clock ran out."""
@@ -385,10 +406,13 @@ class Tracker:
 
     def _find(self, segment: Segment, flow_hash: int) -> Connection | None:
         """The newest connection on the segment's four-tuple, made of a held SYN if need be."""
-        flow = self.table.find(segment, flow_hash)
-        if isinstance(flow, Connection):
-            return flow
-        return self._release_syn(flow) if isinstance(flow, Attempt) else None
+        connection = self.table.find(segment, flow_hash)
+        if connection is None:
+            number = self._attempts.find(segment, flow_hash)
+            if number >= 0:
+                self._attempts.take(number, self._held_syn)
+                connection = self._connection_of(self._held_syn)
+        return connection
 
     def _hold(self, segment: Segment, flow_hash: int) -> bool:
         """Hold back a SYN that begins a connection, if it is one and shows nothing out of the ordinary."""
@@ -398,30 +422,16 @@ class Tracker:
             return False
         if self._duplicates.captured_before(segment, flow_hash, place(segment)):
             return False
-        attempt: Attempt
-        if segment.src_hi or segment.dst_hi:
-            attempt = Attempt6.__new__(Attempt6)
-        else:
-            attempt = Attempt.__new__(Attempt)
-        attempt.hold(segment, self.connections)
+        self._attempts.hold(segment, self.connections, flow_hash)
         self._count(segment.frame)
-        self.table.add(attempt, flow_hash)
-        self._attempts.add(attempt)
-        over_ns = attempt.ts_ns + self._hold_ns
-        if over_ns < self._clocks.next_ns:
-            self._clocks.next_ns = over_ns
+        self._clocks.next_ns = min(self._clocks.next_ns, segment.ts_ns + self._hold_ns)
         return True
 
-    def _release_syn(self, attempt: Attempt) -> Connection:
-        """Make the connection that a held SYN began, as it stands by now."""
-        self._attempts.remove(attempt)
-        self.table.remove(attempt)
-        return self._connection_of(attempt)
-
     def _connection_of(self, attempt: Attempt) -> Connection:
+        """Make the connection that a held SYN began, as it stands by now."""
         syn = self._syn
         attempt.tell(syn)
-        connection = self._open(syn, attempt.hash, attempt.id)
+        connection = self._open(syn, self.table.hash(syn), attempt.id)
         clocks = self._clocks
         now_ns = clocks.now_ns
         self._observer.see(connection, 1, connection.a, connection.b, syn, 0, 0, None)
@@ -568,10 +578,10 @@ class Tracker:
         b.address_lo = segment.dst_lo
         b.port = segment.dst_port
         newest = self.table.find(segment, flow_hash)
-        if isinstance(newest, Connection):
-            self.table.succeed(connection, newest)
-        else:
+        if newest is None:
             self.table.add(connection, flow_hash)
+        else:
+            self.table.succeed(connection, newest)
         if segment.flags & SYN:
             if segment.flags & ACK:
                 connection.roles_basis = BY_SYN_ACK

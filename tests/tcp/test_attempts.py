@@ -18,6 +18,7 @@ from tcptrace_py.report.model.model import Capture, Skipped
 from tcptrace_py.run.finished import report_finished
 from tcptrace_py.run.replay import Replay
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.tracker import Tracker
 from tcptrace_py.wire.segment import ACK, RST, SYN, Segment
 from tests.segments import BEGIN_NS, STEP_NS, Trace, segment
 
@@ -38,7 +39,7 @@ class Reporter:
         self.replay = Replay(self.settings, peers=False)
         self.tracker = self.replay.tracker
         self.tracker.hold_from = hold_from
-        self.tracker.unanswered = [] if counted else None
+        self.tracker.attempts_wait = counted
         self.builder = ReportBuilder(self.tracker.transitions.journal, gaps=self.tracker.gaps)
         self.diagnosis = Diagnosis(self.settings, self.tracker.history, self.tracker.gaps)
 
@@ -149,9 +150,69 @@ def test_what_is_counted_never_was_a_connection() -> None:
         made.ts_ns = BEGIN_NS + port
         tracker.segment(made)
     tracker.end()
-    assert tracker.unanswered is not None
-    assert [attempt.id for attempt in tracker.unanswered] == list(range(10))
+    ids = []
+    while (attempt := tracker.next_attempt()) is not None:
+        ids.append(attempt.id)
+    assert ids == list(range(10))
     assert tracker.finished == []
+
+
+def test_room_of_those_that_are_gone_is_used_again() -> None:
+    """Whatever is answered, runs out and is told of: each SYN has one end, and is as it was sent."""
+    dice = random.Random(7)
+    tracker = Reporter(ALWAYS, counted=True).tracker
+    sent: list[Segment] = []
+    over: dict[int, tuple[int, ...]] = {}
+    answered: set[int] = set()
+    for number in range(2_500):
+        made = syn_from(1024 + number)
+        made.frame = made.seq = made.ts_val = number + 1
+        made.has_timestamps = number % 2 == 0
+        made.window_scale = number % 15 - 1
+        made.ip_id = number % 65536
+        made.ts_ns = made.now_ns = BEGIN_NS + number * 400_000_000
+        if number % 3 == 0:
+            made.ip_version = 6
+            made.src_hi, made.dst_hi = number << 32, 0x20010DB8 << 32
+        tracker.segment(made)
+        sent.append(made)
+        asked = dice.randrange(max(0, number - 50), number + 1)
+        if asked not in answered:
+            answered.add(asked)
+            tracker.segment(answer_to(sent[asked], made.now_ns))
+        if number % 500 == 0:
+            collect(tracker, over)
+    tracker.end()
+    collect(tracker, over)
+    assert len(answered) > 1_000 and len(over) > 500
+    assert over.keys() | answered == set(range(2_500))
+    for number, told in over.items():
+        made = sent[number]
+        assert told == (made.src_hi, made.dst_hi, made.src_port, made.seq, made.ts_val, made.window_scale)
+        assert number not in answered
+
+
+def collect(tracker: Tracker, over: dict[int, tuple[int, ...]]) -> None:
+    while (told := tracker.next_attempt()) is not None:
+        assert told.id not in over
+        over[told.id] = (
+            told.src_hi,
+            told.dst_hi,
+            told.src_port,
+            told.seq,
+            told.ts_val,
+            told.window_scale,
+        )
+
+
+def answer_to(syn: Segment, now_ns: int) -> Segment:
+    made = segment("s", "SYN+ACK", 500, syn.seq + 1)
+    made.frame = syn.frame + 10_000
+    made.ts_ns = made.now_ns = now_ns
+    made.ip_version = syn.ip_version
+    made.src_hi, made.dst_hi = syn.dst_hi, syn.src_hi
+    made.dst_port = syn.src_port
+    return made
 
 
 def held() -> Trace:

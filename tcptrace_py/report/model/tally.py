@@ -115,7 +115,7 @@ class Tally:
     def count_attempt(self, attempt: Attempt) -> None:
         """Add a SYN that nothing followed, as ``count`` would the connection that it began."""
         self._add_attempt(0, attempt)
-        row = self._row(attempt.ip_version, attempt.target_hi(), attempt.dst_lo, attempt.dst_port)
+        row = self._row(attempt.ip_version, attempt.dst_hi, attempt.dst_lo, attempt.dst_port)
         self._add_attempt(row * WIDTH, attempt)
 
     def _add_attempt(self, at: int, attempt: Attempt) -> None:
