@@ -18,7 +18,7 @@ import pytest
 from tcptrace_py.kernel.owners import owners
 from tcptrace_py.kernel.reader import KernelReader, Snapshot
 from tcptrace_py.kernel.sockets import KernelSocket, SocketKey, SocketTable, listen_overflows, parse
-from tests.live.net import missing
+from tests.live.net import missing, new_namespace, remove_namespace
 
 LOOPBACK = bytes([127, 0, 0, 1])
 LOOPBACK_6 = bytes(15) + b"\1"
@@ -150,8 +150,7 @@ def test_sockets_of_other_namespaces_are_read_too() -> None:
     why = missing()
     if why:
         pytest.skip(why)
-    name = f"tt{os.getpid()}k"
-    subprocess.run(["ip", "netns", "add", name], check=True)
+    name = new_namespace("host")
     program = (
         "import socket; s = socket.create_server(('0.0.0.0', 0));"
         "print(s.getsockname()[1], flush=True); input()"
@@ -170,4 +169,4 @@ def test_sockets_of_other_namespaces_are_read_too() -> None:
         inside = found[SocketKey(bytes(4), port, bytes(4), 0)]
         assert inside.namespace != os.stat("/proc/self/ns/net").st_ino
     finally:
-        subprocess.run(["ip", "netns", "del", name], check=True)
+        remove_namespace(name)

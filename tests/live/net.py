@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -17,8 +18,9 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,6 +29,7 @@ from tests.conftest import COMMAND, ROOT, environment
 
 _SOL_PACKET = 263
 _PACKET_QDISC_BYPASS = 20
+_NAMED = "tcptrace-test"
 
 CLIENT = "10.77.1.1"
 SERVER = "10.77.2.1"
@@ -38,24 +41,64 @@ def missing() -> str:
         return "live capture in namespaces needs root"
     if shutil.which("ip") is None:
         return "live capture in namespaces needs ip (iproute2)"
-    name = f"tt{os.getpid()}probe"
-    if subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode:
+    try:
+        name = new_namespace("probe")
+    except NamespaceError:
         return "live capture in namespaces needs the right to make them"
     made = subprocess.run(
         ["ip", "-n", name, "link", "add", "p0", "type", "veth", "peer", "name", "p1"], capture_output=True
     )
-    subprocess.run(["ip", "netns", "del", name], check=True)
+    remove_namespace(name)
     return "live capture in namespaces needs veth interfaces" if made.returncode else ""
+
+
+class NamespaceError(RuntimeError):
+    """``ip`` did not make what it was asked for."""
+
+
+def new_namespace(end: str) -> str:
+    """A new network namespace; its name is of this process and ``end``.
+
+    A test run that was killed leaves its own behind: the next run removes them.
+    """
+    _remove_orphans()
+    name = f"{_NAMED}-{os.getpid()}-{end}"
+    _ip("netns", "add", name)
+    return name
+
+
+def remove_namespace(name: str) -> None:
+    subprocess.run(["ip", "netns", "del", name], capture_output=True)
+
+
+@cache
+def _remove_orphans() -> None:
+    """Namespaces of processes that are gone (or had this one's number), with all that runs in them."""
+    for name in orphans(_names(), os.getpid()):
+        listed = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True)
+        for pid in listed.stdout.split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        remove_namespace(name)
+
+
+def _names() -> list[str]:
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True)
+    return [line.split()[0] for line in listed.stdout.splitlines() if line.strip()]
+
+
+def orphans(names: Iterable[str], me: int) -> list[str]:
+    """Which of these namespaces ``new_namespace`` made in a process that is gone."""
+    made = [(name, found[1]) for name in names if (found := re.fullmatch(rf"{_NAMED}-(\d+)-\w+", name))]
+    return [name for name, pid in made if int(pid) == me or not Path(f"/proc/{pid}").exists()]
 
 
 class Net:
     """``client``, ``router`` and ``server`` are names of namespaces."""
 
     def __init__(self) -> None:
-        prefix = f"tt{os.getpid()}"
-        self.client, self.router, self.server = (f"{prefix}{end}" for end in ("c", "r", "s"))
+        self.client, self.router, self.server = map(new_namespace, ("client", "router", "server"))
         for name in (self.client, self.router, self.server):
-            _ip("netns", "add", name)
             _ip("-n", name, "link", "set", "lo", "up")
         self._pair(self.client, "cl0", f"{CLIENT}/24", "r0", "10.77.1.2/24")
         self._pair(self.server, "sv0", f"{SERVER}/24", "r1", "10.77.2.2/24")
@@ -76,7 +119,7 @@ class Net:
 
     def close(self) -> None:
         for name in (self.client, self.router, self.server):
-            subprocess.run(["ip", "netns", "del", name], capture_output=True)
+            remove_namespace(name)
 
     def check(self, name: str, *command: str) -> str:
         return subprocess.run(
@@ -98,7 +141,7 @@ class Net:
 def _ip(*arguments: str) -> None:
     done = subprocess.run(["ip", *arguments], capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"ip {' '.join(arguments)}: {done.stderr}")
+        raise NamespaceError(f"ip {' '.join(arguments)}: {done.stderr}")
 
 
 class Live:

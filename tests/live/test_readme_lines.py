@@ -33,7 +33,7 @@ from tcptrace_py import analyze
 from tcptrace_py.cli.exec import exec as exec_command
 from tcptrace_py.cli.live import live as live_command
 from tests.conftest import ROOT, environment
-from tests.live.net import CLIENTS, LEAKING_SERVER, missing, running
+from tests.live.net import CLIENTS, LEAKING_SERVER, missing, new_namespace, remove_namespace, running
 
 LINES = re.findall(
     r"^\$ ((?:sudo )?tcptrace-py (?:live|exec) .*)$", (ROOT / "README.md").read_text(), re.MULTILINE
@@ -93,9 +93,7 @@ class Host:
 
     def __init__(self, shared: Path) -> None:
         self.shared = shared
-        self.name, self.peer = f"tt{os.getpid()}h", f"tt{os.getpid()}p"
-        for name in (self.name, self.peer):
-            self._ip("netns", "add", name)
+        self.name, self.peer = new_namespace("host"), new_namespace("peer")
         pair = ("link", "add", "eth0", "netns", self.name, "type", "veth", "peer", "name", "eth0")
         self._ip(*pair, "netns", self.peer)
         for name, address in ((self.name, HERE), (self.peer, PEER)):
@@ -137,7 +135,7 @@ class Host:
 
     def close(self) -> None:
         for name in (self.name, self.peer):
-            subprocess.run(["ip", "netns", "del", name], capture_output=True)
+            remove_namespace(name)
 
 
 class Typed:
