@@ -9,9 +9,10 @@
 PYTHON ?= python3
 PCAP ?= sample_pcaps/sick_service.pcap
 PYTEST_ARGS ?=
-# Tests are shared among so many processes; those that need a network take turns in one of them.
+# Tests are shared among one process a core, and one more for those that need a network: they take turns, and
+# wait more than they compute. tests/conftest.py says what begins first.
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
-SHARED := -n $(JOBS) --dist loadgroup
+SHARED = -n $(shell expr $(JOBS) + 1) --dist loadgroup --no-loadscope-reorder
 PURE_ROOMS := capture findings hostile kernel lab/test_recorded.py live/test_events.py live/test_eviction.py model \
     peers report run samples tcp wire
 
@@ -27,6 +28,9 @@ SOURCES := $(shell find tcptrace_py -name '*.py' -o -name '*.pxd')
 
 run: $(VENV)/built
 	@$(BIN)/tcptrace-py analyze "$(PCAP)"
+
+# Where this is set, each process of the tests would compile all sources and rewrite all tests anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Both runs, whatever the first one says. The full one comes last, so that its closing line is the last line.
 test: $(VENV)/built $(VENV)/tools

@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -27,6 +28,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 # Rooms of tests.
 _NETWORKS = ("kernel", "lab", "live")
+# Tests handed out together: with each that is done, the scheduler counts all that it ever handed out.
+_TOGETHER = 16
 # Made by Cython, of no source of ours.
 _SHARED = "_cython"
 _CIMPORT = re.compile(r"^\s*from\s+(tcptrace_py[\w.]*)\s+cimport\b", re.MULTILINE)
@@ -81,14 +84,32 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that make networks take turns in one of pytest-xdist's processes; those of a cluster share it."""
+    """What one of pytest-xdist's processes is handed at once, and in which order.
+
+    Tests that make networks take turns in one process; those of a cluster share it. They begin first,
+    for they wait more than they compute, then the slow ones, one by one, so that the end is short.
+    """
     if not config.pluginmanager.hasplugin("xdist"):
         return
+    of_file: Counter[Path] = Counter()
+    chunks: dict[tuple[Path, int], int] = {}
+    order: dict[pytest.Item, int] = {}
     for item in items:
-        if item.path.relative_to(ROOT).parts[1] in _NETWORKS:
-            item.add_marker(pytest.mark.xdist_group("network"))
+        room = item.path.relative_to(ROOT).parts[1]
+        if room in _NETWORKS:
+            group, order[item] = "network", 0
         elif "cluster" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("cluster"))
+            group, order[item] = "cluster", 1
+        elif item.get_closest_marker("slow"):
+            group, order[item] = "", 2
+        else:
+            chunk = (item.path, of_file[item.path] // _TOGETHER)
+            group, order[item] = f"{chunks.setdefault(chunk, len(chunks))}", 3
+            of_file[item.path] += 1
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: order[item])
 
 
 def pytest_report_header(config: pytest.Config) -> str:

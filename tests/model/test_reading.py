@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from .drawing import ladder
-from .judge import Judge
 from .network import Scenario
 from .reading import ReadingWatcher
+from .run import judged
 from .scenarios import FULL, OLD_SEGMENTS_LONG, OVERTAKING_RESETS, TWO_FAULTS
 
 #: Those that take long, and are tested all the same.
@@ -39,22 +39,21 @@ LONG = OLD_SEGMENTS_LONG + TWO_FAULTS
 QUICK = [each for each in SCENARIOS if each.name not in SLOW + LEFT and each not in LONG]
 
 
-def judged(scenario: Scenario) -> None:
-    judge = Judge(scenario, ReadingWatcher)
-    judge.run(2)
-    assert judge.words
-    if judge.found:
-        pytest.fail("\n\n".join(ladder(each) for each in judge.found.values()), pytrace=False)
+def check(scenario: Scenario) -> None:
+    result = judged(scenario, 2, ReadingWatcher)
+    assert result.observations
+    if result.found:
+        pytest.fail("\n\n".join(map(ladder, result.found)), pytrace=False)
 
 
 # The reading is not compiled: one run is enough.
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", QUICK, ids=lambda s: s.name)
 def test_every_schedule(scenario: Scenario) -> None:
-    judged(scenario)
+    check(scenario)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", [each for each in SCENARIOS if each.name in SLOW], ids=lambda s: s.name)
 def test_every_schedule_of_the_larger_bounds(scenario: Scenario) -> None:
-    judged(scenario)
+    check(scenario)
