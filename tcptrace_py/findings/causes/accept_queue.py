@@ -90,7 +90,13 @@ class AcceptQueueFull:
                 LIKELY,
                 evidence,
                 measure_ns=max(seen.late_syn_ack_ns, client.last_ns) - connection.ack_ns,
-                tally={"syn_acks": again, "later": int(accepted), "data": int(in_vain)},
+                tally={
+                    "syn_acks": again,
+                    "later": int(accepted),
+                    "data": int(in_vain),
+                    # Then it is told only of a service that takes others up without data.
+                    "undeferred": int(deferred),
+                },
                 explains=_EXPLAINS,
                 hangs_on=("mute", *service_key(case)) if deferred else None,
             )
@@ -141,7 +147,7 @@ class AcceptQueueFull:
             sentences.append(f"{part(tally['data'], group.count)} had sent data, which was not acknowledged.")
         if tally["later"]:
             sentences.append(f"{part(tally['later'], group.count)} was taken up in the end.")
-        alone = group.count < 2 and not tally["data"]
+        alone = group.count < 2 and not tally["data"] and not tally["undeferred"]
         if alone:
             sentences.append("A server that waits for data (TCP_DEFER_ACCEPT) does so too.")
         sentences.append(text.meaning)

@@ -40,7 +40,9 @@ class InjectedReset(Decided):
         return None
 
     def _claim(self, case: Case, by: int, reset: Reset) -> Claim | None:
-        other_ttl = bool(reset.usual_ttl and reset.ttl and abs(reset.ttl - reset.usual_ttl) >= _TTL)
+        # What came first in its name has nothing to be held against but what came later.
+        usual_ttl = reset.usual_ttl or (case.endpoint(by).ttl if reset.went_on else 0)
+        other_ttl = bool(usual_ttl and reset.ttl and abs(reset.ttl - usual_ttl) >= _TTL)
         usual_ns = trip_ns(case, by)
         sooner = bool(
             usual_ns >= _TRIP_NS
@@ -58,7 +60,7 @@ class InjectedReset(Decided):
             lines = []
             text = f"RST in the name of {name}"
             if other_ttl:
-                text += f", with TTL {reset.ttl} where its other segments have {reset.usual_ttl}"
+                text += f", with TTL {reset.ttl} where its other segments have {usual_ttl}"
             if sooner:
                 text += (
                     f", {duration(reset.after_peer_data_ns)} after the data that it answers, where the round"
@@ -83,7 +85,9 @@ class InjectedReset(Decided):
                 "went_on": int(went_on),
                 "harmless": int(went_on and _unheeded(case, by, reset)),
             },
-            explains=(
+            explains=("stray-reset",)
+            if not _believed(case, reset)
+            else (
                 "reset-abort",
                 "reset-after-close",
                 "reset-no-connection",
@@ -124,7 +128,16 @@ class InjectedReset(Decided):
 def _unheeded(case: Case, by: int, reset: Reset) -> bool:
     """The receiver did not believe it either: it answers what came after it, and not with RST."""
     receiver = case.endpoint(other(by))
-    return not case.connection.reset_by and not receiver.rsts and receiver.last_ns > reset.went_on_ns
+    ended = bool(case.connection.reset_by) and _believed(case, reset)
+    return not ended and not receiver.rsts and receiver.last_ns > reset.went_on_ns
+
+
+def _believed(case: Case, reset: Reset) -> bool:
+    """May it be what reset the connection? Not what came before the answer to the SYN, and was no refusal.
+
+    What came later may have been one of several.
+    """
+    return bool(reset.usual_ttl) or case.connection.reset_frame == reset.frame
 
 
 def _bare(who: str) -> str:

@@ -15,8 +15,9 @@ from tcptrace_py.tcp.observations import BY_SLOWNESS
 
 #: A connect that took less was not held up by a retransmission, which is due after 1 s (RFC 6298).
 _SLOW_NS = 900_000_000
-#: So many, and so large a part of the service, are no ordinary loss.
+#: So many, and so large a part of the service, are no ordinary loss; nor are so many SYNs lost in a row.
 _MANY, _PART = 3, 0.01
+_LOST = 4
 
 
 class SlowConnect(Decided):
@@ -97,6 +98,7 @@ class SlowConnect(Decided):
             sentences.append("All from one client address.")
         sentences.append(text.meaning)
         many = group.count >= _MANY and (not whole or group.count >= whole * _PART)
+        many |= group.tally["syns"] - group.count >= _LOST and group.count * 2 >= whole > 0
         severity: Severity = "warning" if many else "info"
         advice = f"{_first_step(group)} {remedy(text, '')}".lstrip()
         return group.finding(self.KIND, severity, " ".join(sentences), advice)
