@@ -154,7 +154,7 @@ class Evidence:
         self.segments += 1
         if flags & (SYN | ACK) == SYN:
             self.last_syn_frame = frame
-        elif not (syn and self.first_frame and self.syn_acks > 1):
+        else:
             self.last_frame, self.last_ns = frame, ts_ns
         if fin or not syn:
             if self.fins and not fin and payload_bytes and end > self.fin + 1:
