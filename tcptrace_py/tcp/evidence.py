@@ -27,6 +27,8 @@ WINDOW_BYTES = 65535
 
 # RSTs remembered: the first three, and the last.
 _RSTS = 4
+# Retransmissions and probes remembered.
+_ASKED = 16
 # Pieces ahead of a gap remembered.
 _AHEAD = 8
 # An ISN that follows what was sent before it by less than this is of the same connection.
@@ -74,6 +76,8 @@ class Evidence:
         self.syn_bytes = 0
         self.syns = self.syn_frame = self.last_syn_frame = 0
         self.syn_acks = self.syn_ack_frame = self.last_syn_ack_frame = self.last_syn_ack_ns = 0
+        #: The first of all, forgotten or not.
+        self.first_syn_ack_frame = 0
         #: Its SYN+ACK again, and not at once: nothing had come.
         self.syn_ack_again_frame = 0
         #: A SYN+ACK with another ISN, which it has forgotten.
@@ -115,6 +119,8 @@ class Evidence:
         # What it sent again knowing all that it ever knew, and the first such after its FIN.
         self.again_frame = self.again_after_fin_frame = 0
         self.retransmits = 0
+        #: The last that it sent again, or to probe.
+        self.asked: list[int] = []
         #: But for RSTs.
         self.segments = 0
         self.rsts: list[Rst] = []
@@ -199,6 +205,7 @@ class Evidence:
             self.retransmits += self.syn_acks > 0
             if not self.syn_acks:
                 self.syn_ack_frame = frame
+                self.first_syn_ack_frame = self.first_syn_ack_frame or frame
             elif ts_ns - self.last_syn_ack_ns >= UNDER_WAY_NS:
                 self.syn_ack_again_frame = frame
             self.syn_acks += 1
@@ -214,7 +221,7 @@ class Evidence:
             name: getattr(self, name)
             for name in (
                 "_origin", "rsts", "former_syn_ack_frame", "former_isn", "syns", "syn_frame",
-                "last_syn_frame", "syn_acks", "retransmits", "segments",
+                "last_syn_frame", "syn_acks", "first_syn_ack_frame", "retransmits", "segments",
             )
         }  # fmt: skip
         self.__init__()  # type: ignore[misc]
@@ -224,6 +231,8 @@ class Evidence:
     def _sends(self, frame: int, seq: int, ack: int, end: int) -> None:
         again = self.nxt != NONE and seq < end and seq < self.nxt
         self.retransmits += again
+        if again or (end - seq <= 1 and seq == self.nxt - 1):
+            self.asked = [*self.asked[1 - _ASKED :], frame]
         if again and ack >= self.top_ack:
             self.again_frame = frame
             if self.fins and not self.again_after_fin_frame:

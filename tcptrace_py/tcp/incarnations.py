@@ -12,7 +12,7 @@ from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.evidence import NONE, Evidence
 from tcptrace_py.tcp.flow_table import FlowTable
-from tcptrace_py.tcp.gate import acknowledges_unsent
+from tcptrace_py.tcp.gate import acknowledges_unsent, refuses_ack
 from tcptrace_py.tcp.serial import distance
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 
@@ -112,9 +112,11 @@ class Incarnation:
                 return  # It seems stale.
             if sender.isn != NONE and sender.number(seq) != sender.isn:
                 return  # Another ISN, that began no connection.
+        mine, other = direction(connection, segment)
+        if flags & RST and refuses_ack(connection, mine, other, segment):
+            return
         if flags & FIN and flags & ACK:
-            receiver = connection.b if by_a else connection.a
-            if acknowledges_unsent(receiver, segment.ack):
+            if acknowledges_unsent(other, segment.ack):
                 self._dropped[by_a] = (segment.frame, segment.ts_ns, peer.number(segment.ack))
                 flags &= ~ACK
         self.tell(by_a, segment.frame, segment.ts_ns, seq, segment.ack, flags, segment.payload_bytes)

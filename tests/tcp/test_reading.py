@@ -7,21 +7,35 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import pytest
 
 from tcptrace_py.capture.merge import merge
 from tcptrace_py.capture.source import open_sources
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp import outcome as outcomes
+from tcptrace_py.tcp.codes import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.evidence import NONE
-from tcptrace_py.tcp.reading import RULES, History, closing, opening, read, resets
+from tcptrace_py.tcp.reading import (
+    RULES,
+    History,
+    Outcome,
+    closing,
+    histories,
+    opening,
+    outcome,
+    read,
+    resets,
+)
 from tcptrace_py.tcp.state import BASIS_NAMES, CLOSED, STATE_NAMES, TIMER
 from tcptrace_py.tcp.tracker import Tracker
 from tcptrace_py.wire.decoder import Decoder
 from tcptrace_py.wire.result import TCP
 from tcptrace_py.wire.segment import Segment
 from tests.conftest import ROOT
+from tests.segments import Passing as Traced
 from tests.segments import Trace, segment
 
 from .gated import Gated, Noted, Passing, both, evidence
@@ -94,10 +108,16 @@ def test_the_states_are_the_trackers(name: str) -> None:
     assert states(words(found[1])) == states(server)
 
 
-def histories(
-    passed: Iterable[Segment],
-) -> Iterator[tuple[Connection, list[History], tuple[History, History]]]:
-    """Of each connection of a capture: the tracker's, but for what clocks did, and the reading's."""
+class Followed(NamedTuple):
+    """A connection that is over, both its histories as the tracker has them, but for what clocks did, and
+    the evidence."""
+
+    connection: Connection
+    tracked: list[History]
+    evidence: Noted
+
+
+def followed(passed: Iterable[Segment]) -> Iterator[Followed]:
     tracker, gated = Tracker(Settings(), peers=False), Gated()
     connections: dict[int, Connection] = {}
     for made in passed:
@@ -106,15 +126,15 @@ def histories(
         assert connection is not None
         connections[connection.id] = connection
         gated.add(connection, made)
+    tracker.end()
     for number, connection in connections.items():
-        told = [
+        tracked = [
             History(
                 (state, frame, basis) for state, _, frame, basis in tracker.history(end) if basis != TIMER
             )
             for end in (connection.a, connection.b)
         ]
-        incarnation = gated.incarnations[number]
-        yield connection, told, read(incarnation.a, incarnation.b)
+        yield Followed(connection, tracked, gated.incarnations[number])
 
 
 def segments(path: Path) -> Iterator[Segment]:
@@ -137,21 +157,121 @@ def differs(connection: Connection, tracked: History, history: History) -> bool:
     return found != expected and not (connection.reused_by >= 0 and [*found, CLOSED] == expected)
 
 
-def test_the_states_of_all_samples_are_the_trackers() -> None:
+def test_the_states_and_outcomes_of_all_samples_are_the_trackers() -> None:
     ends = 0
     for path in sorted(SAMPLES.rglob("*.pcap*")):
-        for connection, told, read_now in histories(segments(path)):
-            for tracked, history in zip(told, read_now, strict=True):
-                assert not differs(connection, tracked, history), f"{path.name}: {words(history)}"
+        for each in followed(segments(path)):
+            read_now = read(each.evidence.a, each.evidence.b, over=True)
+            for tracked, history in zip(each.tracked, read_now, strict=True):
+                assert not differs(each.connection, tracked, history), f"{path.name}: {words(history)}"
                 ends += 1
+            assert read_outcome(each) == expected(path, each.connection), path.name
     assert ends > 5000
+
+
+# --- what became of it ------------------------------------------------------------------------------------
+
+#: Handshake, close and whether that is complete, who closed first, and whose RST, why, and its frame.
+Told = tuple[str, str, bool, int, int, str, int]
+
+
+def today(connection: Connection) -> Told:
+    return (
+        HANDSHAKE_OUTCOMES[outcomes.handshake_outcome(connection)],
+        CLOSE_KINDS[outcomes.close_kind(connection)],
+        outcomes.close_complete(connection),
+        outcomes.close_initiator(connection),
+        connection.reset_by,
+        RESET_CAUSES[connection.reset_cause],
+        connection.reset_frame,
+    )
+
+
+def read_outcome(each: Followed) -> Told:
+    unreachable = each.connection.unreachable_frame > 0
+    found = outcome(each.evidence.a, each.evidence.b, over=True, unreachable=unreachable)
+    reset = found.reset
+    return (
+        HANDSHAKE_OUTCOMES[found.handshake],
+        CLOSE_KINDS[found.close],
+        found.close_complete,
+        found.close_initiator,
+        *((reset.by, RESET_CAUSES[reset.cause], reset.rst.frame) if reset else (0, "", 0)),
+    )
+
+
+#: Where the reading says otherwise than the tracker, by the trace or the capture.
+OUTCOMES: dict[str, Told] = {
+    # The client's own RST, ahead of what passed, shows that it was ESTABLISHED.
+    "a RST ahead of data that never passed, a challenge ACK, and the RST that answers it": (
+        "complete", "reset", True, 1, 1, "abort", 5,
+    ),
+    "a RST ahead of what has passed is confirmed by the one that answers the SYN+ACK again": (
+        "complete", "reset", True, 1, 1, "abort", 5,
+    ),
+    # Its receiver drops it as old, but the server has closed with it: its history says so, too.
+    "a RST with the number of data that its receiver then acknowledges is too old": (
+        "complete", "reset", True, 1, 2, "no_connection", 6,
+    ),
+    # What the RST overtook shows that its sender was in CLOSE_WAIT.
+    "a RST that acknowledges the peer's FIN, overtaken by one that its sender sent from CLOSED": (
+        "complete", "reset", True, 1, 2, "close_wait_abort", 7,
+    ),
+    # The client has given its own SYN up with its RST, though the server did not believe that.
+    "a SYN+ACK from who was refused in SYN_SENT: it was in SYN_RCVD when the RST came": (
+        "half_open", "reset", True, 1, 1, "refused", 5,
+    ),
+    # The RST passed first: the server was CLOSED by what is presumed to have come before the ACK.
+    "the same, and it acknowledges the peer's FIN": (
+        "half_open", "reset", True, 2, 1, "close_wait_abort", 4,
+    ),
+    # What a listener had acknowledged to a client that reset it is forgotten, so the form tells nothing.
+    "a listener that was reset answers anew: it had not opened": (
+        "complete", "reset", True, 1, 1, "abort", 4,
+    ),
+    # These follow the histories, which are the reading's own (``OTHERWISE``).
+    "nor does the RST for what acknowledges it": ("half_open", "reset", True, 1, 1, "abort", 3),
+    "nor does a late one from an endpoint that has reset the connection since": (
+        "complete", "simultaneous", True, 3, 2, "after_close", 6,
+    ),
+}  # fmt: skip
+#: Its sender closed with an earlier RST than the one that its receiver believed: connection and frame.
+EARLIER = {
+    ("close_as_the_request_arrives-v4.middle.pcap", 1): 20,
+    ("qi_internet_SYNACK_curl_jsonip.pcap", 0): 10,
+}
+
+
+class Passed(Traced):
+    """The segments of a trace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.segments: list[Segment] = []
+
+    def sees(self, segment: Segment) -> None:
+        self.segments.append(segment)
+
+
+def expected(path: Path, connection: Connection) -> Told:
+    *told, frame = today(connection)
+    return (*told, EARLIER.get((path.name, connection.id), frame))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("name", TRACES)
+def test_the_outcome_is_the_trackers(name: str) -> None:
+    passed = Passed()
+    passed.play(TRACES[name][0])
+    each = next(followed(passed.segments))
+    assert read_outcome(each) == OUTCOMES.get(name, today(each.connection))
 
 
 def again(segment: Segment, ts_ns: int) -> Segment:
     made = Segment()
     for name in ("ip_version", "src_hi", "src_lo", "dst_hi", "dst_lo", "src_port", "dst_port", "seq", "ack"):
         setattr(made, name, getattr(segment, name))
-    made.flags, made.payload_bytes, made.window = segment.flags, segment.payload_bytes, segment.window
+    made.flags, made.payload_bytes = segment.flags, segment.payload_bytes
+    made.window, made.window_scale = segment.window, segment.window_scale
     made.ts_ns = ts_ns
     return made
 
@@ -177,9 +297,10 @@ def test_of_spoiled_samples_few_are_read_otherwise() -> None:
         for variant in spoiled(passed, rng):
             for frame, each in enumerate(variant, 1):
                 each.frame = each.ip_id = frame
-            for connection, told, read_now in histories(variant):
-                for tracked, history in zip(told, read_now, strict=True):
-                    other += differs(connection, tracked, history)
+            for each in followed(variant):
+                read_now = read(each.evidence.a, each.evidence.b, over=True)
+                for tracked, history in zip(each.tracked, read_now, strict=True):
+                    other += differs(each.connection, tracked, history)
                     ends += 1
     assert ends > 1000
     assert other / ends < 0.01
@@ -262,8 +383,8 @@ def test_numbers_may_wrap() -> None:
 
 def homes(name: str) -> list[ModuleType]:
     """Modules that know the rule by name."""
-    reading = sys.modules["tcptrace_py.tcp.reading"]
-    return [module for module in (opening, closing, resets, reading) if hasattr(module, name)]
+    becomes = sys.modules["tcptrace_py.tcp.reading.outcome"]
+    return [module for module in (opening, closing, resets, histories, becomes) if hasattr(module, name)]
 
 
 #: What neither those traces nor chance make.
@@ -273,17 +394,26 @@ MORE = [
 ]
 
 
+#: Both histories, and what became of the connection.
+Read = tuple[tuple[History, History], Outcome]
+
+
+def read_all(taken: list[Passing]) -> Read:
+    ends = evidence(taken)
+    return read(*ends, over=True), outcome(*ends, over=True)
+
+
 @pytest.fixture(scope="module")
-def readings() -> list[tuple[list[Passing], tuple[History, History]]]:
+def readings() -> list[tuple[list[Passing], Read]]:
     rng = random.Random(17)
     known = [passing(trace) for trace, _, _ in TRACES.values()]
     known += [passing(trace) for trace in MORE] + [schedule(rng) for _ in range(2000)]
-    return [(segments, both(segments)) for segments in known]
+    return [(segments, read_all(segments)) for segments in known]
 
 
 @pytest.mark.parametrize("name", sorted(RULES))
 def test_every_rule_is_needed(
-    name: str, readings: list[tuple[list[Passing], tuple[History, History]]], monkeypatch: pytest.MonkeyPatch
+    name: str, readings: list[tuple[list[Passing], Read]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without it (with its opposite where it says yes or no, with nothing where it says when) some
     reading is another."""
@@ -297,7 +427,7 @@ def test_every_rule_is_needed(
 
     for module in homes(name):
         monkeypatch.setattr(module, name, without)
-    assert any(both(segments) != whole for segments, whole in readings)
+    assert any(read_all(segments) != whole for segments, whole in readings)
 
 
 def test_every_rule_says_where_it_is_from_and_what_follows() -> None:

@@ -34,8 +34,8 @@ def opens(history: History, end: Evidence, peer: Evidence) -> None:
         frame = end.first_frame or peer.first_frame
         history.put(LISTEN, frame, ASSUMED)
         history.put(SYN_RCVD, frame, ASSUMED)
-    elif end.isn == NONE and peer.syn_acks and not 0 < _first_refusal(end, peer) < peer.syn_ack_frame:
-        history.put(SYN_SENT, peer.syn_ack_frame, ASSUMED)
+    elif end.isn == NONE and peer.syn_acks and not 0 < _first_refusal(end, peer) < peer.first_syn_ack_frame:
+        history.put(SYN_SENT, peer.first_syn_ack_frame, ASSUMED)
     elif not peer.syns:
         history.put_if(picked_up(end, peer), ESTABLISHED, ASSUMED)
 

@@ -23,14 +23,24 @@ from tcptrace_py.tcp.state import (
 )
 
 
-def weigh(end: Evidence, peer: Evidence) -> tuple[Rst | None, Rst | None]:
+def weighed(a: Evidence, b: Evidence, over: bool) -> tuple[Rst | None, Rst | None, Rst | None, Rst | None]:
+    """The RSTs by which ``a`` and ``b`` closed of their own, and those that came to ``a`` and to ``b``."""
+    a_own, b_came = weigh(a, b, over)
+    b_own, a_came = weigh(b, a, over)
+    if a_own and b_own:
+        return both_reset(a, b, a_own, b_own, a_came, b_came)
+    return a_own, b_own, a_came, b_came
+
+
+def weigh(end: Evidence, peer: Evidence, over: bool) -> tuple[Rst | None, Rst | None]:
     """The RST by which ``end`` closed, and the one of its that ``peer`` believes."""
     own = came = None
     for rst in end.rsts:
         asked = bool(peer.syns and not peer.syn_acks and not 0 < peer.first_frame < rst.frame)
-        acknowledged = _acknowledged_by(peer, rst.frame)
+        acknowledged = acknowledged_by(peer, rst.frame)
         if not (answers_syn(end, peer, rst) if asked else exact(end, rst, acknowledged)):
-            continue
+            if asked or not over or not falls_silent(end, peer, rst, acknowledged):
+                continue
         if outside_window(end, rst, acknowledged) or challenged(peer, rst, acknowledged):
             continue
         if came is None and (asked or peer.top_ack == NONE or peer.top_ack <= rst.seq):
@@ -56,7 +66,7 @@ def answers_syn(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     return bool(end.syn_acks or end.syns) and rst.seq == end.nxt
 
 
-def _acknowledged_by(end: Evidence, frame: int) -> int:
+def acknowledged_by(end: Evidence, frame: int) -> int:
     """The highest number that it had acknowledged by then, or ``NONE``."""
     if end.top_frame < frame:
         return end.top_ack
@@ -70,6 +80,12 @@ def exact(end: Evidence, rst: Rst, acknowledged: int) -> bool:
     if end.nxt == NONE or acknowledged == NONE:
         return True
     return acknowledged <= rst.seq <= max(end.in_order, acknowledged)
+
+
+@rule("RFC 5961 section 3.2")
+def falls_silent(end: Evidence, peer: Evidence, rst: Rst, acknowledged: int) -> bool:
+    """A RST in the window that has not the exact number is believed where nothing at all passes after it."""
+    return rst.frame > max(end.last_frame, peer.last_frame) and acknowledged < rst.seq
 
 
 @rule("RFC 5961 section 3.2")
@@ -163,7 +179,7 @@ def reach_of(end: Evidence, peer: Evidence, own: Rst | None, came: Rst | None) -
 @rule("3.10.7.4 fifth check")
 def refuses_handshake(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     """Who sent nothing but SYN+ACK, and a RST with the number of the ACK, refused what ends the handshake."""
-    only_answered = end.syn_acks > 0 and not end.syns and end.segments == end.syn_acks
+    only_answered = end.syn_acks > 0 and not end.syns and not end.first_frame
     return (
         rst.ack == NONE
         and only_answered
