@@ -15,6 +15,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -33,6 +34,8 @@ CORPUS = ROOT.parent / "shared" / "corpus"
 SAMPLES = ROOT / "sample_pcaps"
 DAYS = (1, 2, 3)
 BY_CAUSE = frozenset(cause.KIND for cause in CAUSES)
+#: Where captures come from: ``FURTHER`` from the folders that were named.
+ORIGINS = CORPORA, LAB, HEALTHY, FURTHER = ("corpus", "lab", "healthy day", "further")
 #: Connections of a finding whose packets are written, and packets of each at its beginning and end.
 CONNECTIONS, HEAD, TAIL = 3, 40, 25
 
@@ -58,19 +61,24 @@ class Drawn:
 
 
 def captures(days: Path, more: list[Path]) -> Iterator[tuple[str, Path]]:
-    """``(origin, path)``; of a lab scenario one recording, for all tell the same."""
-    for folder in (CORPUS, *more):
+    """``(origin, path)``; each capture once, and of a lab scenario one recording, for all tell the same."""
+    seen: set[bytes] = set()
+    for origin, folder in ((CORPORA, CORPUS), *((FURTHER, folder) for folder in more)):
         for path in sorted(folder.rglob("*")):
-            if path.name.removesuffix(".gz").endswith((".pcap", ".pcapng", ".dmp", ".trace", ".cap")):
-                yield "corpus", path
+            if not path.name.removesuffix(".gz").endswith((".pcap", ".pcapng", ".dmp", ".trace", ".cap")):
+                continue
+            content = blake2b(path.read_bytes()).digest() if path.is_file() else b""
+            if content and content not in seen:
+                seen.add(content)
+                yield origin, path
     scenarios: dict[str, Path] = {}
     for path in sorted((SAMPLES / "kernel").glob("*.pcap*"), key=lambda path: "middle" not in path.name):
         scenarios.setdefault(path.name.split("-")[0], path)
     for path in scenarios.values():
-        yield "lab", path
+        yield LAB, path
     for seed in DAYS:
         make(seed).save(days / f"healthy-day-{seed}.pcap")
-        yield "healthy day", days / f"healthy-day-{seed}.pcap"
+        yield HEALTHY, days / f"healthy-day-{seed}.pcap"
 
 
 def found(sources: Iterator[tuple[str, Path]]) -> Iterator[Drawn]:
@@ -148,7 +156,7 @@ def main() -> None:
         for drawn in causes
     ]
     (out / "causes.txt").write_text("\n".join(lines) + "\n")
-    of = {origin: sum(each.origin == origin for each in worth) for origin in ("corpus", "lab", "healthy day")}
+    of = {origin: sum(each.origin == origin for each in worth) for origin in ORIGINS}
     print(f"{len(worth)} warnings and criticals ({of}), {len(some)} drawn to {out}; {len(causes)} by cause")
 
 

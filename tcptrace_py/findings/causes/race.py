@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.causes.about import round_trip_ns, service_key, service_of, timer_between
 from tcptrace_py.findings.causes.claim import Claim, Key
@@ -13,7 +16,7 @@ from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.timers import told
 from tcptrace_py.findings.wording import duration, span, times
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.observations import BY_LATE_RESET, DATA, QUIET_NS, idle_class
+from tcptrace_py.tcp.observations import BY_LATE_RESET, DATA, QUIET_NS, Reset, idle_class
 
 #: A close and a request that come so close together crossed, however short the round trip.
 _CROSSED_NS = 100_000_000
@@ -21,6 +24,89 @@ _CROSSED_NS = 100_000_000
 _EARLY, _LATE = 0.95, 1.05
 #: So many closes after as long show a timer.
 _CONSTANT = 2
+
+
+@dataclass(slots=True)
+class _Race:
+    """A request that met a close, after ``idle_ns`` of silence.
+
+    ``closed``: the server's FIN passed. ``counted``: the silence is among the service's idle times.
+    """
+
+    idle_ns: int
+    asked_ns: int
+    evidence: Callable[[], list[Evidence]]
+    closed: bool = True
+    counted: bool = False
+
+
+def _close_first(case: Case, reset: Reset | None, trip_ns: int) -> _Race | None:
+    """The server's FIN ends the silence, and crosses the request."""
+    seen, client_by, by = case.seen, case.client_by, case.server_by
+    server = case.endpoint(by)
+    asked_ns = seen.after_fin_ns[client_by - 1]
+    if seen.close_by != by or seen.close_is_reset or not seen.close_settled or seen.close_spoke_last != by:
+        return None
+    if not asked_ns or asked_ns - seen.close_ns > trip_ns or goodbye(case, client_by):
+        return None
+    if answered_close(case, by) and server.fin_acked_ns < asked_ns:
+        return None
+    if reset is None and not server.rsts:
+        return None
+
+    def evidence() -> list[Evidence]:
+        text = f"{case.name(by)} closes after {duration(seen.close_idle_ns)} of silence"
+        lines = [case.evidence(seen.close_frame, seen.close_ns, text)]
+        text = f"{duration(asked_ns - seen.close_ns)} later: the request that crossed it"
+        lines.append(case.evidence(seen.after_fin_frame[client_by - 1], asked_ns, text))
+        return lines
+
+    return _Race(seen.close_idle_ns, asked_ns, evidence, counted=True)
+
+
+def _asked(case: Case) -> bool:
+    """The client's request ends a silence, on a connection on which the server has answered before."""
+    seen, server = case.seen, case.endpoint(case.server_by)
+    asked = seen.gap_by == case.client_by and seen.gap_what == DATA
+    return bool(asked and server.bytes and server.last_data_ns < seen.gap_end_ns)
+
+
+def _request(case: Case) -> Evidence:
+    seen = case.seen
+    text = f"{case.name(case.client_by)} sends a request after {duration(seen.gap_ns)} of silence"
+    return case.evidence(seen.gap_end_frame, seen.gap_end_ns, text)
+
+
+def _no_close(case: Case, reset: Reset | None, trip_ns: int) -> _Race | None:
+    """The request ends the silence, and what answers it is RST; no FIN of the server passed."""
+    seen = case.seen
+    if reset is None or case.endpoint(case.server_by).fin_sent or not _asked(case):
+        return None
+    if not 0 <= reset.ns - seen.gap_end_ns <= trip_ns:
+        return None
+    return _Race(seen.gap_ns, seen.gap_end_ns, lambda: [_request(case)], closed=False)
+
+
+def _request_first(case: Case, reset: Reset | None, trip_ns: int) -> _Race | None:
+    """Captured at the client, the request passes first.
+
+    The FIN does not acknowledge it, so that was sent before the request came; RST answers the request.
+    """
+    seen, client, server = case.seen, case.endpoint(case.client_by), case.endpoint(case.server_by)
+    asked_ns = seen.gap_end_ns
+    if reset is None or not reset.peer_outstanding or not _asked(case):
+        return None
+    if not asked_ns <= server.fin_ns <= reset.ns or server.fin_ns - asked_ns > trip_ns:
+        return None
+    if client.fin_sent and client.fin_ns - asked_ns <= trip_ns:
+        return None
+
+    def evidence() -> list[Evidence]:
+        after = duration(server.fin_ns - asked_ns)
+        text = f"{after} later: FIN from {case.name(case.server_by)}, sent before the request came"
+        return [_request(case), case.evidence(server.fin_frame, server.fin_ns, text)]
+
+    return _Race(seen.gap_ns, asked_ns, evidence)
 
 
 class KeepAliveRace:
@@ -33,76 +119,16 @@ class KeepAliveRace:
         seen = case.seen
         if seen is None or not case.connection.established:
             return None
-        client_by, server_by = case.client_by, case.server_by
         trip_ns = max(3 * round_trip_ns(case), _CROSSED_NS)
-        client, server = case.endpoint(client_by), case.endpoint(server_by)
-        reset = seen.resets[server_by - 1]
-        fin_follows = False
-        # The server's FIN ends the silence and crosses the request.
-        if (
-            seen.close_by == server_by
-            and not seen.close_is_reset
-            and seen.close_settled
-            and seen.close_spoke_last == server_by
-            and seen.after_fin_ns[client_by - 1]
-            and seen.after_fin_ns[client_by - 1] - seen.close_ns <= trip_ns
-            and not goodbye(case, client_by)
-            and not (
-                answered_close(case, server_by) and server.fin_acked_ns < seen.after_fin_ns[client_by - 1]
-            )
-            and (reset is not None or server.rsts)
-        ):
-            idle_ns = seen.close_idle_ns
-            asked_ns, asked_frame = seen.after_fin_ns[client_by - 1], seen.after_fin_frame[client_by - 1]
-            crossed = True
-        elif (
-            # The request ends the silence; what answers it is RST.
-            reset is not None
-            and not server.fin_sent
-            and seen.gap_by == client_by
-            and seen.gap_what == DATA
-            and 0 <= reset.ns - seen.gap_end_ns <= trip_ns
-            and server.last_data_ns < seen.gap_end_ns
-            and server.bytes
-        ):
-            idle_ns = seen.gap_ns
-            asked_ns, asked_frame = seen.gap_end_ns, seen.gap_end_frame
-            crossed = False
-        elif (
-            # Captured at the client, the request passes first. The FIN does not acknowledge it, so that
-            # was sent before the request came; RST answers the request.
-            reset is not None
-            and reset.peer_outstanding
-            and seen.gap_by == client_by
-            and seen.gap_what == DATA
-            and server.last_data_ns < seen.gap_end_ns <= server.fin_ns <= reset.ns
-            and server.fin_ns - seen.gap_end_ns <= trip_ns
-            and server.bytes
-            and not (client.fin_sent and client.fin_ns - seen.gap_end_ns <= trip_ns)
-        ):
-            idle_ns = seen.gap_ns
-            asked_ns, asked_frame = seen.gap_end_ns, seen.gap_end_frame
-            crossed = fin_follows = True
-        else:
+        by = case.server_by
+        reset = seen.resets[by - 1]
+        race = _close_first(case, reset, trip_ns) or _no_close(case, reset, trip_ns)
+        race = race or _request_first(case, reset, trip_ns)
+        if race is None:
             return None
-        by = server_by
 
         def evidence() -> list[Evidence]:
-            lines = []
-            if fin_follows:
-                text = f"{case.name(client_by)} sends a request after {duration(idle_ns)} of silence"
-                lines.append(case.evidence(asked_frame, asked_ns, text))
-                after = duration(server.fin_ns - asked_ns)
-                text = f"{after} later: FIN from {case.name(by)}, sent before the request came"
-                lines.append(case.evidence(server.fin_frame, server.fin_ns, text))
-            elif crossed:
-                text = f"{case.name(by)} closes after {duration(idle_ns)} of silence"
-                lines.append(case.evidence(seen.close_frame, seen.close_ns, text))
-                text = f"{duration(asked_ns - seen.close_ns)} later: the request that crossed it"
-                lines.append(case.evidence(asked_frame, asked_ns, text))
-            else:
-                text = f"{case.name(client_by)} sends a request after {duration(idle_ns)} of silence"
-                lines.append(case.evidence(asked_frame, asked_ns, text))
+            lines = race.evidence()
             if reset is not None:
                 text = f"{case.name(by)} answers it with RST: the request is lost"
                 lines.append(case.evidence(reset.frame, reset.ns, text))
@@ -110,13 +136,13 @@ class KeepAliveRace:
 
         return Claim(
             by,
-            asked_ns,
-            reset.ns if reset is not None else asked_ns,
-            CERTAIN if crossed else LIKELY,
+            race.asked_ns,
+            reset.ns if reset is not None else race.asked_ns,
+            CERTAIN if race.closed else LIKELY,
             evidence,
-            measure_ns=idle_ns,
+            measure_ns=race.idle_ns,
             # Those are among the closes that are known of the service.
-            tally={"counted": int(crossed and not fin_follows and idle_ns >= QUIET_NS)},
+            tally={"counted": int(race.counted and race.idle_ns >= QUIET_NS)},
             explains=(
                 "reset-abort",
                 "reset-after-close",
@@ -125,8 +151,8 @@ class KeepAliveRace:
                 "time-wait-assassination",
                 "dead-peer",
             ),
-            hangs_on=None if crossed else ("idle", *service_key(case), idle_class(idle_ns)),
-            facts=(idle_ns,),
+            hangs_on=None if race.closed else ("idle", *service_key(case), idle_class(race.idle_ns)),
+            facts=(race.idle_ns,),
         )
 
     def judge(self, key: Key, facts: tuple[object, ...], group: Group, knowledge: Knowledge) -> bool:
