@@ -10,7 +10,7 @@ from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 
 cdef int HANDSHAKE, OBSERVED, SILENCE, SLOW, _LOW_TTL
-cdef Py_ssize_t _HANDSHAKES
+cdef dict _LOOKING
 
 
 cdef class Diagnosis:
@@ -27,11 +27,11 @@ cdef class Diagnosis:
 
     @cython.locals(suspect=int, case=Case, kinds=list)
     cpdef tuple look(self, Connection connection, bint at_end, int64_t end_ns)
-    @cython.locals(waited_until_ns=int64_t, handshakes=Handshakes)
+    @cython.locals(waited_until_ns=int64_t, handshakes=Handshakes, kept=bint)
     cpdef bint look_at_attempt(self, Attempt attempt, bint at_end, int64_t end_ns) except -1
     @cython.locals(client=Endpoint)
     cdef bint _may_tell(self, Connection connection) except -1
-    @cython.locals(number=int, suspects=int, made=list)
+    @cython.locals(number=int, looking=tuple, made=list)
     cdef object _look_with(self, object families, int suspect, Case case, list kinds)
     cdef object _failed(self, object family, Connection connection, object error)
     cpdef object merge(self, Diagnosis other)

@@ -49,12 +49,16 @@ FAMILIES: tuple[type[Family], ...] = (
     DeadPeers,
     Resets,
 )
-_SUSPECTS = [cast("int", family.SUSPECT) for family in FAMILIES]
-_HANDSHAKES = FAMILIES.index(Handshakes)
+#: By suspicion: the numbers of those that it makes look, as far as that was asked.
+_LOOKING: dict[int, tuple[int, ...]] = {}
 
 GENERAL_KINDS = frozenset(KINDS) - {cause.KIND for cause in CAUSES} - {"time-wait-pile"}
 
 _LOW_TTL = LOW_TTL
+
+
+def _looking(suspect: int) -> tuple[int, ...]:
+    return tuple(n for n, family in enumerate(FAMILIES) if suspect & cast("int", family.SUSPECT))
 
 
 def _reasons(connection: Connection, suspect: int) -> int:
@@ -139,30 +143,31 @@ class Diagnosis:
         """
         if 0 < attempt.ttl < _LOW_TTL or attempt.seq == 0:
             return False
-        if attempt.has_timestamps and self.knowledge.knows_pair_of(attempt):
-            return False
-        self.knowledge.note_attempt(attempt)
-        handshakes = self._handshakes
-        if handshakes is None:
-            handshakes = self._handshakes = cast("Handshakes", self._causes.general.of(_HANDSHAKES))
+        kept = self.knowledge.note_attempt(attempt)
         waited_until_ns = end_ns
         if self._gap_ends:
             waited_until_ns = self._gaps.until(attempt.ts_ns, end_ns)
+        handshakes = self._handshakes
+        if handshakes is None:
+            handshakes = self._handshakes = self._causes.general.handshakes
         try:
-            handshakes.look_at_attempt(attempt, at_end, waited_until_ns)
+            if not (kept and self._causes.hold(attempt, at_end, waited_until_ns)):
+                handshakes.look_at_attempt(attempt, at_end, waited_until_ns)
         except Exception as error:
             self._failed_on(handshakes, attempt.id, (attempt.frame,), error)
         return True
 
     def _look_with(self, families: Families, suspect: int, case: Case, kinds: list[str]) -> None:
+        looking = _LOOKING.get(suspect)
+        if looking is None:
+            looking = _LOOKING[suspect] = _looking(suspect)
         made = families.made
-        for number, suspects in enumerate(_SUSPECTS):
-            if suspect & suspects:
-                family = made[number] or families.of(number)
-                try:
-                    kinds += family.look(case, kinds)
-                except Exception as error:
-                    self._failed(family, case.connection, error)
+        for number in looking:
+            family = made[number] or families.of(number)
+            try:
+                kinds += family.look(case, kinds)
+            except Exception as error:
+                self._failed(family, case.connection, error)
 
     def revise(self, record_id: int, kinds: Sequence[str]) -> list[str]:
         """The kinds of a connection once the whole capture is known; after ``findings``."""

@@ -10,6 +10,7 @@ cdef uint64_t _GOLDEN, _FIRST, _SECOND, _THIRD, _MASK
 cpdef uint64_t mix(uint64_t a, uint64_t b) noexcept
 
 
+@cython.final
 cdef class Distinct:
     cdef Least _hashes
 

@@ -7,11 +7,12 @@ it looks, and what it says. `tcptrace_py.findings.diagnosis.FAMILIES` lists them
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.finding import Finding
 from tcptrace_py.findings.group import Groups
+from tcptrace_py.findings.handshake import Handshakes
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.settings import Settings
 
@@ -68,6 +69,11 @@ class Families:
             for groups in _groups_of(family):
                 groups.limit(self._culprits)
         return family
+
+    @property
+    def handshakes(self) -> Handshakes:
+        """The family of failed handshakes."""
+        return cast("Handshakes", self.of(self._kinds.index(Handshakes)))
 
     def __iter__(self) -> Iterator[Family]:
         return (family for family in self.made if family is not None)

@@ -12,6 +12,7 @@ cdef Py_ssize_t _EXAMPLES, _ALL_EXAMPLES
 cdef int _ENOUGH, CERTAIN, LIKELY
 
 
+@cython.final
 cdef class Group:
     cdef public str role
     cdef public str side
@@ -43,7 +44,7 @@ cdef class Group:
 
     @cython.locals(connection=Connection, peer=Endpoint, packets=int64_t)
     cpdef object add(self, Case case, int by, int64_t first_ns, int64_t last_ns, int confidence)
-    cdef object count_one(
+    cpdef object count_one(
         self, int64_t connection, int version, uint64_t peer_hi, uint64_t peer_lo, int64_t packets,
         int64_t first_ns, int64_t last_ns, int confidence,
     )
@@ -58,6 +59,7 @@ cdef class Group:
     cpdef bint wants_example(self, int64_t connection) except -1
 
 
+@cython.final
 cdef class Groups:
     cdef Py_ssize_t _limit
     cdef dict _groups
@@ -69,7 +71,7 @@ cdef class Groups:
     @cython.locals(endpoint=Endpoint, role=str, port=int)
     cpdef Group of(self, Case case, int by, str variant=*)
     @cython.locals(group=Group)
-    cdef Group at(self, str role, int version, uint64_t hi, uint64_t lo, int port, str variant=*)
+    cpdef Group at(self, str role, int version, uint64_t hi, uint64_t lo, int port, str variant=*)
     cpdef Group named(self, tuple key)
     cdef Group _begin(self, tuple key)
     cdef Group _other(self, str side, str variant)

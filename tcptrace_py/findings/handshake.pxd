@@ -18,6 +18,7 @@ cdef int64_t LATE_NS, _KERNEL_GIVES_UP_NS
 cdef object _only_syn(Attempt attempt)
 
 
+@cython.final
 cdef class Handshakes:
     cdef Groups _refused
     cdef Groups _timeouts

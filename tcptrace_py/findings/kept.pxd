@@ -4,6 +4,7 @@ from libc.stdint cimport uint64_t
 cdef uint64_t _ALL
 
 
+@cython.final
 cdef class Kept:
     cdef Py_ssize_t _limit
     cdef public dict entries
@@ -16,6 +17,7 @@ cdef class Kept:
     cpdef object put(self, uint64_t rank, object key, object entry)
 
 
+@cython.final
 cdef class Sample:
     cdef Py_ssize_t _limit
     cdef public dict entries

@@ -18,6 +18,7 @@ cdef int _HEARD_BITS, _HEARD_TIMES
 cdef int64_t _MUTE_NS
 
 
+@cython.final
 cdef class Knowledge:
     cdef public Kept services
     cdef public Sample pairs
@@ -48,8 +49,8 @@ cdef class Knowledge:
                    packets=int64_t, flagged=int64_t, unseen=bint, stamped=bint, left=bint, pair=Pair,
                    observed=Observations)
     cpdef object note(self, Connection connection)
-    @cython.locals(service=Service, rank=uint64_t, port=uint64_t, use=Use)
-    cpdef object note_attempt(self, Attempt attempt)
+    @cython.locals(service=Service, rank=uint64_t, port=uint64_t, use=Use, pair=Pair)
+    cpdef bint note_attempt(self, Attempt attempt) except -1
     @cython.locals(rank=uint64_t)
     cdef object _note_client(self, Connection connection, Endpoint client)
     @cython.locals(bits=int, moment=int64_t, seen=Observations)
@@ -70,13 +71,13 @@ cdef class Knowledge:
     cdef object _speak(self, object spoken)
     @cython.locals(pair=Pair)
     cdef object _note_pair(self, Connection connection, Endpoint client, Endpoint server, bint stamped)
-    @cython.locals(rank=uint64_t, pair=Pair)
     cdef Pair _pair(self, Endpoint client, Endpoint server, int port)
+    @cython.locals(pair=Pair)
+    cdef Pair _pair_at(self, uint64_t rank)
     @cython.locals(uses=list)
     cdef object _note_use(self, Sample sample, uint64_t rank, Use use)
     @cython.locals(client=Endpoint, server=Endpoint)
     cpdef bint knows_pair(self, Connection connection) except -1
-    cdef bint knows_pair_of(self, Attempt attempt) except -1
     cpdef object merge(self, Knowledge other)
 
 

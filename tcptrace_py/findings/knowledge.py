@@ -158,8 +158,8 @@ class Knowledge:
         if sample.wants(rank):
             self._note_use(sample, rank, use_of(connection, client, server))
 
-    def note_attempt(self, attempt: Attempt) -> None:
-        """What ``note`` does where one SYN is all of a connection, of a pair that is not kept."""
+    def note_attempt(self, attempt: Attempt) -> bool:
+        """What ``note`` does where one SYN is all of a connection; whether its pair keeps its timestamp."""
         self.connections += 1
         self.segments += 1
         service = self._service_at(attempt.ip_version, attempt.dst_hi, attempt.dst_lo, attempt.dst_port)
@@ -173,6 +173,15 @@ class Knowledge:
             use = Use()
             use.fill_syn(attempt)
             self._note_use(self.troubled, rank, use)
+        if not attempt.has_timestamps:
+            return False
+        pair = self._pair_at(
+            pair_rank(attempt.src_hi, attempt.src_lo, attempt.dst_hi, attempt.dst_lo, attempt.dst_port)
+        )
+        if pair is None:
+            return False
+        pair.add(attempt.ts_ns, attempt.ts_val, False)
+        return True
 
     def _note_client(self, connection: Connection, client: Endpoint) -> None:
         same = client.address_lo == self._client_lo and client.address_hi == self._client_hi
@@ -330,7 +339,11 @@ class Knowledge:
 
     def _pair(self, client: Endpoint, server: Endpoint, port: int) -> Pair | None:
         """That of a client and a service (or host, port 0), begun if need be; None where it is not kept."""
-        rank = pair_rank(client.address_hi, client.address_lo, server.address_hi, server.address_lo, port)
+        return self._pair_at(
+            pair_rank(client.address_hi, client.address_lo, server.address_hi, server.address_lo, port)
+        )
+
+    def _pair_at(self, rank: int) -> Pair | None:
         if not self.pairs.wants(rank):
             return None
         pair: Pair | None = self.pairs.entries.get(rank)
@@ -415,12 +428,6 @@ class Knowledge:
         server = connection.server()
         return self.pairs.wants(
             pair_rank(client.address_hi, client.address_lo, server.address_hi, server.address_lo, server.port)
-        )
-
-    def knows_pair_of(self, attempt: Attempt) -> bool:
-        """The same of an attempt."""
-        return self.pairs.wants(
-            pair_rank(attempt.src_hi, attempt.src_lo, attempt.dst_hi, attempt.dst_lo, attempt.dst_port)
         )
 
     def uses(self, client: ServiceKey) -> list[Use]:

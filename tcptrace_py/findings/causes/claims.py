@@ -7,7 +7,9 @@ same connections, until it is known which of the two is told. All of it merges.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from hashlib import blake2b
+from typing import NamedTuple
 
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.causes.about import service_of
@@ -27,7 +29,7 @@ from tcptrace_py.findings.causes.tls import TlsAlert
 from tcptrace_py.findings.causes.unresponsive import UnresponsiveServer
 from tcptrace_py.findings.causes.zero_window import ZeroWindowStall
 from tcptrace_py.findings.family import Families
-from tcptrace_py.findings.finding import Finding
+from tcptrace_py.findings.finding import LIKELY, Finding
 from tcptrace_py.findings.group import GROUPS, Group, Groups, by_client
 from tcptrace_py.findings.kept import Kept
 from tcptrace_py.findings.knowledge import Knowledge
@@ -36,7 +38,9 @@ from tcptrace_py.findings.scans import KIND as SCAN
 from tcptrace_py.findings.time_wait import CHALLENGED_EXPLAINS, REUSE_KIND
 from tcptrace_py.findings.weight import weigh
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.attempt import Attempt
 
+_STALE = StaleTimestamp()
 #: In this order: the first that is certain of its claim may account for what later ones would say.
 CAUSES: tuple[Cause, ...] = (
     TlsAlert(),
@@ -45,7 +49,7 @@ CAUSES: tuple[Cause, ...] = (
     MtuBlackHole(),
     ZeroWindowStall(),
     ForeignReply(),
-    StaleTimestamp(),
+    _STALE,
     Probe(),
     StoppedStream(),
     UnresponsiveServer(),
@@ -64,19 +68,104 @@ _WAITING = 4_096
 class Waiting:
     """Claims that hang on the same things, and their connections as the general families see them.
 
-    ``facts`` and ``groups``: one for each cause that claims them, in the order of the key.
+    ``facts`` and ``groups``: one for each cause that claims them, in the order of the key. What begins
+    with a ``syn`` that nothing followed keeps that alone, until there is more: of a flood it is all.
     """
 
-    def __init__(self, facts: list[tuple[object, ...]], explains: frozenset[str], general: Families) -> None:
+    def __init__(
+        self,
+        facts: list[tuple[object, ...]],
+        explains: frozenset[str],
+        general: Callable[[], Families],
+        syn: WaitingSyn | None = None,
+    ) -> None:
         self.facts = facts
         self.explains = explains
-        self.groups = [Groups() for _ in facts]
-        self.general = general
+        self._make_general = general
+        self._syn = syn
+        self._groups = [Groups() for _ in facts]
+        self._general: Families | None = None
+
+    @property
+    def groups(self) -> list[Groups]:
+        self._settle()
+        return self._groups
+
+    @property
+    def general(self) -> Families:
+        self._settle()
+        if self._general is None:
+            self._general = self._make_general()
+        return self._general
+
+    def _settle(self) -> None:
+        syn, self._syn = self._syn, None
+        if syn is not None:
+            _take_attempt(self._groups[0], syn.attempt)
+            self._general = self._make_general()
+            syn.tell(self._general)
+
+    def denied(self, hangs_on: tuple[object, ...], knowledge: Knowledge) -> bool:
+        """It is a SYN alone, and not confirmed."""
+        return self._syn is not None and not _STALE.is_lower(hangs_on, self.facts[0], knowledge)
+
+    def unconfirmed(self, general: Families) -> None:
+        """It is what the general families say."""
+        if self._syn is not None:
+            self._syn.tell(general)
+        else:
+            general.merge(self.general)
+
+    def copy(self) -> Waiting:
+        fresh = Waiting(self.facts, self.explains, self._make_general, self._syn)
+        if self._syn is None:
+            fresh.merge(self)
+        return fresh
 
     def merge(self, other: Waiting) -> None:
         for mine, its in zip(self.groups, other.groups, strict=True):
             mine.merge(its)
         self.general.merge(other.general)
+
+    def renumber(self, numbers: Sequence[int]) -> None:
+        if self._syn is not None:
+            # Copies share it.
+            attempt = copy(self._syn.attempt)
+            attempt.id = numbers[attempt.id]
+            self._syn = self._syn._replace(attempt=attempt)
+            return
+        for groups in self.groups:
+            groups.renumber(numbers)
+        self.general.renumber(numbers)
+
+
+class WaitingSyn(NamedTuple):
+    """A SYN that nothing followed, ``at_end`` of the capture or not, and how long an answer may have come."""
+
+    attempt: Attempt
+    at_end: bool
+    waited_until_ns: int
+
+    def tell(self, general: Families) -> None:
+        general.handshakes.look_at_attempt(*self)
+
+
+def _take_attempt(groups: Groups, attempt: Attempt) -> None:
+    """What `Causes.look` does with the claim of a connection."""
+    group = groups.at("server", attempt.ip_version, attempt.dst_hi, attempt.dst_lo, attempt.dst_port)
+    group.count_one(
+        attempt.id,
+        attempt.ip_version,
+        attempt.src_hi,
+        attempt.src_lo,
+        1,
+        attempt.ts_ns,
+        attempt.ts_ns,
+        LIKELY,
+    )
+    group.measure(0)
+    if group.wants_example(attempt.id):
+        group.example(attempt.id, _STALE.evidence_of(attempt))
 
 
 class Causes:
@@ -130,6 +219,23 @@ class Causes:
             hanging.update(claim.explains)
         return kinds, waiting.general, hanging - case.explained
 
+    def hold(self, attempt: Attempt, at_end: bool, waited_until_ns: int) -> bool:
+        """What ``look`` does with a SYN that nothing followed, and that has a timestamp; whether it waits."""
+        hangs_on, facts = _STALE.key_of(attempt)
+        key = ((CAUSES.index(_STALE), hangs_on),)
+        known: Waiting | None = self._waiting.entries.get(key)
+        rank = _rank(key)
+        if known is None and not self._waiting.wants(rank):
+            return False
+        syn = WaitingSyn(copy(attempt), at_end, waited_until_ns)
+        waiting = Waiting([facts], frozenset(_STALE.EXPLAINS), self._make_general, syn)
+        if known is None:
+            # Where it is not kept, it is told as all those are that were given up.
+            self._keep(rank, key, waiting)
+        else:
+            known.merge(waiting)
+        return True
+
     def _take(self, groups: Groups, case: Case, claim: Claim) -> None:
         group = groups.of(case, claim.by, claim.variant)
         group.add(case, claim.by, claim.first_ns, claim.last_ns, claim.confidence)
@@ -150,13 +256,12 @@ class Causes:
             return None
         explains = frozenset(kind for _, claim in undecided for kind in claim.explains)
         facts = [claim.facts for _, claim in undecided]
-        return self._keep(rank, key, Waiting(facts, explains, self._make_general()))
+        return self._keep(rank, key, Waiting(facts, explains, self._make_general))
 
     def _keep(self, rank: int, key: object, waiting: Waiting) -> Waiting | None:
         gone = self._waiting.put(rank, key, waiting)
         if gone is not None:
-            # Not confirmed: it is what the general families say.
-            self.general.merge(gone.general)
+            gone.unconfirmed(self.general)
         return None if gone is waiting else waiting
 
     def merge(self, other: Causes) -> None:
@@ -167,9 +272,7 @@ class Causes:
         for key, waiting in other._waiting.entries.items():
             known: Waiting | None = self._waiting.entries.get(key)
             if known is None:
-                fresh = Waiting(waiting.facts, waiting.explains, self._make_general())
-                fresh.merge(waiting)
-                self._keep(_rank(key), key, fresh)
+                self._keep(_rank(key), key, waiting.copy())
             else:
                 known.merge(waiting)
 
@@ -179,9 +282,7 @@ class Causes:
             groups.renumber(numbers)
         self.general.renumber(numbers)
         for waiting in self._waiting.entries.values():
-            for groups in waiting.groups:
-                groups.renumber(numbers)
-            waiting.general.renumber(numbers)
+            waiting.renumber(numbers)
 
     def findings(
         self, knowledge: Knowledge, end_ns: int, failed: Callable[[object, Exception], None]
@@ -200,6 +301,9 @@ class Causes:
                 mine.merge(its)
             general.merge(self.general)
             for key, waiting in self._waiting.entries.items():
+                if waiting.denied(key[0][1], knowledge):
+                    waiting.unconfirmed(general)
+                    continue
                 for (number, hangs_on), facts, its in zip(key, waiting.facts, waiting.groups, strict=True):
                     whole = _whole(its)
                     if whole is not None and CAUSES[number].judge(hangs_on, facts, whole, knowledge):
@@ -208,7 +312,7 @@ class Causes:
                             revised[connection] = (CAUSES[number].KIND, waiting.explains)
                         break
                 else:
-                    general.merge(waiting.general)
+                    waiting.unconfirmed(general)
         found: list[Finding] = []
         for cause, mine in zip(CAUSES, groups, strict=True):
             try:

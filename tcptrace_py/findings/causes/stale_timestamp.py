@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import cast
 
 from tcptrace_py.findings.case import Case
+from tcptrace_py.findings.case import evidence as evidence_line
 from tcptrace_py.findings.causes.claim import Claim, Key
 from tcptrace_py.findings.finding import LIKELY, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
-from tcptrace_py.findings.wording import duration, times
+from tcptrace_py.findings.wording import duration, socket_name, times
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.attempt import Attempt
 from tcptrace_py.tcp.codes import UNANSWERED
 from tcptrace_py.tcp.observations import BY_ATTEMPT
 from tcptrace_py.tcp.outcome import handshake_outcome
@@ -28,6 +30,7 @@ class StaleTimestamp:
 
     KIND = "stale-timestamp"
     TOLD_FROM = BY_ATTEMPT
+    EXPLAINS = ("connection-timeout", "slow-connect")
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         connection = case.connection
@@ -37,10 +40,7 @@ class StaleTimestamp:
         by = case.server_by
 
         def evidence() -> list[Evidence]:
-            text = (
-                f"{case.name(case.client_by)} sent SYN with timestamp {client.syn_ts_val:,}, lower than one"
-                f" of the same address that was answered before: no answer to {times(client.syns, 'SYN')}"
-            )
+            text = _text(case.name(case.client_by), client.syn_ts_val, client.syns)
             return [case.evidence(connection.syn_frame, connection.syn_ns, text)]
 
         return Claim(
@@ -50,7 +50,7 @@ class StaleTimestamp:
             LIKELY,
             evidence,
             measure_ns=connection.last_syn_ns - connection.syn_ns,
-            explains=("connection-timeout", "slow-connect"),
+            explains=self.EXPLAINS,
             hangs_on=(
                 client.address_hi,
                 client.address_lo,
@@ -63,7 +63,22 @@ class StaleTimestamp:
             facts=(connection.syn_ns, client.syn_ts_val),
         )
 
+    def key_of(self, attempt: Attempt) -> tuple[Key, tuple[object, ...]]:
+        """What the claim of a SYN that nothing followed hangs on, and its facts; it has a timestamp."""
+        pair = (attempt.src_hi, attempt.src_lo, attempt.dst_hi, attempt.dst_lo, attempt.dst_port)
+        facts = (attempt.ts_ns, attempt.ts_val)
+        return (*pair, *facts), facts
+
+    def evidence_of(self, attempt: Attempt) -> list[Evidence]:
+        """What ``look`` claims of the connection that it began."""
+        client = socket_name(attempt.ip_version, attempt.src_hi, attempt.src_lo, attempt.src_port)
+        text = _text(client, attempt.ts_val, 1)
+        return [evidence_line(attempt.id, attempt.frame, attempt.ts_ns, text)]
+
     def judge(self, key: Key, facts: tuple[object, ...], group: Group, knowledge: Knowledge) -> bool:
+        return self.is_lower(key, facts, knowledge)
+
+    def is_lower(self, key: Key, facts: tuple[object, ...], knowledge: Knowledge) -> bool:
         """Answered SYNs of the pair before it, with higher timestamps, and after it or others like it."""
         pair = knowledge.pair(*cast("tuple[int, int, int, int, int]", key[:5]))
         if pair is None:
@@ -94,3 +109,10 @@ class StaleTimestamp:
         if few:
             finding.confidence = "possible"
         return finding
+
+
+def _text(client: str, ts_val: int, syns: int) -> str:
+    return (
+        f"{client} sent SYN with timestamp {ts_val:,}, lower than one of the same address that was answered"
+        f" before: no answer to {times(syns, 'SYN')}"
+    )

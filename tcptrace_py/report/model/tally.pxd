@@ -16,6 +16,7 @@ cdef int64_t _THERE_STILL, _FIELDS, _PLACES, _ROWS
 cdef int64_t LONGEST_ROUND_TRIP_NS, _MOST_SUM_NS
 
 
+@cython.final
 cdef class Tally:
     cdef int64_t _services
     cdef object _gaps
@@ -35,9 +36,8 @@ cdef class Tally:
     cpdef int count(self, Connection connection, bint stuck, Journal journal) except -1
     @cython.locals(row=int64_t)
     cpdef int count_attempt(self, Attempt attempt) except -1
-    @cython.locals(numbers=int64_t[::1])
     cdef int _add_attempt(self, int64_t at, Attempt attempt) except -1
-    @cython.locals(recent=uint64_t[::1], at=uint64_t, version_and_port=uint64_t, row=int64_t)
+    @cython.locals(at=uint64_t, version_and_port=uint64_t, row=int64_t)
     cdef int64_t _row(self, int64_t version, uint64_t hi, uint64_t lo, int64_t port) except -1
     @cython.locals(left_ns=int64_t, entry=int64_t, ts_ns=int64_t)
     cdef int _close_wait(self, int64_t row, Journal journal, Endpoint endpoint) except -1

@@ -119,35 +119,33 @@ class Tally:
         self._add_attempt(row * WIDTH, attempt)
 
     def _add_attempt(self, at: int, attempt: Attempt) -> None:
-        numbers = self._numbers
-        if numbers[at + CONNECTIONS] == 0 or attempt.ts_ns < numbers[at + FIRST_NS]:
-            numbers[at + FIRST_NS] = attempt.ts_ns
-        if numbers[at + CONNECTIONS] == 0 or attempt.ts_ns > numbers[at + LAST_NS]:
-            numbers[at + LAST_NS] = attempt.ts_ns
-        numbers[at + CONNECTIONS] += 1
-        numbers[at + HANDSHAKES + UNANSWERED] += 1
-        numbers[at + CLOSES + OPEN] += 1
-        numbers[at + CLIENT_STATES + (CLOSED if attempt.given_up else SYN_SENT)] += 1
-        numbers[at + SERVER_STATES + CLOSED] += 1
-        numbers[at + PACKETS] += 1
+        if self._numbers[at + CONNECTIONS] == 0 or attempt.ts_ns < self._numbers[at + FIRST_NS]:
+            self._numbers[at + FIRST_NS] = attempt.ts_ns
+        if self._numbers[at + CONNECTIONS] == 0 or attempt.ts_ns > self._numbers[at + LAST_NS]:
+            self._numbers[at + LAST_NS] = attempt.ts_ns
+        self._numbers[at + CONNECTIONS] += 1
+        self._numbers[at + HANDSHAKES + UNANSWERED] += 1
+        self._numbers[at + CLOSES + OPEN] += 1
+        self._numbers[at + CLIENT_STATES + (CLOSED if attempt.given_up else SYN_SENT)] += 1
+        self._numbers[at + SERVER_STATES + CLOSED] += 1
+        self._numbers[at + PACKETS] += 1
 
     def _row(self, version: int, hi: int, lo: int, port: int) -> int:
         """The row of a service, begun here if need be."""
-        recent = self._recent
         at = ((lo ^ port) & (_PLACES - 1)) * _FIELDS
         version_and_port = version << 16 | port
-        if recent[at + 2] == version_and_port and recent[at + 1] == lo and recent[at] == hi:
-            return recent[at + 3]
+        if self._recent[at + 2] == version_and_port and self._recent[at + 1] == lo and self._recent[at] == hi:
+            return self._recent[at + 3]
         key = (version, hi, lo, port)
         found = self._rows.get(key)
         if found is None:
             row = self._begin(key)
         else:
             row = found
-        recent[at] = hi
-        recent[at + 1] = lo
-        recent[at + 2] = version_and_port
-        recent[at + 3] = row
+        self._recent[at] = hi
+        self._recent[at + 1] = lo
+        self._recent[at + 2] = version_and_port
+        self._recent[at + 3] = row
         return row
 
     def _close_wait(self, row: int, journal: Journal, endpoint: Endpoint) -> None:
