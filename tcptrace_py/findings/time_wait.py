@@ -67,7 +67,19 @@ def _challenge(case: Case) -> Fate:
         why = "older"
     took_ns = connection.syn_ack_ns - connection.syn_ns
     quick = handshake_outcome(connection) == COMPLETE and took_ns < _QUICK_NS
-    return (why, "quick") if quick else (why,)
+    if handshake_outcome(connection) == COMPLETE:
+        return (why, "quick") if quick else (why,)
+    return why, _fate(case)
+
+
+def _fate(case: Case) -> str:
+    outcome = handshake_outcome(case.connection)
+    if outcome == COMPLETE:
+        # Delayed: the first SYN was not taken, but one of its retransmissions.
+        return "delayed" if case.endpoint(case.client_by).syns > 1 else "accepted"
+    if case.at_end and case.end_ns - case.connection.last_syn_ns < LATE_NS:
+        return "begun"
+    return "refused" if outcome == REFUSED_HANDSHAKE else "failed"
 
 
 class Reuses:
@@ -96,7 +108,7 @@ class Reuses:
             self._take_challenged(case)
             kinds = [REUSE_KIND]
         elif connection.reuse_of >= 0:
-            fate = _challenge(case) if challenged else (self._fate(case),)
+            fate = _challenge(case) if challenged else (_fate(case),)
             key = self._awaited.pop(connection.id, None)
             if key is not None:
                 self._meet(key, connection.id, fate)
@@ -160,15 +172,6 @@ class Reuses:
                 self._meet(awaited, new, fate)
             else:
                 self._early[new] = fate
-
-    def _fate(self, case: Case) -> str:
-        outcome = handshake_outcome(case.connection)
-        if outcome == COMPLETE:
-            # Delayed: the first SYN was not taken, but one of its retransmissions.
-            return "delayed" if case.endpoint(case.client_by).syns > 1 else "accepted"
-        if case.at_end and case.end_ns - case.connection.last_syn_ns < LATE_NS:
-            return "begun"
-        return "refused" if outcome == REFUSED_HANDSHAKE else "failed"
 
     def _take(self, case: Case) -> bool:
         connection = case.connection
