@@ -36,6 +36,8 @@ cdef class Group:
     cdef public Distinct targets
     cdef public tuple sole_peer
     cdef public object tally
+    cdef public int64_t alone
+    cdef public int64_t alone_inside
     cdef public Crowd crowd
     cdef Py_ssize_t _points
     cdef Least _ids

@@ -97,6 +97,10 @@ class Group:
         #: Shortest and longest of the durations that a family measures, -1 before the first.
         self.least_ns = -1
         self.most_ns = -1
+        #: Those that ``Handshakes.look_at_attempt`` counted and that are not in the tally yet: how many, and
+        #: how many from inside.
+        self.alone = 0
+        self.alone_inside = 0
         self.crowd: Crowd | None = None
         self._points = POINTS
         self._ids = Least(IDS)
@@ -218,6 +222,8 @@ class Group:
         self.certain += group.certain
         self.likely += group.likely
         self.packets = min(self.packets + group.packets, _ENOUGH)
+        self.alone += group.alone
+        self.alone_inside += group.alone_inside
         for what, n in group.tally.items():
             self.tally[what] += n
         for ns in (group.least_ns, group.most_ns):

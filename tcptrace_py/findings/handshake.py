@@ -108,7 +108,10 @@ class Handshakes:
             return
         group = self._timeouts.at("server", version, attempt.dst_hi, attempt.dst_lo, attempt.dst_port)
         group.count_one(attempt.id, version, hi, lo, 1, syn_ns, syn_ns, LIKELY)
-        self._time_out(group, 1, 0, True, is_inside(hi, lo, version), False)
+        # As ``_time_out`` would, of all of them at once: see ``_settle``.
+        group.alone += 1
+        if is_inside(hi, lo, version):
+            group.alone_inside += 1
         if group.wants_example(attempt.id):
             group.example(attempt.id, [_only_syn(attempt)])
 
@@ -207,6 +210,17 @@ class Handshakes:
         else:
             tally["application" if tried_ns < _NO_KERNEL_NS else "either"] += 1
 
+    def _settle(self) -> None:
+        """Those that were tried once, for no time, are in the tallies."""
+        for group in self._timeouts:
+            if group.alone:
+                group.measure(0)
+                group.tally["syns"] += group.alone
+                group.tally["application"] += group.alone
+                if group.alone_inside:
+                    group.tally["inside"] += group.alone_inside
+                group.alone = group.alone_inside = 0
+
     # --- unreachable ---
 
     def _take_unreachable(self, case: Case) -> list[str]:
@@ -271,9 +285,11 @@ class Handshakes:
             sure = POSSIBLE
         group.add(case, by, connection.syn_ack_ns, connection.last_syn_ack_ns, sure)
         group.tally["syn_acks"] += server.syn_acks
-        group.tally["too_late"] += int(too_late)
-        # Its SYN again, after a SYN+ACK: that one has not come.
-        group.tally["syn_again"] += int(connection.last_syn_ns > connection.syn_ack_ns > 0)
+        if too_late:
+            group.tally["too_late"] += 1
+        if connection.last_syn_ns > connection.syn_ack_ns > 0:
+            # Its SYN again, after a SYN+ACK: that one has not come.
+            group.tally["syn_again"] += 1
         group.stay(connection.syn_ack_ns, entered_ns if state != SYN_RCVD else None)
         if group.wants_example(connection.id):
             group.example(connection.id, self._half_open_evidence(case))
@@ -381,6 +397,7 @@ class Handshakes:
         self._half_begun.merge(other._half_begun)
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
+        self._settle()
         return handshake_findings(
             self._refused,
             self._timeouts,

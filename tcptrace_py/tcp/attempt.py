@@ -51,6 +51,28 @@ class Attempt:
         #: Its sender has given up by then, and is in CLOSED.
         self.given_up = False
 
+    def copy(self) -> Attempt:
+        other = Attempt.__new__(Attempt)
+        other.id = self.id
+        other.ts_ns = self.ts_ns
+        other.frame = self.frame
+        other.src_hi = self.src_hi
+        other.src_lo = self.src_lo
+        other.dst_hi = self.dst_hi
+        other.dst_lo = self.dst_lo
+        other.src_port = self.src_port
+        other.dst_port = self.dst_port
+        other.seq = self.seq
+        other.window = self.window
+        other.window_scale = self.window_scale
+        other.ttl = self.ttl
+        other.has_timestamps = self.has_timestamps
+        other.ts_val = self.ts_val
+        other.flags = self.flags
+        other.ip_version = self.ip_version
+        other.given_up = self.given_up
+        return other
+
     def tell(self, segment: Segment) -> None:
         """Fill a segment with what was held of the SYN."""
         segment.ts_ns = self.ts_ns

@@ -1,5 +1,5 @@
 cimport cython
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.wire.segment cimport Segment
@@ -12,6 +12,7 @@ cdef class FlowTable:
     cdef public int64_t count
     cdef list _buckets
     cdef uint64_t _bucket_mask
+    cdef uint8_t[::1] _marks
     cdef uint64_t _multiplier
     cdef uint64_t _multiplier_2
     cdef uint64_t _mask
@@ -21,21 +22,23 @@ cdef class FlowTable:
     cdef uint64_t hash(self, Segment segment) noexcept
     @cython.locals(numbers=uint64_t, rest=uint64_t, src_port=uint64_t, seq=uint64_t, ts_val=uint64_t, flags=uint64_t, payload_bytes=uint64_t, ip_id=uint64_t)
     cdef uint64_t fingerprint(self, Segment segment, uint64_t flow_hash) noexcept
-    @cython.locals(connection=Connection)
+    @cython.locals(bucket=uint64_t, connection=Connection)
     cdef int64_t fetch(self, uint64_t flow_hash) except -1
-    @cython.locals(found=Connection)
+    @cython.locals(bucket=uint64_t, found=Connection)
     cdef Connection find(self, Segment segment, uint64_t flow_hash)
     @cython.locals(older=Connection)
     cdef Connection older(self, Connection connection, Connection since)
-    @cython.locals(bucket=uint64_t)
     cdef object add(self, Connection connection, uint64_t flow_hash)
+    @cython.locals(bucket=uint64_t, mark=uint8_t)
+    cdef object _put(self, Connection connection)
+    cdef object _empty(self, int64_t size)
     cdef object succeed(self, Connection connection, Connection newest)
     cdef object remove(self, Connection connection)
     @cython.locals(older=Connection, newer=Connection)
     cdef object unlink(self, Connection connection)
     @cython.locals(bucket=uint64_t, before=Connection, after=Connection)
     cdef object _replace(self, Connection connection, Connection other)
-    @cython.locals(bucket=uint64_t, connection=Connection, following=Connection, old=list, size=int64_t)
+    @cython.locals(connection=Connection, following=Connection, old=list, size=int64_t)
     cdef object _grow(self)
     cpdef list take_all(self)
     @cython.locals(newest=Connection, following=Connection, connection=Connection, each=Connection, found=list, places=list, least=int64_t, most=int64_t, left=int64_t)

@@ -31,6 +31,9 @@ class FlowTable:
         self.count = 0
         self._buckets: list[Connection | None] = [None] * _BUCKETS
         self._bucket_mask = _BUCKETS - 1
+        #: For each bucket a bit by the highest three of each hash that it has or had, so that most segments
+        #: that begin something touch neither the bucket nor a connection in it.
+        self._marks = memoryview(bytearray(_BUCKETS))
         # Multiply-shift hashing with secret odd multipliers is universal (Dietzfelbinger and others,
         # 1997): whoever does not know them cannot choose four-tuples that collide.
         self._multiplier = int.from_bytes(os.urandom(8), "little") | 1
@@ -70,12 +73,18 @@ class FlowTable:
 
         The result means nothing; making it is what fetches.
         """
-        connection = self._buckets[flow_hash & self._bucket_mask]
+        bucket = flow_hash & self._bucket_mask
+        if not self._marks[bucket] >> (flow_hash >> 61) & 1:
+            return 0
+        connection = self._buckets[bucket]
         return 0 if connection is None else connection.touch()
 
     def find(self, segment: Segment, flow_hash: int) -> Connection | None:
         """The newest connection on the segment's four-tuple."""
-        found = self._buckets[flow_hash & self._bucket_mask]
+        bucket = flow_hash & self._bucket_mask
+        if not self._marks[bucket] >> (flow_hash >> 61) & 1:
+            return None
+        found = self._buckets[bucket]
         while found is not None and not (found.hash == flow_hash and found.joins(segment)):
             found = found.next_in_bucket
         return found
@@ -92,10 +101,15 @@ class FlowTable:
         if self.count > self._bucket_mask:
             self._grow()
         connection.hash = flow_hash
-        bucket = flow_hash & self._bucket_mask
+        self._put(connection)
+        self.count += 1
+
+    def _put(self, connection: Connection) -> None:
+        bucket = connection.hash & self._bucket_mask
         connection.next_in_bucket = self._buckets[bucket]
         self._buckets[bucket] = connection
-        self.count += 1
+        mark = 1 << (connection.hash >> 61)
+        self._marks[bucket] |= mark
 
     def succeed(self, connection: Connection, newest: Connection) -> None:
         """Add a connection on the four-tuple of ``newest``, whose place it takes."""
@@ -135,6 +149,8 @@ class FlowTable:
         before = self._buckets[bucket]
         if before is connection or before is None:
             self._buckets[bucket] = after
+            if after is None:
+                self._marks[bucket] = 0
             return
         while before.next_in_bucket is not connection and before.next_in_bucket is not None:
             before = before.next_in_bucket
@@ -143,16 +159,18 @@ class FlowTable:
     def _grow(self) -> None:
         old = self._buckets
         size = 2 * len(old)
-        self._buckets = [None] * size
-        self._bucket_mask = size - 1
+        self._empty(size)
         for first in old:
             connection = first
             while connection is not None:
                 following = connection.next_in_bucket
-                bucket = connection.hash & self._bucket_mask
-                connection.next_in_bucket = self._buckets[bucket]
-                self._buckets[bucket] = connection
+                self._put(connection)
                 connection = following
+
+    def _empty(self, size: int) -> None:
+        self._buckets = [None] * size
+        self._bucket_mask = size - 1
+        self._marks = memoryview(bytearray(size))
 
     def all(self) -> list[Connection]:
         """Every connection, in order of id."""
@@ -161,8 +179,7 @@ class FlowTable:
     def take_all(self) -> list[Connection]:
         """The same; the table is empty then, but those on one four-tuple stay linked."""
         found = self._all(True)
-        self._buckets = [None] * _BUCKETS
-        self._bucket_mask = _BUCKETS - 1
+        self._empty(_BUCKETS)
         self.count = 0
         return found
 
@@ -191,10 +208,10 @@ class FlowTable:
                 if apart:
                     newest.next_in_bucket = None
                 newest = following
-        if most - least >= 2 * len(found):
+        if most - least >= 16 * len(found):
             found.sort(key=attrgetter("id"))
             return found
-        # Most of these ids are there: each has its place, which is quicker than sorting.
+        # Enough of these ids are there: each has its place, which is quicker than sorting.
         places: list[Connection | None] = [None] * (most - least + 1)
         for each in found:
             places[each.id - least] = each

@@ -7,7 +7,6 @@ same connections, until it is known which of the two is told. All of it merges.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from copy import copy
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -83,12 +82,14 @@ class Waiting:
         self.explains = explains
         self._make_general = general
         self._syn = syn
-        self._groups = [Groups() for _ in facts]
+        self._groups: list[Groups] = []
         self._general: Families | None = None
 
     @property
     def groups(self) -> list[Groups]:
         self._settle()
+        if not self._groups:
+            self._groups = [Groups() for _ in self.facts]
         return self._groups
 
     @property
@@ -101,9 +102,8 @@ class Waiting:
     def _settle(self) -> None:
         syn, self._syn = self._syn, None
         if syn is not None:
-            _take_attempt(self._groups[0], syn.attempt)
-            self._general = self._make_general()
-            syn.tell(self._general)
+            _take_attempt(self.groups[0], syn.attempt)
+            syn.tell(self.general)
 
     def denied(self, hangs_on: tuple[object, ...], knowledge: Knowledge) -> bool:
         """It is a SYN alone, and not confirmed."""
@@ -130,7 +130,7 @@ class Waiting:
     def renumber(self, numbers: Sequence[int]) -> None:
         if self._syn is not None:
             # Copies share it.
-            attempt = copy(self._syn.attempt)
+            attempt = self._syn.attempt.copy()
             attempt.id = numbers[attempt.id]
             self._syn = self._syn._replace(attempt=attempt)
             return
@@ -227,7 +227,7 @@ class Causes:
         rank = _rank(key)
         if known is None and not self._waiting.wants(rank):
             return False
-        syn = WaitingSyn(copy(attempt), at_end, waited_until_ns)
+        syn = WaitingSyn(attempt.copy(), at_end, waited_until_ns)
         waiting = Waiting([facts], frozenset(_STALE.EXPLAINS), self._make_general, syn)
         if known is None:
             # Where it is not kept, it is told as all those are that were given up.
