@@ -98,7 +98,9 @@ def harmless(case: Case, by: int, cause: int) -> bool:
             # What comes after a client has closed it does not want.
             return True
         if seen is not None and seen.after_fin_bytes[2 - by] > 0:
-            return goodbye(case, peer_of(by)) or answered_close(case, by)
+            # Who has said nothing before does not say goodbye: it asks.
+            asks = peer.bytes <= seen.after_fin_bytes[2 - by]
+            return not asks and (goodbye(case, peer_of(by)) or answered_close(case, by))
         if reset is not None and reset.peer_spoke_last and sender.fin_ns - peer.last_data_ns < _CROSSING_NS:
             # Last words that cross the FIN with which a server ends a talk, not a silence.
             return bool(sender.bytes and reset.peer_outstanding <= GOODBYE_BYTES)

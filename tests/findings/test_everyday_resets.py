@@ -54,6 +54,36 @@ def test_the_first_word_is_no_goodbye() -> None:
 
 
 @families
+@pytest.mark.parametrize("spoke", [False, True])
+@pytest.mark.parametrize("crosses", [False, True])
+@pytest.mark.parametrize("closes", [False, True])
+def test_the_first_word_after_the_close_is_a_request(
+    names: Names, spoke: bool, crosses: bool, closes: bool
+) -> None:
+    """It is lost, however short; the last bytes of who had spoken before are close_notify and the like."""
+    stage = Stage()
+    name = names[0].format(40_000), names[1].format(20, 443)
+    if spoke:
+        c, s = stage.established(*name)
+    else:
+        c, s = stage.pair(*name)
+        c.syn()
+        s.syn_ack()
+        c.ack()
+    s.fin()
+    if not crosses:
+        c.ack()
+        stage.wait(0.1)
+    c.send(ACK, 24, ack=s.nxt - crosses)
+    if closes:
+        c.fin()
+    s.bare_rst()
+    told = one(stage.end(at_s=600), "reset-after-close")
+    lost = not spoke or (crosses and not closes)
+    assert told.severity == ("warning" if lost else "info")
+
+
+@families
 @pytest.mark.parametrize(("lost_bytes", "severity"), [(0, "info"), (300, "warning")])
 def test_both_sides_reset_at_once(names: Names, lost_bytes: int, severity: str) -> None:
     """After a response: complete if the client's RST acknowledges all of it."""
