@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 # Tests are shared among one process a core, and one more for those that need a network: they take turns, and
 # wait more than they compute. tests/conftest.py says what begins first.
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
-SHARED = -n $(shell expr $(JOBS) + 1) --dist loadgroup --no-loadscope-reorder
+SHARED := --dist loadgroup --no-loadscope-reorder
 PURE_ROOMS := capture findings hostile kernel lab/test_recorded.py live/test_events.py live/test_eviction.py model \
     peers report run samples tcp wire
 
@@ -41,10 +41,10 @@ test: $(VENV)/built $(VENV)/tools
 
 # Rooms that only hand on what an engine made are tested once, with the compiled one.
 test-pure: $(VENV)/built $(VENV)/tools
-	TCPTRACE_PY_PURE=1 $(BIN)/python -m pytest -m "not slow" $(SHARED) $(PYTEST_ARGS) $(wildcard $(PURE_ROOMS:%=tests/%))
+	TCPTRACE_PY_PURE=1 $(BIN)/python -m pytest -m "not slow" -n $(JOBS) $(SHARED) $(PYTEST_ARGS) $(wildcard $(PURE_ROOMS:%=tests/%))
 
 test-compiled: $(VENV)/built $(VENV)/tools
-	$(BIN)/python -m pytest $(SHARED) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(shell expr $(JOBS) + 1) $(SHARED) $(PYTEST_ARGS)
 
 lint: $(VENV)/built $(VENV)/tools
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import re
@@ -10,15 +11,17 @@ import struct
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from tcptrace_py.engine import PURE_VARIABLE, engine
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tcptrace_py"
 # Whoever runs the tests has a terminal, and pytest-xdist says how wide; what is tested has none.
@@ -110,6 +113,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xdist_group(group))
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: order[item])
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Ten thousand tests are no garbage: the collector need not look at them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -217,6 +226,14 @@ def _in_process(
 def asked_for_uncompiled() -> bool:
     """This is the run with the uncompiled engine, beside which there is one with the compiled."""
     return os.environ.get(PURE_VARIABLE, "") not in ("", "0")
+
+
+def for_this_run(all_of_them: Sequence[T]) -> list[T]:
+    """All of these captures or examples; in the run with the uncompiled engine every fourth.
+
+    For what must hold of any report: ``cli/test_engines`` compares both engines' reports of all samples.
+    """
+    return list(all_of_them[:: 4 if asked_for_uncompiled() else 1])
 
 
 @pytest.fixture

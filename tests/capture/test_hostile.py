@@ -154,6 +154,8 @@ def test_random_bytes_after_a_good_beginning(tmp_path: Path, head: bytes, tail: 
     outcome(path, 512 * 1024)
 
 
+# Of the libraries that decompress: once is enough.
+@pytest.mark.slow
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_corrupt_compressed_data_keeps_what_came_before(tmp_path: Path, compression: str) -> None:
     source = random.Random(compression)

@@ -15,6 +15,7 @@ from tcptrace_py.findings.finding import KINDS, Finding
 from tcptrace_py.run.replay import Replay
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.connection import Connection
+from tests.conftest import for_this_run
 
 from .stage import Stage
 
@@ -64,7 +65,7 @@ def _findings(path: Path, seed: int, order: list[int]) -> tuple[list[Finding], l
     return whole.findings(tracker.time_wait, end_ns), merged.findings(tracker.time_wait, end_ns)
 
 
-@pytest.mark.parametrize("path", PCAPS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", for_this_run(PCAPS), ids=lambda path: path.name)
 def test_parts_say_what_the_whole_says(path: Path) -> None:
     for seed, order in ((1, [0, 1, 2]), (2, [2, 0, 1])):
         whole, merged = _findings(path, seed, order)

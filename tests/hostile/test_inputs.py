@@ -63,6 +63,11 @@ def test_a_report_of_each(name: str, run_cli: RunCli, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not FOUND, reason="no ../shared/cases/hostile here")
-@pytest.mark.parametrize("path", FOUND, ids=[path.name for path in FOUND])
+@pytest.mark.parametrize(
+    "path",
+    # What took quadratic time is large, and its work is counted by tests of its own.
+    [pytest.param(each, marks=[pytest.mark.slow] if "quadratic" in each.name else []) for each in FOUND],
+    ids=[path.name for path in FOUND],
+)
 def test_a_report_of_each_that_was_found(path: Path, run_cli: RunCli) -> None:
     _report(run_cli, path)

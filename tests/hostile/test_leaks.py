@@ -9,6 +9,7 @@ import gzip
 import lzma
 import tracemalloc
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,11 +39,17 @@ def _cut(bad: Path) -> None:
     assert not analyze(bad).capture.complete
 
 
+@cache
+def _compressed() -> tuple[bytes, ...]:
+    sick = SICK.read_bytes()
+    return gzip.compress(sick, mtime=0), lzma.compress(sick), bz2.compress(sick)
+
+
 def _corrupt(bad: Path) -> None:
     """What a library of compression raises knows the frames that it passed, and they the reader."""
-    for compress in (lambda data: gzip.compress(data, mtime=0), lzma.compress, bz2.compress):
+    for whole in _compressed():
         for at in (-6, -500):
-            packed = bytearray(compress(SICK.read_bytes()))
+            packed = bytearray(whole)
             packed[at] ^= 0xFF
             bad.with_name("corrupt").write_bytes(packed)
             with contextlib.suppress(CaptureError):

@@ -10,13 +10,13 @@ from tcptrace_py.capture.source import open_source
 from tcptrace_py.run.replay import Replay
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.eviction import evict
-from tests.conftest import ROOT
+from tests.conftest import ROOT, for_this_run
 
 SAMPLES = sorted((ROOT / "sample_pcaps").glob("*.pcap"))
 
 
 @pytest.mark.parametrize("most", [1, 3, 20])
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("sample", for_this_run(SAMPLES), ids=lambda path: path.stem)
 def test_each_connection_is_handed_over_once(sample: Path, most: int) -> None:
     replay = Replay(Settings())
     tracker = replay.tracker

@@ -14,6 +14,7 @@ from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.report.model.builder import ReportBuilder
 from tcptrace_py.report.model.model import Capture, Connection, Report, Skipped
 from tcptrace_py.settings import Settings
+from tests.conftest import for_this_run
 from tests.segments import STEP_NS, Trace, segment
 from tests.tcp.test_reading import TRACES, schedule
 
@@ -135,7 +136,9 @@ def traced(trace: Trace) -> Report:
     return builder.finish(capture, [], tracker.time_wait, Settings())
 
 
-@pytest.mark.parametrize("path", SAMPLES + OTHERS, ids=lambda path: f"{path.parent.name}-{path.name}")
+@pytest.mark.parametrize(
+    "path", for_this_run(SAMPLES + OTHERS), ids=lambda path: f"{path.parent.name}-{path.name}"
+)
 def test_in_captures(path: Path) -> None:
     try:
         report = analyze(path)

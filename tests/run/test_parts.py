@@ -20,6 +20,7 @@ from tcptrace_py.run.captures import Captures
 from tcptrace_py.run.partial import Kept, Partial
 from tcptrace_py.run.session import Session, sources_of
 from tcptrace_py.settings import Settings
+from tests.conftest import for_this_run
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted(ROOT.joinpath("sample_pcaps").rglob("*.pcap*"))
@@ -90,7 +91,7 @@ def check(
     assert text(merged) == text(whole)
 
 
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", for_this_run(SAMPLES), ids=lambda path: path.name)
 def test_a_sample(path: Path) -> None:
     check([path], 3, 1)
 
@@ -101,7 +102,7 @@ def test_a_capture_that_none_of_us_made(path: Path) -> None:
     check([path], 5, 2)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=len(for_this_run(range(30))), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.sampled_from([*SAMPLES, *CORPUS]), min_size=1, max_size=3),
     st.integers(2, 16),

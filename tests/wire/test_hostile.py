@@ -18,6 +18,7 @@ from tcptrace_py.wire.by_dpkt import DpktDecoder
 from tcptrace_py.wire.decoder import Decoder
 from tcptrace_py.wire.fast import FastPath
 from tcptrace_py.wire.segment import Segment
+from tests.conftest import for_this_run
 
 from . import frames as f
 from .frames import fields
@@ -178,7 +179,7 @@ framed = st.one_of(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=len(for_this_run(range(600))), deadline=None)
 @given(framed, st.integers(0, 200), st.integers(0, 70), st.booleans())
 def test_generated_frames(frame: tuple[bytes, int], cut: int, padding: int, shorten: bool) -> None:
     data, link_type = frame
@@ -187,6 +188,8 @@ def test_generated_frames(frame: tuple[bytes, int], cut: int, padding: int, shor
     check(captured, len(data), link_type)
 
 
+# Of the strategy, not of the engine: once is enough.
+@pytest.mark.slow
 def test_generated_frames_reach_tcp() -> None:
     # The strategy above is worth nothing if it only made what is refused at once.
     counts = dict.fromkeys(range(result.CODES), 0)
@@ -204,7 +207,7 @@ def test_generated_frames_reach_tcp() -> None:
     assert counts[result.OTHER] > 5
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=len(for_this_run(range(400))), deadline=None)
 @given(st.binary(max_size=150), st.integers(0, 300))
 def test_random_bytes(data: bytes, more: int) -> None:
     for link_type in (0, 1, 9, 10, 12, 50, 51, 101, 104, 108, 113, 228, 229, 276, 147):
