@@ -18,7 +18,7 @@ from tests.live.net import missing
 
 def _watch() -> Watch:
     capture = SimpleNamespace(packets=1234, path="eth0")
-    tracker = SimpleNamespace(table=SimpleNamespace(count=1))
+    tracker = SimpleNamespace(known=1)
     return cast("Watch", SimpleNamespace(capture=capture, tracker=tracker))
 
 
