@@ -54,10 +54,25 @@ def complain(text: str) -> None:
         # GitHub's runner takes this as a command wherever it is in a line.
         shown = shown.replace("##[", "\\x23#[")
         try:
-            print(f"{PROGRAM}: {shown}", file=sys.stderr, flush=True)
+            print(_folded(f"{PROGRAM}: {shown}"), file=sys.stderr, flush=True)
         except (OSError, ValueError, AttributeError):
             # Nobody listens to standard error; the status still tells.
             return
+
+
+def _folded(line: str) -> str:
+    """The line as a terminal has room for it, folded between words; whole where there is no terminal."""
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError, AttributeError):
+        return line
+    if len(line) <= columns or columns < 20:
+        return line
+    import textwrap
+
+    return "\n".join(
+        textwrap.wrap(line, columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    )
 
 
 @contextmanager

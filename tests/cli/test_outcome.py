@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import errno
+import os
+import pty
+import sys
+import termios
 
 import pytest
 
@@ -36,3 +40,21 @@ def test_a_writers_own_words_are_not_prefixed_again() -> None:
     with pytest.raises(OutputError) as caught, output_to("r.json"):
         raise OSError("r.json: cannot write: No space left on device")
     assert caught.value.format_message() == "r.json: cannot write: No space left on device"
+
+
+def test_at_a_terminal_a_long_line_is_folded_between_words() -> None:
+    line = "gate failed: stuck-close-wait in " + "a-name-that-is-longer-than-the-line " + "x " * 30
+    outside, inside = pty.openpty()
+    try:
+        termios.tcsetwinsize(inside, (24, 30))
+        with open(inside, "w") as screen, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "stderr", screen)
+            complain(line)
+            complain("short")
+        shown = os.read(outside, 4096).decode().splitlines()
+    finally:
+        os.close(outside)
+    assert " ".join(shown).split() == f"tcptrace-py: {line} tcptrace-py: short".split()
+    # The name has a line of its own, and is whole.
+    assert [each for each in shown if len(each) > 30] == ["  a-name-that-is-longer-than-the-line"]
+    assert all(each.startswith(("tcptrace-py: ", "  ")) for each in shown)

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from tcptrace_py.findings.coverage import Coverage, warnings
-from tcptrace_py.findings.finding import Evidence, Subject
+from tcptrace_py.findings.finding import Evidence, Process, Subject
 from tcptrace_py.findings.texts import TEXTS
 from tcptrace_py.gates.diff import Side, compare
 from tcptrace_py.report.model.model import Report, Skipped, Source
@@ -21,6 +21,7 @@ from tcptrace_py.report.people.ladder import build_ladder
 from tcptrace_py.report.people.ladder_terminal import render_ladder
 from tcptrace_py.report.people.terminal import render
 from tcptrace_py.report.people.terminal_text import amount, latency
+from tcptrace_py.report.people.verdict import process_text
 from tcptrace_py.report.people.view import View
 from tcptrace_py.report.people.wanted import parse_wanted
 from tcptrace_py.run.single import single
@@ -264,11 +265,11 @@ def test_a_wide_terminal_has_a_table_of_connections() -> None:
 def test_no_line_is_longer_than_the_terminal(width: int) -> None:
     for text in (shown(sick_report(), width, connections=True), shown(healthy_report(), width)):
         # The table of states, the widest thing that does not fold, takes 30 columns.
-        # Commands do not fold either.
+        # Commands do not fold either, nor does a word that is longer than the room beside its label.
         lines = [
             line
             for line in text.splitlines()
-            if not re.match(r"\s+(ss|tcptrace-py|Wireshark:) |Next: ", line)
+            if not re.match(r"\s+(ss|tcptrace-py|Wireshark:) |Next: |.{10}\S{11,}$", line)
         ]
         assert max(len(line.rstrip()) for line in lines) <= max(width, 30)
 
@@ -468,6 +469,34 @@ def test_general_advice_is_given_once() -> None:
 )
 def test_amounts(n: int, text: str) -> None:
     assert amount(n) == text
+
+
+@pytest.mark.parametrize(
+    ("first_ns", "last_ns", "text"),
+    [
+        (0, 0, "at the start"),
+        (0, 61_000_000_000, "from the start to +61.0 s"),
+        (600_000, 1_000_000_000, "from +0.6 ms to +1.0 s"),
+        (12_000, 900_000, "from +12 µs to +0.9 ms"),
+    ],
+)
+def test_moments_from_the_start(first_ns: int, last_ns: int, text: str) -> None:
+    found = finding("reset-abort", "warning", 1)
+    found.first_ns, found.last_ns, found.trend = BEGIN_NS + first_ns, BEGIN_NS + last_ns, []
+    assert f", {text} (#0)\n" in shown(finish(sick_scene(), [found], capture()), 200)
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        ("python3 leaky.py", "python3 leaky.py"),
+        ("python3 -c import socket\nsocket.socket()", "python3 -c import socket …"),
+        ("java " + "-Dname=value " * 20, "java -Dname=value -Dname=value -Dname=value -Dname=value …"),
+        ("x" * 70, "x" * 60 + " …"),
+    ],
+)
+def test_of_a_long_command_as_much_is_shown_as_names_it(command: str, text: str) -> None:
+    assert process_text(Process(7, command, [3])) == f"pid 7 ({text}), fd 3"
 
 
 def test_latencies() -> None:

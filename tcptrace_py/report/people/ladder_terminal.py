@@ -181,13 +181,15 @@ class _Drawing:
         if row.segment is not None and row.segment.note:
             texts.append(f"({row.segment.note})")
         for text in row.text.splitlines():
-            texts += textwrap.wrap(plain(text, self._console), self._body - 2)
+            texts += textwrap.wrap(plain(text, self._console), self._body - 2, break_on_hyphens=False)
         return texts
 
     def _print_mark(self, kind: str, text: str) -> None:
         """A finding, across the ladder below the frame that proves it."""
         margin = self._margin
-        wrapped = textwrap.wrap(f"! {kind}: {text}", self._body - 2, subsequent_indent="  ")
+        wrapped = textwrap.wrap(
+            f"! {kind}: {text}", self._body - 2, subsequent_indent="  ", break_on_hyphens=False
+        )
         for each in wrapped:
             out = Text(" " * margin)
             out.append(self._signs.bar, _LINES)

@@ -168,21 +168,25 @@ def _print_next(report: Report, findings: Sequence[Shown], console: Console, vie
     """The next step, ready to copy."""
     counting = [each.finding for each in findings if each.finding.allowed is None]
     worst = counting[0] if counting else findings[0].finding
+    label = "Next: "
     lines = []
     show = _show_command(report, worst)
     if show is not None:
         lines.append(show)
     lines.append(f"tcptrace-py explain {worst.kind}")
-    if not view.verbose:
-        lines[-1] += f"    (-v: {'proof, services' if view.brief else 'proof and all counters'})"
+    hint = "" if view.verbose else f"(-v: {'proof, services' if view.brief else 'proof and all counters'})"
+    if hint and len(f"{label}{lines[-1]}    {hint}") <= console.width:
+        lines[-1] += f"    {hint}"
+        hint = ""
     if worst.display_filter:
         lines.append(f"Wireshark: {worst.display_filter}")
     if not view.brief:
         console.print()
-    label = "Next: "
     for text in lines:
         command_line(console, plain(text, console), len(label), Text(label, "bold"))
         label = " " * len(label)
+    if hint:
+        hang(console, Text(label), hint, len(label))
 
 
 def _show_command(report: Report, finding: Finding) -> str | None:

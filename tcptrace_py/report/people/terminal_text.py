@@ -6,6 +6,7 @@ import re
 from collections.abc import Container, Sequence
 
 from msgspec import Struct
+from rich.cells import cell_len
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
@@ -22,6 +23,7 @@ INDENT = 10
 # For terminals that have no Unicode.
 _ASCII = str.maketrans({"→": "->", "←": "<-", "–": "-", "—": "-", "…": "...", "×": "x", "µ": "u", "·": "-"})
 _UNIT = re.compile(r"(?<=\d) (?=(?:s|ms|min|h|d|B|kB|MB|GB|TB)\b)")
+_WORD = re.compile(r"\s*\S+\s*")
 # Of the private use area, for captured text has none by then (it would be escaped).
 _NO_BREAK = "\ue000"
 # What GitHub's runner takes as a command: anywhere in a line, and where one begins. A file's name could.
@@ -47,11 +49,11 @@ def plain(text: str, console: Console) -> str:
 
 def line(console: Console, text: Text, indent: int = 2) -> None:
     """Print one line; where it is too long, what is left of it is indented."""
-    lines = _wrapped(console, text, console.width)
+    lines = _wrapped(text, console.width)
     if len(lines) > 1:
         rest = text[len(lines[0].plain) :]
         rest = rest[len(rest.plain) - len(rest.plain.lstrip()) :]
-        lines[1:] = _wrapped(console, rest, console.width - indent)
+        lines[1:] = _wrapped(rest, console.width - indent)
     _print_lines(console, Text(""), lines, indent)
 
 
@@ -61,7 +63,7 @@ def hang(console: Console, label: Text, body: Text | str, indent: int) -> None:
     start = label.copy()
     # An append's style adds to the label's own, which would reach into the body.
     start = Text.assemble(start, " " * (indent - label.cell_len))
-    _print_lines(console, start, _wrapped(console, text, console.width - indent), indent)
+    _print_lines(console, start, _wrapped(text, console.width - indent), indent)
 
 
 def command_line(console: Console, command: str, indent: int, label: Text | None = None) -> None:
@@ -80,14 +82,30 @@ def spark(counts: Sequence[int], console: Console) -> str:
     return "".join(_BARS[round(count / most * top)] for count in counts)
 
 
-def _wrapped(console: Console, text: Text, width: int) -> list[Text]:
+def _wrapped(text: Text, width: int) -> list[Text]:
     # A number stays with its unit.
     text = text.copy()
     text.plain = _UNIT.sub(_NO_BREAK, text.plain)
-    lines = list(text.wrap(console, max(width, 10), overflow="fold"))
+    lines = [
+        piece
+        for each in text.split("\n", allow_blank=True)
+        for piece in each.divide(_folds(each.plain, max(width, 10)))
+    ]
     for each in lines:
         each.plain = each.plain.replace(_NO_BREAK, " ")
     return lines
+
+
+def _folds(text: str, width: int) -> list[int]:
+    """Where further lines begin. A word that no line has room for stays whole: perhaps to be copied."""
+    folds = []
+    used = 0
+    for word in _WORD.finditer(text):
+        if used and used + cell_len(word[0].rstrip()) > width:
+            folds.append(word.start())
+            used = 0
+        used += cell_len(word[0])
+    return folds
 
 
 def _print_lines(console: Console, start: Text, lines: list[Text], indent: int) -> None:
@@ -124,14 +142,16 @@ def endpoint_name(address: str, port: int) -> str:
 
 
 def since(report: Report, ts_ns: int, exact: bool = False) -> str:
-    """``+2.1 s`` after the capture's first packet; ``exact``: to the microsecond."""
+    """``+2.1 s`` after the capture's first packet, or ``the start``; ``exact``: to the microsecond."""
     past_ns = ts_ns - (report.capture.first_ns or 0)
     sign = "+" if past_ns >= 0 else "-"
     if exact:
         micro = abs(past_ns) // 1000
         return f"{sign}{micro // 1_000_000}.{micro % 1_000_000:06d} s"
-    past = duration(abs(past_ns))
-    return past if past.startswith("less") else f"{sign}{past}"
+    if past_ns == 0:
+        return "the start"
+    short = abs(past_ns) < 1_000_000
+    return sign + (latency(abs(past_ns) / 1e9) if short else duration(abs(past_ns)))
 
 
 def amount(n: int) -> str:

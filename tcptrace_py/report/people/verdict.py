@@ -22,9 +22,10 @@ _COUNTED: dict[Severity, tuple[str, str]] = {
     "warning": ("warning", "warnings"),
     "info": ("informational", "informational"),
 }
-# Processes, and file descriptors of each, that are named.
+# Processes, and file descriptors of each, that are named; so much of a command line names a program.
 _PROCESSES = 3
 _DESCRIPTORS = 5
+_COMMAND_CHARACTERS = 60
 
 
 class Shown(NamedTuple):
@@ -158,10 +159,19 @@ def held_by(finding: Finding) -> list[str]:
     return [*lines, f"and {times(left, 'more process', 'more processes')}"] if left else lines
 
 
+def command_text(command: str) -> str:
+    """``python3 -c import socket; …``: its first line, cut between words where it is long."""
+    shown = command.strip().split("\n", 1)[0].rstrip()
+    if len(shown) > _COMMAND_CHARACTERS:
+        shown = shown[:_COMMAND_CHARACTERS]
+        shown = shown.rsplit(" ", 1)[0] if " " in shown.strip() else shown
+    return shown if shown == command.strip() else f"{shown.rstrip()} …"
+
+
 def process_text(process: Process) -> str:
     """``pid 123 (python3 leaky.py; leaky.service), fd 4, 6, 42 bytes unread``, as far as it is known."""
     where = process.unit or (f"container {process.container}" if process.container else "")
-    text = f"pid {process.pid} ({process.command}{'; ' if where else ''}{where})"
+    text = f"pid {process.pid} ({command_text(process.command)}{'; ' if where else ''}{where})"
     shown = ", ".join(map(str, process.descriptors[:_DESCRIPTORS]))
     if shown:
         text += f", fd {shown}{', …' if len(process.descriptors) > _DESCRIPTORS else ''}"
