@@ -20,6 +20,8 @@ from typing import TypeVar
 import pytest
 
 from tcptrace_py.engine import PURE_VARIABLE, engine
+from tcptrace_py.tcp.connection import ConnectionRare, new_connection
+from tcptrace_py.tcp.endpoint import EndpointRare, new_endpoint
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,6 +81,18 @@ def _types_behind(pxd: Path, package: Path) -> set[Path]:
         for name in _CIMPORT.findall(path.read_text()):
             waiting.append(package.parent.joinpath(*name.split(".")).with_suffix(".pxd"))
     return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_by_all_is_written_by_nobody() -> Iterator[None]:
+    """What connections and endpoints have while they have nothing rare is one object for all."""
+    yield
+    for one, shared in (
+        (ConnectionRare(), new_connection().rare),
+        (EndpointRare(), new_endpoint().rare),
+    ):
+        fields = [name for name in dir(one) if not name.startswith("_") and name != "shared"]
+        assert [name for name in fields if getattr(one, name) != getattr(shared, name)] == []
 
 
 def pytest_configure(config: pytest.Config) -> None:

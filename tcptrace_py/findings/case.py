@@ -118,7 +118,7 @@ def goes_on_unseen(endpoint: Endpoint) -> bool:
 
     Frames are missing then, and a silence of this endpoint is one of the capture.
     """
-    return bool(endpoint.tail_gap and endpoint.gap_packet == endpoint.packets)
+    return bool(endpoint.tail_gap and endpoint.rare.gap_packet == endpoint.packets)
 
 
 def other(by: int) -> int:

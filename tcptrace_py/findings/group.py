@@ -114,7 +114,7 @@ class Group:
         packets = 0
         if self.packets < _ENOUGH:
             packets = connection.a.packets + connection.b.packets
-            if connection.reused_frame:
+            if connection.rare.reused_frame:
                 # The SYN that began anew on its ports.
                 packets += 1
         self.count_one(

@@ -38,7 +38,7 @@ class HalfCloses:
         if KIND in case.explained:
             return kinds
         for by in ENDPOINTS:
-            if case.endpoint(by).half_close_bytes > 0 and not _refused(case, by):
+            if case.endpoint(by).rare.half_close_bytes > 0 and not _refused(case, by):
                 self._take(case, by)
                 kinds = [KIND]
         return kinds
@@ -51,9 +51,9 @@ class HalfCloses:
                 began_ns = ts_ns
                 basis = POSSIBLE if entry_basis == ASSUMED else CERTAIN
         group = self._groups.of(case, by)
-        group.add(case, by, began_ns, endpoint.half_close_last_ns, basis)
-        group.measure(max(case.until(began_ns, endpoint.half_close_last_ns) - began_ns, 0))
-        group.tally["bytes"] += endpoint.half_close_bytes
+        group.add(case, by, began_ns, endpoint.rare.half_close_last_ns, basis)
+        group.measure(max(case.until(began_ns, endpoint.rare.half_close_last_ns) - began_ns, 0))
+        group.tally["bytes"] += endpoint.rare.half_close_bytes
         if group.wants_example(case.connection.id):
             group.example(case.connection.id, self._evidence(case, by, began_ns))
 
@@ -66,9 +66,9 @@ class HalfCloses:
         lines.append(
             case.evidence(
                 0,
-                endpoint.half_close_last_ns,
-                f"{duration(endpoint.half_close_last_ns - began_ns)} later: {name} has sent"
-                f" {endpoint.half_close_bytes:,} bytes more by now",
+                endpoint.rare.half_close_last_ns,
+                f"{duration(endpoint.rare.half_close_last_ns - began_ns)} later: {name} has sent"
+                f" {endpoint.rare.half_close_bytes:,} bytes more by now",
             )
         )
         return lines

@@ -39,7 +39,7 @@ _NO_KERNEL_NS = 8_500_000_000
 def _refused_late(case: Case) -> bool:
     """The RST comes so long after the last SYN that it is no answer of the host's."""
     connection = case.connection
-    return bool(connection.reset_ns - connection.last_syn_ns >= LATE_NS)
+    return bool(connection.rare.reset_ns - connection.last_syn_ns() >= LATE_NS)
 
 
 def _under_way(tries: int, first_ns: int, last_ns: int, until_ns: int) -> bool:
@@ -84,11 +84,11 @@ class Handshakes:
         elif outcome == UNREACHABLE:
             kinds += self._take_unreachable(case)
         elif outcome == ABORTED:
-            if connection.reuse_of >= 0 or connection.reused_by >= 0:
+            if connection.rare.reuse_of >= 0 or connection.rare.reused_by >= 0:
                 kinds += self._take_refused_stale(case)
         else:
             kinds += self._take_half_open(case, outcome == HALF_OPEN_OUTCOME)
-        if connection.stale_syns:
+        if connection.rare.stale_syns:
             kinds += self._take_ignored_stale(case)
         return kinds
 
@@ -122,7 +122,7 @@ class Handshakes:
         if REFUSED_KIND in case.explained:
             return []
         by = case.server_by
-        refused_ns = connection.reset_ns or connection.last_ns
+        refused_ns = connection.rare.reset_ns or connection.last_ns
         group = self._refused.of(case, by)
         group.add(case, by, connection.syn_ns, refused_ns, CERTAIN)
         client = case.endpoint(case.client_by)
@@ -130,9 +130,9 @@ class Handshakes:
             group.tally["inside"] += 1
         if group.wants_example(connection.id):
             lines = [self._syn(case)]
-            if connection.reset_frame:
+            if connection.rare.reset_frame:
                 text = f"{case.name(by)} answers with RST"
-                lines.append(case.evidence(connection.reset_frame, connection.reset_ns, text))
+                lines.append(case.evidence(connection.rare.reset_frame, connection.rare.reset_ns, text))
             group.example(connection.id, lines)
         return [REFUSED_KIND]
 
@@ -148,13 +148,15 @@ class Handshakes:
         if TIMEOUT_KIND in case.explained:
             return []
         client = case.endpoint(case.client_by)
-        late_ns = connection.reset_ns if connection.refused else 0
-        waited_until_ns = case.until(connection.last_syn_ns, late_ns or connection.reused_ns or case.end_ns)
+        late_ns = connection.rare.reset_ns if connection.refused else 0
+        waited_until_ns = case.until(
+            connection.last_syn_ns(), late_ns or connection.rare.reused_ns or case.end_ns
+        )
         by = case.server_by
         if (
             case.at_end
             and not late_ns
-            and _under_way(client.syns, connection.syn_ns, connection.last_syn_ns, waited_until_ns)
+            and _under_way(client.syns, connection.syn_ns, connection.last_syn_ns(), waited_until_ns)
         ):
             # Where the capture ends so soon, an answer to its SYN may come: it would be a slow connect.
             self._begun.of(case, by).add(case, by, connection.syn_ns, connection.syn_ns, LIKELY)
@@ -167,10 +169,10 @@ class Handshakes:
         if joins:
             group.tally["joins"] += 1
             confidence = POSSIBLE
-        group.add(case, by, connection.syn_ns, connection.last_syn_ns, confidence)
-        tried_ns = case.until(connection.syn_ns, connection.last_syn_ns) - connection.syn_ns
+        group.add(case, by, connection.syn_ns, connection.last_syn_ns(), confidence)
+        tried_ns = case.until(connection.syn_ns, connection.last_syn_ns()) - connection.syn_ns
         # The waits double, so the next SYN was due within as long again as all of it took so far.
-        stopped = waited_until_ns - connection.last_syn_ns > tried_ns + 2_000_000_000
+        stopped = waited_until_ns - connection.last_syn_ns() > tried_ns + 2_000_000_000
         inside = is_inside(client.address_hi, client.address_lo, connection.ip_version)
         self._time_out(group, client.syns, tried_ns, stopped, inside, late_ns > 0)
         if group.wants_example(connection.id):
@@ -180,11 +182,11 @@ class Handshakes:
                     f"{duration(tried_ns)} later: SYN number {client.syns}"
                     f"{', the last one' if stopped or late_ns else ''}; no answer"
                 )
-                lines.append(case.evidence(connection.last_syn_frame, connection.last_syn_ns, text))
+                lines.append(case.evidence(connection.last_syn_frame(), connection.last_syn_ns(), text))
             if late_ns:
-                after = duration(late_ns - connection.last_syn_ns)
+                after = duration(late_ns - connection.last_syn_ns())
                 text = f"{after} after the last SYN: RST in the name of {case.name(by)}"
-                lines.append(case.evidence(connection.reset_frame, late_ns, text))
+                lines.append(case.evidence(connection.rare.reset_frame, late_ns, text))
             elif not stopped:
                 waited = duration(waited_until_ns - connection.syn_ns)
                 text = f"{waited} after the first SYN: no answer so far"
@@ -228,10 +230,10 @@ class Handshakes:
         if UNREACHABLE_KIND in case.explained:
             return []
         by = case.server_by
-        error = connection.unreachable
+        error = connection.rare.unreachable
         reason = str(getattr(error, "reason", "unreachable"))
         group = self._unreachable.of(case, by)
-        group.add(case, by, connection.syn_ns, connection.unreachable_ns, LIKELY)
+        group.add(case, by, connection.syn_ns, connection.rare.unreachable_ns, LIKELY)
         group.tally[reason] += 1
         if case.seen is not None and case.seen.joins:
             group.tally["joins"] += 1
@@ -241,7 +243,7 @@ class Handshakes:
                 hi, lo = getattr(error, "reporter_hi", 0), getattr(error, "reporter_lo", 0)
                 reporter = f" from {address_text(hi, lo, connection.ip_version)}" if hi or lo else ""
             text = f"ICMP{reporter}: {reason}"
-            line = case.evidence(connection.unreachable_frame, connection.unreachable_ns, text)
+            line = case.evidence(connection.rare.unreachable_frame, connection.rare.unreachable_ns, text)
             group.example(connection.id, [self._syn(case), line])
         return [UNREACHABLE_KIND]
 
@@ -272,7 +274,9 @@ class Handshakes:
             return []
         seen_until_ns = case.until(connection.syn_ack_ns, case.end_ns)
         if case.at_end and not too_late:
-            if _under_way(server.syn_acks, connection.syn_ack_ns, connection.last_syn_ack_ns, seen_until_ns):
+            if _under_way(
+                server.syn_acks, connection.syn_ack_ns, connection.last_syn_ack_ns(), seen_until_ns
+            ):
                 self._half_begun.of(case, by).add(case, by, connection.syn_ns, connection.syn_ack_ns, LIKELY)
                 return []
         elif server.syn_acks < 2 and seen_until_ns - connection.syn_ack_ns < LATE_NS:
@@ -283,11 +287,11 @@ class Handshakes:
             # Nobody may have asked: an answer to a forged SYN, or one direction only. And a server that
             # waits for the ACK sends its SYN+ACK again after 1 s (RFC 6298 section 2).
             sure = POSSIBLE
-        group.add(case, by, connection.syn_ack_ns, connection.last_syn_ack_ns, sure)
+        group.add(case, by, connection.syn_ack_ns, connection.last_syn_ack_ns(), sure)
         group.tally["syn_acks"] += server.syn_acks
         if too_late:
             group.tally["too_late"] += 1
-        if connection.last_syn_ns > connection.syn_ack_ns > 0:
+        if connection.last_syn_ns() > connection.syn_ack_ns > 0:
             # Its SYN again, after a SYN+ACK: that one has not come.
             group.tally["syn_again"] += 1
         group.stay(connection.syn_ack_ns, entered_ns if state != SYN_RCVD else None)
@@ -307,8 +311,8 @@ class Handshakes:
         reset = None if seen is None else seen.resets[case.server_by - 1]
         if reset is None or reset.has_ack or server.packets > server.syn_acks + server.rsts:
             return False
-        waited_ns = connection.ack_ns - connection.last_syn_ack_ns
-        between_ns = connection.last_syn_ack_ns - connection.syn_ack_ns
+        waited_ns = connection.ack_ns - connection.last_syn_ack_ns()
+        between_ns = connection.last_syn_ack_ns() - connection.syn_ack_ns
         due_ns = 2 * between_ns if server.syn_acks == 2 else max(between_ns, LATE_NS)
         return bool(connection.ack_frame and waited_ns > due_ns and reset.ns - connection.ack_ns < LATE_NS)
 
@@ -321,19 +325,19 @@ class Handshakes:
         lines.append(case.evidence(connection.syn_ack_frame, connection.syn_ack_ns, text))
         late = self._too_late(case)
         if server.syn_acks > 1:
-            ns = connection.last_syn_ack_ns - connection.syn_ack_ns
+            ns = connection.last_syn_ack_ns() - connection.syn_ack_ns
             text = (
                 f"{duration(ns)} later: SYN+ACK again, the last of"
                 f" {times(server.syn_acks - 1, 'retransmission')};"
                 f" no ACK from {client_name}{' yet' if late else ''}"
             )
-            lines.append(case.evidence(connection.last_syn_ack_frame, connection.last_syn_ack_ns, text))
+            lines.append(case.evidence(connection.last_syn_ack_frame(), connection.last_syn_ack_ns(), text))
         elif not late:
             until_ns = case.until(connection.syn_ack_ns, case.end_ns)
             waited = duration(until_ns - connection.syn_ack_ns)
             lines.append(case.evidence(0, until_ns, f"{waited} later: no ACK from {client_name}"))
         if late:
-            waited = duration(connection.ack_ns - connection.last_syn_ack_ns)
+            waited = duration(connection.ack_ns - connection.last_syn_ack_ns())
             text = f"{waited} after the last SYN+ACK: the ACK, too late; {name} answers it with RST"
             lines.append(case.evidence(connection.ack_frame, connection.ack_ns, text))
         return lines
@@ -346,19 +350,19 @@ class Handshakes:
             return []
         by = case.client_by
         group = self._stale.of(case, by)
-        group.add(case, by, connection.syn_ns or connection.first_ns, connection.reset_ns, LIKELY)
+        group.add(case, by, connection.syn_ns or connection.first_ns, connection.rare.reset_ns, LIKELY)
         group.tally["refused"] += 1
         if group.wants_example(connection.id):
             lines = [self._syn(case)] if connection.syn_frame else []
             if connection.syn_ack_frame:
                 text = f"{case.name(case.server_by)} answers with SYN+ACK"
                 lines.append(case.evidence(connection.syn_ack_frame, connection.syn_ack_ns, text))
-            if connection.reset_frame:
+            if connection.rare.reset_frame:
                 text = f"{case.name(by)} knows nothing of it: RST"
-                lines.append(case.evidence(connection.reset_frame, connection.reset_ns, text))
-            if connection.reused_frame:
+                lines.append(case.evidence(connection.rare.reset_frame, connection.rare.reset_ns, text))
+            if connection.rare.reused_frame:
                 text = f"{case.name(by)} sent SYN with another number on the same ports"
-                lines.append(case.evidence(connection.reused_frame, connection.reused_ns, text))
+                lines.append(case.evidence(connection.rare.reused_frame, connection.rare.reused_ns, text))
             group.example(connection.id, lines)
         return [STALE_KIND]
 
@@ -366,17 +370,18 @@ class Handshakes:
         connection = case.connection
         if STALE_KIND in case.explained:
             return []
-        by = connection.stale_syn_by
+        by = connection.rare.stale_syn_by
         group = self._stale.of(case, by)
-        group.add(case, by, connection.stale_syn_ns, connection.stale_syn_ns, POSSIBLE)
-        group.tally["ignored"] += connection.stale_syns
+        group.add(case, by, connection.rare.stale_syn_ns, connection.rare.stale_syn_ns, POSSIBLE)
+        group.tally["ignored"] += connection.rare.stale_syns
         if group.wants_example(connection.id):
             text = (
                 f"SYN from {case.name(by)} with another number in the middle of the connection;"
                 " nothing came of it"
             )
             group.example(
-                connection.id, [case.evidence(connection.stale_syn_frame, connection.stale_syn_ns, text)]
+                connection.id,
+                [case.evidence(connection.rare.stale_syn_frame, connection.rare.stale_syn_ns, text)],
             )
         return [STALE_KIND]
 

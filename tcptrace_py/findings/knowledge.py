@@ -109,7 +109,7 @@ class Knowledge:
         elif _never_passed(client) or _never_passed(server):
             self.holed += 1
         self.segments += packets
-        self.duplicates += client.duplicates + server.duplicates
+        self.duplicates += client.rare.duplicates + server.rare.duplicates
         flagged = client.syns + client.syn_acks + client.fins + client.rsts
         flagged += server.syns + server.syn_acks + server.fins + server.rsts
         if flagged < packets:
@@ -517,9 +517,9 @@ class Knowledge:
 
 def _never_passed(endpoint: Endpoint) -> bool:
     """Was something of it acknowledged that never passed here? What was only late, or sent again, did."""
-    if endpoint.holes is None or not endpoint.has_una:
+    if endpoint.rare.holes is None or not endpoint.has_una:
         return False
-    for hole in endpoint.holes:
+    for hole in endpoint.rare.holes:
         if distance(endpoint.snd_una, hole[0]) > 0:
             return True
     return False
@@ -530,7 +530,7 @@ def _answered_unseen(speaker: Endpoint, silent: Endpoint) -> bool:
     if silent.packets:
         return False
     # It acknowledges ever more; or it goes on after its SYN, or its SYN+ACK.
-    if silent.gaps:
+    if silent.rare.gaps:
         return True
     opening = speaker.syns + speaker.syn_acks
-    return opening > 0 and speaker.packets > opening + speaker.rsts + speaker.duplicates
+    return opening > 0 and speaker.packets > opening + speaker.rsts + speaker.rare.duplicates

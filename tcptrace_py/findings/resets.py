@@ -80,7 +80,7 @@ _ANSWERS = (
     " segment acknowledges: no sign of forgery."
 )
 
-#: Why a RST changed nothing, by ``Connection.stray_reset_fits``.
+#: Why a RST changed nothing, by ``ConnectionRare.stray_reset_fits``.
 _CHANGES_NOTHING = {
     FITS_NOTHING: "that does not fit the connection and changes nothing",
     SENDER_GOES_ON: "that was not its own: its number fitted, but its sender went on",
@@ -238,7 +238,7 @@ class Resets:
         elif connection.reset_by and cause in _KINDS and not told:
             self._take(case, cause)
             kinds.append(_KINDS[cause])
-        if connection.stray_resets and STRAY_KIND not in case.explained:
+        if connection.rare.stray_resets and STRAY_KIND not in case.explained:
             self._take_stray(case)
             kinds.append(STRAY_KIND)
         return kinds
@@ -285,7 +285,7 @@ class Resets:
         kind = _KINDS[cause]
         reset = None if case.seen is None else case.seen.resets[by - 1]
         group = self._groups[kind].of(case, by, RESET_CAUSES[cause] if kind == ABORT_KIND else "")
-        group.add(case, by, connection.reset_ns, connection.reset_ns, self._confidence(case, cause))
+        group.add(case, by, connection.rare.reset_ns, connection.rare.reset_ns, self._confidence(case, cause))
         idle_ns = self._idle_ns(case)
         if cause in (ABORT, NO_CONNECTION) and idle_ns >= _IDLE_NS:
             group.measure(idle_ns)
@@ -296,7 +296,7 @@ class Resets:
         if case.seen is not None and case.seen.subflow:
             group.tally["subflow"] += 1
         if cause == ABORT:
-            since_ns = connection.reset_ns - connection.ack_ns
+            since_ns = connection.rare.reset_ns - connection.ack_ns
             if by == case.server_by and connection.ack_ns and sender.bytes == 0:
                 # Linux resets what its accept queue does not take by a RST without ACK.
                 mute = sender.packets <= sender.syn_acks + sender.rsts
@@ -325,17 +325,17 @@ class Resets:
         connection, seen = case.connection, case.seen
         by = seen.fast_close_by
         group = self._groups[ABORT_KIND].of(case, by, RESET_CAUSES[ABORT])
-        group.add(case, by, seen.fast_close_ns, max(seen.fast_close_ns, connection.reset_ns), CERTAIN)
+        group.add(case, by, seen.fast_close_ns, max(seen.fast_close_ns, connection.rare.reset_ns), CERTAIN)
         group.tally["fast_close"] += 1
         if connection.first_fin_by:
             group.tally["fin"] += 1
         if group.wants_example(connection.id):
             text = f"{case.name(by)} sent MP_FASTCLOSE"
             lines = [case.evidence(seen.fast_close_frame, seen.fast_close_ns, text)]
-            if connection.reset_frame != seen.fast_close_frame:
+            if connection.rare.reset_frame != seen.fast_close_frame:
                 answers = connection.reset_by != by
                 text = f"{case.name(connection.reset_by)} {'answers it with' if answers else 'sent'} RST"
-                lines.append(case.evidence(connection.reset_frame, connection.reset_ns, text))
+                lines.append(case.evidence(connection.rare.reset_frame, connection.rare.reset_ns, text))
             group.example(connection.id, lines)
 
     def _confidence(self, case: Case, cause: int) -> int:
@@ -347,13 +347,13 @@ class Resets:
         if case.seen is not None and case.seen.subflow:
             # MP_FASTCLOSE of either side may have passed on another subflow.
             return POSSIBLE
-        if connection.pending_reset_frame == connection.reset_frame:
+        if connection.rare.pending_reset_frame == connection.rare.reset_frame:
             # Not exact; only the silence afterwards speaks for it.
             return LIKELY
         if connection.doubtful:
             # Another RST on this connection was not its sender's, or was not believed; this may be like it.
             return LIKELY
-        if cause == NO_CONNECTION and 0 <= connection.reset_ns - self._before_ns(case) < _THERE_NS:
+        if cause == NO_CONNECTION and 0 <= connection.rare.reset_ns - self._before_ns(case) < _THERE_NS:
             # No host starts anew in so short a time; its connection may have been dropped, or aborted.
             return POSSIBLE
         return LIKELY if cause in (NO_CONNECTION, KILLS_TIME_WAIT) else CERTAIN
@@ -384,7 +384,7 @@ class Resets:
             if not connection.first_fin_by:
                 break
             endpoint = case.endpoint(fin_by)
-            if endpoint.fin_sent and 0 < endpoint.fin_ns <= connection.reset_ns:
+            if endpoint.fin_sent and 0 < endpoint.fin_ns <= connection.rare.reset_ns:
                 text = f"{case.name(fin_by)} sent FIN"
                 lines.append(case.evidence(endpoint.fin_frame, endpoint.fin_ns, text))
         if not lines and connection.ack_frame:
@@ -392,7 +392,11 @@ class Resets:
             lines.append(case.evidence(connection.ack_frame, connection.ack_ns, text))
         first = None if case.seen is None else case.seen.resets[by - 1]
         sender = case.endpoint(by)
-        if cause == AFTER_CLOSE and first is not None and sender.fin_ns <= first.ns < connection.reset_ns:
+        if (
+            cause == AFTER_CLOSE
+            and first is not None
+            and sender.fin_ns <= first.ns < connection.rare.reset_ns
+        ):
             # Each segment that was under way draws one; which of them is believed does not matter.
             text = f"{case.name(by)} {_SHOWS[cause]}; the first of {times(sender.rsts, 'RST')}"
             lines.append(case.evidence(first.frame, first.ns, text))
@@ -402,27 +406,27 @@ class Resets:
             text += f"; neither side had sent anything for {duration(idle_ns)}"
         elif self._upon_data(case, by):
             text += f", at once upon data from {case.name(peer_of(by))}"
-        lines.append(case.evidence(connection.reset_frame, connection.reset_ns, text))
+        lines.append(case.evidence(connection.rare.reset_frame, connection.rare.reset_ns, text))
         return lines
 
     def _take_stray(self, case: Case) -> None:
         connection = case.connection
-        by = connection.stray_reset_by
+        by = connection.rare.stray_reset_by
         group = self._strays.of(case, by)
-        group.add(case, by, connection.stray_reset_ns, connection.stray_reset_ns, CERTAIN)
-        group.tally["resets"] += connection.stray_resets
+        group.add(case, by, connection.rare.stray_reset_ns, connection.rare.stray_reset_ns, CERTAIN)
+        group.tally["resets"] += connection.rare.stray_resets
         closed = case.endpoint(by).fin_sent or connection.reset_by == by
         # Each segment that was under way when its sender closed draws one: that is no sign of forgery.
         reset = None if case.seen is None else case.seen.resets[by - 1]
         if closed or (reset is not None and reset.is_peers_ack):
             group.tally["answers"] += 1
-        elif connection.stray_resets >= _MANY_STRAYS:
+        elif connection.rare.stray_resets >= _MANY_STRAYS:
             group.tally["many"] += 1
         if group.wants_example(connection.id):
-            text = f"RST in the name of {case.name(by)} {_CHANGES_NOTHING[connection.stray_reset_fits]}"
-            if connection.stray_resets > 1:
-                text += f"; the first of {connection.stray_resets:,}"
-            line = case.evidence(connection.stray_reset_frame, connection.stray_reset_ns, text)
+            text = f"RST in the name of {case.name(by)} {_CHANGES_NOTHING[connection.rare.stray_reset_fits]}"
+            if connection.rare.stray_resets > 1:
+                text += f"; the first of {connection.rare.stray_resets:,}"
+            line = case.evidence(connection.rare.stray_reset_frame, connection.rare.stray_reset_ns, text)
             group.example(connection.id, [line])
 
     # --- what it amounts to ---

@@ -38,7 +38,7 @@ def silent(case: Case, by: int, settings: Settings) -> bool:
         return True
     tries = endpoint.unanswered + endpoint.unanswered_probes
     if tries < settings.dead_peer_probes:
-        since_ns = endpoint.first_unanswered_ns
+        since_ns = endpoint.rare.first_unanswered_ns
         if endpoint.unanswered and 0 < endpoint.last_data_ns < since_ns:
             since_ns = endpoint.last_data_ns
         if tries < _FEWEST or endpoint.last_ns - case.gaps.since(since_ns, endpoint.last_ns) < _SILENT_NS:
@@ -52,7 +52,7 @@ def silent(case: Case, by: int, settings: Settings) -> bool:
     if goes_on_unseen(case.endpoint(other(by))) or _too_fast(endpoint):
         return False
     # A FIN in vain is another finding, unless data went unanswered before it.
-    fin_only = endpoint.fin_sent and endpoint.first_unanswered_ns >= endpoint.fin_ns
+    fin_only = endpoint.fin_sent and endpoint.rare.first_unanswered_ns >= endpoint.fin_ns
     return not fin_only
 
 
@@ -63,7 +63,7 @@ def _too_fast(endpoint: Endpoint) -> bool:
     """
     waits = min(endpoint.unanswered, _DOUBLINGS) - 1
     least_ns = _LEAST_RTO_NS * ((2 << waits) - 2) if waits > 0 else 0
-    return endpoint.last_ns - endpoint.first_unanswered_ns < least_ns
+    return endpoint.last_ns - endpoint.rare.first_unanswered_ns < least_ns
 
 
 def _ended_elsewhere(case: Case, by: int) -> bool:
@@ -134,7 +134,7 @@ class DeadPeers:
     def _take_given_up(self, case: Case, by: int, lost: Lost) -> None:
         connection = case.connection
         group = self._groups.of(case, other(by))
-        group.add(case, other(by), lost.since_ns, connection.reset_ns, LIKELY)
+        group.add(case, other(by), lost.since_ns, connection.rare.reset_ns, LIKELY)
         group.measure(lost.last_ns - case.gaps.since(lost.since_ns, lost.last_ns))
         group.tally["retransmissions"] += lost.times
         group.tally["heard" if connection.reset_by == by else "forgotten"] += 1
@@ -149,7 +149,7 @@ class DeadPeers:
                 "gives up with RST when the other side speaks" if connection.reset_by == by else "sends RST"
             )
             text = f"{case.name(connection.reset_by)} {ends}"
-            lines.append(case.evidence(connection.reset_frame, connection.reset_ns, text))
+            lines.append(case.evidence(connection.rare.reset_frame, connection.rare.reset_ns, text))
             group.example(connection.id, lines)
 
     def _evidence(self, case: Case, by: int) -> list[Evidence]:
@@ -158,16 +158,16 @@ class DeadPeers:
         lines = [
             case.evidence(peer.last_frame, peer.last_ns, f"the last segment from {peer_name}"),
             case.evidence(
-                endpoint.first_unanswered_frame,
-                endpoint.first_unanswered_ns,
-                f"{duration(endpoint.first_unanswered_ns - peer.last_ns)} later: the first of"
+                endpoint.rare.first_unanswered_frame,
+                endpoint.rare.first_unanswered_ns,
+                f"{duration(endpoint.rare.first_unanswered_ns - peer.last_ns)} later: the first of"
                 f" {_tries(endpoint.unanswered, endpoint.unanswered_probes)} from {name}",
             ),
         ]
         connection = case.connection
         if connection.reset_by == by:
             text = f"{name} gives up with RST"
-            lines.append(case.evidence(connection.reset_frame, connection.reset_ns, text))
+            lines.append(case.evidence(connection.rare.reset_frame, connection.rare.reset_ns, text))
         else:
             silent = duration(endpoint.last_ns - peer.last_ns)
             text = f"the last segment from {name}, {silent} into the silence"

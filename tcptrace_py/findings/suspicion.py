@@ -42,16 +42,16 @@ class Suspicion:
             # A refusal by itself is the general family's.
             if not connection.refused or not connection.syn_frame or seen.ttl_high:
                 found |= OBSERVED
-        if connection.reset_by or connection.stray_resets:
+        if connection.reset_by or connection.rare.stray_resets:
             found |= RESETS
             if seen is not None and seen.lost_often:
                 # It may be only the end of a silence.
                 found |= SILENCE
-        if connection.reused_time_wait or connection.reuse_of >= 0:
+        if connection.rare.reused_time_wait or connection.rare.reuse_of >= 0:
             found |= REUSE
         a = connection.a
         b = connection.b
-        if connection.stale_syns:
+        if connection.rare.stale_syns:
             found |= HANDSHAKE
         elif connection.established:
             if a.syn_acks > 1 or b.syn_acks > 1 or a.state == SYN_RCVD or b.state == SYN_RCVD:
@@ -80,6 +80,6 @@ class Suspicion:
         if waited_until_ns - closer.fin_acked_ns > self.wait_ns:
             # In CLOSE_WAIT there, in FIN_WAIT_2 here.
             found = WAITS
-        if peer.half_close_bytes:
+        if peer.rare.half_close_bytes:
             found |= HALF_CLOSE
         return found

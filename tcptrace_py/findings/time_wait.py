@@ -77,7 +77,7 @@ def _fate(case: Case) -> str:
     if outcome == COMPLETE:
         # Delayed: the first SYN was not taken, but one of its retransmissions.
         return "delayed" if case.endpoint(case.client_by).syns > 1 else "accepted"
-    if case.at_end and case.end_ns - case.connection.last_syn_ns < LATE_NS:
+    if case.at_end and case.end_ns - case.connection.last_syn_ns() < LATE_NS:
         return "begun"
     return "refused" if outcome == REFUSED_HANDSHAKE else "failed"
 
@@ -107,7 +107,7 @@ class Reuses:
         if challenged and not case.seen.challenge_in_time_wait:
             self._take_challenged(case)
             kinds = [REUSE_KIND]
-        elif connection.reuse_of >= 0:
+        elif connection.rare.reuse_of >= 0:
             fate = _challenge(case) if challenged else (_fate(case),)
             key = self._awaited.pop(connection.id, None)
             if key is not None:
@@ -116,10 +116,10 @@ class Reuses:
             else:
                 self._early[connection.id] = fate
                 _forget_oldest(self._early)
-        if case.seen is not None and case.seen.challenge_reset_frame == connection.reset_frame:
+        if case.seen is not None and case.seen.challenge_reset_frame == connection.rare.reset_frame:
             # The client's answer to the ACK that its new SYN drew: part of the reuse.
             case.explained |= {"time-wait-assassination", "reset-after-close", "stray-reset"}
-        if connection.reused_time_wait and self._take(case):
+        if connection.rare.reused_time_wait and self._take(case):
             kinds = [REUSE_KIND]
         return kinds
 
@@ -175,33 +175,33 @@ class Reuses:
 
     def _take(self, case: Case) -> bool:
         connection = case.connection
-        by = connection.reused_time_wait
+        by = connection.rare.reused_time_wait
         entered_ns, entered_frame, basis = 0, 0, ASSUMED
         for state, ts_ns, frame, entry_basis in case.history(by):
             if state == TIME_WAIT:
                 entered_ns, entered_frame, basis = ts_ns, frame, entry_basis
-        if connection.reused_ns < entered_ns:
+        if connection.rare.reused_ns < entered_ns:
             # Time ran backwards: which came first is not known.
             return False
         group = self._groups.of(case, case.client_by)
         confidence = POSSIBLE if basis == ASSUMED else CERTAIN
-        group.add(case, case.client_by, connection.reused_ns, connection.reused_ns, confidence)
+        group.add(case, case.client_by, connection.rare.reused_ns, connection.rare.reused_ns, confidence)
         if entered_ns:
-            group.measure(connection.reused_ns - entered_ns)
-        early = self._early.pop(connection.reused_by, ())
+            group.measure(connection.rare.reused_ns - entered_ns)
+        early = self._early.pop(connection.rare.reused_by, ())
         if early:
-            self._meet(group.key, connection.reused_by, early)
+            self._meet(group.key, connection.rare.reused_by, early)
         else:
-            self._awaited[connection.reused_by] = group.key
+            self._awaited[connection.rare.reused_by] = group.key
             _forget_oldest(self._awaited)
         if group.wants_example(connection.id):
             lines = []
             if entered_ns:
                 text = f"{case.name(by)} entered TIME_WAIT"
                 lines.append(case.evidence(entered_frame, entered_ns, text))
-            after = f"{duration(connection.reused_ns - entered_ns)} later: " if entered_ns else ""
+            after = f"{duration(connection.rare.reused_ns - entered_ns)} later: " if entered_ns else ""
             text = f"{after}a new SYN on the same ports"
-            lines.append(case.evidence(connection.reused_frame, connection.reused_ns, text))
+            lines.append(case.evidence(connection.rare.reused_frame, connection.rare.reused_ns, text))
             seen = case.seen
             if seen is not None and seen.challenge_reset_frame:
                 text = f"{case.name(case.client_by)} answers the ACK of the old connection with RST"

@@ -74,8 +74,8 @@ class UnacknowledgedFins:
         # A FIN sent once and never again was probably acknowledged where we did not see it.
         confidence = LIKELY if endpoint.fins > 1 and endpoint.unanswered else POSSIBLE
         group = self._groups.of(case, other(by))
-        group.add(case, other(by), endpoint.fin_ns, endpoint.last_fin_ns, confidence)
-        group.measure(case.until(endpoint.fin_ns, endpoint.last_fin_ns) - endpoint.fin_ns)
+        group.add(case, other(by), endpoint.fin_ns, endpoint.last_fin_ns(), confidence)
+        group.measure(case.until(endpoint.fin_ns, endpoint.last_fin_ns()) - endpoint.fin_ns)
         # Picked up with a FIN that did not move it, it has no state that we know of.
         gave_up = bool(history) and history[-1][3] == TIMER and history[-1][0] == CLOSED
         if gave_up:
@@ -102,9 +102,9 @@ class UnacknowledgedFins:
         if endpoint.fins > 1:
             lines.append(
                 case.evidence(
-                    endpoint.last_fin_frame,
-                    endpoint.last_fin_ns,
-                    f"{duration(endpoint.last_fin_ns - endpoint.fin_ns)} later: FIN again, the last of"
+                    endpoint.last_fin_frame(),
+                    endpoint.last_fin_ns(),
+                    f"{duration(endpoint.last_fin_ns() - endpoint.fin_ns)} later: FIN again, the last of"
                     f" {times(endpoint.fins - 1, 'retransmission')}; no answer from {peer_name}",
                 )
             )

@@ -44,8 +44,8 @@ class Followed:
 
     def take(self, connection: Connection, segment: Segment, duplicate: bool) -> None:
         counts = (
-            connection.a.retransmits + connection.b.retransmits,
-            connection.a.keep_alives + connection.b.keep_alives,
+            connection.a.rare.retransmits + connection.b.rare.retransmits,
+            connection.a.rare.keep_alives + connection.b.rare.keep_alives,
         )
         note = ""
         if duplicate:
@@ -130,8 +130,8 @@ class Following:
         syns: list[_ByEnd] = []
         if connection.first_frame != segment.frame:
             # Its SYN, which had seemed a stale one of the older connection, was not.
-            syns = self._open_syns.pop(connection.reuse_of, [])
-            older = self.followed.get(connection.reuse_of)
+            syns = self._open_syns.pop(connection.rare.reuse_of, [])
+            older = self.followed.get(connection.rare.reuse_of)
             if older is not None:
                 syns = older.give_back(connection.a.isn)
         followed = self._wants(connection)

@@ -154,10 +154,10 @@ class Partial:
                 stream.number = streams[stream.number]
         for connection, _, _ in self.undecided:
             connection.id = numbers[connection.id]
-            if connection.reuse_of >= 0:
-                connection.reuse_of = numbers[connection.reuse_of]
-            if connection.reused_by >= 0:
-                connection.reused_by = numbers[connection.reused_by]
+            if connection.rare.reuse_of >= 0:
+                connection.own_rare().reuse_of = numbers[connection.rare.reuse_of]
+            if connection.rare.reused_by >= 0:
+                connection.own_rare().reused_by = numbers[connection.rare.reused_by]
 
     def __getstate__(self) -> dict[str, object]:
         for connection, _, _ in self.undecided:

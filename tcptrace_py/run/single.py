@@ -194,14 +194,14 @@ class _Follower:
     def _icmp(self, batch: FrameBatch, i: int) -> None:
         target = self._target
         frame_id = self._replay.decoder.segment.frame
-        if target is None or target.unreachable_frame != frame_id:
+        if target is None or target.rare.unreachable_frame != frame_id:
             return
         followed = self._following.followed.get(target.id)
-        error = target.unreachable
+        error = target.rare.unreachable
         if followed is not None and isinstance(error, IcmpError):
             reporter = address_text(error.reporter_hi, error.reporter_lo, error.ip_version)
             text = f"ICMP from {reporter}: {error.reason}"
-            ts_ns = target.unreachable_ns
+            ts_ns = target.rare.unreachable_ns
             followed.add(False, Passage(frame_id, ts_ns, False, 0, 0, 0, 0, 0, text, icmp=True))
             self._keep(frame_id, batch, i)
 
@@ -226,7 +226,7 @@ class _Follower:
                     self._undecided = connection
                     continue
                 self._find(connection, at_end)
-            elif connection.reused_by >= 0 and connection.reused_by == self._wanted.id:
+            elif connection.rare.reused_by >= 0 and connection.rare.reused_by == self._wanted.id:
                 self._with_older.look(connection, at_end, connection.over_ns)
             tracker.release(connection)
 

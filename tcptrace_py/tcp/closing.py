@@ -93,7 +93,7 @@ class Closing:
         if receiver.fin_acked_frame == 0:
             receiver.fin_acked_ns = ts_ns
             receiver.fin_acked_frame = frame
-            receiver.fin_acked_past_gap = past_gap and sender.gap_packet != sender.packets
+            receiver.fin_acked_past_gap = past_gap and sender.rare.gap_packet != sender.packets
         state = sender.state
         basis = ASSUMED if past_gap else ACKNOWLEDGED
         if state == ESTABLISHED or state == FIN_WAIT_2:
@@ -129,7 +129,8 @@ class Closing:
                 self._transitions.move(sender, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
         elif state == TIME_WAIT:
             # It acknowledges a FIN that came again: 2MSL begins anew (3.10.7.4, TIME-WAIT).
-            sender.time_wait_restarts += 1
+            sender_rare = sender.own_rare()
+            sender_rare.time_wait_restarts += 1
             self._transitions.clocks.start(sender, TIME_WAIT_CLOCK)
 
     def finish(
@@ -143,8 +144,10 @@ class Closing:
     ) -> None:
         """The sender sends FIN (3.10.4), perhaps again; ``in_gap``: in space that had not passed here."""
         sender.fins += 1
-        sender.last_fin_ns = segment.ts_ns
-        sender.last_fin_frame = segment.frame
+        if sender.fin_sent or sender.rare.last_fin_frame:
+            sender_rare = sender.own_rare()
+            sender_rare.last_fin_ns = segment.ts_ns
+            sender_rare.last_fin_frame = segment.frame
         acks_fin = receiver.fin_sent and distance(segment.ack, receiver.fin_seq) >= 1
         if not sender.fin_sent or segment.ts_ns - sender.fin_ns >= RTO_MIN_NS:
             # For the first time, or sent again: no copy made on the way.
@@ -185,8 +188,8 @@ class Closing:
             return
         if receiver.has_acked_unsent and receiver.last_frame == receiver.fin_frame:
             # What passes next is just what that FIN acknowledges, so it was no number from nowhere.
-            if receiver.acked_unsent == advance(sender.fin_seq, 1):
-                receiver.take_ack(receiver.acked_unsent)
+            if receiver.rare.acked_unsent == advance(sender.fin_seq, 1):
+                receiver.take_ack(receiver.rare.acked_unsent)
                 receiver.has_acked_unsent = False
         if not receiver.has_rcv or distance(receiver.rcv_nxt, sender.fin_seq) < 1:
             return
@@ -254,7 +257,7 @@ class Closing:
             if sender.passive and (
                 distance(sender.opened_by_nxt, receiver.fin_seq) > 0
                 if opened == PRESUMED
-                else opened == ASSUMED and distance(segment.ack, receiver.isn) <= 1 + receiver.syn_bytes
+                else opened == ASSUMED and distance(segment.ack, receiver.isn) <= 1 + receiver.rare.syn_bytes
             ):
                 # Nor had it had what ended its handshake, which carried that FIN.
                 self._transitions.withdraw(sender)
@@ -280,7 +283,7 @@ class Closing:
             sender.state == CLOSED
             and self._transitions.came_from(sender, LAST_ACK)
             and self._transitions.basis(sender) == PRESUMED
-            and connection.reset_frame == 0
+            and connection.rare.reset_frame == 0
         )
         if not closed and sender.state != LAST_ACK:
             return
@@ -353,4 +356,4 @@ class Closing:
             return False
         # What passed before its handshake ended had not come.
         opened = self._journal.previous(receiver.last)
-        return not receiver.passive or self._journal.frame(opened) <= sender.last_fin_frame
+        return not receiver.passive or self._journal.frame(opened) <= sender.last_fin_frame()

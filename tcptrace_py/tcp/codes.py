@@ -49,5 +49,5 @@ CLOCK_KINDS = 8
 #: ``resets.verdict``: must the receiver believe a RST? (RFC 9293 section 3.10.7.4, RFC 5961 section 3)
 RST_STRAY, RST_EXACT, RST_IN_WINDOW = range(3)
 
-#: ``Connection.stray_reset_fits``: its number fitted, but who goes on had not sent it, or did not believe it.
+#: ``ConnectionRare.stray_reset_fits``: its number fitted, but who goes on had not sent or did not believe it.
 FITS_NOTHING, SENDER_GOES_ON, RECEIVER_GOES_ON = range(3)

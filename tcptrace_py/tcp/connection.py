@@ -25,6 +25,86 @@ def new_connection() -> Connection:
     return connection
 
 
+class ConnectionRare:
+    """What few connections have: RSTs, SYNs sent again or of another number, reused ports, ICMP errors.
+
+    Times in ns since the epoch, 0 where unseen; by 1 is endpoint ``a``, 2 is ``b``, 0 nobody.
+    """
+
+    def __init__(self) -> None:
+        #: It is of more than one connection, and never written to.
+        self.shared = False
+        #: The connections before and after it on its four-tuple that are still known, and its number
+        #: among all that it has had.
+        self.older: Connection | None = None
+        self.newer: Connection | None = None
+        self.incarnation = 0
+        #: The four-tuple came out of TIME_WAIT into a new connection: frame of its SYN, and
+        #: that connection's id (-1 none); and the other way round.
+        self.reused_by = -1
+        self.reused_frame = 0
+        self.reused_ns = 0
+        self.reuse_of = -1
+        #: The endpoint that was in TIME_WAIT when the new SYN came.
+        self.reused_time_wait = 0
+
+        #: The last SYN and SYN+ACK, where the first was not the only one.
+        self.last_syn_ns = 0
+        self.last_syn_frame = 0
+        self.last_syn_ack_ns = 0
+        self.last_syn_ack_frame = 0
+        #: ICMP says unreachable: frame (0 none), time, type and code, and the reporter.
+        self.unreachable_frame = 0
+        self.unreachable_ns = 0
+        self.unreachable: object | None = None
+
+        # The first RST that took effect (``Connection.reset_by``).
+        self.reset_frame = 0
+        self.reset_ns = 0
+        #: The number of the one that was believed last, and how many transitions its receiver took for it.
+        self.reset_seq = 0
+        self.reset_moves = 0
+        #: Whether it had an ACK, and how far its receiver's numbers had passed by then.
+        self.reset_acknowledges = False
+        self.reset_peer_nxt = 0
+        # One in the window but not exact (``Connection.pending_reset_by``), waiting to be confirmed by
+        # silence, or by another where its receiver did not believe it.
+        self.pending_reset_challenged = False
+        self.pending_reset_seq = 0
+        self.pending_reset_frame = 0
+        self.pending_reset_ns = 0
+        #: By whom was one that showed that the peer's FIN had come.
+        self.early_reset_acks_fin = 0
+        #: The ISN that a listener answered with before it was reset and answered anew.
+        self.former_isn = 0
+        # Those that changed nothing.
+        self.stray_resets = 0
+        self.stray_reset_by = 0
+        #: Why the first of them is one, by ``codes.FITS_NOTHING`` and those after it.
+        self.stray_reset_fits = 0
+        self.stray_reset_frame = 0
+        self.stray_reset_ns = 0
+
+        # A SYN with another ISN while both sides were synchronized (``Connection.pending_syn_by``).
+        self.pending_syns = 0
+        self.pending_syn_isn = 0
+        self.pending_syn_window = 0
+        self.pending_syn_frame = 0
+        self.pending_syn_ns = 0
+        self.pending_syn_last_frame = 0
+        self.pending_syn_last_ns = 0
+        self.stale_syns = 0
+        self.stale_syn_frame = 0
+        self.stale_syn_ns = 0
+        self.stale_syn_by = 0
+        self.out_of_window = 0
+
+
+# Nothing of all that. Whoever has something to write asks ``Connection.own_rare`` where.
+_NOTHING = ConnectionRare()
+_NOTHING.shared = True
+
+
 class Connection:
     """Everything known of one connection; times in ns since the epoch, 0 where unseen."""
 
@@ -38,11 +118,6 @@ class Connection:
     def begin(self) -> None:
         #: Counts from 0 in order of the first packet, as Wireshark numbers its streams.
         self.id = 0
-        #: The connections before and after it on its four-tuple that are still known, and its number
-        #: among all that it has had.
-        self.older: Connection | None = None
-        self.newer: Connection | None = None
-        self.incarnation = 0
         self.a = new_endpoint()
         self.b = new_endpoint()
         self.ip_version = 4
@@ -62,8 +137,6 @@ class Connection:
         # The handshake.
         self.syn_ns = 0
         self.syn_frame = 0
-        self.last_syn_ns = 0
-        self.last_syn_frame = 0
         #: The timestamps of the first and the last SYN (RFC 7323), 0 without; and whether the last SYN+ACK
         #: echoed none of them.
         self.syn_ts_val = 0
@@ -71,8 +144,6 @@ class Connection:
         self.foreign_echo = False
         self.syn_ack_ns = 0
         self.syn_ack_frame = 0
-        self.last_syn_ack_ns = 0
-        self.last_syn_ack_frame = 0
         self.ack_ns = 0
         self.ack_frame = 0
         #: Both sides had each other's SYN, by what they acknowledged.
@@ -83,10 +154,6 @@ class Connection:
         self.refused = False
         #: The initiator itself reset it before the handshake was complete.
         self.aborted = False
-        #: ICMP says unreachable: frame (0 none), time, type and code, and the reporter.
-        self.unreachable_frame = 0
-        self.unreachable_ns = 0
-        self.unreachable: object | None = None
 
         # The close.
         #: Who sent the first FIN: 0 nobody, 1 ``a``, 2 ``b``.
@@ -99,57 +166,12 @@ class Connection:
         # Resets: the first that took effect.
         self.reset_by = 0
         self.reset_cause = 0
-        self.reset_frame = 0
-        self.reset_ns = 0
-        #: The number of the one that was believed last, and how many transitions its receiver took for it.
-        self.reset_seq = 0
-        self.reset_moves = 0
-        #: Whether it had an ACK, and how far its receiver's numbers had passed by then.
-        self.reset_acknowledges = False
-        self.reset_peer_nxt = 0
         #: Some RST on it had the right number, and yet changed nothing: no finding from another is certain.
         self.doubtful = False
-        # One in the window but not exact, waiting to be confirmed by silence, or by another where
-        # its receiver did not believe it.
+        #: By whom was one in the window but not exact, which waits to be confirmed: 1 ``a``, 2 ``b``.
         self.pending_reset_by = 0
-        self.pending_reset_challenged = False
-        self.pending_reset_seq = 0
-        #: The ISN that a listener answered with before it was reset and answered anew.
-        self.former_isn = 0
-        #: By whom was one that showed that the peer's FIN had come: 0 nobody, 1 ``a``, 2 ``b``.
-        self.early_reset_acks_fin = 0
-        self.pending_reset_frame = 0
-        self.pending_reset_ns = 0
-        # Those that changed nothing.
-        self.stray_resets = 0
-        self.stray_reset_by = 0
-        #: Why the first of them is one, by ``codes.FITS_NOTHING`` and those after it.
-        self.stray_reset_fits = 0
-        self.stray_reset_frame = 0
-        self.stray_reset_ns = 0
-
-        # A SYN with another ISN while both sides were synchronized.
+        #: By whom was a SYN with another ISN while both sides were synchronized.
         self.pending_syn_by = 0
-        self.pending_syns = 0
-        self.pending_syn_isn = 0
-        self.pending_syn_window = 0
-        self.pending_syn_frame = 0
-        self.pending_syn_ns = 0
-        self.pending_syn_last_frame = 0
-        self.pending_syn_last_ns = 0
-        self.stale_syns = 0
-        self.stale_syn_frame = 0
-        self.stale_syn_ns = 0
-        self.stale_syn_by = 0
-
-        #: The four-tuple came out of TIME_WAIT into a new connection: frame of its SYN, and
-        #: that connection's id (-1 none); and the other way round.
-        self.reused_by = -1
-        self.reused_frame = 0
-        self.reused_ns = 0
-        self.reuse_of = -1
-        #: The endpoint that was in TIME_WAIT when the new SYN came: 0 none, 1 ``a``, 2 ``b``.
-        self.reused_time_wait = 0
 
         #: What Zeek would log of it (see ``peers.py``).
         self.zeek: Zeek | None = None
@@ -160,7 +182,8 @@ class Connection:
         #: by ``b`` 4 and 8. Zeek's numbers are those of the endpoints while it is not 0.
         self.plain = 0
 
-        self.out_of_window = 0
+        #: What few connections have; until it has, one that all share: see ``own_rare``.
+        self.rare = _NOTHING
         self.finished = False
         #: What the causes of trouble are told from, an ``Observations``; made when there is something.
         self.observed: Any = None
@@ -168,6 +191,30 @@ class Connection:
         self.watched = False
         #: The capture's time when the tracker was done with it.
         self.over_ns = 0
+
+    def own_rare(self) -> ConnectionRare:
+        """What it alone has, to be written to."""
+        if self.rare.shared:
+            self.rare = ConnectionRare()
+        return self.rare
+
+    def note_syn_again(self, ts_ns: int, frame: int) -> None:
+        """The SYN passes again, and for the last time so far."""
+        rare = self.own_rare()
+        rare.last_syn_ns = ts_ns
+        rare.last_syn_frame = frame
+
+    def last_syn_ns(self) -> int:
+        return self.rare.last_syn_ns if self.rare.last_syn_frame else self.syn_ns
+
+    def last_syn_frame(self) -> int:
+        return self.rare.last_syn_frame or self.syn_frame
+
+    def last_syn_ack_ns(self) -> int:
+        return self.rare.last_syn_ack_ns if self.rare.last_syn_ack_frame else self.syn_ack_ns
+
+    def last_syn_ack_frame(self) -> int:
+        return self.rare.last_syn_ack_frame or self.syn_ack_frame
 
     def joins(self, segment: Segment) -> bool:
         """Is the segment, in either direction, on this four-tuple?"""

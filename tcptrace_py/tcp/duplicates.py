@@ -26,7 +26,7 @@ def another(sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
     """
     if not segment.flags & RST or segment.ip_id:
         return False
-    return receiver.packets > 0 and receiver.duplicates == 0 and sender.duplicates == 0
+    return receiver.packets > 0 and receiver.rare.duplicates == 0 and sender.rare.duplicates == 0
 
 
 class Duplicates:

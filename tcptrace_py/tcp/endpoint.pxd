@@ -9,6 +9,32 @@ cdef int FIN, SYN
 
 
 @cython.final
+cdef class EndpointRare:
+    cdef public list holes
+    cdef public Stats stats
+    cdef public int64_t first_unanswered_ns
+    cdef public int64_t first_unanswered_frame
+    cdef public int64_t half_close_bytes
+    cdef public int64_t half_close_last_ns
+    cdef public int64_t last_fin_ns
+    cdef public int64_t last_fin_frame
+    cdef public uint32_t gap_packet
+    cdef public uint32_t gaps
+    cdef public uint32_t suspect_nxt
+    cdef public uint32_t acked_unsent
+    cdef public uint32_t keep_alives
+    cdef public uint32_t time_wait_restarts
+    cdef public uint32_t syn_bytes
+    cdef public uint32_t out_of_window
+    cdef public uint32_t duplicates
+    cdef public uint32_t retransmits
+    cdef public bint shared
+
+
+cdef EndpointRare _NOTHING
+
+
+@cython.final
 cdef class Endpoint:
     # What every segment reads or writes comes first: together in the cache.
     cdef public uint64_t address_lo
@@ -26,6 +52,7 @@ cdef class Endpoint:
     cdef public uint8_t proven_open
     cdef public uint8_t tail_gap
     cdef public uint8_t has_suspect
+    cdef public uint8_t ttl
     cdef public uint32_t isn
     cdef public uint32_t snd_nxt
     cdef public uint32_t snd_una
@@ -37,46 +64,28 @@ cdef class Endpoint:
     cdef public uint32_t largest_bytes
     cdef public uint32_t largest_seq
     cdef public uint32_t syn_ts_val
-    cdef public uint8_t ttl
-    cdef public uint8_t has_syn_ts
-    cdef public list holes
+    cdef public uint32_t fin_seq
+    cdef public EndpointRare rare
     cdef public int64_t last_ns
     cdef public int64_t last_frame
     cdef public int64_t bytes
     cdef public int64_t last_data_ns
-    cdef public Stats stats
     cdef public object connection
     cdef public int64_t last
-    cdef public int64_t half_close_bytes
-    cdef public int64_t half_close_last_ns
-    cdef public int64_t first_unanswered_ns
-    cdef public int64_t first_unanswered_frame
     cdef public int64_t first_ns
     cdef public int64_t fin_ns
     cdef public int64_t fin_frame
-    cdef public int64_t last_fin_ns
-    cdef public int64_t last_fin_frame
     cdef public int64_t fin_acked_ns
     cdef public int64_t fin_acked_frame
     cdef public int64_t deadline_ns
     cdef public Endpoint clock_before
     cdef public Endpoint clock_after
-    cdef public uint32_t fin_seq
     cdef public uint32_t fin_ack_nxt
-    cdef public uint32_t acked_unsent
-    cdef public uint32_t suspect_nxt
-    cdef public uint32_t gap_packet
-    cdef public uint32_t duplicates
-    cdef public uint32_t syn_bytes
-    cdef public uint32_t retransmits
     cdef public uint32_t syns
     cdef public uint32_t syn_acks
     cdef public uint32_t fins
     cdef public uint32_t rsts
-    cdef public uint32_t keep_alives
-    cdef public uint32_t gaps
-    cdef public uint32_t out_of_window
-    cdef public uint32_t time_wait_restarts
+    cdef public uint8_t has_syn_ts
     cdef public uint8_t fin_acks_fin
     cdef public uint8_t passive
     cdef public uint8_t fin_ack_passed
@@ -90,6 +99,9 @@ cdef class Endpoint:
     cdef public uint8_t fin_acked_past_gap
 
     cdef object begin(self)
+    cpdef EndpointRare own_rare(self)
+    cpdef int64_t last_fin_ns(self) except? -1
+    cpdef int64_t last_fin_frame(self) except? -1
     cpdef int64_t window_bytes(self)
     cdef object go_on(self, Endpoint receiver, Segment segment)
     cdef object ask(self, Segment segment)
@@ -97,7 +109,7 @@ cdef class Endpoint:
     cdef object be_acknowledged(self, uint32_t ack)
     @cython.locals(reach=uint32_t, begin=uint32_t, end=uint32_t)
     cdef uint32_t passed_in_order(self, Endpoint receiver) except? 0
-    @cython.locals(begin=int64_t)
+    @cython.locals(begin=int64_t, holes=list)
     cdef bint goes_on_before_gap(self, int64_t end) except -1
     @cython.locals(carried=int64_t, seq=int64_t, ahead=int64_t, fresh=int64_t)
     cdef int64_t take_sequence_space(self, Segment segment) except -1

@@ -1,7 +1,7 @@
 """One endpoint of a connection: its state and the sequence space it has used.
 
-Compiled (see ``endpoint.pxd``): plain numbers, no Python object but the list of
-holes, which few endpoints ever have. What the numbers mean is RFC 9293 section
+Compiled (see ``endpoint.pxd``): plain numbers; what few endpoints ever have is in an
+object that is made when there is something. What the numbers mean is RFC 9293 section
 3.3.1; they are what passed the vantage point, so ``snd_nxt`` is the SND.NXT that
 we have *seen*, and ``rcv_nxt`` the RCV.NXT that the endpoint has *shown* by its ACKs.
 
@@ -18,6 +18,46 @@ from tcptrace_py.wire.segment import FIN, SYN, Segment
 
 # Holes remembered for one endpoint; beyond that the oldest is given up as never filled.
 _HOLES = 64
+
+
+class EndpointRare:
+    """What few endpoints have: gaps, probes, half-close, what was sent or captured again."""
+
+    def __init__(self) -> None:
+        #: It is of more than one endpoint, and never written to.
+        self.shared = False
+        #: ``[left, right]`` pairs of sequence space that never passed.
+        self.holes: list[list[int]] | None = None
+        #: How often SND.NXT moved without our seeing what it sent, and with which of its packets last.
+        self.gaps = 0
+        self.gap_packet = 0
+        #: Out-of-window segment seen last, in case the next one goes on from there.
+        self.suspect_nxt = 0
+        self.out_of_window = 0
+        #: Up to here its FIN acknowledged what had not passed by then (``Endpoint.has_acked_unsent``).
+        self.acked_unsent = 0
+        self.duplicates = 0
+        self.retransmits = 0
+        self.keep_alives = 0
+        #: The first retransmission or probe since the peer was last heard (``Endpoint.unanswered``).
+        self.first_unanswered_ns = 0
+        self.first_unanswered_frame = 0
+        #: Payload of its SYN (Fast Open).
+        self.syn_bytes = 0
+        #: New payload sent after the peer's FIN was acknowledged (half-close).
+        self.half_close_bytes = 0
+        self.half_close_last_ns = 0
+        #: Its last FIN, where the first was not the only one.
+        self.last_fin_ns = 0
+        self.last_fin_frame = 0
+        self.time_wait_restarts = 0
+        #: Figures of what it sent, if they were asked for.
+        self.stats: Stats | None = None
+
+
+# Nothing of all that. Whoever has something to write asks ``Endpoint.own_rare`` where.
+_NOTHING = EndpointRare()
+_NOTHING.shared = True
 
 
 def new_endpoint() -> Endpoint:
@@ -45,7 +85,7 @@ class Endpoint:
         # Sequence space, by what passed the vantage point.
         self.has_isn = False
         self.isn = 0
-        #: A listener that was reset has answered a SYN anew; see ``Connection.former_isn``.
+        #: A listener that was reset has answered a SYN anew; see ``ConnectionRare.former_isn``.
         self.answered_anew = False
         self.has_snd = False
         self.snd_nxt = 0
@@ -55,9 +95,8 @@ class Endpoint:
         self.rcv_nxt = 0
         self.fin_sent = False
         self.fin_seq = 0
-        #: Up to here its FIN acknowledged what had not passed by then, if it did.
+        #: Its FIN acknowledged what had not passed by then; see ``EndpointRare.acked_unsent``.
         self.has_acked_unsent = False
-        self.acked_unsent = 0
         #: What the ACK that presumably ended its handshake carried goes up to here.
         self.opened_by_nxt = 0
         #: Its FIN, when it was first sent, acknowledged the peer's FIN.
@@ -80,14 +119,8 @@ class Endpoint:
         self.proven_open = False
         #: SND.NXT moved without our seeing what it sent; a FIN may hide there.
         self.tail_gap = False
-        #: With which of its packets that was seen last.
-        self.gap_packet = 0
-        #: Out-of-window segment seen last, in case the next one goes on from there.
+        #: The last segment was out of the window; see ``EndpointRare.suspect_nxt``.
         self.has_suspect = False
-        self.suspect_nxt = 0
-        #: ``[left, right]`` pairs of sequence space that never passed.
-        self.holes: list[list[int]] | None = None
-
         # The receive window it announces.
         self.window_scale = -1
         self.window_field = 0
@@ -103,26 +136,14 @@ class Endpoint:
 
         # Counters.
         self.packets = 0
-        self.duplicates = 0
         self.bytes = 0
-        self.syn_bytes = 0
-        self.retransmits = 0
         self.syns = 0
         self.syn_acks = 0
         self.fins = 0
         self.rsts = 0
-        self.keep_alives = 0
-        self.gaps = 0
-        self.out_of_window = 0
         #: Retransmissions and probes sent since the peer was last heard.
         self.unanswered = 0
         self.unanswered_probes = 0
-        self.first_unanswered_ns = 0
-        self.first_unanswered_frame = 0
-        self.time_wait_restarts = 0
-        #: New payload sent after the peer's FIN was acknowledged (half-close).
-        self.half_close_bytes = 0
-        self.half_close_last_ns = 0
 
         # Times, and the frames that prove them.
         self.first_ns = 0
@@ -131,8 +152,6 @@ class Endpoint:
         self.last_data_ns = 0
         self.fin_ns = 0
         self.fin_frame = 0
-        self.last_fin_ns = 0
-        self.last_fin_frame = 0
         #: When and in which frame its FIN was first acknowledged by the peer.
         self.fin_acked_ns = 0
         self.fin_acked_frame = 0
@@ -146,10 +165,22 @@ class Endpoint:
         self.deadline_ns = 0
         self.clock_before: Endpoint | None = None
         self.clock_after: Endpoint | None = None
-        #: Figures of what it sent, if they were asked for.
-        self.stats: Stats | None = None
+        #: What few endpoints have; until it has, one that all share: see ``own_rare``.
+        self.rare = _NOTHING
         #: The ``Connection`` it is an end of (two compiled classes cannot name each other).
         self.connection: Any = None
+
+    def own_rare(self) -> EndpointRare:
+        """What it alone has, to be written to."""
+        if self.rare.shared:
+            self.rare = EndpointRare()
+        return self.rare
+
+    def last_fin_ns(self) -> int:
+        return self.rare.last_fin_ns if self.rare.last_fin_frame else self.fin_ns
+
+    def last_fin_frame(self) -> int:
+        return self.rare.last_fin_frame or self.fin_frame
 
     def window_bytes(self) -> int:
         """Receive window as last announced; the largest it can mean where the scale is unknown."""
@@ -182,8 +213,9 @@ class Endpoint:
     def ask(self, segment: Segment) -> None:
         """A retransmission or probe that wants an answer: note the first since the peer was last heard."""
         if self.unanswered == 0 and self.unanswered_probes == 0:
-            self.first_unanswered_ns = segment.ts_ns
-            self.first_unanswered_frame = segment.frame
+            rare = self.own_rare()
+            rare.first_unanswered_ns = segment.ts_ns
+            rare.first_unanswered_frame = segment.frame
 
     def take_ack(self, ack: int) -> bool:
         """Note an acknowledgment that this endpoint sends; whether it is news (RCV.NXT moved)."""
@@ -210,7 +242,7 @@ class Endpoint:
     def passed_in_order(self, receiver: Endpoint) -> int:
         """Up to here all that the receiver may still lack has passed, without a hole."""
         reach = self.snd_nxt
-        for begin, end in self.holes or ():
+        for begin, end in self.rare.holes or ():
             if receiver.has_rcv and distance(end, receiver.rcv_nxt) > 0 and distance(begin, reach) < 0:
                 reach = begin
         return reach
@@ -220,9 +252,10 @@ class Endpoint:
 
         With a clock for each direction, that acknowledgment need not have been sent first.
         """
-        if not self.tail_gap or not self.holes:
+        holes = self.rare.holes
+        if not self.tail_gap or not holes:
             return False
-        begin = self.holes[len(self.holes) - 1][0]
+        begin = holes[len(holes) - 1][0]
         return begin == end
 
     def take_sequence_space(self, segment: Segment) -> int:
@@ -263,10 +296,11 @@ class Endpoint:
             self.snd_nxt = advance(seq, carried)
         else:
             fresh = 0
-        if self.holes is not None:
+        if self.rare.holes is not None:
             fresh += self._fill(seq, advance(seq, carried))
         if fresh < carried:
-            self.retransmits += 1
+            rare = self.own_rare()
+            rare.retransmits += 1
         if segment.flags & FIN and not self.fin_sent:
             fresh -= 1
         if fresh > segment.payload_bytes:
@@ -279,21 +313,22 @@ class Endpoint:
 
     def _skip_to(self, seq: int) -> None:
         """SND.NXT is ``seq`` now, though we did not see what lies before it."""
-        if self.holes is None:
-            self.holes = []
-        if len(self.holes) == _HOLES:
-            del self.holes[0]
-        self.holes.append([self.snd_nxt, seq])
-        self.gaps += 1
+        rare = self.own_rare()
+        if rare.holes is None:
+            rare.holes = []
+        if len(rare.holes) == _HOLES:
+            del rare.holes[0]
+        rare.holes.append([self.snd_nxt, seq])
+        rare.gaps += 1
+        rare.gap_packet = self.packets
         self.tail_gap = True
-        self.gap_packet = self.packets
         self.snd_nxt = seq
 
     def _fill(self, left: int, right: int) -> int:
         """Take ``left``..``right`` out of the holes; how much of it was one."""
         filled = 0
         kept: list[list[int]] = []
-        for hole in self.holes or ():
+        for hole in self.rare.holes or ():
             begin, end = hole
             cut_left = begin if distance(begin, left) > 0 else left
             cut_right = end if distance(end, right) < 0 else right
@@ -308,5 +343,5 @@ class Endpoint:
                 kept.append([begin, cut_left])
             if distance(end, cut_right) > 0:
                 kept.append([cut_right, end])
-        self.holes = kept or None
+        self.own_rare().holes = kept or None
         return filled

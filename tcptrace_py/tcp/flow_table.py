@@ -91,8 +91,8 @@ class FlowTable:
 
     def older(self, connection: Connection, since: Connection) -> Connection | None:
         """The next older connection on the same four-tuple, of the ``INCARNATIONS`` up to ``since``."""
-        older = connection.older
-        if older is None or since.incarnation - older.incarnation >= INCARNATIONS:
+        older = connection.rare.older
+        if older is None or since.rare.incarnation - older.rare.incarnation >= INCARNATIONS:
             return None
         return older
 
@@ -114,29 +114,32 @@ class FlowTable:
     def succeed(self, connection: Connection, newest: Connection) -> None:
         """Add a connection on the four-tuple of ``newest``, whose place it takes."""
         connection.hash = newest.hash
-        connection.older = newest
-        connection.incarnation = newest.incarnation + 1
-        newest.newer = connection
+        rare = connection.own_rare()
+        rare.older = newest
+        rare.incarnation = newest.rare.incarnation + 1
+        newest.own_rare().newer = connection
         self._replace(newest, connection)
         self.count += 1
 
     def remove(self, connection: Connection) -> None:
         """Remove a connection that is in the table."""
-        if connection.newer is None:
-            self._replace(connection, connection.older)
+        if connection.rare.newer is None:
+            self._replace(connection, connection.rare.older)
         self.unlink(connection)
         self.count -= 1
 
     def unlink(self, connection: Connection) -> None:
         """Take a connection from between those before and after it on its four-tuple."""
-        older = connection.older
-        newer = connection.newer
+        rare = connection.rare
+        older = rare.older
+        newer = rare.newer
         if older is not None:
-            older.newer = newer
+            older.own_rare().newer = newer
         if newer is not None:
-            newer.older = older
-        connection.older = None
-        connection.newer = None
+            newer.own_rare().older = older
+        if older is not None or newer is not None:
+            rare.older = None
+            rare.newer = None
 
     def _replace(self, connection: Connection, other: Connection | None) -> None:
         """``other`` takes the place of ``connection`` in its bucket, or nobody does."""
@@ -203,7 +206,7 @@ class FlowTable:
                         least = connection.id
                     if connection.id > most:
                         most = connection.id
-                    connection = connection.older
+                    connection = connection.rare.older
                 following = newest.next_in_bucket
                 if apart:
                     newest.next_in_bucket = None

@@ -1,7 +1,7 @@
 """What its receiver would drop is no evidence (4.4 of the design): judged before a segment is read.
 
 Compiled (see ``gate.pxd``). RFC 9293 section 3.10.7; RFC 7323 for timestamps. Nothing is changed here but
-``Endpoint.suspect_nxt``. What is judged are segments without RST; those are weighed in ``resets.py``.
+``EndpointRare.suspect_nxt``. What is judged are segments without RST; those are weighed in ``resets.py``.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def acknowledges_unsent(receiver: Endpoint, ack: int) -> bool:
     In a capture that lacks nothing of the receiver's so far; with gaps it may well have sent that.
     """
     opened = receiver.syns > 0 or receiver.syn_acks > 0
-    return opened and receiver.gaps == 0 and distance(ack, receiver.snd_nxt) > 0
+    return opened and receiver.rare.gaps == 0 and distance(ack, receiver.snd_nxt) > 0
 
 
 def refuses_ack(connection: Connection, opener: Endpoint, peer: Endpoint, rst: Segment) -> bool:
@@ -104,9 +104,9 @@ def in_window(sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
         window = _LEAST_WINDOW_BYTES
     if distance(segment.seq, rcv_nxt) <= window:
         return True
-    if sender.has_suspect and segment.seq == sender.suspect_nxt:
+    if sender.has_suspect and segment.seq == sender.rare.suspect_nxt:
         sender.has_suspect = False
         return True
     sender.has_suspect = True
-    sender.suspect_nxt = advance(segment.seq, segment.payload_bytes)
+    sender.own_rare().suspect_nxt = advance(segment.seq, segment.payload_bytes)
     return False

@@ -62,7 +62,7 @@ def _fits(connection: Connection, segment: Segment) -> bool:
     if flags & SYN or (flags & RST and flags & ACK and not sender.has_snd):
         # An answer to a SYN: does it acknowledge this one?
         if receiver.has_isn:
-            return 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.syn_bytes
+            return 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.rare.syn_bytes
         return sender.has_isn and sender.isn == segment.seq
     if sender.has_snd:
         off = distance(segment.seq, sender.snd_nxt)
@@ -102,13 +102,13 @@ class Incarnation:
         if not self._begun and 0 < connection.syn_frame != segment.frame:
             # Its SYN passed before it was known to begin a connection.
             a = connection.a
-            self.tell(True, connection.syn_frame, connection.syn_ns, a.isn, 0, SYN, a.syn_bytes)
+            self.tell(True, connection.syn_frame, connection.syn_ns, a.isn, 0, SYN, a.rare.syn_bytes)
         by_a = connection.sent_by_a(segment)
         flags = segment.flags
         seq = segment.seq
         sender, peer = self.ends(by_a)
         if flags & (SYN | ACK) == SYN:
-            if connection.pending_syn_by and connection.pending_syn_isn == seq:
+            if connection.pending_syn_by and connection.rare.pending_syn_isn == seq:
                 return  # It seems stale.
             if sender.isn != NONE and sender.number(seq) != sender.isn:
                 return  # Another ISN, that began no connection.

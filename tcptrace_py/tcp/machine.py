@@ -72,7 +72,7 @@ class Machine:
             if (
                 sender.state == SYN_RCVD
                 if connection.refused
-                else sender.has_rcv and distance(connection.reset_seq, sender.rcv_nxt) < 0
+                else sender.has_rcv and distance(connection.rare.reset_seq, sender.rcv_nxt) < 0
             ):
                 # It drops the number as old, or, of what refuses a SYN, as no number of that connection's:
                 # SYN_SENT alone believes it (3.10.7.3).
@@ -87,8 +87,10 @@ class Machine:
         """Any segment but a RST."""
         flags = segment.flags
         if not takes(connection, sender, receiver, segment):
-            connection.out_of_window += 1
-            sender.out_of_window += 1
+            rare = connection.own_rare()
+            rare.out_of_window += 1
+            sender_rare = sender.own_rare()
+            sender_rare.out_of_window += 1
             return
         if flags & SYN:
             self._opening.synchronize(connection, sender, receiver, segment)
@@ -108,11 +110,11 @@ class Machine:
         fin_in_gap = bool(flags & FIN) and sender.has_snd and self._ends_before(segment, sender.snd_nxt)
         if not flags & SYN:
             fresh_bytes = self._account(sender, receiver, segment)
-            if sender.tail_gap and sender.gap_packet == sender.packets:
+            if sender.tail_gap and sender.rare.gap_packet == sender.packets:
                 self._opening.past_gap(connection, sender, receiver, segment)
         if flags & FIN and flags & ACK and acknowledges_unsent(receiver, segment.ack):
             sender.has_acked_unsent = True
-            sender.acked_unsent = segment.ack
+            sender.own_rare().acked_unsent = segment.ack
         elif flags & ACK:
             if not receiver.has_snd or not receiver.has_una or receiver.snd_una != segment.ack:
                 receiver.be_acknowledged(segment.ack)
@@ -129,8 +131,9 @@ class Machine:
                 connection.established = True
                 self.transitions.move(sender, GETS_ACK_OF_SYN, SENT, segment.ts_ns, segment.frame)
             elif sender.state == CLOSE_WAIT:
-                sender.half_close_bytes += fresh_bytes
-                sender.half_close_last_ns = segment.ts_ns
+                sender_rare = sender.own_rare()
+                sender_rare.half_close_bytes += fresh_bytes
+                sender_rare.half_close_last_ns = segment.ts_ns
         if flags & FIN:
             self._closing.finish(connection, sender, receiver, segment, fin_in_gap, fresh_bytes)
         if flags & ACK:
@@ -157,13 +160,14 @@ class Machine:
             # A keep-alive (RFC 9293 section 3.8.4), or a probe of a zero window (3.8.6.1): it
             # carries nothing new, and asks for an answer.
             if receiver.window_field:
-                sender.keep_alives += 1
+                sender_rare = sender.own_rare()
+                sender_rare.keep_alives += 1
             sender.ask(segment)
             sender.unanswered_probes += 1
             return 0
-        before = sender.retransmits
+        before = sender.rare.retransmits
         fresh_bytes = sender.take_sequence_space(segment)
-        if sender.retransmits != before:
+        if sender.rare.retransmits != before:
             sender.ask(segment)
             sender.unanswered += 1
             if sender.fin_sent and sender.fin_acked_frame == 0:
@@ -187,23 +191,24 @@ class Machine:
             self.transitions.withdraw(sender)
         elif basis == PRESUMED:
             # Not by its frame: what crossed the RST may have put its CLOSED later.
-            if connection.reset_frame and self._journal.ts_ns(sender.last) >= connection.reset_ns:
-                if segment.ts_ns - connection.reset_ns >= UNDER_WAY_NS:
+            if connection.rare.reset_frame and self._journal.ts_ns(sender.last) >= connection.rare.reset_ns:
+                if segment.ts_ns - connection.rare.reset_ns >= UNDER_WAY_NS:
                     self.transitions.withdraw(sender)
                     if sender.state == TIME_WAIT:
                         # It ignores RST there (RFC 1337 section 3).
                         self.resets.disbelieve(connection, False)
                         return
-                    if connection.reset_moves > 1 and connection.reset_by != by:
+                    if connection.rare.reset_moves > 1 and connection.reset_by != by:
                         # Nor had the FIN or the ACK come that the number of the RST told of.
-                        connection.reset_moves -= 1
+                        rare = connection.own_rare()
+                        rare.reset_moves -= 1
                         self.resets.take_back(connection, sender)
                     if receiver.state != CLOSED:
                         self.resets.forget(connection)
         elif (
             basis == SENT
             and connection.reset_by == by
-            and self._journal.ts_ns(sender.last) >= connection.reset_ns
+            and self._journal.ts_ns(sender.last) >= connection.rare.reset_ns
             and self._journal.previous(sender.last) >= 0
             and self.resets.contradicts(connection, receiver, segment)
         ):

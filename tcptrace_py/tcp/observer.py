@@ -100,7 +100,7 @@ class Observer:
             self._go_on(seen, connection, by, sender, receiver, segment)
         if flags & SYN:
             return
-        if newest is not connection and newest is not None and newest.reuse_of == connection.id:
+        if newest is not connection and newest is not None and newest.rare.reuse_of == connection.id:
             if flags & (ACK | FIN) == ACK and not payload_bytes:
                 self._challenge(connection, newest, sender, receiver, segment)
         if quiet_ns >= _QUIET_NS and sender.packets + receiver.packets > 1:
@@ -180,7 +180,7 @@ class Observer:
         segment: Segment,
     ) -> None:
         """An ACK of the old connection after the peer's SYN on its ports: TIME_WAIT answers so."""
-        if not sender.fin_sent or segment.ts_ns < connection.reused_ns or not newest.syn_frame:
+        if not sender.fin_sent or segment.ts_ns < connection.rare.reused_ns or not newest.syn_frame:
             return
         client: Endpoint = newest.client()
         if client.port == sender.port and client.address_lo == sender.address_lo:
@@ -189,7 +189,7 @@ class Observer:
         seen = self._of(newest)
         seen.challenges += 1
         seen.challenge_ack = segment.ack
-        seen.challenge_in_time_wait = connection.reused_time_wait != 0
+        seen.challenge_in_time_wait = connection.rare.reused_time_wait != 0
         if client.has_syn_ts and segment.has_timestamps and distance(client.syn_ts_val, segment.ts_ecr) < 0:
             seen.challenge_stale = True
         if not seen.challenge_frame:

@@ -48,10 +48,11 @@ class Opening:
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
     ) -> None:
         """A SYN or SYN+ACK."""
-        if sender.answered_anew and connection.former_isn == segment.seq:
+        if sender.answered_anew and connection.rare.former_isn == segment.seq:
             # A late copy of an answer that it has forgotten.
             sender.syn_acks += 1
-            sender.retransmits += 1
+            sender_rare = sender.own_rare()
+            sender_rare.retransmits += 1
             return
         again = sender.has_isn and sender.isn == segment.seq
         if not again:
@@ -60,18 +61,20 @@ class Opening:
                 self._listen_again(connection, sender, receiver, segment)
             if sender.state == LISTEN and sender.has_isn:
                 sender.answered_anew = True
-                connection.former_isn = sender.isn
+                connection.own_rare().former_isn = sender.isn
             sender.has_isn = True
             sender.isn = segment.seq
             sender.has_snd = True
             sender.snd_nxt = advance(
                 segment.seq, 1 + segment.payload_bytes + (1 if segment.flags & FIN else 0)
             )
-            sender.syn_bytes = segment.payload_bytes
+            if segment.payload_bytes or sender.rare.syn_bytes:
+                sender.own_rare().syn_bytes = segment.payload_bytes
             sender.bytes += segment.payload_bytes
             sender.proven_open = True
         elif sender.syns or sender.syn_acks:
-            sender.retransmits += 1
+            sender_rare = sender.own_rare()
+            sender_rare.retransmits += 1
         if segment.window_scale >= 0:
             sender.window_scale = segment.window_scale
         if segment.flags & ACK:
@@ -87,7 +90,7 @@ class Opening:
             self._transitions.basis(sender) == PRESUMED
             and self._transitions.came_from(sender, ESTABLISHED)
             and self._only_answered(connection, sender, receiver, sender.snd_nxt, sender.rcv_nxt)
-            and 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.syn_bytes
+            and 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.rare.syn_bytes
         ):
             self._transitions.withdraw(sender)
             if self._transitions.basis(sender) == PRESUMED:
@@ -98,12 +101,12 @@ class Opening:
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment, again: bool
     ) -> None:
         sender.syns += 1
-        connection.last_syn_ns = segment.ts_ns
-        connection.last_syn_frame = segment.frame
         if connection.syn_frame == 0:
             connection.syn_ns = segment.ts_ns
             connection.syn_frame = segment.frame
             connection.syn_ts_val = segment.ts_val
+        else:
+            connection.note_syn_again(segment.ts_ns, segment.frame)
         connection.last_syn_ts_val = segment.ts_val
         receiver.unanswered = 0
         sender.window_field = segment.window
@@ -127,13 +130,15 @@ class Opening:
         frame = segment.frame
         sender.syn_acks += 1
         connection.foreign_echo = echoes_another(connection, receiver, segment)
-        late = sender.syn_acks > 1 and ts_ns - connection.last_syn_ack_ns >= UNDER_WAY_NS
-        connection.last_syn_ack_ns = ts_ns
-        connection.last_syn_ack_frame = frame
+        late = sender.syn_acks > 1 and ts_ns - connection.last_syn_ack_ns() >= UNDER_WAY_NS
         if connection.syn_ack_frame == 0:
             connection.syn_ack_ns = ts_ns
             connection.syn_ack_frame = frame
-        if receiver.syn_bytes and distance(segment.ack, receiver.isn) > 1:
+        else:
+            rare = connection.own_rare()
+            rare.last_syn_ack_ns = ts_ns
+            rare.last_syn_ack_frame = frame
+        if receiver.rare.syn_bytes and distance(segment.ack, receiver.isn) > 1:
             connection.fast_open = True
         if receiver.window_scale < 0 or segment.window_scale < 0:
             # Scaling holds only if both SYNs offer it (RFC 7323 section 2.2).
@@ -179,7 +184,7 @@ class Opening:
                 or (again and self._transitions.came_from(sender, SYN_SENT))
                 or (
                     self._transitions.came_from(sender, FIN_WAIT_1)
-                    and segment.ts_ns - connection.reset_ns >= UNDER_WAY_NS
+                    and segment.ts_ns - connection.rare.reset_ns >= UNDER_WAY_NS
                 )
             )
         ):
@@ -234,7 +239,7 @@ class Opening:
             connection.ack_frame = frame
         elif state == SYN_RCVD and receiver.has_isn and news:
             # More than the SYN (and the data on it) came from there, and all of that carries an ACK.
-            if distance(sender.rcv_nxt, receiver.isn) > 1 + receiver.syn_bytes:
+            if distance(sender.rcv_nxt, receiver.isn) > 1 + receiver.rare.syn_bytes:
                 basis = ASSUMED if sender.tail_gap else ACKNOWLEDGED
                 self._transitions.move(sender, GETS_ACK_OF_SYN, basis, ts_ns, frame)
                 connection.established = True
@@ -258,7 +263,7 @@ class Opening:
             return
         if connection.fast_open or distance(segment.seq, sender.isn) != 2:
             return
-        if distance(segment.ack, receiver.isn) > 1 + receiver.syn_bytes:
+        if distance(segment.ack, receiver.isn) > 1 + receiver.rare.syn_bytes:
             return
         if (
             sender.state == ESTABLISHED
@@ -279,7 +284,7 @@ class Opening:
             sender.state == ESTABLISHED
             and sender.passive
             and self._journal.basis(sender.last) == PRESUMED
-            and distance(sender.opened_by_nxt, receiver.isn) > 1 + receiver.syn_bytes
+            and distance(sender.opened_by_nxt, receiver.isn) > 1 + receiver.rare.syn_bytes
             and distance(segment.ack, sender.opened_by_nxt) < 0
             and self._only_answered(connection, sender, receiver, sender.fin_seq, segment.ack)
         )
@@ -289,5 +294,6 @@ class Opening:
     ) -> bool:
         """By these numbers it has sent, and taken in, nothing that a SYN_RCVD endpoint would not."""
         return connection.fast_open or (
-            distance(snd_nxt, sender.isn) <= 1 and distance(rcv_nxt, receiver.isn) <= 1 + receiver.syn_bytes
+            distance(snd_nxt, sender.isn) <= 1
+            and distance(rcv_nxt, receiver.isn) <= 1 + receiver.rare.syn_bytes
         )

@@ -36,7 +36,7 @@ def handshake_outcome(connection: Connection) -> int:
         return ABORTED
     if connection.syn_ack_frame:
         return HALF_OPEN
-    if connection.unreachable_frame:
+    if connection.rare.unreachable_frame:
         return UNREACHABLE
     return UNANSWERED
 

@@ -125,7 +125,7 @@ def drops_handshake(sender: Endpoint, receiver: Endpoint, segment: Segment) -> b
         and sender.passive
         and (sender.state == SYN_RCVD or sender.state == ESTABLISHED)
         and sender.packets == sender.syn_acks + sender.rsts
-        and receiver.packets == 2 + receiver.retransmits
+        and receiver.packets == 2 + receiver.rare.retransmits
         and receiver.has_rcv
         and segment.seq == receiver.rcv_nxt
     )
@@ -170,7 +170,7 @@ class Resets:
         if (
             sender.state == SYN_RCVD
             and sender.answered_anew
-            and segment.seq == advance(connection.former_isn, 1)
+            and segment.seq == advance(connection.rare.former_isn, 1)
         ):
             # It refuses what acknowledges its former answer to a SYN, and goes on (3.10.7.4, fifth check).
             ruling = RST_STRAY
@@ -182,7 +182,7 @@ class Resets:
             if acks_fin:
                 # The RST itself shows that the peer's FIN had come.
                 self._transitions.move(sender, GETS_FIN, ACKNOWLEDGED, segment.ts_ns, segment.frame)
-            elif connection.early_reset_acks_fin == by:
+            elif connection.rare.early_reset_acks_fin == by:
                 self._transitions.move(sender, GETS_FIN, ASSUMED, segment.ts_ns, segment.frame)
             cause = reset_cause(connection, sender, receiver, segment, self._probes)
             if confirms:
@@ -190,8 +190,9 @@ class Resets:
             if connection.reset_by == 0:
                 connection.reset_by = by
                 connection.reset_cause = cause
-                connection.reset_frame = segment.frame
-                connection.reset_ns = segment.ts_ns
+                rare = connection.own_rare()
+                rare.reset_frame = segment.frame
+                rare.reset_ns = segment.ts_ns
             if cause == REFUSED:
                 connection.refused = True
             elif cause == HANDSHAKE_ABORT:
@@ -199,20 +200,22 @@ class Resets:
             if drops_handshake(sender, receiver, segment) and self._transitions.basis(sender) == PRESUMED:
                 # It never was ESTABLISHED: the ACK that passed was refused.
                 self._transitions.withdraw(sender)
-            connection.reset_seq = segment.seq
-            connection.reset_acknowledges = segment.flags & ACK != 0
-            connection.reset_peer_nxt = receiver.snd_nxt
+            rare = connection.own_rare()
+            rare.reset_seq = segment.seq
+            rare.reset_acknowledges = segment.flags & ACK != 0
+            rare.reset_peer_nxt = receiver.snd_nxt
             self._send(connection, sender, receiver, segment.ts_ns, segment.frame)
             self.deliver(connection, sender, receiver, segment.ts_ns, segment.frame)
         elif ruling == RST_IN_WINDOW:
             if acks_fin:
-                connection.early_reset_acks_fin = by
+                connection.own_rare().early_reset_acks_fin = by
             if connection.pending_reset_by == 0:
                 connection.pending_reset_by = by
-                connection.pending_reset_seq = segment.seq
-                connection.pending_reset_challenged = False
-                connection.pending_reset_frame = segment.frame
-                connection.pending_reset_ns = segment.ts_ns
+                rare = connection.own_rare()
+                rare.pending_reset_seq = segment.seq
+                rare.pending_reset_challenged = False
+                rare.pending_reset_frame = segment.frame
+                rare.pending_reset_ns = segment.ts_ns
         else:
             self.stray(connection, by, segment.frame, segment.ts_ns)
 
@@ -257,12 +260,12 @@ class Resets:
         """A RST has passed toward the sender of this segment, which need not have had it yet."""
         return (
             sender.last >= 0
-            and connection.reset_frame != 0
+            and connection.rare.reset_frame != 0
             and connection.reset_by != (1 if sender is connection.a else 2)
             and (not segment.flags & SYN or (segment.flags & ACK != 0 and sender.isn == segment.seq))
             and self._journal.basis(sender.last) == PRESUMED
-            and self._journal.ts_ns(sender.last) >= connection.reset_ns
-            and segment.ts_ns - connection.reset_ns < UNDER_WAY_NS
+            and self._journal.ts_ns(sender.last) >= connection.rare.reset_ns
+            and segment.ts_ns - connection.rare.reset_ns < UNDER_WAY_NS
         )
 
     def _send(
@@ -273,7 +276,7 @@ class Resets:
             self._transitions.enter(sender, CLOSED, SENT, ts_ns, frame)
         elif (
             sender.state != SYN_SENT
-            or connection.reset_seq == sender.snd_nxt
+            or connection.rare.reset_seq == sender.snd_nxt
             or receiver.last < 0
             or self._journal.frame(sender.last) < self._journal.frame(receiver.last)
         ):
@@ -289,11 +292,11 @@ class Resets:
             receiver.state == ESTABLISHED
             and receiver.passive
             and self._transitions.basis(receiver) == PRESUMED
-            and distance(receiver.opened_by_nxt, connection.reset_seq) > 0
+            and distance(receiver.opened_by_nxt, connection.rare.reset_seq) > 0
             and distance(receiver.snd_nxt, receiver.isn) <= 1
             and not (
-                connection.pending_reset_frame
-                and connection.pending_reset_seq == sender.passed_in_order(receiver)
+                connection.rare.pending_reset_frame
+                and connection.rare.pending_reset_seq == sender.passed_in_order(receiver)
             )
         ):
             # With what may have ended its handshake it had had more, and would drop this as old.
@@ -301,12 +304,12 @@ class Resets:
         if (
             receiver.state == SYN_RCVD
             and receiver.has_rcv
-            and distance(connection.reset_seq, receiver.rcv_nxt) > 0
+            and distance(connection.rare.reset_seq, receiver.rcv_nxt) > 0
         ):
             moves += self._transitions.move(receiver, GETS_ACK_OF_SYN, PRESUMED, ts_ns, frame)
-        elif receiver.has_fin_ack_nxt and distance(connection.reset_seq, receiver.fin_ack_nxt) >= 0:
+        elif receiver.has_fin_ack_nxt and distance(connection.rare.reset_seq, receiver.fin_ack_nxt) >= 0:
             moves += self._transitions.move(receiver, GETS_ACK_OF_FIN, PRESUMED, ts_ns, frame)
-        if sender.fin_sent and distance(connection.reset_seq, sender.fin_seq) == 1:
+        if sender.fin_sent and distance(connection.rare.reset_seq, sender.fin_seq) == 1:
             if receiver.state == FIN_WAIT_1 and sender.fin_acks_fin:
                 moves += self._transitions.move(receiver, GETS_FIN_WITH_ACK_OF_FIN, PRESUMED, ts_ns, frame)
             elif not receiver.has_rcv or distance(receiver.rcv_nxt, sender.fin_seq) < 1:
@@ -315,19 +318,21 @@ class Resets:
         moves += self._transitions.move(
             receiver, GETS_RST_AS_LISTENER if listens else GETS_RST, PRESUMED, ts_ns, frame
         )
-        connection.reset_moves = moves
+        connection.own_rare().reset_moves = moves
 
     def take_back(self, connection: Connection, receiver: Endpoint) -> None:
-        while connection.reset_moves:
-            connection.reset_moves -= 1
+        rare = connection.rare
+        while rare.reset_moves:
+            rare.reset_moves -= 1
             self._transitions.withdraw(receiver)
 
     def stray(self, connection: Connection, by: int, frame: int, ts_ns: int) -> None:
-        connection.stray_resets += 1
-        if connection.stray_resets == 1:
-            connection.stray_reset_by = by
-            connection.stray_reset_frame = frame
-            connection.stray_reset_ns = ts_ns
+        rare = connection.own_rare()
+        rare.stray_resets += 1
+        if rare.stray_resets == 1:
+            rare.stray_reset_by = by
+            rare.stray_reset_frame = frame
+            rare.stray_reset_ns = ts_ns
 
     def contradicts(self, connection: Connection, receiver: Endpoint, segment: Segment) -> bool:
         """Did the sender of this segment send it after "its" RST? Then the RST was somebody else's.
@@ -335,41 +340,42 @@ class Resets:
         A segment that the RST overtook acknowledges nothing that passed after the RST, and brings nothing
         beyond its number if it has an ACK. (One without may have the number that it answers: 3.5.2.)
         """
-        if segment.ts_ns - connection.reset_ns > UNDER_WAY_NS:
+        if segment.ts_ns - connection.rare.reset_ns > UNDER_WAY_NS:
             return True
-        if segment.flags & ACK and distance(segment.ack, connection.reset_peer_nxt) > 0:
+        if segment.flags & ACK and distance(segment.ack, connection.rare.reset_peer_nxt) > 0:
             return receiver.has_snd and distance(segment.ack, receiver.snd_nxt) <= 0
         end = advance(segment.seq, segment.payload_bytes + (1 if segment.flags & FIN else 0))
-        return connection.reset_acknowledges and distance(end, connection.reset_seq) > 0
+        return connection.rare.reset_acknowledges and distance(end, connection.rare.reset_seq) > 0
 
     def undo(self, connection: Connection, sender: Endpoint, receiver: Endpoint) -> None:
         """The RST that took effect was not its sender's: take back what it moved, of both."""
-        frame = connection.reset_frame
+        frame = connection.rare.reset_frame
         self._transitions.withdraw(sender)
         while sender.last >= 0 and self._journal.frame(sender.last) == frame:
             self._transitions.withdraw(sender)
-        if receiver.last >= 0 and self._journal.ts_ns(receiver.last) >= connection.reset_ns:
+        if receiver.last >= 0 and self._journal.ts_ns(receiver.last) >= connection.rare.reset_ns:
             self.take_back(connection, receiver)
-        if sender.state == SYN_RCVD and connection.last_syn_ack_frame < connection.ack_frame < frame:
+        if sender.state == SYN_RCVD and connection.last_syn_ack_frame() < connection.ack_frame < frame:
             # So the ACK that had passed before was not refused.
             self._transitions.move(sender, GETS_ACK_OF_SYN, PRESUMED, connection.ack_ns, connection.ack_frame)
         self.disbelieve(connection, True)
 
     def disbelieve(self, connection: Connection, sender_goes_on: bool) -> None:
         """The RST that took effect was a stray: its receiver ignored it, or its sender goes on."""
-        if connection.stray_resets == 0:
-            connection.stray_reset_fits = SENDER_GOES_ON if sender_goes_on else RECEIVER_GOES_ON
+        if connection.rare.stray_resets == 0:
+            connection.own_rare().stray_reset_fits = SENDER_GOES_ON if sender_goes_on else RECEIVER_GOES_ON
         connection.doubtful = True
         self.took_effect -= 1
-        self.stray(connection, connection.reset_by, connection.reset_frame, connection.reset_ns)
+        self.stray(connection, connection.reset_by, connection.rare.reset_frame, connection.rare.reset_ns)
         self.forget(connection)
 
     def forget(self, connection: Connection) -> None:
         connection.reset_by = 0
         connection.reset_cause = NO_RESET
-        connection.reset_frame = 0
-        connection.reset_ns = 0
-        connection.reset_moves = 0
+        rare = connection.own_rare()
+        rare.reset_frame = 0
+        rare.reset_ns = 0
+        rare.reset_moves = 0
 
     def doubt_pending(self, connection: Connection, sender: Endpoint, segment: Segment) -> None:
         """The receiver of a RST in the window but not exact goes on: it did not believe it (RFC 5961).
@@ -378,7 +384,7 @@ class Resets:
         """
         if (sender is connection.a) == (connection.pending_reset_by == 1):
             return
-        connection.pending_reset_challenged = True
+        connection.own_rare().pending_reset_challenged = True
         if segment.payload_bytes or segment.flags & FIN or distance(segment.ack, sender.rcv_nxt) > 0:
             self._drop_pending(connection)
 
@@ -386,23 +392,23 @@ class Resets:
         self.stray(
             connection,
             connection.pending_reset_by,
-            connection.pending_reset_frame,
-            connection.pending_reset_ns,
+            connection.rare.pending_reset_frame,
+            connection.rare.pending_reset_ns,
         )
         connection.pending_reset_by = 0
-        connection.pending_reset_frame = 0
+        connection.own_rare().pending_reset_frame = 0
 
     def settle(self, connection: Connection) -> None:
         """The connection will get no more segments: a RST in the window counts by the silence after it."""
         by = connection.pending_reset_by
         if by == 0 or self._transitions.done(connection):
             return
-        if connection.pending_reset_challenged:
+        if connection.rare.pending_reset_challenged:
             self._drop_pending(connection)
             return
         sender = connection.a if by == 1 else connection.b
         receiver = connection.b if by == 1 else connection.a
-        connection.pending_reset_seq = receiver.rcv_nxt
+        connection.own_rare().pending_reset_seq = receiver.rcv_nxt
         self._believe_pending(connection, sender, receiver)
 
     def catch_up(
@@ -411,32 +417,33 @@ class Resets:
         """What a RST in the window had overtaken has passed by now: the RST is exact after all."""
         if (sender is connection.a) != (connection.pending_reset_by == 1):
             return
-        if connection.pending_reset_challenged or self._transitions.done(connection):
+        if connection.rare.pending_reset_challenged or self._transitions.done(connection):
             return
         if (segment.payload_bytes or segment.flags & FIN) and distance(
-            sender.passed_in_order(receiver), connection.pending_reset_seq
+            sender.passed_in_order(receiver), connection.rare.pending_reset_seq
         ) == 0:
             self._believe_pending(connection, sender, receiver)
 
     def _believe_pending(self, connection: Connection, sender: Endpoint, receiver: Endpoint) -> None:
         by = connection.pending_reset_by
-        ts_ns = connection.pending_reset_ns
-        frame = connection.pending_reset_frame
+        rare = connection.own_rare()
+        ts_ns = rare.pending_reset_ns
+        frame = rare.pending_reset_frame
         connection.pending_reset_by = 0
-        connection.reset_seq = connection.pending_reset_seq
-        connection.reset_acknowledges = False
-        connection.reset_peer_nxt = receiver.snd_nxt
+        rare.reset_seq = rare.pending_reset_seq
+        rare.reset_acknowledges = False
+        rare.reset_peer_nxt = receiver.snd_nxt
         if sender.last >= 0 and self._journal.ts_ns(sender.last) > ts_ns:
             # What passed after it shows what its sender had been before.
             ts_ns = self._journal.ts_ns(sender.last)
             frame = self._journal.frame(sender.last) or frame
-        if connection.early_reset_acks_fin == by:
+        if rare.early_reset_acks_fin == by:
             self._transitions.move(sender, GETS_FIN, ACKNOWLEDGED, ts_ns, frame)
         if connection.reset_by == 0:
             connection.reset_by = by
             connection.reset_cause = settled_cause(sender, receiver)
-            connection.reset_frame = connection.pending_reset_frame
-            connection.reset_ns = connection.pending_reset_ns
+            rare.reset_frame = rare.pending_reset_frame
+            rare.reset_ns = rare.pending_reset_ns
         self._send(connection, sender, receiver, ts_ns, frame)
         if receiver.last >= 0 and self._journal.ts_ns(receiver.last) > ts_ns:
             ts_ns = self._journal.ts_ns(receiver.last)

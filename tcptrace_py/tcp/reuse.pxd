@@ -19,6 +19,8 @@ cpdef object resume(FlowTable table, Machine machine, Connection connection, Seg
 cpdef object accepted(FlowTable table, Machine machine, Connection connection, Segment segment)
 @cython.locals(older=Connection, old_client=Endpoint)
 cpdef object opened_anew(FlowTable table, Machine machine, Connection connection, Segment segment)
+cpdef object wait_for_answer(Connection connection, int by, Segment segment)
+cpdef object asks_again(Connection connection, Segment segment)
 cpdef object call_stale(Connection connection)
 @cython.locals(asked=Segment)
 cpdef Segment pending_syn(Connection connection, Segment answer)

@@ -24,11 +24,12 @@ from tcptrace_py.wire.segment import SYN, Segment
 
 def succeed(connection: Connection, began: Connection, segment: Segment) -> None:
     """The four-tuple has a newer connection, begun by this segment."""
-    began.reuse_of = connection.id
-    connection.reused_by = began.id
+    began.own_rare().reuse_of = connection.id
     connection.watched = True
-    connection.reused_frame = segment.frame
-    connection.reused_ns = segment.ts_ns
+    rare = connection.own_rare()
+    rare.reused_by = began.id
+    rare.reused_frame = segment.frame
+    rare.reused_ns = segment.ts_ns
 
 
 def resume(table: FlowTable, machine: Machine, connection: Connection, segment: Segment) -> None:
@@ -48,7 +49,7 @@ def resume(table: FlowTable, machine: Machine, connection: Connection, segment: 
 
 def accepted(table: FlowTable, machine: Machine, connection: Connection, segment: Segment) -> None:
     """A SYN+ACK passed: its sender holds no older connection on this four-tuple."""
-    if connection.reuse_of < 0:
+    if connection.rare.reuse_of < 0:
         return
     older = table.older(connection, connection)
     while older is not None:
@@ -72,21 +73,45 @@ def opened_anew(table: FlowTable, machine: Machine, connection: Connection, segm
         older = table.older(older, connection)
 
 
+def wait_for_answer(connection: Connection, by: int, segment: Segment) -> None:
+    """A SYN of endpoint ``by`` with another ISN, while both sides hold a connection."""
+    if connection.pending_syn_by:
+        call_stale(connection)
+    connection.pending_syn_by = by
+    rare = connection.own_rare()
+    rare.pending_syns = 0
+    rare.pending_syn_isn = segment.seq
+    rare.pending_syn_window = segment.window
+    rare.pending_syn_frame = segment.frame
+    rare.pending_syn_ns = segment.ts_ns
+    rare.pending_syn_last_frame = segment.frame
+    rare.pending_syn_last_ns = segment.ts_ns
+
+
+def asks_again(connection: Connection, segment: Segment) -> None:
+    """That SYN is sent again, or passes for the first time where its frame had been captured before."""
+    rare = connection.own_rare()
+    rare.pending_syns += 1
+    rare.pending_syn_last_ns = segment.ts_ns
+    rare.pending_syn_last_frame = segment.frame
+
+
 def call_stale(connection: Connection) -> None:
     """Nobody has answered the SYN that came while both sides held a connection: it was an old one."""
-    connection.stale_syns += 1
-    if connection.stale_syns == 1:
-        connection.stale_syn_by = connection.pending_syn_by
-        connection.stale_syn_frame = connection.pending_syn_frame
-        connection.stale_syn_ns = connection.pending_syn_ns
+    rare = connection.own_rare()
+    rare.stale_syns += 1
+    if rare.stale_syns == 1:
+        rare.stale_syn_by = connection.pending_syn_by
+        rare.stale_syn_frame = rare.pending_syn_frame
+        rare.stale_syn_ns = rare.pending_syn_ns
     connection.pending_syn_by = 0
 
 
 def pending_syn(connection: Connection, answer: Segment) -> Segment:
     """The SYN that came while both sides held a connection, and has an answer now."""
     asked = Segment()
-    asked.ts_ns = connection.pending_syn_ns
-    asked.frame = connection.pending_syn_frame
+    asked.ts_ns = connection.rare.pending_syn_ns
+    asked.frame = connection.rare.pending_syn_frame
     asked.ip_version = answer.ip_version
     asked.tunnel = connection.tunnel
     asked.src_hi = answer.dst_hi
@@ -95,7 +120,7 @@ def pending_syn(connection: Connection, answer: Segment) -> Segment:
     asked.dst_hi = answer.src_hi
     asked.dst_lo = answer.src_lo
     asked.dst_port = answer.src_port
-    asked.seq = connection.pending_syn_isn
-    asked.window = connection.pending_syn_window
+    asked.seq = connection.rare.pending_syn_isn
+    asked.window = connection.rare.pending_syn_window
     asked.flags = SYN
     return asked

@@ -14,7 +14,7 @@ from tcptrace_py.tcp.late_copies cimport LateCopies
 from tcptrace_py.tcp.machine cimport Machine
 from tcptrace_py.tcp.compat.peers cimport Peers
 from tcptrace_py.tcp.observer cimport Observer
-from tcptrace_py.tcp.reuse cimport accepted, call_stale, opened_anew, pending_syn, resume, succeed
+from tcptrace_py.tcp.reuse cimport accepted, asks_again, call_stale, opened_anew, pending_syn, resume, succeed, wait_for_answer
 from tcptrace_py.tcp.roles cimport Listeners
 from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.compat.tcptrace cimport Stats

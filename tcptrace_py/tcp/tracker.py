@@ -30,7 +30,16 @@ from tcptrace_py.tcp.late_copies import LateCopies
 from tcptrace_py.tcp.machine import Machine
 from tcptrace_py.tcp.observations import QUIET_NS
 from tcptrace_py.tcp.observer import Observer
-from tcptrace_py.tcp.reuse import accepted, call_stale, opened_anew, pending_syn, resume, succeed
+from tcptrace_py.tcp.reuse import (
+    accepted,
+    asks_again,
+    call_stale,
+    opened_anew,
+    pending_syn,
+    resume,
+    succeed,
+    wait_for_answer,
+)
 from tcptrace_py.tcp.roles import MOST_UNDECIDED, Listeners
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import CLOSED, ESTABLISHED, SENT, SYN_SENT, TIME_WAIT
@@ -151,8 +160,8 @@ class Tracker:
             recent is None
             or recent.hash != flow_hash
             or recent.finished
-            or recent.reuse_of >= 0
-            or recent.reused_by >= 0
+            or recent.rare.reuse_of >= 0
+            or recent.rare.reused_by >= 0
             or recent.a.port ^ recent.b.port != segment.src_port ^ segment.dst_port
         ):
             recent = self._find(segment, flow_hash)
@@ -162,7 +171,7 @@ class Tracker:
                     return
                 if self.late_copies.known(segment, flow_hash):
                     return
-        if recent is not None and recent.reuse_of < 0 and not segment.flags & (SYN | RST):
+        if recent is not None and recent.rare.reuse_of < 0 and not segment.flags & (SYN | RST):
             connection = recent
         else:
             connection = self._which(recent, segment, flow_hash)
@@ -188,7 +197,8 @@ class Tracker:
             self.peers.pass_by(connection, sender is a, regular, segment)
         before = self._duplicates.captured_before(segment, flow_hash, connection.place)
         if before and not another(sender, receiver, segment):
-            sender.duplicates += 1
+            sender_rare = sender.own_rare()
+            sender_rare.duplicates += 1
             self.duplicates += 1
             return
         if (
@@ -208,28 +218,26 @@ class Tracker:
             and sender.state == ESTABLISHED
             and receiver.state == ESTABLISHED
             and not connection.pending_reset_by
-            and sender.stats is None
+            and sender.rare.stats is None
         ):
             sender.go_on(receiver, segment)
             return
         if connection.a.clock >= LINGER_CLOCK:
             self._clocks.start(connection.a, connection.a.clock)
         if connection.pending_syn_by == (1 if sender is a else 2) and segment.flags & (SYN | ACK) == SYN:
-            if segment.seq == connection.pending_syn_isn:
-                connection.pending_syns += 1
-                connection.pending_syn_last_ns = segment.ts_ns
-                connection.pending_syn_last_frame = segment.frame
+            if segment.seq == connection.rare.pending_syn_isn:
+                asks_again(connection, segment)
                 return
-        if sender.stats is not None and receiver.stats is not None:
-            sender.stats.sends(receiver.stats, segment)
+        if sender.rare.stats is not None and receiver.rare.stats is not None:
+            sender.rare.stats.sends(receiver.rare.stats, segment)
         self.machine.segment(connection, sender, receiver, segment)
         if segment.flags & SYN and segment.flags & ACK and not connection.simultaneous_open:
-            if 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.syn_bytes:
+            if 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.rare.syn_bytes:
                 # Its sender listens, and holds no older connection on this four-tuple.
                 if sender.passive:
                     self.listeners.add(sender)
                 accepted(self.table, self.machine, connection, segment)
-        elif connection.reuse_of >= 0 and connection.ack_frame == segment.frame:
+        elif connection.rare.reuse_of >= 0 and connection.ack_frame == segment.frame:
             opened_anew(self.table, self.machine, connection, segment)
 
     def tick(self, ts_ns: int) -> None:
@@ -281,9 +289,11 @@ class Tracker:
 
     def _settle_stats(self, a: Endpoint, b: Endpoint) -> None:
         """Silence until the end of the capture counts as idle, unless both have said that they are done."""
-        if a.stats is not None and b.stats is not None and not (a.stats.fins and b.stats.fins):
-            a.stats.settle(self.last_ns)
-            b.stats.settle(self.last_ns)
+        of_a = a.rare.stats
+        of_b = b.rare.stats
+        if of_a is not None and of_b is not None and not (of_a.fins and of_b.fins):
+            of_a.settle(self.last_ns)
+            of_b.settle(self.last_ns)
 
     def hand_over(self, connection: Connection, over_ns: int) -> None:
         connection.over_ns = over_ns
@@ -373,10 +383,11 @@ class Tracker:
         if getattr(error, "about_size", False):
             self._observer.too_big(connection, 1 if endpoint is connection.a else 2, error, segment)
         elif endpoint.state == SYN_SENT and endpoint.has_isn and endpoint.isn == segment.seq:
-            if connection.unreachable is None:
-                connection.unreachable_frame = segment.frame
-                connection.unreachable_ns = segment.ts_ns
-                connection.unreachable = error
+            rare = connection.own_rare()
+            if rare.unreachable is None:
+                rare.unreachable_frame = segment.frame
+                rare.unreachable_ns = segment.ts_ns
+                rare.unreachable = error
             self.machine.unreachable(connection, endpoint, segment.ts_ns, segment.frame)
 
     def _regular(self, sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
@@ -388,8 +399,8 @@ class Tracker:
             segment.flags & (SYN | FIN | RST | ACK) == ACK
             and sender.snd_nxt == segment.seq
             and sender.has_snd
-            and sender.holes is None
-            and receiver.holes is None
+            and sender.rare.holes is None
+            and receiver.rare.holes is None
             and receiver.has_una
             and segment.window != 0
             and segment.ack != 0
@@ -453,13 +464,13 @@ class Tracker:
         flags = segment.flags
         if newest is None:
             return self._begin(segment, flow_hash, segment.frame)
-        if not flags & RST and newest.reuse_of >= 0:
+        if not flags & RST and newest.rare.reuse_of >= 0:
             resume(self.table, self.machine, newest, segment)
-        connection = newest if newest.reuse_of < 0 else incarnation(self.table, newest, segment)
+        connection = newest if newest.rare.reuse_of < 0 else incarnation(self.table, newest, segment)
         if flags & SYN and not flags & ACK:
             return self._attempt(connection, segment, flow_hash)
         if connection.pending_syn_by and flags & ACK and flags & (SYN | RST):
-            if segment.ack == advance(connection.pending_syn_isn, 1):
+            if segment.ack == advance(connection.rare.pending_syn_isn, 1):
                 return self._accept_pending(connection, segment, flow_hash)
         if flags & SYN:
             sender, _ = direction(connection, segment)
@@ -478,7 +489,7 @@ class Tracker:
             # (Who had only answered, and is done with that, now asks itself, whatever number it takes.)
             return connection
         sender_by = 1 if sender is connection.a else 2
-        if connection.pending_syn_by == sender_by and connection.pending_syn_isn == segment.seq:
+        if connection.pending_syn_by == sender_by and connection.rare.pending_syn_isn == segment.seq:
             return connection
         if not sender.has_isn and receiver.state == SYN_SENT and receiver.syns:
             connection.simultaneous_open = True
@@ -490,20 +501,11 @@ class Tracker:
             succeed(connection, began, segment)
             if in_time_wait:
                 holder = sender if sender.state == TIME_WAIT else receiver
-                connection.reused_time_wait = 1 if holder is connection.a else 2
+                connection.own_rare().reused_time_wait = 1 if holder is connection.a else 2
             return began
         # Both sides hold a connection: an old SYN that comes late, or a host that restarted.
         # Only an answer to it can tell.
-        if connection.pending_syn_by:
-            call_stale(connection)
-        connection.pending_syn_by = sender_by
-        connection.pending_syns = 0
-        connection.pending_syn_isn = segment.seq
-        connection.pending_syn_window = segment.window
-        connection.pending_syn_frame = segment.frame
-        connection.pending_syn_ns = segment.ts_ns
-        connection.pending_syn_last_frame = segment.frame
-        connection.pending_syn_last_ns = segment.ts_ns
+        wait_for_answer(connection, sender_by, segment)
         return connection
 
     def _accept_pending(self, connection: Connection, segment: Segment, flow_hash: int) -> Connection:
@@ -516,19 +518,19 @@ class Tracker:
         self._begin_with(began, asked)
         asker = connection.a if connection.pending_syn_by == 1 else connection.b
         # One at least: none was counted where the frame that made it pending had been captured before.
-        again = connection.pending_syns - 1 if connection.pending_syns else 0
+        again = connection.rare.pending_syns - 1 if connection.rare.pending_syns else 0
         asker.packets -= again + 1
         began.a.packets += again
         began.a.syns += again
-        began.a.retransmits += again
-        began.last_syn_ns = connection.pending_syn_last_ns
-        began.last_syn_frame = connection.pending_syn_last_frame
+        if again:
+            began.a.own_rare().retransmits = began.a.rare.retransmits + again
+        began.note_syn_again(connection.rare.pending_syn_last_ns, connection.rare.pending_syn_last_frame)
         connection.pending_syn_by = 0
         self.machine.replace(asker, SENT, asked.ts_ns, asked.frame)
-        if began.a.stats is not None and began.b.stats is not None:
-            asked.ts_ns = connection.pending_syn_last_ns
+        if began.a.rare.stats is not None and began.b.rare.stats is not None:
+            asked.ts_ns = connection.rare.pending_syn_last_ns
             for _ in range(again):
-                began.a.stats.sends(began.b.stats, asked)
+                began.a.rare.stats.sends(began.b.rare.stats, asked)
         return began
 
     def _begin_with(self, connection: Connection, syn: Segment) -> None:
@@ -540,8 +542,8 @@ class Tracker:
         a.last_ns = syn.ts_ns
         a.last_frame = syn.frame
         a.packets = 1
-        if a.stats is not None and b.stats is not None:
-            a.stats.sends(b.stats, syn)
+        if a.rare.stats is not None and b.rare.stats is not None:
+            a.rare.stats.sends(b.rare.stats, syn)
         self.machine.segment(connection, a, b, syn)
 
     def _begin(self, segment: Segment, flow_hash: int, frame: int) -> Connection:
@@ -569,8 +571,8 @@ class Tracker:
         a.connection = connection
         b.connection = connection
         if self._stats:
-            a.stats = Stats()
-            b.stats = Stats()
+            a.own_rare().stats = Stats()
+            b.own_rare().stats = Stats()
         a.address_hi = segment.src_hi
         a.address_lo = segment.src_lo
         a.port = segment.src_port

@@ -133,7 +133,8 @@ class Scene:
         at_ns = connection.syn_ns + MILLISECOND
         connection.refused = True
         connection.reset_by, connection.reset_cause = 2, REFUSED
-        connection.reset_frame, connection.reset_ns = frame, at_ns
+        rare = connection.own_rare()
+        rare.reset_frame, rare.reset_ns = frame, at_ns
         connection.last_ns = at_ns
         server.rsts = server.packets = 1
         self.tell(client, (CLOSED, at_ns, frame, PRESUMED))

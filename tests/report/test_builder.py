@@ -218,7 +218,7 @@ def test_a_record_tells_histories_with_null_for_a_clock() -> None:
 def test_frames_of_further_files_name_their_source(scene: Scene) -> None:
     connection = scene.open()
     scene.refuse(connection)
-    connection.reset_frame = (2 << 40) | 7
+    connection.own_rare().reset_frame = (2 << 40) | 7
     scene.journal.release(connection.b.last)
     connection.b.last = -1
     scene.tell(connection.b, (CLOSED, BEGIN_NS, (2 << 40) | 7, SENT))
@@ -306,7 +306,7 @@ def test_states_and_strays_are_counted(scene: Scene) -> None:
     connection = scene.open()
     scene.establish(connection)
     connection.a.state = TIME_WAIT
-    connection.stray_resets = 3
+    connection.own_rare().stray_resets = 3
     connection.simultaneous_open = connection.fast_open = True
     summary = only(scene).summary
     assert summary.states_at_end.client.TIME_WAIT == 1

@@ -37,11 +37,11 @@ class Gated:
         incarnation = self.incarnations.setdefault(connection.id, Noted())
         self._connections[connection.id] = connection
         before = self._dropped.get(connection.id, 0)
-        dropped = connection.out_of_window + connection.a.duplicates + connection.b.duplicates
+        dropped = connection.rare.out_of_window + connection.a.rare.duplicates + connection.b.rare.duplicates
         self._dropped[connection.id] = dropped
         if dropped == before:
-            if connection.reuse_of in self._connections:
-                refused = self._connections[connection.reuse_of]
+            if connection.rare.reuse_of in self._connections:
+                refused = self._connections[connection.rare.reuse_of]
                 incarnation.resume(connection, self.incarnations[refused.id], refused, segment)
             incarnation.add(connection, segment)
 

@@ -254,7 +254,7 @@ def test_its_clock_runs_from_when_it_came() -> None:
     )
     (connection,) = trace.end()
     assert trace.words(connection.a) == "SYN_SENT@1s CLOSED@t"
-    assert connection.a.retransmits == 1
+    assert connection.a.rare.retransmits == 1
     (sent, closed) = trace.tracker.history(connection.a)
     assert closed[1] - sent[1] == 127_000_000_000
 
@@ -299,5 +299,5 @@ def test_a_frame_captured_twice_is_not_held_twice() -> None:
     trace.now_ns -= STEP_NS
     trace.play("c SYN 100")
     (connection,) = trace.end()
-    assert connection.a.duplicates == 1
-    assert connection.a.retransmits == 0
+    assert connection.a.rare.duplicates == 1
+    assert connection.a.rare.retransmits == 0

@@ -488,7 +488,7 @@ def test_a_rst_not_exact_counts_by_silence_or_by_the_answer_to_a_challenge_ack(
     trace: str, strays: int, cause: str
 ) -> None:
     (connection,) = Trace().play(trace).end()
-    assert connection.stray_resets == strays
+    assert connection.rare.stray_resets == strays
     assert RESET_CAUSES[connection.reset_cause] == cause
 
 
@@ -535,15 +535,15 @@ def test_a_refusal_that_comes_to_syn_rcvd_is_dropped() -> None:
     )
     _, opened = sorted(played.tracker.table.all(), key=lambda connection: connection.id)
     assert played.words(opened.a) == "SYN_SENT@3s SYN_RCVD@5s CLOSED@6p"
-    assert (opened.refused, opened.stray_resets) == (False, 1)
+    assert (opened.refused, opened.rare.stray_resets) == (False, 1)
 
 
 def test_a_syn_ack_that_is_overtaken_is_no_retransmission() -> None:
     played = Trace().play("c SYN 100\ns FIN+ACK 301 101\ns SYN+ACK 300 101")
     (connection,) = played.tracker.table.all()
-    assert connection.server().retransmits == 0
+    assert connection.server().rare.retransmits == 0
     played.play("s SYN+ACK 300 101")
-    assert connection.server().retransmits == 1
+    assert connection.server().rare.retransmits == 1
 
 
 def test_a_late_fin_of_both_closing_at_once_makes_it_a_simultaneous_close() -> None:

@@ -62,7 +62,7 @@ def test_histories_follow_transitions(
             dates = [ts_ns for _, ts_ns, _, _ in history]
             assert dates == sorted(dates)
             assert endpoint.bytes >= 0
-            assert endpoint.duplicates <= endpoint.packets
+            assert endpoint.rare.duplicates <= endpoint.packets
             assert LISTEN not in states[1:-1] or endpoint.passive
 
 
@@ -98,7 +98,7 @@ def test_unique_bytes_and_retransmissions_against_a_set_of_numbers(seed: int) ->
         trace.feed(segment("c", "ACK", isn + 1 + begin, 5001, length))
     (connection,) = trace.end()
     assert connection.a.bytes == len(seen)
-    assert connection.a.retransmits == repeated
+    assert connection.a.rare.retransmits == repeated
 
 
 def test_more_than_4_gib_on_one_connection() -> None:
@@ -111,7 +111,7 @@ def test_more_than_4_gib_on_one_connection() -> None:
         trace.feed(segment("s", "ACK", 301, seq))
     (connection,) = trace.end()
     assert connection.a.bytes == total == 5 * 2**30
-    assert connection.a.retransmits == 0
+    assert connection.a.rare.retransmits == 0
 
 
 def test_connections_beyond_the_tables_room_are_told_apart() -> None:

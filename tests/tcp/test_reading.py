@@ -154,7 +154,7 @@ def differs(connection: Connection, tracked: History, history: History) -> bool:
     """But for what only a newer connection on the same ports shows of the older (IS_REPLACED)."""
     found = [state for state, _, _ in history]
     expected = [state for state, _, _ in tracked]
-    return found != expected and not (connection.reused_by >= 0 and [*found, CLOSED] == expected)
+    return found != expected and not (connection.rare.reused_by >= 0 and [*found, CLOSED] == expected)
 
 
 def test_the_states_and_outcomes_of_all_samples_are_the_trackers() -> None:
@@ -183,12 +183,12 @@ def today(connection: Connection) -> Told:
         outcomes.close_initiator(connection),
         connection.reset_by,
         RESET_CAUSES[connection.reset_cause],
-        connection.reset_frame,
+        connection.rare.reset_frame,
     )
 
 
 def read_outcome(each: Followed) -> Told:
-    unreachable = each.connection.unreachable_frame > 0
+    unreachable = each.connection.rare.unreachable_frame > 0
     found = outcome(each.evidence.a, each.evidence.b, over=True, unreachable=unreachable)
     reset = found.reset
     return (

@@ -28,7 +28,7 @@ def test_a_segment_beyond_the_window_moves_nothing() -> None:
     trace = Trace().play(OPEN + "c FIN+ACK 9000000 301\ns ACK 301 101")
     (connection,) = trace.end()
     assert trace.words(connection.client()) == CLIENT
-    assert connection.out_of_window == 1
+    assert connection.rare.out_of_window == 1
 
 
 def test_a_capture_that_lost_much_goes_on_where_both_sides_are() -> None:
@@ -93,13 +93,17 @@ def test_the_table_stays_bounded_in_a_flood_of_syns_that_lasts() -> None:
 def test_why_a_rst_was_sent(trace: str, cause: str) -> None:
     (connection,) = Trace().play(trace).end()
     assert RESET_CAUSES[connection.reset_cause] == cause
-    assert connection.stray_resets == (not cause)
+    assert connection.rare.stray_resets == (not cause)
 
 
 def test_a_keep_alive_is_no_retransmission() -> None:
     trace = Trace().play(OPEN + "c ACK 101 301 5\ns ACK 301 106\n+7200\nc ACK 105 301\ns ACK 301 106")
     (connection,) = trace.end()
-    assert (connection.a.keep_alives, connection.a.retransmits, connection.a.unanswered_probes) == (1, 0, 0)
+    assert (connection.a.rare.keep_alives, connection.a.rare.retransmits, connection.a.unanswered_probes) == (
+        1,
+        0,
+        0,
+    )
 
 
 def test_frames_captured_twice_are_not_retransmissions() -> None:
@@ -118,7 +122,7 @@ def test_frames_captured_twice_are_not_retransmissions() -> None:
             trace.tracker.segment(made)
         trace.now_ns += 20_000_000
     (connection,) = trace.end()
-    assert (connection.a.packets, connection.a.duplicates, connection.a.retransmits) == (6, 3, 0)
+    assert (connection.a.packets, connection.a.rare.duplicates, connection.a.rare.retransmits) == (6, 3, 0)
     assert trace.words(connection.client()) == "SYN_SENT@1s ESTABLISHED@5a"
     assert connection.a.bytes == 40
 

@@ -163,14 +163,14 @@ def ended(trace: str) -> Connection:
 def test_a_refusal_that_was_followed_by_acceptance_is_no_refusal() -> None:
     connection = ended("c SYN 100\ns RST+ACK 0 101\nc SYN 100\ns SYN+ACK 300 101\nc ACK 101 301")
     assert HANDSHAKE_OUTCOMES[outcome.handshake_outcome(connection)] == "complete"
-    assert (connection.reset_by, connection.stray_resets) == (0, 0)
+    assert (connection.reset_by, connection.rare.stray_resets) == (0, 0)
 
 
 def test_a_contradicted_reset_is_a_stray() -> None:
     connection = ended(OPEN + "s RST 301\nc ACK 101 301 10\ns ACK 301 111")
     assert connection.reset_by == 0
-    assert (connection.stray_resets, connection.stray_reset_by) == (1, 2)
-    assert (connection.stray_reset_fits, connection.doubtful) == (1, True)
+    assert (connection.rare.stray_resets, connection.rare.stray_reset_by) == (1, 2)
+    assert (connection.rare.stray_reset_fits, connection.doubtful) == (1, True)
 
 
 def test_a_reset_after_a_contradicted_one_counts() -> None:
@@ -218,7 +218,7 @@ def test_who_had_only_answered_may_ask_with_the_same_number() -> None:
     assert HANDSHAKE_OUTCOMES[outcome.handshake_outcome(second)] == "complete"
     assert trace.words(second.client()) == "SYN_SENT@3s ESTABLISHED@5a"
     assert second.client().port == 40000
-    assert first.reused_by == second.id
+    assert first.rare.reused_by == second.id
 
 
 # --- what comes long after, and what only looks like a copy ------------------------------------------------
@@ -262,7 +262,7 @@ def resets(trace: Trace, first_id: int) -> tuple[int, int]:
         trace.tracker.segment(made)
     (connection,) = trace.end()
     client = connection.client()
-    return client.rsts, client.duplicates
+    return client.rsts, client.rare.duplicates
 
 
 def test_two_resets_without_an_ip_id_answer_two_segments() -> None:
@@ -288,7 +288,7 @@ def test_a_fin_whose_ack_is_of_what_was_never_sent_moves_nobody_else() -> None:
     trace = Trace().play(OPEN + "c FIN+ACK 101 10301\ns ACK 301 101\nc ACK 101 301 1000\ns RST+ACK 301 1101")
     (connection,) = trace.end()
     assert (connection.reset_by, RESET_CAUSES[connection.reset_cause]) == (2, "abort")
-    assert connection.stray_resets == 0
+    assert connection.rare.stray_resets == 0
     assert trace.words(connection.client()) == OPENED + " CLOSED@7p"
     assert trace.words(connection.server()) == SERVING + " CLOSED@7s"
 
@@ -310,7 +310,7 @@ def test_nor_does_one_of_the_server_whose_peer_resets_the_connection(beyond: int
     """The RST has the exact number: what was dropped did not move it."""
     trace = Trace().play(OPEN + f"s FIN+ACK 301 {101 + beyond}\nc ACK 101 301\nc RST 101")
     (connection,) = trace.end()
-    assert (connection.reset_by, connection.stray_resets) == (1, 0)
+    assert (connection.reset_by, connection.rare.stray_resets) == (1, 0)
     assert trace.words(connection.client()) == OPENED + " CLOSED@6s"
     assert trace.words(connection.server()) == SERVING + " FIN_WAIT_1@4s CLOSED@6p"
 

@@ -137,7 +137,7 @@ def _believed(case: Case, reset: Reset) -> bool:
 
     What came later may have been one of several.
     """
-    return bool(reset.usual_ttl) or case.connection.reset_frame == reset.frame
+    return bool(reset.usual_ttl) or case.connection.rare.reset_frame == reset.frame
 
 
 def _bare(who: str) -> str:

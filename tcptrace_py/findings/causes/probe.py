@@ -59,7 +59,7 @@ class Probe(Decided):
             return Claim(
                 by,
                 connection.syn_ns,
-                connection.last_syn_ns,
+                connection.last_syn_ns(),
                 CERTAIN if seen is not None and seen.ttl_rises else LIKELY,
                 traced,
                 explains=EXPLAINS,
@@ -76,7 +76,7 @@ class Probe(Decided):
             return Claim(
                 by,
                 connection.syn_ns,
-                connection.last_syn_ns,
+                connection.last_syn_ns(),
                 LIKELY,
                 made,
                 explains=EXPLAINS | {"half-open-handshake"},

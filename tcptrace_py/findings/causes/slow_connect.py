@@ -31,13 +31,18 @@ class SlowConnect(Decided):
         if not connection.established or connection.simultaneous_open or not connection.syn_frame:
             return None
         client, server = case.endpoint(case.client_by), case.endpoint(case.server_by)
-        if client.syns < 2 or not connection.ack_frame or connection.unreachable_frame or connection.refused:
+        if (
+            client.syns < 2
+            or not connection.ack_frame
+            or connection.rare.unreachable_frame
+            or connection.refused
+        ):
             return None
         took_ns = connection.ack_ns - connection.syn_ns
-        if took_ns < _SLOW_NS or connection.last_syn_ns - connection.syn_ns < _SLOW_NS // 2:
+        if took_ns < _SLOW_NS or connection.last_syn_ns() - connection.syn_ns < _SLOW_NS // 2:
             return None
         # A SYN+ACK that had passed before the SYN came again was lost behind the vantage point.
-        answered = 0 < connection.syn_ack_ns < connection.last_syn_ns
+        answered = 0 < connection.syn_ack_ns < connection.last_syn_ns()
         before_ns = knowledge.used_before_ns(connection)
         by = case.server_by
 
@@ -46,9 +51,9 @@ class SlowConnect(Decided):
             if before_ns >= 0:
                 text += f", from a port used before, {duration(before_ns)} ago"
             lines = [case.evidence(connection.syn_frame, connection.syn_ns, text)]
-            ns = connection.last_syn_ns - connection.syn_ns
+            ns = connection.last_syn_ns() - connection.syn_ns
             text = f"{duration(ns)} later: SYN again, number {client.syns}"
-            lines.append(case.evidence(connection.last_syn_frame, connection.last_syn_ns, text))
+            lines.append(case.evidence(connection.last_syn_frame(), connection.last_syn_ns(), text))
             text = f"connected after {duration(took_ns)}"
             lines.append(case.evidence(connection.ack_frame, connection.ack_ns, text))
             return lines

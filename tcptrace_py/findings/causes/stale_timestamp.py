@@ -46,10 +46,10 @@ class StaleTimestamp:
         return Claim(
             by,
             connection.syn_ns,
-            connection.last_syn_ns,
+            connection.last_syn_ns(),
             LIKELY,
             evidence,
-            measure_ns=connection.last_syn_ns - connection.syn_ns,
+            measure_ns=connection.last_syn_ns() - connection.syn_ns,
             explains=self.EXPLAINS,
             hangs_on=(
                 client.address_hi,

@@ -38,7 +38,7 @@ class StoppedStream:
         if not by:
             return None
         stopper, sender = case.endpoint(by), case.endpoint(other(by))
-        stop_ns, frame, what = connection.reset_ns, connection.reset_frame, "RST"
+        stop_ns, frame, what = connection.rare.reset_ns, connection.rare.reset_frame, "RST"
         if seen.fast_close_by:
             stop_ns, frame, what = seen.fast_close_ns, seen.fast_close_frame, "MP_FASTCLOSE"
         elif connection.first_fin_by:

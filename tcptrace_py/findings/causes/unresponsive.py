@@ -54,7 +54,7 @@ class UnresponsiveServer:
         client, server = case.endpoint(client_by), case.endpoint(case.server_by)
         if server.packets <= server.syn_acks or not acknowledged(case, client_by) and not client.fin_sent:
             return None
-        if server.holes:
+        if server.rare.holes:
             # The client acknowledges what did not pass here: that may be the answer.
             return None
         if client.unanswered or client.unanswered_probes:

@@ -67,9 +67,9 @@ def connection_record(connection: Connection, kinds: Sequence[str], journal: Jou
         handshake=_handshake(connection, client, server),
         close=_close(connection),
         findings=list(kinds),
-        reuse_of=connection.reuse_of if connection.reuse_of >= 0 else None,
-        reused_by=connection.reused_by if connection.reused_by >= 0 else None,
-        stray_resets=connection.stray_resets,
+        reuse_of=connection.rare.reuse_of if connection.rare.reuse_of >= 0 else None,
+        reused_by=connection.rare.reused_by if connection.rare.reused_by >= 0 else None,
+        stray_resets=connection.rare.stray_resets,
         stream=connection.stream.number if connection.stream is not None else connection.id,
         completeness=connection.stream.completeness if connection.stream is not None else 0,
         community_id=community_id(
@@ -101,14 +101,14 @@ def _endpoint_record(endpoint: Endpoint, version: int, journal: Journal, lasted_
         history=moves,
         packets=endpoint.packets,
         bytes=endpoint.bytes,
-        retransmits=endpoint.retransmits,
-        duplicates=endpoint.duplicates,
-        keep_alives=endpoint.keep_alives,
+        retransmits=endpoint.rare.retransmits,
+        duplicates=endpoint.rare.duplicates,
+        keep_alives=endpoint.rare.keep_alives,
         resets=endpoint.rsts,
-        half_close_bytes=endpoint.half_close_bytes,
-        time_wait_restarts=endpoint.time_wait_restarts,
-        gaps=endpoint.gaps,
-        stats=None if endpoint.stats is None else endpoint_stats(endpoint.stats, lasted_ns),
+        half_close_bytes=endpoint.rare.half_close_bytes,
+        time_wait_restarts=endpoint.rare.time_wait_restarts,
+        gaps=endpoint.rare.gaps,
+        stats=None if endpoint.rare.stats is None else endpoint_stats(endpoint.rare.stats, lasted_ns),
     )
 
 
@@ -149,13 +149,13 @@ def _handshake(connection: Connection, client: Endpoint, server: Endpoint) -> Ha
 
 def _close(connection: Connection) -> Close:
     reset = None
-    if connection.reset_frame:
+    if connection.rare.reset_frame:
         reset = Reset(
             by=_side(connection, connection.reset_by),
             cause=_CAUSES[connection.reset_cause],
-            frame=frame_number(connection.reset_frame),
-            ts_ns=connection.reset_ns,
-            source=frame_source(connection.reset_frame),
+            frame=frame_number(connection.rare.reset_frame),
+            ts_ns=connection.rare.reset_ns,
+            source=frame_source(connection.rare.reset_frame),
         )
     initiator = close_initiator(connection)
     if not connection.client_is_a and 0 < initiator < 3:

@@ -198,16 +198,16 @@ class Tally:
         numbers[at + PACKETS] += client.packets + server.packets
         numbers[at + BYTES_TO_SERVER] += client.bytes
         numbers[at + BYTES_TO_CLIENT] += server.bytes
-        numbers[at + RETRANSMITS] += client.retransmits + server.retransmits
+        numbers[at + RETRANSMITS] += client.rare.retransmits + server.rare.retransmits
         if connection.simultaneous_open:
             numbers[at + SIMULTANEOUS] += 1
         if connection.fast_open:
             numbers[at + FAST_OPEN] += 1
         if server.passive:
             numbers[at + LISTENING] += 1
-        if connection.reset_frame:
+        if connection.rare.reset_frame:
             numbers[at + RESETS + connection.reset_cause] += 1
-        if connection.stray_resets:
+        if connection.rare.stray_resets:
             numbers[at + STRAY_RESETS] += 1
         if took_ns >= 0:
             if numbers[at + MEASURED] == 0 or took_ns < numbers[at + MEASURED_LEAST_NS]:

@@ -54,7 +54,7 @@ class Peers:
 
         bare_syn = segment.flags & (SYN | ACK) == SYN
         # For Zeek, as for us, a SYN with another number is no part of this connection.
-        if not (bare_syn and connection.pending_syn_by and connection.pending_syn_isn == segment.seq):
+        if not (bare_syn and connection.pending_syn_by and connection.rare.pending_syn_isn == segment.seq):
             zeek.segment(kind <= 2, segment)
         self._tell_stream(connection, bare_syn, segment)
         # What was just told need not be told again.
