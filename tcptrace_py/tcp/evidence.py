@@ -47,13 +47,21 @@ class Rst(NamedTuple):
 
 
 class Passes:
-    """The first and the last segment that shows one thing, and up to where what they carried goes."""
+    """The first and the last segment that shows one thing, and up to where what they carried goes; and the
+    last before its sender's FIN."""
 
-    __slots__ = ("first", "first_end", "last", "last_end")
+    __slots__ = ("before_fin", "before_fin_end", "first", "first_end", "last", "last_end")
 
     def __init__(self) -> None:
-        self.first = self.last = 0
-        self.first_end = self.last_end = NONE
+        self.first = self.before_fin = self.last = 0
+        self.first_end = self.before_fin_end = self.last_end = NONE
+
+    def each(self) -> tuple[tuple[int, int], ...]:
+        return (
+            (self.first, self.first_end),
+            (self.before_fin, self.before_fin_end),
+            (self.last, self.last_end),
+        )
 
     def add(self, frame: int, end: int) -> None:
         if not self.first:
@@ -263,6 +271,7 @@ class Evidence:
     def _finishes(self, frame: int, ts_ns: int, ack: int) -> None:
         if not self.fins:
             self.fin_frame, self.fin_ns = frame, ts_ns
+            self.bare.before_fin, self.bare.before_fin_end = self.bare.last, self.bare.last_end
         if not self.fins or (ts_ns - self.fin_ns >= RTO_MIN_NS and ack >= self.top_ack):
             self.fin_again_frame = frame
         self.fins += 1
@@ -295,22 +304,21 @@ class Evidence:
 
     # --- what the choice of the incarnation asks ----------------------------------------------
 
-    def has_acknowledged(self) -> bool:
-        return self.top_ack != NONE or any(rst.ack != NONE for rst in self.rsts)
-
     def only_asked(self) -> bool:
         """It has sent SYNs without ACK, and RSTs at the most."""
         return 0 < self.syns == self.segments
 
-    def count_anew(self, before: Evidence, now: Evidence) -> None:
-        """Of what was acknowledged with RSTs: numbers of another ``Evidence`` from now on."""
+    def resumes(self, refuser: Evidence, unseen: Evidence, peer: Evidence) -> None:
+        """Who has only asked goes on with another peer, in place of ``unseen``, which has sent RSTs at the
+        most: numbers are counted as there from now on."""
+        if unseen._origin is not None:
+            on = self.number(unseen._origin)
+            self._origin = unseen._origin
+            self.isn, self.nxt, self.in_order = self.isn - on, self.nxt - on, self.in_order - on
+            self.rsts = [rst if rst.seq == NONE else rst._replace(seq=rst.seq - on) for rst in self.rsts]
         self.rsts = [
-            rst if rst.ack == NONE else rst._replace(ack=now.number(before.captured(rst.ack)))
+            rst if rst.ack == NONE else rst._replace(ack=peer.number(refuser.captured(rst.ack)))
             for rst in self.rsts
         ]
-
-    def take_resets(self, other: Evidence) -> None:
-        """RSTs that another ``Evidence`` of the same end has kept so far."""
-        for rst in other.rsts:
-            seq = NONE if rst.seq == NONE else self.number(other.captured(rst.seq))
-            self.add(rst.frame, rst.ts_ns, seq, rst.ack, RST, 0)
+        for rst in unseen.rsts:
+            self.add(rst.frame, rst.ts_ns, rst.seq, rst.ack, RST, 0)

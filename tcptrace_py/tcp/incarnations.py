@@ -130,17 +130,18 @@ class Incarnation:
 
         To be asked before ``add`` where this connection reuses the ports of ``refused``.
         """
-        if segment.flags & (RST | ACK) != ACK:
+        if segment.flags & RST or not segment.flags & (SYN | ACK):
             return
         by_a = connection.sent_by_a(segment)
         mine, peer = self.ends(by_a)
         attempt, refuser = older.ends(refused.sent_by_a(segment))
-        if mine.segments or peer.has_acknowledged() or not attempt.only_asked():
+        if mine.segments or not attempt.only_asked() or any(rst.ack != NONE for rst in peer.rsts):
+            return
+        if peer.top_ack != NONE and mine.captured(peer.top_ack) != attempt.captured(attempt.syn_end):
             return
         if attempt.number(segment.seq) != (attempt.isn if segment.flags & SYN else attempt.syn_end):
             return
-        attempt.count_anew(refuser, peer)
-        attempt.take_resets(mine)
+        attempt.resumes(refuser, mine, peer)
         if by_a:
             self.a = attempt
         else:

@@ -175,7 +175,7 @@ def took_what_came_with_it(end: Evidence, peer: Evidence) -> bool:
 
 
 def _may_come(end: Evidence, passes: Passes, reach: Reach) -> Iterator[int]:
-    for frame, carried_to in ((passes.first, passes.first_end), (passes.last, passes.last_end)):
+    for frame, carried_to in passes.each():
         if 0 < frame < reach.frame and not dropped_as_old(end, frame, carried_to):
             yield frame
 

@@ -160,13 +160,11 @@ def known(end: Evidence, frame: int) -> int:
 @rule("3.10.7.4 fifth check")
 def shows_open(end: Evidence, peer: Evidence) -> int:
     """Who acknowledges more than a SYN has had its ACK, and so has who sends data: ESTABLISHED."""
-    more = (
-        end.first_frame
-        if end.first_ack > peer.syn_end
-        else end.more_frame
-        if end.top_ack > peer.syn_end
-        else 0
-    )
+    more = 0
+    if end.top_ack > peer.syn_end:
+        # Where the peer's SYN never passed the SYN+ACK says what acknowledges that.
+        answered = end.first_ack <= peer.syn_end or (peer.isn == NONE and end.syn_acks)
+        more = end.more_frame if answered else end.first_frame
     data = 0 if fast_open(end, peer) else end.data_frame
     return min((frame for frame in (more, data) if frame), default=0)
 
@@ -179,13 +177,13 @@ def fast_open(end: Evidence, peer: Evidence) -> bool:
 
 def _handshake_ends(end: Evidence, peer: Evidence, proof: int) -> list[Opened]:
     """What may have ended its handshake, in order."""
-    ways = [both_opened(end, peer)]
+    ways = [(both_opened(end, peer, each), NONE) for each in (peer.syn_ack_frame, peer.last_syn_ack_frame)]
     if peer.top_ack > end.isn:
         again = answered_again(end, proof)
         ways += [
             (frame, carried_to)
             for acks in (peer.acks, peer.bare_acks)
-            for frame, carried_to in ((acks.first, acks.first_end), (acks.last, acks.last_end))
+            for frame, carried_to in acks.each()
             if frame > again
         ]
     return [Opened(frame, PRESUMED, carried_to) for frame, carried_to in sorted(ways) if frame]
@@ -199,12 +197,13 @@ def answered_again(end: Evidence, proof: int) -> int:
 
 
 @rule("figure 7")
-def both_opened(end: Evidence, peer: Evidence) -> tuple[int, int]:
-    """The peer's SYN+ACK ends the handshake of an end that sent a SYN itself, once that has answered too."""
+def both_opened(end: Evidence, peer: Evidence, syn_ack_frame: int) -> int:
+    """A SYN+ACK of the peer's ends the handshake of an end that sent a SYN itself, once that has answered
+    too."""
     if not (end.syns and peer.syns and peer.syn_acks):
-        return 0, NONE
+        return 0
     if peer.last_syn_ack_ns < end.last_syn_ack_ns - UNDER_WAY_NS:
-        return 0, NONE
+        return 0
     answered = end.first_frame if syn_ack_overtaken(end) else end.syn_ack_frame
-    frame = max(peer.last_syn_ack_frame, answered)
-    return (0 if end.syn_acks > 1 and frame < end.last_syn_ack_frame else frame), NONE
+    frame = max(syn_ack_frame, answered)
+    return 0 if end.syn_acks > 1 and frame < end.last_syn_ack_frame else frame
