@@ -200,6 +200,10 @@ class Group:
         self._examples.sort(key=lambda example: example[0])
         del self._examples[self._examples_most :]
 
+    def preface(self, evidence: Evidence) -> None:
+        """Begin each example with a line of what the whole capture knows."""
+        self._examples = [(connection, [evidence, *lines]) for connection, lines in self._examples]
+
     @property
     def key(self) -> Key:
         return (self.role, self.side, self.variant, self.version, self.hi, self.lo, self.service_port)

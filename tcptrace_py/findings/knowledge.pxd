@@ -68,7 +68,7 @@ cdef class Knowledge:
     @cython.locals(seen=Observations)
     cdef object _note_spoken(self, Connection connection, Endpoint client, Endpoint server)
     @cython.locals(rank=uint64_t)
-    cdef object _speak(self, object spoken)
+    cdef object _speak(self, object spoken, tuple where)
     @cython.locals(pair=Pair)
     cdef object _note_pair(self, Connection connection, Endpoint client, Endpoint server, bint stamped)
     cdef Pair _pair(self, Endpoint client, Endpoint server, int port)

@@ -73,7 +73,8 @@ class Knowledge:
         self._unseen: dict[tuple[int, int, int], int] = {}
         #: Connections that clients left without an answer, a sample of them: each ``Left`` is its own key.
         self.left = Kept(_LEFT)
-        #: What ended silences of connections that went on, a sample: each ``Spoken`` is its own key.
+        #: What ended silences of connections that went on, a sample: by it the connection's id and the
+        #: frame.
         self.spoken = Kept(_SPOKEN)
         self.connections = 0
         self.one_way = 0
@@ -317,16 +318,17 @@ class Knowledge:
                 connection.first_ns,
                 seen.word_quiet_ns,
                 seen.word_ns,
-            )
+            ),
+            (connection.id, seen.word_frame),
         )
 
-    def _speak(self, spoken: Spoken) -> None:
+    def _speak(self, spoken: Spoken, where: tuple[int, int]) -> None:
         _, hi, lo = spoken.client
         _, server_hi, server_lo, port = spoken.service
         rank = mix(mix(hi ^ (port << 48), lo), mix(spoken.ns & _WORD, spoken.first_ns & _WORD))
         rank = mix(rank, mix(server_hi, server_lo))
         if self.spoken.wants(rank) and spoken not in self.spoken.entries:
-            self.spoken.put(rank, spoken, True)
+            self.spoken.put(rank, spoken, where)
 
     def _note_pair(self, connection: Connection, client: Endpoint, server: Endpoint, stamped: bool) -> None:
         pair = self._pair(client, server, server.port)
@@ -472,6 +474,8 @@ class Knowledge:
             for uses in sample.entries.values():
                 for use in uses:
                     use.id = numbers[use.id]
+        for spoken, (number, frame) in self.spoken.entries.items():
+            self.spoken.entries[spoken] = (numbers[number], frame)
 
     def merge(self, other: Knowledge) -> None:
         """Take in what another one noted; that one stays as it is."""
@@ -497,8 +501,8 @@ class Knowledge:
                 self.clients.entries[rank].merge(moments)
         for left in other.left.entries:
             self._leave(left)
-        for spoken in other.spoken.entries:
-            self._speak(spoken)
+        for spoken, where in other.spoken.entries.items():
+            self._speak(spoken, where)
         self.pairs.narrow(other.pairs)
         for rank, pair in other.pairs.entries.items():
             if rank not in self.pairs.entries and self.pairs.wants(rank):

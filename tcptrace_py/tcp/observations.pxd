@@ -74,6 +74,7 @@ cdef class Observations:
     cdef public int gap_what
     cdef public int64_t word_quiet_ns
     cdef public int64_t word_ns
+    cdef public int64_t word_frame
     cdef public int word_by
     cdef public dict survived
     cdef public int64_t longest_survived_ns

@@ -151,6 +151,7 @@ class Observations:
         #: The longest silence that new data ended, when, and whose.
         self.word_quiet_ns = 0
         self.word_ns = 0
+        self.word_frame = 0
         self.word_by = 0
         #: Silences that ended with data which the other side answered: how many of each class, the
         #: longest, and who spoke first after it.

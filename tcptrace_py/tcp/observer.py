@@ -313,6 +313,7 @@ class Observer:
             if quiet_ns > seen.word_quiet_ns:
                 seen.word_quiet_ns = quiet_ns
                 seen.word_ns = segment.ts_ns
+                seen.word_frame = segment.frame
                 seen.word_by = by
         elif sender.has_snd and distance(segment.seq, sender.snd_nxt) < 0:
             seen.gap_what = _PROBE

@@ -78,6 +78,12 @@ def test_its_sender_had_asked_for_it(
     stopped = one(findings, "stopped-stream")
     assert (stopped.severity, stopped.count) == ("info", 1)
     assert stopped.subject.role == ("client" if down else "server")
+    word, stop = stopped.evidence
+    assert (word.connection, stop.connection) == (0, 1)
+    assert stopped.connections == [0, 1]
+    assert word.frame is not None and stop.frame is not None and word.frame < stop.frame
+    # A second look finds the same.
+    assert transfer.stage.diagnosis.findings(transfer.stage.tracker.time_wait, 0) == findings
     assert not kinds(findings) & ABORTS
 
 

@@ -145,7 +145,7 @@ SAMPLES = [
         "stopped_stream.pcap",
         "S3 S9",
         [
-            three_way("10.0.0.54:46650 > 10.0.0.24:5201", fin=15),
+            three_way("10.0.0.54:46650 > 10.0.0.24:5201", fin=15, findings="stopped-stream"),
             Connection(
                 "10.0.0.54:46651 > 10.0.0.24:5201",
                 CLIENT + " CLOSED@20p",

@@ -6,7 +6,7 @@ at once, though data is under way, and each segment of it draws RST. Nobody want
 
 from __future__ import annotations
 
-from tcptrace_py.findings.case import Case, other
+from tcptrace_py.findings.case import Case, evidence, other
 from tcptrace_py.findings.causes.about import client_key, service_key, trip_ns
 from tcptrace_py.findings.causes.claim import Claim, Key
 from tcptrace_py.findings.finding import LIKELY, Evidence, Finding
@@ -52,7 +52,7 @@ class StoppedStream:
         # A path that the stream fills is slower than in the handshake.
         at_once_ns = max(AT_ONCE_NS, 3 * trip_ns(case, by))
 
-        def evidence() -> list[Evidence]:
+        def stops() -> list[Evidence]:
             return [case.evidence(frame, stop_ns, f"{case.name(by)} stops reading: {what}")]
 
         return Claim(
@@ -60,7 +60,7 @@ class StoppedStream:
             stop_ns,
             connection.last_ns,
             LIKELY,
-            evidence,
+            stops,
             explains=("reset-abort", "reset-after-close", "reset-no-connection", "stray-reset", "half-close"),
             hangs_on=(
                 "stopped",
@@ -76,7 +76,15 @@ class StoppedStream:
         )
 
     def judge(self, key: Key, facts: tuple[object, ...], group: Group, knowledge: Knowledge) -> bool:
-        return any(_tells(each, key) for each in knowledge.spoken.entries)
+        words = [(word.ns, where) for word, where in knowledge.spoken.entries.items() if _tells(word, key)]
+        if not words:
+            return False
+        ns, (connection, frame) = max(words)
+        speaker = "client" if key[4] else "server"
+        text = f"the {speaker} speaks after a silence, on the connection for control"
+        group.preface(evidence(connection, frame, ns, text))
+        group.add_id(connection)
+        return True
 
     def finding(self, group: Group, knowledge: Knowledge, end_ns: int) -> Finding:
         text = TEXTS[self.KIND]
