@@ -372,6 +372,16 @@ TRACES = {
         OPENED + " FIN_WAIT_1@6s TIME_WAIT@7a",
         SERVING + " CLOSE_WAIT@5a LAST_ACK@5s CLOSED@7p",
     ),
+    "a server's SYN+ACK never passed, its data does": (
+        "c SYN 100\ns ACK 301 101 10\nc ACK 101 311",
+        OPENED,
+        "LISTEN@2A SYN_RCVD@2A ESTABLISHED@2s",
+    ),
+    "the same, and a bare ACK of its comes first: that shows no more than SYN_RCVD": (
+        "c SYN 100\ns ACK 301 101\nc ACK 101 301 5\ns ACK 301 106",
+        OPENED,
+        "LISTEN@2A SYN_RCVD@2A ESTABLISHED@3p",
+    ),
     "two clocks: the ACK of a SYN+ACK stamped just before it is no older": (
         "c SYN 100\nc ACK 101 301\ns SYN+ACK 300 101",
         "SYN_SENT@1s ESTABLISHED@2a",

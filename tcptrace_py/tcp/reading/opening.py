@@ -21,8 +21,7 @@ from tcptrace_py.tcp.state import (
 def opens(history: History, end: Evidence, peer: Evidence) -> None:
     if end.syns:
         history.put_if(refused_before_opening(end, peer), CLOSED, SENT)
-        overtaken = syn_overtaken(end)
-        history.put(SYN_SENT, overtaken or end.syn_frame, ACKNOWLEDGED if overtaken else SENT)
+        history.put(SYN_SENT, end.syn_frame, SENT)
         if syn_ack_overtaken(end):
             history.put(SYN_RCVD, end.first_frame, ACKNOWLEDGED)
         else:
@@ -62,12 +61,6 @@ def refused_before_listening(end: Evidence, peer: Evidence) -> int:
         return 0
     frame = _first_refusal(end, peer)
     return frame if frame < end.syn_ack_frame else 0
-
-
-@rule("3.10.1")
-def syn_overtaken(end: Evidence) -> int:
-    """An end whose SYN+ACK passed before its SYN had sent that SYN before: it was in SYN_SENT by then."""
-    return end.syn_ack_frame if 0 < end.syn_ack_frame < end.syn_frame else 0
 
 
 @rule("figure 7")

@@ -41,7 +41,7 @@ def weigh(end: Evidence, peer: Evidence, over: bool) -> tuple[Rst | None, Rst | 
         if not (answers_syn(end, peer, rst) if asked else exact(end, rst, acknowledged)):
             if asked or not over or not falls_silent(end, peer, rst, acknowledged):
                 continue
-        if outside_window(end, rst, acknowledged) or challenged(peer, rst, acknowledged):
+        if challenged(peer, rst, acknowledged):
             continue
         if came is None and (asked or peer.top_ack == NONE or peer.top_ack <= rst.seq):
             tries_on = asked and peer.last_syn_frame > rst.frame
@@ -76,10 +76,10 @@ def acknowledged_by(end: Evidence, frame: int) -> int:
 @rule("3.10.7.4 second check")
 def exact(end: Evidence, rst: Rst, acknowledged: int) -> bool:
     """A RST is believed with a number between what its receiver had acknowledged and what has passed without
-    a gap, for RCV.NXT lies between those."""
-    if end.nxt == NONE or acknowledged == NONE:
-        return True
-    return acknowledged <= rst.seq <= max(end.in_order, acknowledged)
+    a gap, for RCV.NXT lies between those; where nothing was acknowledged, with any but a window ahead."""
+    if acknowledged == NONE:
+        return end.nxt == NONE or rst.seq - max(rst.nxt, end.isn, end.in_order) <= WINDOW_BYTES
+    return end.nxt == NONE or acknowledged <= rst.seq <= max(end.in_order, acknowledged)
 
 
 @rule("RFC 5961 section 3.2")
@@ -92,13 +92,6 @@ def falls_silent(end: Evidence, peer: Evidence, rst: Rst, acknowledged: int) -> 
 def challenged(peer: Evidence, rst: Rst, acknowledged: int) -> bool:
     """A RST ahead of all that had passed is answered with a challenge ACK, and moves nobody."""
     return rst.nxt != NONE and rst.seq > max(rst.nxt, acknowledged) and _answers(peer) > rst.frame
-
-
-@rule("3.10.7.4 first check")
-def outside_window(end: Evidence, rst: Rst, acknowledged: int) -> bool:
-    """A RST further ahead than a window is none of this connection's."""
-    passed = max(rst.nxt, acknowledged, end.isn)
-    return passed != NONE and rst.seq - passed > WINDOW_BYTES
 
 
 def _answers(end: Evidence) -> int:
