@@ -75,10 +75,7 @@ def mtu_black_hole_probed(lab: Lab) -> None:
     got = 0
     while got < 3400:
         got += len(client.recv(65536))
-    client.close()
-    lab.read_to_end(server)
-    time.sleep(0.1)
-    server.close()
+    lab.close_in_turn(client, server)
 
 
 # --- idle connections ---
@@ -123,10 +120,7 @@ def close_as_the_request_arrives(lab: Lab) -> None:
 def keepalive_probe_to_a_closed_socket(lab: Lab) -> None:
     """The server's socket is gone without a word; the client's keep-alive probe draws a RST."""
     client, server = lab.pair()
-    client.sendall(b"request")
-    server.recv(100)
-    server.sendall(b"response")
-    client.recv(100)
+    lab.exchange(client, server)
     lab.settle()
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -138,20 +132,14 @@ def keepalive_probe_to_a_closed_socket(lab: Lab) -> None:
 def paws_drops_an_old_timestamp(lab: Lab) -> None:
     """A segment whose timestamp is lower than the last one: the server drops it and says what it has."""
     client, server = lab.pair()
-    client.sendall(b"request")
-    server.recv(100)
-    server.sendall(b"response")
-    client.recv(100)
+    lab.exchange(client, server)
     lab.settle()
     sent = lab.wait_for(by("client", data))
     lab.wire.inject([_older(sent)])
     lab.settle()
     client.sendall(b"request")
     assert server.recv(100) == b"request"
-    client.close()
-    lab.read_to_end(server)
-    time.sleep(0.1)
-    server.close()
+    lab.close_in_turn(client, server)
 
 
 def _older(packet: Packet) -> Packet:
@@ -207,14 +195,8 @@ def _syn_meets_time_wait(lab: Lab, rfc1337: int = 0, unstamped: bool = False) ->
     stamp = client.getsockopt(socket.IPPROTO_TCP, _TCP_TIMESTAMP)
     client.setsockopt(socket.IPPROTO_TCP, _TCP_TIMESTAMP, struct.pack("=I", (stamp + 3_600_000) & 0xFFFFFFFF))
     client.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, _WITHOUT_PROBE)
-    client.sendall(b"request")
-    server.recv(100)
-    server.sendall(b"response")
-    client.recv(100)
-    server.close()
-    lab.read_to_end(client)
-    time.sleep(0.1)
-    client.close()
+    lab.exchange(client, server)
+    lab.close_in_turn(server, client)
     lab.settle()
     if unstamped:
         lab.client.sysctl("tcp_timestamps", 0)
@@ -225,10 +207,7 @@ def _syn_meets_time_wait(lab: Lab, rfc1337: int = 0, unstamped: bool = False) ->
         again.close()
         return False
     server = lab.accept(listener)
-    again.close()
-    lab.read_to_end(server)
-    time.sleep(0.1)
-    server.close()
+    lab.close_in_turn(again, server)
     return True
 
 

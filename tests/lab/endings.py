@@ -131,10 +131,7 @@ def forged_reset_in_window(lab: Lab) -> None:
     lab.settle()
     client.sendall(b"still here")
     server.recv(100)
-    client.close()
-    lab.read_to_end(server)
-    time.sleep(0.1)
-    server.close()
+    lab.close_in_turn(client, server)
 
 
 @scenario(
@@ -153,10 +150,7 @@ def forged_reset_outside_window(lab: Lab) -> None:
     lab.forge("client", sent, RST, sent.seq + 0x40000000)
     lab.forge("client", sent, RST | ACK, sent.seq - 100000, sent.ack)
     lab.settle()
-    client.close()
-    lab.read_to_end(server)
-    time.sleep(0.1)
-    server.close()
+    lab.close_in_turn(client, server)
 
 
 # --- hosts and processes that go away ---
@@ -215,10 +209,7 @@ def client_host_rebooted_and_reconnects(lab: Lab) -> None:
     server_again = lab.accept(listener)
     again.sendall(b"hello again")
     server_again.recv(100)
-    again.close()
-    lab.read_to_end(server_again)
-    time.sleep(0.1)
-    server_again.close()
+    lab.close_in_turn(again, server_again)
 
 
 @scenario(handshake="complete", close="four_way", initiator="client")
@@ -229,10 +220,7 @@ def keepalive_answered(lab: Lab) -> None:
     server.recv(1)
     _keepalive(client, idle_s=1, interval_s=1, probes=3)
     lab.wait_for(by("server", pure_ack), 3)
-    client.close()
-    lab.read_to_end(server)
-    time.sleep(0.1)
-    server.close()
+    lab.close_in_turn(client, server)
 
 
 @scenario(
@@ -434,10 +422,7 @@ def zero_window(lab: Lab) -> None:
 def _closed_by_client(lab: Lab, listener: socket.socket) -> None:
     client = lab.connect(source_port=0)
     server = lab.accept(listener)
-    client.close()
-    lab.read_to_end(server)
-    time.sleep(0.1)
-    server.close()
+    lab.close_in_turn(client, server)
     lab.settle()
 
 
@@ -478,10 +463,7 @@ def syn_accepted_in_time_wait(lab: Lab) -> None:
     for _ in range(2):
         client = lab.connect(source_port=40001)
         server = lab.accept(listener)
-        server.close()
-        lab.read_to_end(client)
-        time.sleep(0.1)
-        client.close()
+        lab.close_in_turn(server, client)
         lab.settle()
         time.sleep(1.1)
 
@@ -519,10 +501,7 @@ def _assassinate(lab: Lab, rfc1337: int) -> None:
     lab.duplicate(by("server", first(data)), 0.6)
     server.sendall(b"old data")
     client.recv(100)
-    client.close()
-    lab.read_to_end(server)
-    time.sleep(0.1)
-    server.close()
+    lab.close_in_turn(client, server)
     lab.wait_for(by("server", rst))
 
 
@@ -530,10 +509,7 @@ def _assassinate(lab: Lab, rfc1337: int) -> None:
 def time_wait_ends(lab: Lab) -> None:
     """TIME_WAIT is CLOSED after 60 s."""
     client, server = lab.pair()
-    client.close()
-    lab.read_to_end(server)
-    time.sleep(0.1)
-    server.close()
+    lab.close_in_turn(client, server)
     time.sleep(61.5)
     lab.tick()
 

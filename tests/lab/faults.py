@@ -67,10 +67,7 @@ def _lossy(lost: tuple[str, ...], near: str, server_waits_s: float = 0.5) -> Cal
         for segment in lost:
             lab.drop(LOSSES[segment](), near)
         client, server = lab.pair()
-        client.sendall(b"request")
-        server.recv(100)
-        server.sendall(b"response")
-        client.recv(100)
+        lab.exchange(client, server)
         client.close()
         lab.read_to_end(server)
         time.sleep(server_waits_s)
@@ -132,10 +129,7 @@ def fin_overtakes_data(lab: Lab) -> None:
     client, server = lab.pair()
     lab.delay(by("client", first(data)), 0.15)
     client.sendall(b"d" * 500)
-    client.close()
-    lab.read_to_end(server)
-    time.sleep(0.1)
-    server.close()
+    lab.close_in_turn(client, server)
 
 
 @scenario(
@@ -166,10 +160,7 @@ def data_reordered(lab: Lab) -> None:
     lab.delay(by("client", nth(3, data)), 0.05)
     for letter in (b"a", b"b", b"c", b"d"):
         client.sendall(letter * 300)
-    client.close()
-    lab.read_to_end(server)
-    time.sleep(0.1)
-    server.close()
+    lab.close_in_turn(client, server)
 
 
 @scenario(
@@ -183,14 +174,8 @@ def everything_twice(lab: Lab) -> None:
     """Each segment is delivered a second time 20 ms later; the last ACK's duplicate draws a RST."""
     lab.duplicate(anything, 0.02)
     client, server = lab.pair()
-    client.sendall(b"request")
-    server.recv(100)
-    server.sendall(b"response")
-    client.recv(100)
-    client.close()
-    lab.read_to_end(server)
-    time.sleep(0.1)
-    server.close()
+    lab.exchange(client, server)
+    lab.close_in_turn(client, server)
 
 
 @scenario(
@@ -203,10 +188,7 @@ def old_syn_after_the_close(lab: Lab) -> None:
     lab.server.sysctl("tcp_synack_retries", 0)
     lab.duplicate(first(syn), 0.7)
     client, server = lab.pair()
-    client.close()
-    lab.read_to_end(server)
-    time.sleep(0.1)
-    server.close()
+    lab.close_in_turn(client, server)
     time.sleep(0.8)
 
 
@@ -220,10 +202,7 @@ def third_ack_overtaken_by_data(lab: Lab) -> None:
     server = lab.accept(listener)
     server.recv(100)
     lab.settle()
-    client.close()
-    lab.read_to_end(server)
-    time.sleep(0.1)
-    server.close()
+    lab.close_in_turn(client, server)
 
 
 @scenario(handshake="complete", close="four_way", initiator="client", findings={"time-wait-assassination"})
@@ -231,8 +210,5 @@ def last_ack_late(lab: Lab) -> None:
     """The last ACK is slower than the server's retransmission of its FIN; late, it draws a RST."""
     client, server = lab.pair()
     lab.delay(_after(first(by("server", fin)), by("client", pure_ack)), 0.5)
-    client.close()
-    lab.read_to_end(server)
-    time.sleep(0.1)
-    server.close()
+    lab.close_in_turn(client, server)
     time.sleep(0.6)

@@ -293,10 +293,7 @@ def stale_syn_hits_a_live_connection(lab: Lab) -> None:
     time.sleep(0.8)
     client.sendall(b"still alive")
     server.recv(100)
-    client.close()
-    lab.read_to_end(server)
-    time.sleep(0.1)
-    server.close()
+    lab.close_in_turn(client, server)
 
 
 @scenario(handshake="complete", findings={"accept-queue-full"})
@@ -361,10 +358,7 @@ def fast_open(lab: Lab) -> None:
     client, server = _fast_open(lab)
     server.sendall(b"200 OK")
     client.recv(100)
-    client.close()
-    lab.read_to_end(server)
-    time.sleep(0.1)
-    server.close()
+    lab.close_in_turn(client, server)
 
 
 @scenario(handshake="complete", initiator="server", vantages=("middle", "server"))

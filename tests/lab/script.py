@@ -151,6 +151,21 @@ class Lab:
             parts.append(part)
         return b"".join(parts)
 
+    @staticmethod
+    def exchange(client: socket.socket, server: socket.socket) -> None:
+        """A request, and its response once it has been read."""
+        client.sendall(b"request")
+        server.recv(100)
+        server.sendall(b"response")
+        client.recv(100)
+
+    def close_in_turn(self, first: socket.socket, second: socket.socket) -> None:
+        """One side closes; the other reads to the end, and closes after its ACK of the FIN."""
+        first.close()
+        self.read_to_end(second)
+        time.sleep(0.1)
+        second.close()
+
     # Faults.
 
     def _rule(self, rule: Rule) -> Rule:
