@@ -17,7 +17,7 @@ from tcptrace_py.tcp.observations import BY_SLOWNESS
 _SLOW_NS = 900_000_000
 #: So many, and so large a part of the service, are no ordinary loss; nor are so many SYNs lost in a row.
 _MANY, _PART = 3, 0.01
-_LOST = 4
+_IN_A_ROW = 3
 
 
 class SlowConnect(Decided):
@@ -69,6 +69,7 @@ class SlowConnect(Decided):
                 "reused": int(before_ns >= 0),
                 "answered": int(answered),
                 "syns": client.syns,
+                "in_a_row": int(client.syns > _IN_A_ROW),
                 "syn_acks": server.syn_acks,
             },
         )
@@ -103,7 +104,9 @@ class SlowConnect(Decided):
             sentences.append("All from one client address.")
         sentences.append(text.meaning)
         many = group.count >= _MANY and (not whole or group.count >= whole * _PART)
-        many |= group.tally["syns"] - group.count >= _LOST and group.count * 2 >= whole > 0
+        if group.tally["in_a_row"] and group.count * 2 >= whole > 0:
+            # (What is left of a connection by a filter may look so.)
+            many |= not knowledge.only_flags()
         severity: Severity = "warning" if many else "info"
         advice = f"{_first_step(group)} {remedy(text, '')}".lstrip()
         return group.finding(self.KIND, severity, " ".join(sentences), advice)
