@@ -60,7 +60,7 @@ STATE_TEXTS = {
         " closed yet. Only the peer can go on from here. Linux drops the socket after tcp_fin_timeout (60 s)"
         " if the application has called close(); after shutdown() it waits for ever.",
         "The FIN and its ACK, and no FIN from the other side, which is in CLOSE_WAIT. It is the mirror of a"
-        " leak over there, or a half-close that is meant so.",
+        " leak over there, or an intended half-close.",
         ("stuck-fin-wait-2", "half-close"),
     ),
     "CLOSE_WAIT": StateText(
