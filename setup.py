@@ -30,8 +30,14 @@ PACKAGE = "tcptrace_py"
 # Typed views of memory take 20,000 lines of C, which each module would have for itself: half of the time
 # to compile. They are a module of their own, made by Cython, which the others import.
 SHARED = f"{PACKAGE}._cython"
-# Rooms that no packet passes.
-ONCE = (f"{PACKAGE}.findings.", f"{PACKAGE}.report.")
+# Rooms that no packet passes, or only where connections are listed, and what few of all need.
+ONCE = (
+    f"{PACKAGE}.findings.",
+    f"{PACKAGE}.report.",
+    f"{PACKAGE}.tcp.compat.",
+    f"{PACKAGE}.tcp.observations",
+    SHARED,
+)
 CYTHON_DIRECTIVES = {
     "language_level": 3,
     # Type hints are for people and mypy; C types come from the .pxd alone.
@@ -58,8 +64,10 @@ def compiled_modules() -> list[Extension]:
         name = ".".join(relative.with_suffix("").parts)
         extensions.append(Extension(name, [relative.as_posix()], optional=True))
     # There is no such file in the tree: where it is made, its place below `build/` goes by this name.
-    extensions.append(Extension(SHARED, [SHARED.replace(".", "/") + ".c"], optional=True))
-    return extensions
+    shared = Extension(SHARED, [SHARED.replace(".", "/") + ".c"], optional=True)
+    # What takes longest first: nobody waits for it at the end.
+    extensions.sort(key=lambda ext: -(ROOT / ext.sources[0]).stat().st_size)
+    return [shared, *extensions]
 
 
 class BuildEngine(build_ext):
@@ -90,7 +98,7 @@ class BuildEngine(build_ext):
         if self.compiler.compiler_type == "unix":
             # Debug symbols double the time to compile and the size; warnings are about generated C;
             # Python's own -O3 takes a quarter more time than -O2 and gives nothing; -O1 takes a third less,
-            # and will do for what connections pass once, when they are over.
+            # and will do for what connections pass once, when they are over, or what few need.
             once = ext.name.startswith(ONCE)
             level = [] if "-O" in os.environ.get("CFLAGS", "") else ["-O1" if once else "-O2"]
             ext.extra_compile_args = [*ext.extra_compile_args, *level, "-g0", "-w"]

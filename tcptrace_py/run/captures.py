@@ -67,7 +67,7 @@ class Captures:
 
     def read_ahead(self) -> None:
         """Large files are read and decoded in threads of their own, where that pays: see `cores`."""
-        if self.can_read_ahead() and read_ahead(self.readers):
+        if self._filter is None and read_ahead(self.readers):
             self._switch_s = sys.getswitchinterval()
             sys.setswitchinterval(WAIT_S)
 
