@@ -130,7 +130,9 @@ class Knowledge:
             if server.bytes:
                 service.answered += 1
             if server.packets:
-                self._note_heard(connection, server, service.heard)
+                # A RST and nothing else may be a device's on the way: it does not show that the host is up.
+                if server.packets > server.rsts:
+                    self._note_heard(connection, server, service.heard)
             elif unseen:
                 service.unseen += 1
                 pair = self._pair(client, server, 0)

@@ -110,7 +110,7 @@ TEXTS: dict[str, Text] = {
     "connection-refused": Text(
         "connections refused",
         "The SYN was answered with RST: the host is up and reachable, but nothing listens on that port and"
-        " address, or a firewall rejects with a RST. connect() failed at once with ECONNREFUSED.",
+        " address, or a firewall rejects with a RST. connect() failed with ECONNREFUSED.",
         "Check that the service runs and listens on this address: `ss -tlnp '{filter}'`. If it listens on"
         " 127.0.0.1 only: bind it to this address too. If it listens here: a firewall's REJECT with"
         " tcp-reset, or a load balancer without a healthy backend. During a restart, retry with back-off,"

@@ -45,6 +45,26 @@ def test_a_port_that_does_not_answer(names: tuple[str, str], served_after_s: flo
 
 
 @families
+def test_a_late_rst_does_not_show_that_a_host_is_up(names: tuple[str, str]) -> None:
+    """A device that has tried in vain sends it in the host's name."""
+    stage = Stage()
+    ends = [stage.pair(names[0].format(40_000 + i), names[1].format(8009)) for i in range(4)]
+    for c, _ in ends:
+        c.syn()
+    stage.wait(3)
+    for c, _ in ends:
+        c.syn()
+    stage.wait(12)
+    for _, s in ends:
+        s.rst()
+        stage.wait(0.1)
+    timeout = one(stage.end(at_s=500), "connection-timeout")
+    assert "got a RST seconds after its last SYN" in timeout.explanation
+    assert "Its host was up" not in timeout.explanation
+    assert "the host is down" in timeout.explanation
+
+
+@families
 @pytest.mark.parametrize("kind", ["dead-peer", "unacknowledged-fin"])
 @pytest.mark.parametrize("served_at", [None, "before", "meanwhile", "after"])
 def test_others_are_served_on_the_same_port(names: tuple[str, str], kind: str, served_at: str | None) -> None:
