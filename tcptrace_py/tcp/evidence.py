@@ -44,6 +44,8 @@ class Rst(NamedTuple):
     #: ``NONE`` without ACK.
     ack: int
     nxt: int
+    #: Up to here all had passed, or ``NONE``.
+    in_order: int
 
 
 class Passes:
@@ -155,7 +157,7 @@ class Evidence:
         if flags & RST:
             if len(self.rsts) == _RSTS:
                 self.rsts.pop()
-            self.rsts.append(Rst(frame, ts_ns, seq, ack, self.nxt))
+            self.rsts.append(Rst(frame, ts_ns, seq, ack, self.nxt, self.in_order))
             return
         syn = bool(flags & SYN)
         fin = bool(flags & FIN)

@@ -112,6 +112,7 @@ class Incarnation:
                 return  # It seems stale.
             if sender.isn != NONE and sender.number(seq) != sender.isn:
                 return  # Another ISN, that began no connection.
+            flags &= ~FIN  # SYN_SENT has nothing to finish (3.10.4).
         mine, other = direction(connection, segment)
         if flags & RST and refuses_ack(connection, mine, other, segment):
             return

@@ -108,6 +108,45 @@ def test_the_states_are_the_trackers(name: str) -> None:
     assert states(words(found[1])) == states(server)
 
 
+#: What the reading says, frames and bases too.
+READ = {
+    "a FIN that was dropped for its ACK did not come before the bare ACK": (
+        OPEN + "c FIN+ACK 101 302\ns ACK 301 101\n+1\ns FIN+ACK 301 101\nc ACK 102 302",
+        "SYN_SENT@1s ESTABLISHED@3a FIN_WAIT_1@4s CLOSING@7a",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@3p FIN_WAIT_1@6s FIN_WAIT_2@7p",
+    ),
+    "a RST beyond a gap is answered with a challenge ACK, also where an ACK had told of what is missing": (
+        OPEN + "s ACK 311 101\ns RST 311\nc ACK 101 301\ns ACK 301 101 10\nc ACK 101 311",
+        "SYN_SENT@1s ESTABLISHED@3a",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@3p",
+    ),
+    "the first segment of a connection shows that both ends were open": (
+        "c ACK 101 301 10\ns ACK 301 111",
+        "ESTABLISHED@1A",
+        "ESTABLISHED@1A",
+    ),
+    "a SYN has nothing to finish": (
+        "c SYN+FIN 100\ns SYN+ACK 300 101",
+        "SYN_SENT@1s",
+        "LISTEN@2a SYN_RCVD@2s",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_what_is_read(name: str) -> None:
+    trace, *expected = READ[name]
+    taken = noted(trace)
+    assert [words(history) for history in read(taken.a, taken.b)] == expected
+
+
+@pytest.mark.parametrize(("ahead", "closes"), [(1, True), (60_000, True), (70_000, False), (2**30, False)])
+def test_only_a_rst_in_the_window_is_believed_by_the_silence_after_it(ahead: int, closes: bool) -> None:
+    taken = noted(OPEN + f"s RST+ACK {301 + ahead} 101")
+    for history in read(taken.a, taken.b, over=True):
+        assert (history.state == CLOSED) == closes
+
+
 class Followed(NamedTuple):
     """A connection that is over, both its histories as the tracker has them, but for what clocks did, and
     the evidence."""

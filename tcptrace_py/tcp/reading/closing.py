@@ -230,8 +230,10 @@ def fin_brings_ack(end: Evidence, peer: Evidence) -> bool:
 
 @rule("3.10.7.4 eighth check")
 def fin_passed_before(peer: Evidence, bare: int) -> bool:
-    """A FIN that passed before the bare ACK, with all that goes before it, may have come first."""
-    return peer.fins > 0 and peer.in_order > peer.fin and peer.fin_frame < bare
+    """A FIN that passed before the bare ACK, with all that goes before it, may have come first; not so the
+    only one, if it was dropped for an ACK of what was never sent."""
+    dropped = peer.fins == 1 and peer.fin_least_ack == NONE
+    return peer.fins > 0 and peer.in_order > peer.fin and peer.fin_frame < bare and not dropped
 
 
 @rule("RFC 5681 section 4.2")

@@ -112,7 +112,8 @@ def never_seen(end: Evidence, peer: Evidence) -> bool:
 @rule("3.5.1")
 def picked_up(end: Evidence, peer: Evidence) -> int:
     """An end of which no SYN passed, on either side, was ESTABLISHED before the capture began."""
-    return end.first_frame or (0 if peer.syn_acks else peer.first_frame)
+    frames = [end.first_frame, 0 if peer.syn_acks else peer.first_frame]
+    return min((frame for frame in frames if frame), default=0)
 
 
 def established(history: History, end: Evidence, peer: Evidence, reach: Reach) -> list[Opened]:

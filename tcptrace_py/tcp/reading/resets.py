@@ -85,13 +85,15 @@ def exact(end: Evidence, rst: Rst, acknowledged: int) -> bool:
 @rule("RFC 5961 section 3.2")
 def falls_silent(end: Evidence, peer: Evidence, rst: Rst, acknowledged: int) -> bool:
     """A RST in the window that has not the exact number is believed where nothing at all passes after it."""
-    return rst.frame > max(end.last_frame, peer.last_frame) and acknowledged < rst.seq
+    in_window = acknowledged < rst.seq <= acknowledged + WINDOW_BYTES
+    return rst.frame > max(end.last_frame, peer.last_frame) and in_window
 
 
 @rule("RFC 5961 section 3.2")
 def challenged(peer: Evidence, rst: Rst, acknowledged: int) -> bool:
-    """A RST ahead of all that had passed is answered with a challenge ACK, and moves nobody."""
-    return rst.nxt != NONE and rst.seq > max(rst.nxt, acknowledged) and _answers(peer) > rst.frame
+    """A RST ahead of all that had passed without a gap is answered with a challenge ACK, and moves nobody."""
+    passed = rst.nxt if rst.in_order == NONE else rst.in_order
+    return rst.nxt != NONE and rst.seq > max(passed, acknowledged) and _answers(peer) > rst.frame
 
 
 def _answers(end: Evidence) -> int:
