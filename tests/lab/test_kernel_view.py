@@ -85,8 +85,8 @@ def test_the_kernel_agrees_at_every_silence(truth_path: Path) -> None:
             for each in _held(truth, side, capture).fresh_disagreements()
         ]
         host = ("client", "server")[side]
-        explained, _why = EXPLAINED.get((truth["scenario"], host), ([], ""))
-        assert told == explained, f"on the {host}"
+        explained, _why = EXPLAINED.get(truth["scenario"], ([], ""))
+        assert told == [each for each in explained if each.startswith(host)], f"on the {host}"
 
 
 def test_it_does_compare() -> None:
