@@ -201,6 +201,18 @@ def test_who_goes_without_a_segment_contradicts_nothing(view: HostView, segments
     assert (told.confirmed, told.disagreements) == (1, 0)
 
 
+@pytest.mark.parametrize(("expires_ms", "disagreements"), [(0, 0), (30_000, 1)])
+def test_a_time_wait_whose_time_is_up_may_be_there_for_seconds(
+    view: HostView, expires_ms: int, disagreements: int
+) -> None:
+    trace = Trace().play(LEAK + "s FIN+ACK 301 109\nc ACK 109 302")
+    for after_s in (60.5, 61.5, 62.5):
+        trace.tracker.tick(trace.now_ns + round(after_s * SECOND_NS))
+        socket_ = replace(kernel_socket(key("c", "s"), "TIME_WAIT"), expires_ms=expires_ms)
+        compare(view, trace, after_s, socket_)
+    assert view._kernel().disagreements == disagreements
+
+
 def test_a_disagreement_is_an_event(view: HostView) -> None:
     trace = Trace().play(LEAK)
     for look in range(3):
