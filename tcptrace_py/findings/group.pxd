@@ -8,7 +8,7 @@ from tcptrace_py.findings.least cimport Least
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 
-cdef Py_ssize_t _EXAMPLES, _ALL_EXAMPLES
+cdef Py_ssize_t _EXAMPLES, _ALL_EXAMPLES, _ROOM_FOR, _ROOM_LEAST
 cdef int _ENOUGH, CERTAIN, LIKELY
 
 
@@ -63,7 +63,7 @@ cdef class Group:
 
 @cython.final
 cdef class Groups:
-    cdef Py_ssize_t _limit
+    cdef Py_ssize_t _limit, _crowding
     cdef dict _groups
     cdef Py_ssize_t _culprits
     cdef dict _others

@@ -47,6 +47,10 @@ _LEAST_POINTS = 64
 #: so that a thousand are full with the first of each: later ones come by and by, for days.
 _EXAMPLES = 3
 _ALL_EXAMPLES = 1024
+#: Room in all is for so many culprits, with 64 ids and points each; where fewer may be listed it is so much
+#: less, so that it is full soon, but for so many at least.
+_ROOM_FOR = 2000
+_ROOM_LEAST = 250
 #: What rests on fewer packets is possible, and a warning at most.
 _ENOUGH = 4
 #: Role, side, variant, IP version, address (two halves), port of the service.
@@ -354,11 +358,14 @@ class Groups:
     it talks to, since its own port changes with each connection. Of more culprits than ``limit``
     those with the least hashes are kept: the same ones in whatever order they came, so that
     ``merge`` does not depend on who was shown what. The more there are, the less room each has for ids,
-    examples and its crowd: by powers of two, so that this too follows from who the culprits are.
+    examples and its crowd: by powers of two, so that this too follows from who the culprits are. Parts that
+    are merged are told the same ``limit``.
     """
 
     def __init__(self, limit: int = GROUPS) -> None:
         self._limit = limit
+        #: Each has as little room as if there were so many times more culprits.
+        self._crowding = 1
         self._groups: dict[Key, Group] = {}
         #: Room is made for so many.
         self._culprits = 1
@@ -369,8 +376,9 @@ class Groups:
         self._latest: Group | None = None
 
     def limit(self, limit: int) -> None:
-        """List no more culprits than that; to be said before there are so many."""
+        """List no more culprits than that, in as much less room; to be said before there is any."""
         self._limit = min(self._limit, limit)
+        self._crowding = max(1, _ROOM_FOR // max(self._limit, _ROOM_LEAST))
 
     def __len__(self) -> int:
         return len(self._groups) + len(self._others)
@@ -416,7 +424,7 @@ class Groups:
             if len(self._groups) >= self._culprits:
                 self._culprits *= 2
                 for each in self:
-                    each.narrow(self._culprits)
+                    each.narrow(self._culprits * self._crowding)
             return self._begin(key)
         if not self._ranks:
             self._ranks = [_rank(each) for each in self._groups]
@@ -432,14 +440,14 @@ class Groups:
     def _begin(self, key: Key) -> Group:
         role, side, variant, version, hi, lo, port = key
         group = self._groups[key] = Group(role, side, version, hi, lo, port, variant)
-        group.narrow(self._culprits)
+        group.narrow(self._culprits * self._crowding)
         return group
 
     def _other(self, side: Role, variant: str) -> Group:
         group = self._others.get((side, variant))
         if group is None:
             group = self._others[side, variant] = Group("others", side, 4, 0, 0, -1, variant)
-            group.narrow(self._culprits)
+            group.narrow(self._culprits * self._crowding)
         return group
 
     def merge(self, groups: Groups) -> None:

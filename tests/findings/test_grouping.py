@@ -127,6 +127,20 @@ def test_of_many_culprits_each_has_less_room_whoever_saw_them_first(limit: int) 
     assert _all_of(into) == _all_of(whole)
 
 
+def test_where_fewer_culprits_may_be_listed_all_have_less_room() -> None:
+    groups = Groups()
+    groups.limit(250)
+    for culprit in range(64):
+        group = groups.named(("server", "server", "", 4, 0, culprit, 80))
+        for number in range(2000):
+            group.add_id(number)
+            group.stay(number * 1000, number * 1000 + 700)
+    for group in groups:
+        assert group.ids() == list(range(250))
+        assert group.crowd is not None
+        assert len(group.crowd._timeline.changes()) <= 256
+
+
 def test_examples_are_of_the_lowest_ids() -> None:
     group = Group("server", "server", 4, 0, 1, 80, "")
     for connection in (7, 3, 9, 1, 8):
