@@ -184,7 +184,7 @@ class CloseWaits:
                     f" still no FIN from {name}",
                 )
             )
-        what = "here a gap in the capture begins" if stay.cut else "the capture ends"
+        what = "here a gap in the capture begins" if stay.cut else "as far as the capture goes"
         lines.append(case.evidence(0, stay.end_ns, f"{what}: {name} still in CLOSE_WAIT after {stayed}"))
         return lines
 
@@ -226,7 +226,7 @@ class CloseWaits:
             # A browser's or a pool's few idle ones are no leak yet.
             few = group.side == "client" and still < _few(group)
             leak = "" if few or group.tally["subflow"] == group.count else ": a leak"
-            sentences.append(f"{part(still, group.count)} stayed so to the end{leak}.")
+            sentences.append(f"{part(still, group.count)} stayed so as far as the capture goes{leak}.")
         if group.tally["subflow"]:
             sentences.append(
                 f"Of Multipath TCP: {group.tally['subflow']:,}. There applications close by DATA_FIN, and"
@@ -240,7 +240,7 @@ class CloseWaits:
             ended = f", {by_reset:,} of these by RST instead of FIN" if by_reset else ""
             late = "" if still or cut else ": closed late rather than leaked"
             gone = part(group.count - still - cut, group.count)
-            sentences.append(f"{gone} ended before the capture{ended}{late}.")
+            sentences.append(f"{gone} ended within the capture{ended}{late}.")
         if group.count > 1 and end_ns > group.first_ns:
             counts = [f"{n:,} after {duration(ts_ns - group.first_ns)}" for ts_ns, n in samples[1:]]
             how = "grew" if grows else "stayed the same" if len({n for _, n in samples}) == 1 else "changed"

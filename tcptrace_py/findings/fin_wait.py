@@ -87,7 +87,7 @@ class FinWaits:
         if stay.cut:
             text = f"here a gap in the capture begins: no FIN from {peer_name} in {waited}"
         elif stay.open:
-            text = f"the capture ends: no FIN from {peer_name} in {waited}"
+            text = f"as far as the capture goes: no FIN from {peer_name} in {waited}"
         elif stay.next_state == TIME_WAIT:
             text = f"{waited} later: the FIN from {peer_name}, acknowledged"
         elif stay.next_frame == 0:
@@ -112,7 +112,7 @@ class FinWaits:
             f" close: FIN_WAIT_2 for {span(group.least_ns, group.most_ns)}{at_once}."
         ]
         if open_:
-            sentences.append(f"{part(open_, group.count)} waited to the end of the capture.")
+            sentences.append(f"{part(open_, group.count)} waited as far as the capture goes.")
         if timer:
             sentences.append(f"{part(timer, group.count)} will have ended by the kernel's time-out.")
         mirrored = group.tally["mirror"] == group.count

@@ -212,9 +212,7 @@ def _timeout_finding(group: Group, knowledge: Knowledge) -> Finding:
         reached = part(group.tally["kernel"], group.count)
         sentences.append(f"{reached} went on to the kernel's limit (ETIMEDOUT).")
     if group.tally["trying"]:
-        sentences.append(
-            f"{part(group.tally['trying'], group.count)} may have gone on when the capture ended."
-        )
+        sentences.append(f"{part(group.tally['trying'], group.count)} may not have been over yet.")
     text = TEXTS[TIMEOUT_KIND]
     up = up_meanwhile(group, knowledge, before(group))
     severity: Severity = "warning"

@@ -85,7 +85,7 @@ def begun_scans(begun: Groups, scanners: Scanners) -> list[Finding]:
     Many addresses on one port do not tell: so a program that has just started looks too.
     """
     return [
-        _scan_finding(group, "under way when the capture ended")
+        _scan_finding(group, "still under way as far as the capture goes")
         for group in begun.by_peer()
         if scanned(group) and group.ports >= _PORTS and _client(group) not in scanners
     ]
@@ -113,8 +113,8 @@ def flood_finding(group: Group, kind: str, service: Service | None) -> Finding |
     text = HALF_OPEN["unanswered"]
     explanation = (
         f"{times(group.count, 'attempt')} at {group.who()[0].lower()}{group.who()[1:]} from"
-        f" {times(group.peers.count(), 'address', 'addresses')} were under way when the capture ended, and"
-        " hardly any other was completed: a SYN flood, most likely."
+        f" {times(group.peers.count(), 'address', 'addresses')} were still under way as far as the"
+        " capture goes, and hardly any other was completed: a SYN flood, most likely."
     )
     return group.finding(kind, "warning", explanation, remedy(text, group.socket_filter()))
 

@@ -225,7 +225,7 @@ class Reuses:
                 ("older", "answered with an ACK of the old connection, for its number was no newer"),
                 ("stale", "answered with an ACK of the old connection, for its timestamp was older"),
                 ("failed", "never completed"),
-                ("begun", "under way when the capture ended"),
+                ("begun", "still under way as far as the capture goes"),
             )
             if tally[fate]
         ]

@@ -31,7 +31,7 @@ def test_stuck_close_wait() -> None:
     assert [(line.frame, line.text) for line in stuck.evidence] == [
         (8, "10.0.0.9:51324 sent FIN"),
         (9, "acknowledged by 10.0.0.20:8080, which entered CLOSE_WAIT"),
-        (None, "the capture ends: 10.0.0.20:8080 still in CLOSE_WAIT after 41.2 s"),
+        (None, "as far as the capture goes: 10.0.0.20:8080 still in CLOSE_WAIT after 41.2 s"),
     ]
     assert stuck.explanation.startswith(
         "Server 10.0.0.20:8080 got FIN from client 10.0.0.9 on 1 connection and did not close its own side:"
@@ -75,7 +75,7 @@ def test_late_close_is_a_warning() -> None:
     c.ack()
     stuck = one(stage.end(at_s=40), "stuck-close-wait")
     assert stuck.severity == "warning"
-    assert "It ended before the capture: closed late rather than leaked." in stuck.explanation
+    assert "It ended within the capture: closed late rather than leaked." in stuck.explanation
     assert stuck.evidence[-1].text == "30.0 s later: FIN from 10.0.0.20:8080"
 
 

@@ -18,7 +18,7 @@ from tcptrace_py.kernel.reader import KernelReader, Snapshot
 from tcptrace_py.kernel.sockets import KernelSocket, SocketKey
 from tcptrace_py.report.people.verdict import held_by
 from tcptrace_py.run.host import HostView
-from tests.conftest import ROOT, RunCli
+from tests.conftest import ROOT, RunCli, untried
 from tests.live.net import missing
 from tests.segments import ADDRESS, Trace
 
@@ -226,7 +226,7 @@ def test_a_disagreement_is_an_event(view: HostView) -> None:
 def test_the_leaking_process_is_named(run_cli: RunCli, tmp_path: Path) -> None:
     why = missing()
     if why:
-        pytest.skip(why)
+        untried(why)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server = tmp_path / "leaky.py"

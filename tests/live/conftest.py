@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conftest import untried
 from tests.live.net import Net, missing
 
 
@@ -12,7 +13,7 @@ def net() -> Iterator[Net]:
     """Namespaces with a client, a router and a server; skips where there can be none."""
     why = missing()
     if why:
-        pytest.skip(why)
+        untried(why)
     made = Net()
     try:
         yield made

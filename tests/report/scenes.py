@@ -167,7 +167,7 @@ def finding(kind: str, severity: str, count: int = 1, port: int | None = 8080, *
         "last_ns": BEGIN_NS + 61 * SECOND,
         "evidence": [
             Evidence(0, 1203, BEGIN_NS + 2_100_123_456, "10.0.0.9:40000 sent FIN"),
-            Evidence(0, None, BEGIN_NS + 61_200_000_000, "the capture ends: still in CLOSE_WAIT"),
+            Evidence(0, None, BEGIN_NS + 61_200_000_000, "as far as the capture goes: still in CLOSE_WAIT"),
         ],
         "explanation": "Server 10.0.0.20:8080 got FIN and did not close its own side.",
         "remedy": "Close the socket when recv() returns 0. Who holds it:"

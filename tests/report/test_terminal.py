@@ -80,7 +80,7 @@ CRITICAL  stuck-close-wait: 10.0.0.20:8080, 3 of 5 connections, from +2.1 s,
   what    Sockets stuck in CLOSE_WAIT, first at 2024-05-01 12:00:02.100 UTC.
           Server 10.0.0.20:8080 got FIN and did not close its own side.
   proof   frame 1203 +2.100123 s #0: 10.0.0.9:40000 sent FIN
-          +61.200000 s #0: the capture ends: still in CLOSE_WAIT
+          +61.200000 s #0: as far as the capture goes: still in CLOSE_WAIT
   fix     Close the socket when recv() returns 0. Who holds it:
             ss -tnp state close-wait 'sport = :8080'
           and restart it for now.

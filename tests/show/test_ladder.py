@@ -118,7 +118,7 @@ def test_narrow_and_ascii() -> None:
 def test_clocks_and_silence_have_rows_of_their_own() -> None:
     text = drawn(ladder("stuck_close_wait.pcap"))
     assert re.search(r"CLOSED\* │ +60\.031940 +│\n +│ +FIN_WAIT_2 times out +│\n", text)
-    assert "! stuck-close-wait: the capture ends:" in text
+    assert "! stuck-close-wait: as far as the capture goes:" in text
     assert "* a clock ran out" in text
 
 
