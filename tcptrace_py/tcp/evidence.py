@@ -115,8 +115,8 @@ class Evidence:
         self.bare, self.on_fin = Passes(), Passes()
         #: The end of the least new data that came with the highest ACK.
         self.with_data_to = BEYOND
-        self.duplicate_ack = NONE
-        self.duplicate_acks = Passes()
+        self.duplicate_ack = self.lower_duplicate = NONE
+        self.duplicate_acks, self.lower_duplicates = Passes(), Passes()
 
         # Its FIN.
         self.fin = self.fin_seq = NONE
@@ -259,6 +259,7 @@ class Evidence:
                 self.gap_frame = 0
         if end == seq == self.nxt and ack == self.top_ack:
             if self.duplicate_ack != ack:
+                self.lower_duplicate, self.lower_duplicates = self.duplicate_ack, self.duplicate_acks
                 self.duplicate_ack, self.duplicate_acks = ack, Passes()
             self.duplicate_acks.add(frame, end)
 

@@ -241,6 +241,8 @@ def fin_out_of_order(end: Evidence, peer: Evidence) -> int:
     """A duplicate ACK of what goes before the peer's FIN answers that FIN: it has come, out of order."""
     if peer.fins and NONE < end.duplicate_ack < peer.fin_seq:
         return end.duplicate_acks.after(peer.fin_frame)
+    if peer.fins and NONE < end.lower_duplicate < peer.fin_seq:
+        return end.lower_duplicates.after(peer.fin_frame)
     return 0
 
 
