@@ -62,7 +62,7 @@ CERTAIN, LIKELY, POSSIBLE = range(3)
 CONFIDENCE_MEANINGS: dict[Confidence, str] = {
     "certain": "segments that passed the vantage point prove it",
     "likely": "it rests on a delivery that we presume, on a silence, or on the usual cause of what was seen",
-    "possible": "it rests on few packets or a guess: a mid-stream pick-up, a gap, or explanations as good",
+    "possible": "it rests on few packets or a guess: picked up mid-stream, a gap, another cause fits as well",
 }
 
 

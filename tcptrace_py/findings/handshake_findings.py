@@ -188,9 +188,10 @@ def _refused_finding(group: Group, knowledge: Knowledge, scanners: Scanners) -> 
 
 def _timeout_finding(group: Group, knowledge: Knowledge) -> Finding:
     peers = _candidates(group, knowledge)
+    each = " each attempt's" if group.count > 1 else ""
     sentences = [
         f"{group.who()} did not answer {times(group.count, 'connection attempt')} from {group.they()}"
-        f"{_scan(group, peers)}: {times(group.tally['syns'], 'SYN')} in all, each attempt tried for"
+        f"{_scan(group, peers)}: {times(group.tally['syns'], 'SYN')} in all,{each} over"
         f" {span(group.least_ns, group.most_ns)}."
     ]
     if group.tally["late"]:
@@ -286,8 +287,8 @@ def _half_open_finding(group: Group, knowledge: Knowledge, scanners: Scanners) -
         )
     if group.tally["syn_again"]:
         sentences.append(
-            f"{part(group.tally['syn_again'], group.count)} was asked for again after the SYN+ACK: the"
-            " client waits, and the SYN+ACK does not reach it."
+            f"The SYN of {part(group.tally['syn_again'], group.count).lower()} came again after the SYN+ACK:"
+            " the client waits, and the SYN+ACK does not reach it."
         )
     if peak > 1:
         sentences.append(f"Up to {peak:,} half-open at once, at {moment(peak_at_ns)}.")

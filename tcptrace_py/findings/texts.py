@@ -228,7 +228,7 @@ RESET_ABORT: dict[str, Text] = {
         "Usual reasons: close() with data received but unread (also when the process is killed: the kernel"
         " then sends RST instead of FIN), SO_LINGER with time 0, or a device on the way that resets in the"
         " name of an endpoint.",
-        "Look for crashes and time-outs in the sender's log at these times. Let it read to"
+        "Look for crashes and time-outs in the log of whoever sent the RST, at these times. Let it read to"
         " the end of file before it closes, and take SO_LINGER 0 out. If the endpoint itself"
         " did not send the RST (capture there), a device on the way did.",
         "RFC 9293 section 3.10.5; RFC 1122 section 4.2.2.13; RFC 2525 section 2.17",

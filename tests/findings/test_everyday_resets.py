@@ -179,7 +179,7 @@ def test_a_syn_after_the_syn_ack_says_that_it_did_not_come(names: Names, again: 
         c.syn()
     s.syn_ack()
     told = one(stage.end(at_s=60), "half-open-handshake")
-    assert ("was asked for again after the SYN+ACK" in told.explanation) == again
+    assert ("came again after the SYN+ACK" in told.explanation) == again
     assert ("forged" in told.explanation) != again
 
 
