@@ -20,10 +20,10 @@ def up_meanwhile(group: Group, knowledge: Knowledge, since_ns: int) -> str:
     key = (group.version, group.hi, group.lo, group.service_port)
     port = knowledge.answers_at(key, since_ns, until_ns)
     service = knowledge.service(*key)
-    if not port and service is not None and service.heard.between(group.first_ns, until_ns):
-        # Not on these connections, on which it was silent by then; or only before the first of them.
-        when = "right afterwards" if not service.heard.between(group.first_ns, group.last_ns) else "meanwhile"
-        return f"Its host was up: it answered others on that port {when}."
+    if not port and service is not None and service.accepted.between(group.first_ns, until_ns):
+        # These connections had begun by then.
+        when = "meanwhile" if service.accepted.between(group.first_ns, group.last_ns) else "right afterwards"
+        return f"Its host was up: it accepted connections on that port {when}."
     return f"Its host was up: it answered on port {port} at that time." if port else ""
 
 

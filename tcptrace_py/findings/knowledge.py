@@ -133,6 +133,8 @@ class Knowledge:
                 # A RST and nothing else may be a device's on the way: it does not show that the host is up.
                 if server.packets > server.rsts:
                     self._note_heard(connection, server, service.heard)
+                if connection.syn_ack_frame:
+                    service.accepted.add(connection.syn_ack_ns)
             elif unseen:
                 service.unseen += 1
                 pair = self._pair(client, server, 0)

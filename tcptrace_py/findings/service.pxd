@@ -12,6 +12,7 @@ cdef class Service:
     cdef public int64_t established
     cdef public int64_t answered
     cdef public Moments heard
+    cdef public Moments accepted
     cdef public Moments replied
     cdef public tuple closed
     cdef public dict survived

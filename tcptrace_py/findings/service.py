@@ -24,6 +24,8 @@ class Service:
         self.established = 0
         self.answered = 0
         self.heard = Moments()
+        #: When it accepted connections.
+        self.accepted = Moments()
         #: When it last sent data, of each connection.
         self.replied = Moments()
         #: By class of idle time: who closed idle connections after how long (server, client), and the
@@ -54,6 +56,7 @@ class Service:
         self.established += other.established
         self.answered += other.answered
         self.heard.merge(other.heard)
+        self.accepted.merge(other.accepted)
         self.replied.merge(other.replied)
         for mine, its in zip(
             (*self.closed, self.survived, self.lost),

@@ -239,6 +239,24 @@ def test_what_to_do_first_of_slow_connects(used_before: bool, answered: bool, ad
     assert slow.remedy.startswith(advice)
 
 
+@pytest.mark.parametrize(("wait_s", "held"), [(61, True), (119, True), (121, False), (600, False)])
+def test_a_port_that_was_closed_long_ago_holds_nobody_up(wait_s: float, held: bool) -> None:
+    stage = Stage()
+    c, s = stage.established(V4[0].format(40_000), V4[1])
+    c.fin()
+    s.fin()
+    c.ack()
+    stage.wait(wait_s)
+    c, s = stage.pair(V4[0].format(40_000), V4[1])
+    c.isn += 500_000
+    c.syn()
+    stage.wait(3)
+    c.syn()
+    s.syn_ack()
+    c.ack()
+    assert ("still hold the old connection" in one(stage.end(), "slow-connect").explanation) == held
+
+
 def test_one_lost_syn_is_no_matter() -> None:
     stage = Stage()
     c, s = stage.pair(V4[0].format(40_000), V4[1])

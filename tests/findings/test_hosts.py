@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tcptrace_py import analyze
 from tcptrace_py.findings.texts import TEXTS, meaning
+from tests.conftest import ROOT
 
 from .stage import Stage, kinds, one
 
@@ -64,6 +66,14 @@ def test_a_late_rst_does_not_show_that_a_host_is_up(names: tuple[str, str]) -> N
     assert "the host is down" in timeout.explanation
 
 
+@pytest.mark.parametrize("name", ["path_broken_then_back-v4.middle", "path_broken_then_back-v6.middle"])
+def test_the_connection_itself_is_no_other(name: str) -> None:
+    """A path that comes back lets it speak again: that does not show what was up meanwhile."""
+    report = analyze(ROOT / "sample_pcaps" / "kernel" / f"{name}.pcap")
+    assert len(report.connections) == 1
+    assert "Its host was up" not in one(report.findings, "dead-peer").explanation
+
+
 @families
 @pytest.mark.parametrize("kind", ["dead-peer", "unacknowledged-fin"])
 @pytest.mark.parametrize("served_at", [None, "before", "meanwhile", "after"])
@@ -91,7 +101,7 @@ def test_others_are_served_on_the_same_port(names: tuple[str, str], kind: str, s
     told = one(stage.end(at_s=500), kind)
     when = {"meanwhile": "meanwhile", "after": "right afterwards"}.get(served_at or "", "")
     assert ("Its host was up" in told.explanation) == bool(when)
-    assert f"it answered others on that port {when}" in told.explanation or not when
+    assert f"it accepted connections on that port {when}" in told.explanation or not when
 
 
 @families

@@ -18,6 +18,8 @@ _SLOW_NS = 900_000_000
 #: So many, and so large a part of the service, are no ordinary loss; nor are so many SYNs lost in a row.
 _MANY, _PART = 3, 0.01
 _IN_A_ROW = 3
+#: So long a closed connection is held: TIME_WAIT for 60 s, in the conntrack of Linux for 120 s.
+_HELD_NS = 120_000_000_000
 
 
 class SlowConnect(Decided):
@@ -66,7 +68,7 @@ class SlowConnect(Decided):
             evidence,
             measure_ns=took_ns,
             tally={
-                "reused": int(before_ns >= 0),
+                "reused": int(0 <= before_ns < _HELD_NS),
                 "answered": int(answered),
                 "syns": client.syns,
                 "in_a_row": int(client.syns > _IN_A_ROW),
@@ -87,10 +89,10 @@ class SlowConnect(Decided):
         reused = group.tally["reused"]
         if reused:
             sentences.append(
-                f"{part(reused, group.count)} came from a port that had been used before in this capture"
+                f"{part(reused, group.count)} came from a port that had been used up to two minutes before"
                 + (
-                    ": something still holds the old connection (TIME_WAIT at the server, or the state of a"
-                    " firewall, NAT or balancer on the way)."
+                    ": something may still hold the old connection (TIME_WAIT at the server, or the state of"
+                    " a firewall, NAT or balancer on the way)."
                     if reused * 2 >= group.count
                     else "."
                 )

@@ -50,7 +50,8 @@ _GOODBYES = (0, 90)
 _ADVICE = {
     "handshake_failure": "The two share no cipher suite, group or signature algorithm, or a client"
     " certificate is missing: compare what both offer with `openssl s_client -connect HOST:PORT`.",
-    "protocol_version": "The two share no TLS version: raise the older side's, or allow it on the newer one.",
+    "protocol_version": "The hello offers no TLS version that is taken: raise the older side's, or allow it"
+    " on the newer one. A client that falls back after a failure offers less than it can.",
     "unknown_ca": "The one that complains does not know the issuer of the other's certificate: send the whole"
     " chain, or install the CA.",
     "certificate_expired": "Renew the certificate, and look at both clocks.",
