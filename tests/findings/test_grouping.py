@@ -137,8 +137,8 @@ def test_where_fewer_culprits_may_be_listed_all_have_less_room() -> None:
             group.stay(number * 1000, number * 1000 + 700)
     for group in groups:
         assert group.ids() == list(range(250))
-        assert group.crowd is not None
-        assert len(group.crowd._timeline.changes()) <= 256
+        # 256 cells of four numbers.
+        assert len(pickle.dumps(group.crowd)) < 256 * 32 + 1000
 
 
 def test_examples_are_of_the_lowest_ids() -> None:
