@@ -21,7 +21,7 @@ def up_meanwhile(group: Group, knowledge: Knowledge, since_ns: int) -> str:
     port = knowledge.answers_at(key, since_ns, until_ns)
     service = knowledge.service(*key)
     if not port and service is not None and service.accepted.between(group.first_ns, until_ns):
-        # These connections had begun by then.
+        # Those of this finding were accepted before their silence, or never.
         when = "meanwhile" if service.accepted.between(group.first_ns, group.last_ns) else "right afterwards"
         return f"Its host was up: it accepted connections on that port {when}."
     return f"Its host was up: it answered on port {port} at that time." if port else ""

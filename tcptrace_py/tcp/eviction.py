@@ -36,7 +36,7 @@ def evict(tracker: Tracker, most: int) -> None:
     """Hand connections over before their time, until no more than ``most`` are known.
 
     Those that are over go first, then those in TIME_WAIT, then those whose clocks have run
-    longest, then those that have been silent longest. ``evicted_over`` and ``evicted_open``
+    longest, then held SYNs, then those that have been silent longest. ``evicted_over`` and ``evicted_open``
     count them.
     """
     for kind in _EVICTION_ORDER:
