@@ -25,6 +25,7 @@ from tcptrace_py.cli.outcome import (
     reason,
     silence_stdout,
 )
+from tcptrace_py.engine import engine
 
 #: Command name: the module that defines it under the same name, dashes made underscores.
 COMMANDS = {
@@ -50,7 +51,6 @@ def _print_version(ctx: click.Context, _param: click.Parameter, asked: bool) -> 
         return
     from platform import python_implementation, python_version
 
-    from tcptrace_py.engine import engine
     from tcptrace_py.version import __version__
 
     implementation = python_implementation().replace("CPython", "Python")
@@ -88,6 +88,7 @@ def run() -> NoReturn:
     end frees every connection of the report one by one, which takes longer than writing them.
     """
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    _use_huge_pages()
     status = main()
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -97,6 +98,14 @@ def run() -> NoReturn:
             # `main` has said so, or nobody reads it any more.
             status = status or USAGE
     os._exit(status)
+
+
+def _use_huge_pages() -> None:
+    """Python's allocator is the whole process's, so only who owns it may do that."""
+    if engine() == "compiled":
+        from tcptrace_py.run.arenas import use_huge_pages
+
+        use_huge_pages()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 
 from tcptrace_py.tcp.flow import on_four_tuple
+from tcptrace_py.tcp.growing import Growing, Row
 from tcptrace_py.wire.segment import Segment
 
 # A held SYN is eight numbers of 64 bits, a line of the cache: time, frame, id, source, target, and packed
@@ -17,7 +18,6 @@ from tcptrace_py.wire.segment import Segment
 # scale plus one, 8 each; flags, IP version, whether it has a timestamp, whether it is gone, 8 each, and
 # the tag. The upper halves of IPv6's addresses are elsewhere.
 _WORDS = 8
-_WORD_BYTES = 8
 _GONE = 1 << 24
 # Those that there is room for at first.
 _ROOM = 1024
@@ -109,12 +109,12 @@ class Attempts:
         self._over = 0
         self._used = 0
         self._room = 0
-        self._store = array("Q")
-        self._numbers = _NOTHING
+        self._store = Growing("Q", 0)
+        self._numbers: Row = self._store.numbers()
         #: Upper halves of addresses, two for each; made for the first SYN over IPv6.
-        self._high_store: array[int] | None = None
-        self._highs = _NOTHING
-        self._places = array("Q", bytes(_WORD_BYTES))
+        self._high_store: Growing | None = None
+        self._highs: Row = _NOTHING
+        self._places: Row = Growing("Q", 1).numbers()
         self._place_mask = 0
 
     def hold(self, syn: Segment, connection_id: int, flow_hash: int) -> None:
@@ -148,8 +148,8 @@ class Attempts:
 
     def _hold_highs(self, number: int, syn: Segment) -> None:
         if self._high_store is None:
-            self._high_store = array("Q", bytes(2 * _WORD_BYTES * self._room))
-            self._highs = self._high_store
+            self._high_store = Growing("Q", 2 * self._room)
+            self._highs = self._high_store.numbers()
         self._highs[2 * number] = syn.src_hi
         self._highs[2 * number + 1] = syn.dst_hi
 
@@ -268,16 +268,15 @@ class Attempts:
             self._close_ranks()
             self._place_all()
             return
-        more = max(_ROOM, self._room // 4)
-        # An array that is looked at cannot grow.
+        # A row that is looked at cannot grow.
         self._numbers = _NOTHING
-        self._store.frombytes(bytes(_WORD_BYTES * _WORDS * more))
-        self._numbers = self._store
+        self._store.grow(_WORDS * max(_ROOM, self._room // 4))
+        self._numbers = self._store.numbers()
+        self._room = self._store.count // _WORDS
         if self._high_store is not None:
             self._highs = _NOTHING
-            self._high_store.frombytes(bytes(2 * _WORD_BYTES * more))
-            self._highs = self._high_store
-        self._room += more
+            self._high_store.grow(max(0, 2 * self._room - self._high_store.count))
+            self._highs = self._high_store.numbers()
         if 4 * self._room > 3 * self._place_mask:
             self._place_all()
 
@@ -307,7 +306,8 @@ class Attempts:
         places = 1
         while 3 * places < 4 * self._room:
             places *= 2
-        self._places = array("Q", bytes(_WORD_BYTES * places))
+        self._places = _NOTHING
+        self._places = Growing("Q", places).numbers()
         self._place_mask = places - 1
         for number in range(self._over, self._used):
             rest = self._numbers[number * _WORDS + 7]

@@ -12,7 +12,6 @@ cdef class Journal:
 
     @cython.locals(index=int64_t, at=int64_t)
     cpdef int64_t push(self, int64_t previous, int64_t state, int64_t basis, int64_t ts_ns, int64_t frame) except -2
-    @cython.locals(more=int64_t)
     cdef object _grow(self)
     @cython.locals(previous=int64_t)
     cpdef int64_t pop(self, int64_t index) except -2

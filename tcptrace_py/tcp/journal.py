@@ -1,13 +1,15 @@
-"""Every history entry of every endpoint, in one growing array of numbers.
+"""Every history entry of every endpoint, in one growing row of numbers.
 
 Compiled (see ``journal.pxd``). An endpoint keeps the index of its newest entry;
-each entry names the one before it, so a history is a chain through the array and
+each entry names the one before it, so a history is a chain through the row and
 costs no Python object.
 """
 
 from __future__ import annotations
 
 from array import array
+
+from tcptrace_py.tcp.growing import Growing, Row
 
 # An entry is three numbers: time, frame, and `previous << 16 | state << 8 | basis`.
 _FIELDS = 3
@@ -23,8 +25,8 @@ class Journal:
     """
 
     def __init__(self) -> None:
-        self._store = array("q", bytes(8 * _FIELDS * _ROOM))
-        self._numbers = self._store
+        self._store = Growing("q", _FIELDS * _ROOM)
+        self._numbers: Row = self._store.numbers()
         self._room = _ROOM
         self._used = 0
         self._free = -1
@@ -46,12 +48,11 @@ class Journal:
         return index
 
     def _grow(self) -> None:
-        more = max(_ROOM, self._room // 4)
-        # An array that is looked at cannot grow.
+        # A row that is looked at cannot grow.
         self._numbers = _NOTHING
-        self._store.frombytes(bytes(8 * _FIELDS * more))
-        self._numbers = self._store
-        self._room += more
+        self._store.grow(_FIELDS * max(_ROOM, self._room // 4))
+        self._numbers = self._store.numbers()
+        self._room = self._store.count // _FIELDS
 
     def pop(self, index: int) -> int:
         """Take the newest entry of a chain back; the index of the one before it, or -1."""
