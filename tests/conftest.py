@@ -100,6 +100,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("\n".join([*problems, "rebuild first: make build"]))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What one of pytest-xdist's processes is handed at once, and in which order.
 

@@ -17,6 +17,8 @@ receiver (lost behind the vantage point, or still in flight: then
 
 Each connection has a clock of its own, so connections written one after the
 other may overlap in time; the capture puts all frames in order at the end.
+Tests of findings play scenarios to the tracker at once, all by one clock
+(``tests/findings/stage.py``).
 """
 
 from __future__ import annotations
@@ -127,6 +129,8 @@ class Endpoint:
         self.timestamps = True
         #: Tells by SACK what came behind a hole (RFC 2018).
         self.sack = False
+        #: Subtypes of Multipath TCP's option in all that it sends (RFC 8684 section 3), a bit each.
+        self.mptcp = 0
         self.ts_offset = rng.randrange(2**32)
         self.ts_recent = 0
         self.ip_id = rng.randrange(2**16)
@@ -139,39 +143,39 @@ class Endpoint:
 
     def syn(self, payload: bytes = b"", cookie: bytes | None = None, **network: Unpack[Network]) -> Sent:
         """Ask for a connection; again with the same ISN if it is called again."""
-        return self._send(self.isn, SYN, payload, cookie=cookie, **network)
+        return self.send(SYN, payload, seq=self.isn, cookie=cookie, **network)
 
     def syn_ack(self, **network: Unpack[Network]) -> Sent:
-        return self._send(self.isn, SYN | ACK, **network)
+        return self.send(SYN | ACK, seq=self.isn, **network)
 
     def ack(self, **network: Unpack[Network]) -> Sent:
-        return self._send(self.snd_nxt, ACK, **network)
+        return self.send(ACK, **network)
 
     def data(self, size_bytes: int, **network: Unpack[Network]) -> Sent:
         """New payload, in as many segments as it needs; the last one is returned."""
         most = MSS_BYTES - 12 * self.timestamps
         while size_bytes > most:
-            self._send(self.snd_nxt, ACK, text(most), **network)
+            self.send(ACK, text(most), **network)
             size_bytes -= most
-        return self._send(self.snd_nxt, PSH | ACK, text(size_bytes), **network)
+        return self.send(PSH | ACK, text(size_bytes), **network)
 
     def says(self, payload: bytes, **network: Unpack[Network]) -> Sent:
         """New payload, these bytes, in one segment."""
-        return self._send(self.snd_nxt, PSH | ACK, payload, **network)
+        return self.send(PSH | ACK, payload, **network)
 
     def fin(self, **network: Unpack[Network]) -> Sent:
-        return self._send(self.snd_nxt, FIN | ACK, **network)
+        return self.send(FIN | ACK, **network)
 
     def again(self, segment: Sent | None = None, **network: Unpack[Network]) -> Sent:
         """Retransmit a segment (the last one by default) with a fresh acknowledgment and time stamp."""
         segment = segment or self.last
         assert segment is not None
-        return self._send(segment.seq, segment.flags, segment.payload, **network)
+        return self.send(segment.flags, segment.payload, seq=segment.seq, **network)
 
     def delayed_copy(self, segment: Sent, **network: Unpack[Network]) -> Sent:
         """An old retransmission that wandered through the network: acknowledgment and time stamp of then."""
-        return self._send(
-            segment.seq, segment.flags, segment.payload, ack=segment.ack, then=segment, **network
+        return self.send(
+            segment.flags, segment.payload, seq=segment.seq, ack=segment.ack, then=segment, **network
         )
 
     def repeat(
@@ -184,18 +188,72 @@ class Endpoint:
 
     def keep_alive(self, **network: Unpack[Network]) -> Sent:
         """A probe: the last sequence number once more, no payload (RFC 9293 section 3.8.4)."""
-        return self._send((self.snd_nxt - 1) & 0xFFFFFFFF, ACK, **network)
+        return self.send(ACK, seq=self.snd_nxt - 1, **network)
 
     def rst(self, offset: int = 0, **network: Unpack[Network]) -> Sent:
         """Abort: a RST at SND.NXT (``offset`` beside it for a RST that does not fit)."""
-        seq = (self.snd_nxt + offset) & 0xFFFFFFFF
-        return self._send(seq, RST | ACK, **network)
+        return self.send(RST | ACK, seq=self.snd_nxt + offset, **network)
 
-    def rst_to(self, segment: Sent, **network: Unpack[Network]) -> Sent:
-        """The RST that a host without such a connection answers with (RFC 9293 section 3.10.7.1)."""
+    def rst_to(self, segment: Sent | None = None, **network: Unpack[Network]) -> Sent:
+        """The RST that a host without such a connection answers a segment with (the peer's last by default).
+
+        RFC 9293 section 3.10.7.1.
+        """
+        segment = segment or self.peer.last
+        assert segment is not None
         if segment.flags & ACK:
-            return self._send(segment.ack, RST, ack=0, bare=True, **network)
-        return self._send(0, RST | ACK, ack=segment.next_seq, bare=True, **network)
+            return self.send(RST, seq=segment.ack, ack=0, bare=True, **network)
+        return self.send(RST | ACK, seq=0, ack=segment.next_seq, bare=True, **network)
+
+    def send(
+        self,
+        flags: int,
+        payload: bytes = b"",
+        *,
+        seq: int | None = None,
+        ack: int | None = None,
+        bare: bool = False,
+        cookie: bytes | None = None,
+        then: Sent | None = None,
+        seen: bool | None = None,
+        arrives: bool = True,
+    ) -> Sent:
+        """Any segment: at SND.NXT, acknowledging what has arrived, unless ``seq`` or ``ack`` is given."""
+        clock = self.clock
+        self.capture.segment_takes(clock, self)
+        clock.last_sender = self
+        seq = (self.snd_nxt if seq is None else seq) & 0xFFFFFFFF
+        if ack is None:
+            ack = self.rcv_nxt if flags & ACK else 0
+        ack &= 0xFFFFFFFF
+        ts_val = (self.ts_offset + (clock.now_ns - EPOCH_NS) // 10**6) & 0xFFFFFFFF
+        if then is not None:
+            ts_val = then.ts_val
+        tcp = dpkt.tcp.TCP(
+            sport=self.port,
+            dport=self.peer.port,
+            seq=seq,
+            ack=ack,
+            flags=flags,
+            win=self._window_field(flags, bare),
+            data=payload,
+        )
+        tcp.opts = self._options(flags, ts_val, bare, cookie)
+        tcp.off = 5 + len(tcp.opts) // 4
+        # Linux sends the SYN+ACK and a RST for no socket with identification 0.
+        no_socket = bare or flags & (SYN | ACK) == SYN | ACK
+        ip = ip_packet(self, self.peer, tcp, 0 if no_socket else self.ip_id)
+        if not no_socket:
+            self.ip_id = (self.ip_id + 1) & 0xFFFF
+        sent = Sent(seq, ack, flags, payload, ts_val, ip)
+        if not flags & RST and ((sent.next_seq - self.snd_nxt) & 0xFFFFFFFF) < 2**31:
+            self.snd_nxt = sent.next_seq
+        self.last = sent
+        if self.seen if seen is None else seen:
+            self.capture.write(clock.now_ns, ip, self.mac, self.peer.mac)
+        if arrives:
+            self.peer.gets(sent)
+        return sent
 
     # What reaches it ------------------------------------------------------
 
@@ -228,57 +286,6 @@ class Endpoint:
 
     # ----------------------------------------------------------------------
 
-    def _send(
-        self,
-        seq: int,
-        flags: int,
-        payload: bytes = b"",
-        *,
-        ack: int | None = None,
-        bare: bool = False,
-        cookie: bytes | None = None,
-        then: Sent | None = None,
-        seen: bool | None = None,
-        arrives: bool = True,
-    ) -> Sent:
-        clock = self.clock
-        if clock.last_sender is not self and clock.last_sender is not None:
-            turn_ms = 2 * self.distance_ms * self.rng.uniform(1.0, 1.1)
-            clock.wait(turn_ms / 1000 + self.rng.uniform(20e-6, 60e-6))
-        else:
-            clock.wait(self.rng.uniform(5e-6, 15e-6))
-        clock.last_sender = self
-        if ack is None:
-            ack = self.rcv_nxt if flags & ACK else 0
-        ts_val = (self.ts_offset + (clock.now_ns - EPOCH_NS) // 10**6) & 0xFFFFFFFF
-        if then is not None:
-            ts_val = then.ts_val
-        tcp = dpkt.tcp.TCP(
-            sport=self.port,
-            dport=self.peer.port,
-            seq=seq,
-            ack=ack,
-            flags=flags,
-            win=self._window_field(flags, bare),
-            data=payload,
-        )
-        tcp.opts = self._options(flags, ts_val, bare, cookie)
-        tcp.off = 5 + len(tcp.opts) // 4
-        # Linux sends the SYN+ACK and a RST for no socket with identification 0.
-        no_socket = bare or flags & (SYN | ACK) == SYN | ACK
-        ip = ip_packet(self, self.peer, tcp, 0 if no_socket else self.ip_id)
-        if not no_socket:
-            self.ip_id = (self.ip_id + 1) & 0xFFFF
-        sent = Sent(seq, ack, flags, payload, ts_val, ip)
-        if not flags & RST and ((sent.next_seq - self.snd_nxt) & 0xFFFFFFFF) < 2**31:
-            self.snd_nxt = sent.next_seq
-        self.last = sent
-        if self.seen if seen is None else seen:
-            self.capture.write(clock.now_ns, ip, self.mac, self.peer.mac)
-        if arrives:
-            self.peer.gets(sent)
-        return sent
-
     def _window_field(self, flags: int, bare: bool) -> int:
         if bare:
             return 0
@@ -291,12 +298,13 @@ class Endpoint:
             return b""
         stamps = struct.pack("!BBII", 8, 10, ts_val, self.ts_recent) if self.timestamps else b""
         if not flags & SYN:
-            return (b"\x01\x01" + stamps if stamps else b"") + self._sack_block()
+            return (b"\x01\x01" + stamps if stamps else b"") + self._sack_block() + self._mptcp_options()
         options = struct.pack("!BBHBB", 2, 4, MSS_BYTES, 4, 2) + (stamps or b"\x01\x01")
         options += struct.pack("!BBBB", 1, 3, 3, WINDOW_SCALE)
         if cookie is not None:
             # Fast Open (RFC 7413 section 4.1.1).
             options += struct.pack("!BB", 34, 2 + len(cookie)) + cookie
+        options += self._mptcp_options()
         return options + b"\x01" * (-len(options) % 4)
 
     def _sack_block(self) -> bytes:
@@ -308,6 +316,11 @@ class Endpoint:
         left = min(behind, key=lambda segment: (segment.seq - self.rcv_nxt) % 2**32)
         right = max(behind, key=lambda segment: (segment.next_seq - self.rcv_nxt) % 2**32)
         return struct.pack("!BBBBII", 1, 1, 5, 10, left.seq, right.next_seq)
+
+    def _mptcp_options(self) -> bytes:
+        return b"".join(
+            struct.pack("!BBBx8x", 30, 12, subtype << 4) for subtype in range(16) if self.mptcp >> subtype & 1
+        )
 
 
 @dataclass
@@ -327,24 +340,44 @@ class Capture:
     in_order_of_writing: bool = False
     interface: int = 0
     interface_link_types: list[int] = field(default_factory=lambda: [LINK_ETHERNET])
+    #: A segment passes so long after the one before it; None: as the ways to both sides say.
+    step_s: float | None = None
     frames: list[Frame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.name)
 
     def connection(
-        self, client: str, server: str, *, at: float = 0.0, client_ms: float = 0.05, server_ms: float = 5.0
+        self,
+        client: str,
+        server: str,
+        *,
+        at: float = 0.0,
+        client_ms: float = 0.05,
+        server_ms: float = 5.0,
+        clock: Clock | None = None,
     ) -> tuple[Endpoint, Endpoint, Callable[[float], None]]:
         """Two endpoints and their clock's ``wait``.
 
         ``at`` is the second of the capture at which it begins; ``client_ms`` and
         ``server_ms`` are the one-way times from the vantage point to either side.
+        ``clock`` is one that it shares with others.
         """
-        clock = Clock(at)
+        clock = clock or Clock(at)
         c = Endpoint(self, clock, client, client_ms)
         s = Endpoint(self, clock, server, server_ms)
         c.peer, s.peer = s, c
         return c, s, clock.wait
+
+    def segment_takes(self, clock: Clock, sender: Endpoint) -> None:
+        """The time until the next segment passes: a round trip where it answers the other side."""
+        if self.step_s is not None:
+            clock.wait(self.step_s)
+        elif clock.last_sender is not sender and clock.last_sender is not None:
+            turn_ms = 2 * sender.distance_ms * self.rng.uniform(1.0, 1.1)
+            clock.wait(turn_ms / 1000 + self.rng.uniform(20e-6, 60e-6))
+        else:
+            clock.wait(self.rng.uniform(5e-6, 15e-6))
 
     def unreachable(self, clock: Clock, router: str, segment: Sent, code: int) -> None:
         """A router says by ICMP that it can not deliver (RFC 792: code 1 host, 3 port, 13 prohibited)."""
@@ -443,11 +476,11 @@ def exchange(c: Endpoint, s: Endpoint, request_bytes: int = 180, response_bytes:
     c.ack()
 
 
-def handshake(c: Endpoint, s: Endpoint) -> None:
+def handshake(c: Endpoint, s: Endpoint, **network: Unpack[Network]) -> None:
     """SYN, SYN+ACK, ACK."""
-    c.syn()
-    s.syn_ack()
-    c.ack()
+    c.syn(**network)
+    s.syn_ack(**network)
+    c.ack(**network)
 
 
 def clean_connection(capture: Capture, client: str, server: str, at: float, **distance_ms: float) -> None:

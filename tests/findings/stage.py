@@ -1,61 +1,77 @@
-"""Scenarios in the words of ``sample_pcaps/scenarios/script.py``, played to tracker and diagnosis at once.
+"""Scenarios played to tracker and diagnosis at once, in the language of the sample captures.
 
-Nothing is written and decoded in between: what an endpoint sends passes the vantage point and arrives.
+Endpoints, what they acknowledge and what the network does to a segment: ``sample_pcaps/scenarios/script.py``.
+Here all connections have one clock, by which a segment passes each millisecond, and no timestamps unless a
+test asks for them; what passes is decoded and looked at, and no file is written.
 """
 
 from __future__ import annotations
 
+from sample_pcaps.scenarios.script import EPOCH_NS, LINK_RAW_IP, Capture, Clock, Endpoint, exchange, handshake
 from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.findings.finding import Finding
 from tcptrace_py.findings.group import GROUPS
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.tracker import Tracker
-from tcptrace_py.wire.address import parse_address
-from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
-
-#: Captures of these tests begin here (2024-05-01 12:00:00 UTC).
-EPOCH_NS = 1_714_564_800_000_000_000
+from tcptrace_py.wire.fast import FastPath
+from tcptrace_py.wire.segment import Segment
 
 
-class Stage:
+class Stage(Capture):
     """A capture being made: time in seconds from its first moment, frames counted from 1."""
 
     def __init__(self, settings: Settings | None = None, culprits: int = GROUPS) -> None:
+        super().__init__("stage", link_type=LINK_RAW_IP, step_s=0.001)
         self.settings = settings or Settings()
         self.tracker = Tracker(self.settings)
         self.diagnosis = Diagnosis(self.settings, self.tracker.history, self.tracker.gaps, culprits)
-        self.now_s = 0.0
+        self.clock = Clock(0)
+        self.wait = self.clock.wait
         self.frame = 0
         #: Kinds by id of connection, as ``look`` gave them.
         self.kinds: dict[int, tuple[str, ...]] = {}
 
-    def at_ns(self, at_s: float) -> int:
-        return EPOCH_NS + round(at_s * 1_000_000_000)
+    @property
+    def now_s(self) -> float:
+        return (self.clock.now_ns - EPOCH_NS) / 10**9
 
-    def wait(self, s: float) -> None:
-        self.now_s += s
+    def at_ns(self, at_s: float) -> int:
+        return EPOCH_NS + round(at_s * 10**9)
 
     def silence(self, s: float) -> None:
         """Nothing at all is captured for so long."""
-        self.tracker.gaps.add(self.at_ns(self.now_s), self.at_ns(self.now_s + s))
+        before_ns = self.clock.now_ns
         self.wait(s)
+        self.tracker.gaps.add(before_ns, self.clock.now_ns)
 
-    def pair(self, client: str, server: str) -> tuple[End, End]:
-        c, s = End(self, client, 1000), End(self, server, 900_000)
-        c.peer, s.peer = s, c
+    def pair(self, client: str, server: str) -> tuple[Endpoint, Endpoint]:
+        c, s, _ = self.connection(client, server, clock=self.clock)
+        c.timestamps = s.timestamps = False
         return c, s
 
-    def established(self, client: str, server: str) -> tuple[End, End]:
+    def under_way(self, client: str, server: str) -> tuple[Endpoint, Endpoint]:
+        """A pair whose handshake was before the capture."""
+        c, s = self.pair(client, server)
+        handshake(c, s, seen=False)
+        return c, s
+
+    def established(self, client: str, server: str) -> tuple[Endpoint, Endpoint]:
         """The handshake and an exchange of data: 7 segments."""
         c, s = self.pair(client, server)
-        c.syn()
-        s.syn_ack()
-        c.ack()
-        c.data(100)
-        s.ack()
-        s.data(200)
-        c.ack()
+        handshake(c, s)
+        exchange(c, s, 100, 200)
         return c, s
+
+    def write(self, ts_ns: int, ip: bytes, src_mac: bytes, dst_mac: bytes) -> None:
+        self.frame += 1
+        segment = Segment()
+        segment.ts_ns, segment.frame = ts_ns, self.frame
+        decoder = FastPath()
+        decoder.open(ip)
+        decoder.decode(0, len(ip), len(ip), LINK_RAW_IP, segment)
+        decoder.close()
+        self.tracker.segment(segment)
+        self.look(False)
 
     def look(self, at_end: bool) -> None:
         finished, self.tracker.finished = self.tracker.finished, []
@@ -67,99 +83,13 @@ class Stage:
     def end(self, at_s: float | None = None) -> list[Finding]:
         """The capture ends; everything is looked at."""
         if at_s is not None:
-            self.now_s = at_s
-        end_ns = self.at_ns(self.now_s)
+            self.clock.until(at_s)
+        end_ns = self.clock.now_ns
         self.tracker.tick(end_ns)
         self.look(False)
         self.tracker.end()
         self.look(True)
         return self.diagnosis.findings(self.tracker.time_wait, end_ns)
-
-
-class End:
-    """One endpoint, with the numbers it would use. What it sends passes the vantage point at once."""
-
-    peer: End
-
-    def __init__(self, stage: Stage, name: str, isn: int) -> None:
-        self.stage = stage
-        host, port = name.rsplit(":", 1)
-        self.hi, self.lo, self.version = parse_address(host.strip("[]"))
-        self.port = int(port)
-        self.isn = isn
-        self.nxt = isn
-        self.window = 64_000
-        self.ttl = 64
-        self.tls_alert = -1
-        self.mptcp = 0
-        #: Timestamps, where it uses them: its own and the one that it echoes.
-        self.stamps: tuple[int, int] | None = None
-
-    def send(
-        self, flags: int, payload_bytes: int = 0, seq: int | None = None, ack: int | None = None
-    ) -> None:
-        stage = self.stage
-        stage.frame += 1
-        stage.wait(0.001)
-        segment = Segment()
-        segment.ts_ns = stage.at_ns(stage.now_s)
-        segment.frame = stage.frame
-        segment.ip_version = self.version
-        segment.src_hi, segment.src_lo, segment.src_port = self.hi, self.lo, self.port
-        segment.dst_hi, segment.dst_lo, segment.dst_port = self.peer.hi, self.peer.lo, self.peer.port
-        segment.seq = (self.nxt if seq is None else seq) & 0xFFFFFFFF
-        acked = self.peer.nxt if ack is None else ack
-        segment.ack = acked & 0xFFFFFFFF if flags & ACK else 0
-        segment.flags = flags
-        segment.window = self.window
-        segment.payload_bytes = payload_bytes
-        segment.ttl = self.ttl
-        segment.tls_alert = self.tls_alert
-        segment.mptcp = self.mptcp
-        if self.stamps is not None:
-            segment.has_timestamps = True
-            segment.ts_val, segment.ts_ecr = self.stamps
-        segment.ip_id = 1 + stage.frame % 65_535
-        stage.tracker.segment(segment)
-        stage.look(False)
-        if seq is None and not flags & RST:
-            self.nxt += payload_bytes + bool(flags & SYN) + bool(flags & FIN)
-
-    def syn(self) -> None:
-        self.nxt = self.isn
-        self.send(SYN)
-
-    def syn_ack(self) -> None:
-        """It acknowledges the SYN, whatever came behind it."""
-        self.nxt = self.isn
-        self.send(SYN | ACK, ack=self.peer.isn + 1)
-
-    def ack(self) -> None:
-        self.send(ACK)
-
-    def data(self, payload_bytes: int) -> None:
-        self.send(ACK, payload_bytes)
-
-    def again(self, payload_bytes: int) -> None:
-        """Its newest data once more."""
-        self.send(ACK, payload_bytes, seq=self.nxt - payload_bytes)
-
-    def keep_alive(self) -> None:
-        """A keep-alive probe."""
-        self.send(ACK, seq=self.nxt - 1)
-
-    def fin(self) -> None:
-        self.send(FIN | ACK)
-
-    def fin_again(self) -> None:
-        self.send(FIN | ACK, seq=self.nxt - 1)
-
-    def rst(self) -> None:
-        self.send(RST | ACK)
-
-    def bare_rst(self) -> None:
-        """As an endpoint that knows no connection answers: no ACK, numbered by what it answers."""
-        self.send(RST)
 
 
 def one(findings: list[Finding], kind: str) -> Finding:

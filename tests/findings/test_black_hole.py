@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from sample_pcaps.scenarios.script import ACK, Endpoint, text
+from tcptrace_py.wire.address import parse_address
 from tcptrace_py.wire.icmp import FRAGMENTATION_NEEDED, V6_PACKET_TOO_BIG, IcmpError
 from tcptrace_py.wire.segment import Segment
 
-from .stage import End, Stage, kinds, one
+from .stage import Stage, kinds, one
 
 SERVER, SERVER6 = "10.0.0.20:8080", "[2001:db8::20]:8080"
 
 
-def too_big(stage: Stage, sender: End, seq: int, mtu_bytes: int) -> None:
+def too_big(stage: Stage, sender: Endpoint, seq: int, mtu_bytes: int) -> None:
     """A router tells ``sender``."""
     stage.frame += 1
     stage.wait(0.001)
-    peer, version = sender.peer, sender.version
-    ends = (sender.hi, sender.lo, peer.hi, peer.lo, sender.port, peer.port)
+    hi, lo, version = parse_address(str(sender.address))
+    peer_hi, peer_lo, _ = parse_address(str(sender.peer.address))
+    ends = (hi, lo, peer_hi, peer_lo, sender.port, sender.peer.port)
     kind, code = (3, FRAGMENTATION_NEEDED) if version == 4 else (V6_PACKET_TOO_BIG, 0)
     router = (0, 0x0A0000FE) if version == 4 else (0x20010DB8 << 32, 0xFE)
     error = IcmpError(version, *ends, seq, kind, code, *router, mtu_bytes)
@@ -30,14 +33,14 @@ def too_big(stage: Stage, sender: End, seq: int, mtu_bytes: int) -> None:
     stage.tracker.unreachable(error, quoted)
 
 
-def large_in_vain(stage: Stage, sender: End, mtu_bytes: int | None, times: int = 4) -> None:
-    at = sender.nxt
-    sender.data(1448)
+def large_in_vain(stage: Stage, sender: Endpoint, mtu_bytes: int | None, times: int = 4) -> None:
+    at = sender.snd_nxt
+    sender.data(1448, arrives=False)
     if mtu_bytes is not None:
         too_big(stage, sender, at, mtu_bytes)
     for number in range(times):
         stage.wait(2**number)
-        sender.again(1448)
+        sender.again(arrives=False)
 
 
 @pytest.mark.parametrize(("server", "client"), [(SERVER, "10.0.0.9:40000"), (SERVER6, "[2001:db8::9]:40000")])
@@ -49,7 +52,7 @@ def test_icmp_that_is_not_heeded_makes_it_certain(server: str, client: str, by_s
     large_in_vain(stage, sender, 1400)
     found = one(stage.end(), "mtu-black-hole")
     assert (found.confidence, found.severity) == ("certain", "warning")
-    v6 = sender.version == 6
+    v6 = sender.address.version == 6
     reason = "packet too big" if v6 else "fragmentation needed"
     router = "2001:db8::fe" if v6 else "10.0.0.254"
     assert found.evidence[0].text.startswith(f"ICMP from {router} to ")
@@ -69,10 +72,10 @@ def test_who_was_told_needs_fewer_tries(times: int, told: bool) -> None:
 def test_a_sender_that_heeds_it_is_healthy() -> None:
     stage = Stage()
     c, s = stage.established("10.0.0.9:40000", SERVER)
-    at = s.nxt
-    s.data(1448)
+    at = s.snd_nxt
+    s.data(1448, arrives=False)
     too_big(stage, s, at, 1400)
-    s.send(0x10, 1348, seq=at)
+    s.send(ACK, text(1348), seq=at)
     c.ack()
     assert not kinds(stage.end())
 
@@ -103,9 +106,9 @@ def test_connections_with_a_window_of_zero_are_counted() -> None:
     for number in range(5):
         c, s = stage.established(f"10.0.0.9:{40_000 + number}", SERVER)
         if number < 2:
-            c.window = 0
+            c.window_bytes = 0
             c.ack()
-            c.window = 64_000
+            c.window_bytes = 64_000
             c.ack()
         s.fin()
         c.fin()

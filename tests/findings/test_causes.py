@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import pytest
 
+from sample_pcaps.scenarios.script import Endpoint
 from tcptrace_py.findings.finding import KINDS
-from tcptrace_py.wire.segment import ACK, FIN, RST
+from tcptrace_py.wire.segment import RST
 
-from .stage import End, Stage, kinds, one
+from .stage import Stage, kinds, one
 
 V4 = ("10.0.0.9:{}", "10.0.0.20:443")
 V6 = ("[2001:db8::9]:{}", "[2001:db8::20]:443")
+#: A TLS record that is an alert: what follows is its level and description, or both encrypted.
+ALERT = b"\x15\x03\x03\x00\x02"
+CLOSE_NOTIFY = ALERT + b"\x01\x00"
+ENCRYPTED_ALERT = b"\x15\x03\x03\x00\x1a" + bytes(range(26))
 families = pytest.mark.parametrize("names", [V4, V6], ids=["IPv4", "IPv6"])
 
 
-def established(stage: Stage, names: tuple[str, str], port: int = 40_000) -> tuple[End, End]:
+def established(stage: Stage, names: tuple[str, str], port: int = 40_000) -> tuple[Endpoint, Endpoint]:
     return stage.established(names[0].format(port), names[1])
 
 
@@ -31,11 +36,11 @@ def test_accept_queue_full(names: tuple[str, str], data: bool) -> None:
         s.syn_ack()
         c.ack()
         if data:
-            c.data(100)
+            c.data(100, arrives=False)
         for _ in range(3):
             stage.wait(1)
             if data:
-                c.again(100)
+                c.again(arrives=False)
             s.syn_ack()
     findings = stage.end(at_s=30)
     full = one(findings, "accept-queue-full")
@@ -56,12 +61,11 @@ def test_one_connection_without_data_may_be_deferred(
     c.syn()
     s.syn_ack()
     c.ack()
-    if data:
-        c.data(100)
+    asked = c.data(100, arrives=False) if data else None
     for wait_s in (3, 6, 12):
         stage.wait(wait_s)
-        if data:
-            c.again(100)
+        if asked:
+            c.again(asked, arrives=False)
         s.syn_ack()
         c.ack()
     full = one(stage.end(at_s=60), "accept-queue-full")
@@ -109,10 +113,10 @@ def test_a_connection_that_waits_in_silence_shares_the_fate_of_the_others() -> N
         c.syn()
         s.syn_ack()
         c.ack()
-        c.data(100)
+        c.data(100, arrives=False)
         for _ in range(4):
             stage.wait(2)
-            c.again(100)
+            c.again(arrives=False)
             if number == 0:
                 s.syn_ack()
     full = one(stage.end(at_s=60), "accept-queue-full")
@@ -171,7 +175,7 @@ def test_retransmissions_faster_than_any_time_out_answer_acks_that_were_not_capt
     for _ in range(10):
         stage.wait(wait_s)
         wait_s *= factor
-        s.again(1_000)
+        s.again()
     assert ("dead-peer" in kinds(stage.end(at_s=600))) == told
 
 
@@ -184,7 +188,7 @@ def test_silence_from_the_first_segment_alone_is_a_dead_peer() -> None:
     c.data(100)
     for _ in range(4):
         stage.wait(2)
-        c.again(100)
+        c.again()
     assert kinds(stage.end(at_s=60)) == {"dead-peer"}
 
 
@@ -226,7 +230,6 @@ def test_what_to_do_first_of_slow_connects(used_before: bool, answered: bool, ad
             c.ack()
             stage.wait(61)
         c, s = stage.pair(*names)
-        c.isn += used_before * 500_000
         c.syn()
         if answered:
             s.syn_ack()
@@ -248,7 +251,6 @@ def test_a_port_that_was_closed_long_ago_holds_nobody_up(wait_s: float, held: bo
     c.ack()
     stage.wait(wait_s)
     c, s = stage.pair(V4[0].format(40_000), V4[1])
-    c.isn += 500_000
     c.syn()
     stage.wait(3)
     c.syn()
@@ -304,12 +306,12 @@ def test_a_long_round_trip_is_no_slow_connect() -> None:
 def test_syn_ack_from_another_address(names: tuple[str, str]) -> None:
     stage = Stage()
     c, s = stage.pair(names[0].format(40_000), names[1])
-    other = End(stage, names[1].replace("20", "77"), 5_000)
+    client, other = stage.pair(names[0].format(40_000), names[1].replace("20", "77"))
+    client.forget(c.isn)
     c.syn()
-    other.peer = End(stage, names[0].format(40_000), c.isn)
-    other.peer.nxt, other.peer.peer = c.nxt, other
+    client.syn(seen=False)
     other.syn_ack()
-    other.peer.send(RST, seq=c.nxt)
+    client.rst_to()
     stage.wait(1)
     c.syn()
     findings = stage.end(at_s=20)
@@ -322,12 +324,11 @@ def test_syn_ack_from_another_address(names: tuple[str, str]) -> None:
 def test_a_syn_ack_with_other_numbers_is_no_reply_of_that_connection() -> None:
     stage = Stage()
     c, _ = stage.pair(V4[0].format(40_000), V4[1])
-    other = End(stage, "10.0.0.77:443", 5_000)
+    client, other = stage.pair(V4[0].format(40_000), "10.0.0.77:443")
     c.syn()
-    other.peer = End(stage, V4[0].format(40_000), 77_000)
-    other.peer.nxt, other.peer.peer = 77_001, other
+    client.syn(seen=False)
     other.syn_ack()
-    other.peer.send(RST, seq=77_001)
+    client.rst_to()
     stage.wait(1)
     c.syn()
     assert "foreign-reply" not in kinds(stage.end(at_s=20))
@@ -377,21 +378,22 @@ def test_idle_connections_closed_in_time_are_no_race() -> None:
 
 
 @families
-@pytest.mark.parametrize("alert", [0, 0x100, -1], ids=["encrypted", "close_notify", "a request"])
+@pytest.mark.parametrize(
+    "alert", [ENCRYPTED_ALERT, CLOSE_NOTIFY, b""], ids=["encrypted", "close_notify", "a request"]
+)
 @pytest.mark.parametrize("closes", [1, 3])
 def test_a_goodbye_that_crosses_the_close_is_no_request(
-    names: tuple[str, str], alert: int, closes: int
+    names: tuple[str, str], alert: bytes, closes: int
 ) -> None:
     stage = Stage()
     for number in range(closes):
         c, s = established(stage, names, 40_000 + number)
         stage.wait(5)
-        s.fin()
-        c.tls_alert = alert
-        c.send(ACK, 53, ack=s.nxt - 1)
-        s.bare_rst()
+        s.fin(arrives=False)
+        c.says(alert or b"GET / HTTP/1.1\r\nHost: a.service.example.com\r\n\r\n")
+        s.rst_to()
     findings = stage.end()
-    if alert < 0:
+    if not alert:
         race = one(findings, "keep-alive-race")
         # One close by itself shows no timer.
         assert (race.count, race.confidence) == (closes, "certain" if closes > 1 else "likely")
@@ -409,13 +411,12 @@ def test_keep_alive_race_captured_at_the_client(names: tuple[str, str], closes: 
     for number in range(closes):
         c, s = established(stage, names, 40_000 + number)
         stage.wait(5)
-        c.data(300)
+        c.data(300, arrives=what == "acknowledged")
         if what == "goodbye":
-            c.fin()
-        asked = c.nxt
+            c.fin(arrives=False)
         stage.wait(0.5 if what == "long after" else 0.01)
-        s.send(FIN | ACK, ack=asked if what == "acknowledged" else asked - 300)
-        s.send(RST, seq=s.nxt)
+        s.fin()
+        s.send(RST)
     findings = stage.end()
     assert ("keep-alive-race" in kinds(findings)) == (what == "request")
     if what == "request":
@@ -434,11 +435,11 @@ def test_last_words_of_a_client_that_has_seen_the_close(
     stage = Stage()
     c, s = established(stage, names)
     stage.wait(5)
-    s.fin()
+    s.fin(arrives=acknowledged)
     if acknowledged:
         c.ack()
-    c.send(ACK, payload_bytes, ack=s.nxt if acknowledged else s.nxt - 1)
-    s.bare_rst()
+    c.data(payload_bytes)
+    s.rst_to()
     assert ("keep-alive-race" in kinds(stage.end())) == (payload_bytes > 128 or not acknowledged)
 
 
@@ -455,7 +456,7 @@ def test_path_state_lost(names: tuple[str, str], served: bool) -> None:
     c.data(100)
     for _ in range(5):
         stage.wait(4)
-        c.again(100)
+        c.again()
         if served:
             busy.data(10)
             answers.data(10)
@@ -480,7 +481,7 @@ def test_idle_connections_are_forgotten_while_busy_ones_live(names: tuple[str, s
     for _ in range(8):
         stage.wait(4)
         for c, _ in idle:
-            c.again(100)
+            c.again()
         busy.data(10)
         answers.data(10)
     findings = stage.end()
@@ -538,13 +539,13 @@ def test_zero_window(names: tuple[str, str], stall_s: float, found: bool) -> Non
     stage = Stage()
     c, s = established(stage, names)
     c.data(1000)
-    s.window = 0
+    s.window_bytes = 0
     s.ack()
     for _ in range(4):
         stage.wait(stall_s / 4)
         c.keep_alive()
         s.ack()
-    s.window = 60_000
+    s.window_bytes = 60_000
     s.ack()
     findings = stage.end()
     assert kinds(findings) == ({"zero-window-stall"} if found else set())
@@ -560,11 +561,9 @@ def test_zero_window(names: tuple[str, str], stall_s: float, found: bool) -> Non
 def test_tls_alert(level: int, description: int, found: bool) -> None:
     stage = Stage()
     c, s = established(stage, V4)
-    s.tls_alert = level << 8 | description
-    s.data(7)
-    s.tls_alert = -1
+    s.says(ALERT + bytes((level, description)))
     s.fin()
-    c.send(RST | ACK)
+    c.rst()
     findings = stage.end()
     assert ("tls-alert" in kinds(findings)) is found
     if found:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from sample_pcaps.scenarios.script import Endpoint
 from tcptrace_py.findings.damage import damaged, doubt
-from tcptrace_py.wire.segment import ACK, RST
 
-from .stage import End, Stage, kinds, one
+from .stage import Stage, kinds, one
 
 V4 = ("10.0.0.9:{}", "10.0.0.20:443")
 V6 = ("[2001:db8::9]:{}", "[2001:db8::20]:443")
@@ -15,7 +15,7 @@ families = pytest.mark.parametrize("names", [V4, V6], ids=["IPv4", "IPv6"])
 unseen = pytest.mark.parametrize("unseen", [0, 1, 189], ids=["all passed", "a byte", "an answer"])
 
 
-def established(stage: Stage, names: tuple[str, str], port: int = 40_000) -> tuple[End, End]:
+def established(stage: Stage, names: tuple[str, str], port: int = 40_000) -> tuple[Endpoint, Endpoint]:
     return stage.established(names[0].format(port), names[1])
 
 
@@ -31,12 +31,14 @@ def test_who_is_acknowledged_beyond_what_passed_is_not_dead(
     speaker.data(100)
     for _ in range(5):
         stage.wait(3)
-        speaker.again(100)
+        speaker.again()
     # It goes on: what it acknowledges now was sent in between.
-    speaker.send(ACK, 50, ack=silent.nxt + unseen)
+    if unseen:
+        silent.data(unseen, seen=False)
+    speaker.data(50)
     for _ in range(4):
         stage.wait(3)
-        speaker.send(ACK, 50, seq=speaker.nxt - 50, ack=silent.nxt + unseen)
+        speaker.again()
     assert ("dead-peer" in kinds(stage.end(at_s=200))) == (not unseen)
 
 
@@ -50,7 +52,9 @@ def test_whose_fin_may_be_missing_is_not_stuck(names: tuple[str, str], unseen: i
     closer.fin()
     peer.ack()
     stage.wait(5)
-    closer.send(ACK, ack=peer.nxt + unseen)
+    if unseen:
+        peer.data(unseen, seen=False)
+    closer.ack()
     found = kinds(stage.end(at_s=100))
     stuck = {"stuck-close-wait", "stuck-fin-wait-2"}
     assert found & stuck == (set() if unseen else stuck)
@@ -68,7 +72,8 @@ def test_what_the_client_acknowledges_was_answered(names: tuple[str, str], unsee
             stage.wait(2)
         else:
             s.data(500)
-        s.nxt += unseen
+        if unseen:
+            s.data(unseen, seen=False)
         c.fin()
         s.fin()
         c.ack()
@@ -82,8 +87,9 @@ def test_an_unanswered_fin_of_which_more_was_acknowledged(names: tuple[str, str]
     s.fin()
     for _ in range(4):
         stage.wait(1)
-        s.fin_again()
-    s.send(ACK, seq=s.nxt, ack=c.nxt + 30)
+        s.again()
+    c.data(30, seen=False)
+    s.ack()
     assert "unacknowledged-fin" not in kinds(stage.end(at_s=600))
 
 
@@ -124,17 +130,16 @@ def test_a_rst_after_data_that_nobody_acknowledged_is_only_the_end(
     stage = Stage()
     ends = established(stage, names)
     speaker, silent = ends[::-1] if server else ends
-    got = speaker.nxt
-    speaker.data(100)
+    speaker.data(100, arrives=False)
     for _ in range(tries):
         stage.wait(2)
-        speaker.again(100)
+        speaker.again(arrives=False)
     if who_resets == "speaker":
-        silent.send(ACK, 50, ack=got)
-        speaker.send(RST, seq=got)
+        silent.data(50)
+        speaker.rst_to()
     else:
         stage.wait(2)
-        silent.bare_rst()
+        silent.rst_to()
     findings = stage.end(at_s=60)
     if tries < 3:
         assert "dead-peer" not in kinds(findings)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .stage import End, Stage, kinds, one
+from sample_pcaps.scenarios.script import Endpoint
+
+from .stage import Stage, kinds, one
 
 SERVER = "10.0.0.20:8080"
 DAYS_S = 3 * 86_400.0
@@ -12,7 +14,7 @@ def other_traffic(stage: Stage, port: int = 40_000) -> None:
     stage.established(f"10.0.0.7:{port}", "10.0.0.30:443")
 
 
-def half_closed(stage: Stage) -> tuple[End, End]:
+def half_closed(stage: Stage) -> tuple[Endpoint, Endpoint]:
     c, s = stage.established("10.0.0.9:51324", SERVER)
     c.fin()
     s.ack()
@@ -114,5 +116,5 @@ def test_a_peer_is_not_dead_for_days() -> None:
     c.data(100)
     for s in (1.0, 2.0, 4.0, 8.0):
         stage.wait(s)
-        c.again(100)
+        c.again()
     assert "for 15.0 s" in one(stage.end(), "dead-peer").explanation

@@ -136,7 +136,8 @@ def test_unreachable(joins: bool) -> None:
     stage.frame += 1
     quoted = Segment()
     quoted.ts_ns, quoted.frame, quoted.ip_version = stage.at_ns(0.003), stage.frame, 4
-    quoted.src_lo, quoted.src_port, quoted.dst_lo, quoted.dst_port = c.lo, c.port, s.lo, s.port
+    quoted.src_lo, quoted.src_port = int(c.address), c.port
+    quoted.dst_lo, quoted.dst_port = int(s.address), s.port
     quoted.seq = c.isn
     stage.tracker.unreachable(Unreachable("host unreachable", 0, 0x0A000001), quoted)
     unreachable = one(stage.end(), "connection-unreachable")
@@ -224,9 +225,8 @@ def test_stale_syn_refused_by_the_client() -> None:
     old, s = stage.pair("10.0.0.9:40000", "10.0.0.20:80")
     old.syn()
     s.syn_ack()
-    old.bare_rst()
+    old.rst_to()
     c, s = stage.pair("10.0.0.9:40000", "10.0.0.20:80")
-    c.isn, s.isn = 7_000_000, 8_000_000
     c.syn()
     s.syn_ack()
     c.ack()
@@ -241,17 +241,16 @@ def test_attempt_given_up_by_its_client_finds_nothing() -> None:
     c, s = stage.pair("10.0.0.9:40000", "10.0.0.20:80")
     c.syn()
     s.syn_ack()
-    c.bare_rst()
+    c.rst_to()
     assert stage.end(at_s=100) == []
 
 
 def test_stale_syn_in_a_living_connection() -> None:
     stage = Stage()
     c, s = stage.established("10.0.0.9:40000", "10.0.0.20:80")
-    nxt, isn = c.nxt, c.isn
-    c.isn = isn + 50_000_000
-    c.syn()
-    c.nxt, c.isn = nxt, isn
+    stale, _ = stage.pair("10.0.0.9:40000", "10.0.0.20:80")
+    stale.forget(c.isn + 50_000_000)
+    stale.syn()
     s.ack()
     c.data(100)
     s.ack()

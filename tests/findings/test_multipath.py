@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tcptrace_py.wire.segment import ACK, MP_FASTCLOSE, MP_JOIN, RST
+from sample_pcaps.scenarios.script import Endpoint
+from tcptrace_py.wire.segment import MP_FASTCLOSE, MP_JOIN
 
-from .stage import End, Stage, kinds, one
+from .stage import Stage, kinds, one
 
 V4 = ("10.0.0.9:{}", "10.0.0.20:{}")
 V6 = ("[2001:db8::9]:{}", "[2001:db8::20]:{}")
@@ -16,7 +17,7 @@ CAPABLE, DSS = 1 << 0, 1 << 2
 
 def subflow(
     stage: Stage, names: tuple[str, str], client: int = CAPABLE, server: int = CAPABLE
-) -> tuple[End, End]:
+) -> tuple[Endpoint, Endpoint]:
     """An open connection, whose SYN and SYN+ACK have these subtypes."""
     c, s = stage.pair(names[0].format(40_000), names[1].format(5201))
     c.mptcp, s.mptcp = client, server
@@ -46,7 +47,7 @@ def test_who_sends_fast_close_aborts(
     aborter.mptcp = MP_FASTCLOSE
     aborter.ack()
     if bare:
-        other.bare_rst()
+        other.rst_to()
     else:
         other.rst()
     findings = stage.end()
@@ -79,7 +80,7 @@ def test_a_subflow_may_have_been_ended_on_another(multipath: bool, silent: bool)
     if silent:
         for _ in range(4):
             stage.wait(0.2)
-            c.again(1000)
+            c.again()
         c.rst()
     else:
         s.rst()
@@ -129,7 +130,7 @@ def test_a_subflow_that_joins_waits_for_no_accept(joins: bool) -> None:
         for wait_s in (1, 2, 4):
             stage.wait(wait_s)
             s.syn_ack()
-            c.send(ACK)
+            c.ack()
     assert ("accept-queue-full" in kinds(stage.end(at_s=60))) != joins
 
 
@@ -138,6 +139,6 @@ def test_an_abort_without_multipath_is_its_senders() -> None:
     stage = Stage()
     c, s = subflow(stage, V4, CAPABLE, 0)
     c.data(1000)
-    s.send(RST | ACK)
+    s.rst()
     abort = one(stage.end(), "reset-abort")
     assert (abort.subject.role, abort.confidence) == ("server", "certain")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tcptrace_py.settings import Settings
-from tcptrace_py.wire.segment import ACK, RST
+from tcptrace_py.wire.segment import RST
 
 from .stage import Stage, kinds, one
 
@@ -137,7 +137,7 @@ def test_no_connection() -> None:
     c, s = stage.established(CLIENT, SERVER)
     stage.wait(350)
     c.data(100)
-    s.bare_rst()
+    s.rst_to()
     lost = one(stage.end(), "reset-no-connection")
     assert (lost.subject.label(), lost.confidence) == ("server 10.0.0.20:8080", "likely")
     assert "Before it, neither side had sent anything for 5 min 50 s." in lost.explanation
@@ -149,7 +149,7 @@ def test_no_connection() -> None:
 def test_stray_reset() -> None:
     stage = Stage()
     c, s = stage.established(CLIENT, SERVER)
-    s.send(0x14, seq=s.nxt + 900_000_000)
+    s.rst(900_000_000)
     c.data(10)
     s.ack()
     stray = one(stage.end(), "stray-reset")
@@ -162,7 +162,7 @@ def test_many_stray_resets_are_a_warning() -> None:
     stage = Stage()
     _, s = stage.established(CLIENT, SERVER)
     for attempt in range(10):
-        s.send(0x14, seq=s.nxt + 900_000_000 + attempt)
+        s.rst(900_000_000 + attempt)
     stray = one(stage.end(), "stray-reset")
     assert (stray.severity, stray.count) == ("warning", 1)
     assert "10 RSTs" in stray.explanation
@@ -200,7 +200,7 @@ def test_dead_peer(tries: int, apart_s: float, found: bool, probe: bool) -> None
         if probe:
             c.keep_alive()
         else:
-            c.again(250)
+            c.again()
     findings = stage.end()
     assert kinds(findings) == ({"dead-peer"} if found else set())
     if found:
@@ -215,7 +215,7 @@ def test_dead_peer_threshold_is_a_setting() -> None:
     c.data(250)
     for _ in range(4):
         stage.wait(1)
-        c.again(250)
+        c.again()
     assert stage.end() == []
 
 
@@ -225,7 +225,7 @@ def test_a_peer_that_answers_late_is_not_dead() -> None:
     c.data(250)
     for _ in range(5):
         stage.wait(1)
-        c.again(250)
+        c.again()
     s.ack()
     assert stage.end() == []
 
@@ -246,12 +246,12 @@ def test_retransmissions_seen_from_one_side_only() -> None:
     stage = Stage()
     c, s = stage.pair(CLIENT, SERVER)
     c.syn()
-    s.nxt = s.isn + 1
+    s.syn_ack(seen=False)
     c.ack()
     c.data(100)
     for _ in range(4):
         stage.wait(1)
-        c.again(100)
+        c.again()
     assert stage.end() == []
 
 
@@ -268,7 +268,7 @@ def test_a_stray_reset_that_answers_data_under_way_is_no_sign_of_forgery() -> No
             s.fin()
             c.ack()
         for _ in range(12):
-            c.send(RST, seq=c.nxt - 50 if closed else c.nxt + 900_000_000)
+            c.send(RST, seq=c.snd_nxt - 50 if closed else c.snd_nxt + 900_000_000)
         stray = one(stage.end(), "stray-reset")
         assert stray.severity == ("info" if closed else "warning")
         assert ("no sign of forgery" in stray.explanation) is closed
@@ -294,11 +294,11 @@ def test_one_that_cost_something_among_many(
         c, s = stage.established(f"10.0.0.9:{40_000 + number}", SERVER)
         stage.wait(0.1)
         if after_close:
-            s.fin()
-            c.send(ACK, 31 if number < harmless else 700, ack=s.nxt - 1)
+            s.fin(arrives=False)
+            c.data(31 if number < harmless else 700)
             if number < harmless:
                 c.fin()
-            s.bare_rst()
+            s.rst_to()
         else:
             if number >= harmless:
                 c.data(300)

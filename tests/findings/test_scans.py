@@ -6,20 +6,22 @@ from collections.abc import Callable
 
 import pytest
 
-from .stage import End, Stage, kinds, one
+from sample_pcaps.scenarios.script import Endpoint
+
+from .stage import Stage, kinds, one
 
 
-def refused(c: End, s: End) -> None:
+def refused(c: Endpoint, s: Endpoint) -> None:
     c.syn()
     s.rst()
 
 
-def unanswered(c: End, s: End) -> None:
+def unanswered(c: Endpoint, s: Endpoint) -> None:
     c.syn()
 
 
 ANSWERS = pytest.mark.parametrize("answer", [refused, unanswered])
-Answer = Callable[[End, End], None]
+Answer = Callable[[Endpoint, Endpoint], None]
 
 
 def served(stage: Stage, port: int = 40_000) -> None:
@@ -60,7 +62,7 @@ def test_a_scan_by_hand_made_syns_is_one_finding(hosts: int) -> None:
     stage = Stage()
     for port in range(60):
         c, s = stage.pair("[2001:db8::9]:20", f"[2001:db8::{port % hosts + 10:x}]:{port}")
-        c.isn = 0
+        c.forget(0)
         c.syn()
     (scan,) = stage.end(at_s=20)
     assert (scan.kind, scan.count) == ("probe", 60)

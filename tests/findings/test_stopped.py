@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from .stage import End, Stage, kinds, one
+from sample_pcaps.scenarios.script import Endpoint
+
+from .stage import Stage, kinds, one
 
 V4 = ("10.0.0.9:{}", "10.0.0.20:{}", "10.0.0.8:{}")
 V6 = ("[2001:db8::9]:{}", "[2001:db8::20]:{}", "[2001:db8::8]:{}")
@@ -51,7 +53,7 @@ class Transfer:
             self.reader.rst()
         for _ in range(3):
             self.sender.data(1400)
-            self.reader.bare_rst()
+            self.reader.rst_to()
 
     def close(self) -> None:
         c, s = self.control
@@ -125,7 +127,7 @@ def test_among_other_traffic_and_in_parts() -> None:
     """Several streams of one control connection; clients that have nothing to do with it."""
     transfer = Transfer(V4)
     stage = transfer.stage
-    others: list[tuple[End, End]] = []
+    others: list[tuple[Endpoint, Endpoint]] = []
     for number in range(2):
         others.append(stage.established(V4[2].format(60_000 + number), V4[1].format(5201)))
     second = stage.pair(V4[0].format(40_002), V4[1].format(5201))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from sample_pcaps.scenarios.script import Endpoint
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.time_wait import TimeWait
-from tcptrace_py.wire.segment import RST
 
-from .stage import End, Stage, kinds, one
+from .stage import Stage, kinds, one
 
 
-def short(stage: Stage, client: str, server: str, server_closes: bool = False) -> tuple[End, End]:
+def short(stage: Stage, client: str, server: str, server_closes: bool = False) -> tuple[Endpoint, Endpoint]:
     c, s = stage.established(client, server)
     first, second = (s, c) if server_closes else (c, s)
     first.fin()
@@ -63,17 +63,17 @@ def test_pile_advice_is_no_folklore() -> None:
     assert "tcp_tw_reuse=1" in advice
 
 
-def again(stage: Stage, time: int = 1) -> tuple[End, End]:
-    c, s = stage.pair("10.0.0.9:40000", "10.0.0.20:80")
-    c.isn, s.isn = 70_000_000 * time, 80_000_000 * time
-    return c, s
+def again(c: Endpoint, s: Endpoint) -> None:
+    """The same ports for the next connection."""
+    c.forget(c.snd_nxt + 250_000)
+    s.forget()
 
 
 def test_reuse_accepted() -> None:
     stage = Stage()
-    short(stage, "10.0.0.9:40000", "10.0.0.20:80", server_closes=True)
+    c, s = short(stage, "10.0.0.9:40000", "10.0.0.20:80", server_closes=True)
     stage.wait(8)
-    c, s = again(stage)
+    again(c, s)
     c.syn()
     s.syn_ack()
     c.ack()
@@ -87,9 +87,9 @@ def test_reuse_accepted() -> None:
 
 def test_reuse_refused_is_a_warning() -> None:
     stage = Stage()
-    short(stage, "10.0.0.9:40000", "10.0.0.20:80", server_closes=True)
+    c, s = short(stage, "10.0.0.9:40000", "10.0.0.20:80", server_closes=True)
     stage.wait(8)
-    c, s = again(stage)
+    again(c, s)
     c.syn()
     s.rst()
     findings = stage.end(at_s=300)
@@ -102,25 +102,23 @@ def test_reuse_refused_is_a_warning() -> None:
 @pytest.mark.parametrize("host", ["10.0.0.{}", "[2001:db8::{}]"])
 @pytest.mark.parametrize("again_s", [None, 0.02, 1, 3])
 @pytest.mark.parametrize(
-    ("isn", "stamps", "why"),
+    ("newer", "stamps", "why"),
     [
-        (70_000, None, "for its number was no newer"),
-        (950_000_000, (3, 0), "for its timestamp was older"),
-        (70_000, (3, 0), "for its timestamp was older"),
-        (950_000_000, None, "with an ACK of the old connection."),
+        (-30_000, False, "for its number was no newer"),
+        (50_000_000, True, "for its timestamp was older"),
+        (-30_000, True, "for its timestamp was older"),
+        (50_000_000, False, "with an ACK of the old connection."),
     ],
     ids=["number", "timestamp", "both", "unknown"],
 )
 def test_why_a_syn_meets_an_ack_of_the_old_connection(
-    host: str, again_s: float | None, isn: int, stamps: tuple[int, int] | None, why: str
+    host: str, again_s: float | None, newer: int, stamps: bool, why: str
 ) -> None:
     """Its timestamp where it has one, else its number; what connects within a second has cost nothing."""
     stage = Stage()
     names = host.format(9) + ":40000", host.format(20) + ":80"
     old = stage.pair(*names)
-    for end, base in zip(old, (100_000, 900_000), strict=True):
-        end.isn = base
-        end.stamps = (5_000, 6_000) if stamps else None
+    old[0].timestamps = old[1].timestamps = stamps
     old[0].syn()
     old[1].syn_ack()
     old[0].ack()
@@ -129,11 +127,12 @@ def test_why_a_syn_meets_an_ack_of_the_old_connection(
     old[1].ack()
     stage.wait(2)
     c, s = stage.pair(*names)
-    c.isn, c.stamps, s.isn = isn, stamps, 77_000_000
-    old[1].stamps = (7_000, 5_000) if stamps else None
+    c.forget(old[0].snd_nxt + newer)
+    c.timestamps = stamps
+    c.ts_offset = old[0].ts_offset - 10_000
     c.syn()
     old[1].ack()
-    c.send(RST, seq=old[0].nxt)
+    c.rst_to(old[1].last)
     if again_s is not None:
         stage.wait(again_s)
         c.syn()
@@ -142,16 +141,16 @@ def test_why_a_syn_meets_an_ack_of_the_old_connection(
     reuse = one(stage.end(at_s=stage.now_s + 5), "time-wait-reuse")
     assert why.removesuffix(".") in reuse.explanation
     assert reuse.severity == ("info" if again_s == 0.02 else "warning")
-    assert ("tcp_timestamps=0" in reuse.remedy) == (stamps is not None)
+    assert ("tcp_timestamps=0" in reuse.remedy) == stamps
     assert ("never completed" in reuse.explanation) == (again_s is None)
 
 
 def test_reuse_of_a_reuse_lists_each_connection_once() -> None:
     stage = Stage()
-    short(stage, "10.0.0.9:40000", "10.0.0.20:80")
-    for time in (1, 2, 3):
+    c, s = short(stage, "10.0.0.9:40000", "10.0.0.20:80")
+    for _ in range(3):
         stage.wait(2)
-        c, s = again(stage, time)
+        again(c, s)
         c.syn()
         s.syn_ack()
         c.ack()
@@ -165,9 +164,9 @@ def test_reuse_of_a_reuse_lists_each_connection_once() -> None:
 
 def test_port_used_again_after_time_wait_finds_nothing() -> None:
     stage = Stage()
-    short(stage, "10.0.0.9:40000", "10.0.0.20:80")
+    c, s = short(stage, "10.0.0.9:40000", "10.0.0.20:80")
     stage.wait(70)
-    c, s = again(stage)
+    again(c, s)
     c.syn()
     s.syn_ack()
     c.ack()
@@ -179,7 +178,7 @@ def test_assassination() -> None:
     c, s = short(stage, "10.0.0.9:40000", "10.0.0.20:80")
     stage.wait(2)
     c.ack()
-    s.bare_rst()
+    s.rst_to()
     killed = one(stage.end(), "time-wait-assassination")
     assert (killed.subject.label(), killed.severity) == ("server 10.0.0.20:80", "info")
     assert "held in TIME_WAIT" in killed.explanation

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from sample_pcaps.scenarios.script import Endpoint
 from tcptrace_py.findings.service import Service
 from tcptrace_py.findings.timers import Timers, timers, told
 
-from .stage import End, Stage, one
+from .stage import Stage, one
 
 
 class Shop:
@@ -18,7 +19,7 @@ class Shop:
         self._client, self._server = client, server
         self._port = 40_000
 
-    def connect(self) -> tuple[End, End]:
+    def connect(self) -> tuple[Endpoint, Endpoint]:
         self._port += 1
         return self.stage.established(f"{self._client}:{self._port}", self._server)
 
@@ -46,7 +47,7 @@ class Shop:
         c.data(100)
         for s in (1, 2, 4):
             self.stage.wait(s)
-            c.again(100)
+            c.again()
 
     def service(self) -> Service:
         self.stage.end()
@@ -130,8 +131,8 @@ def test_the_finding_names_both_timers() -> None:
     c, s = shop.connect()
     shop.stage.wait(5.0)
     s.fin()
-    c.send(0x10, 100)
-    s.bare_rst()
+    c.data(100)
+    s.rst_to()
     race = one(shop.stage.end(), "keep-alive-race")
     assert "It closed 4 other connections idle for" in race.explanation
     assert "The client closes idle connections after" in race.explanation

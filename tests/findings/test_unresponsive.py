@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from sample_pcaps.scenarios.script import Endpoint
 from tcptrace_py.findings.finding import Finding
 
-from .stage import End, Stage, one
+from .stage import Stage, one
 
 V4 = ("10.0.0.9:{}", "10.0.0.{}:443")
 V6 = ("[2001:db8::9]:{}", "[2001:db8::{}]:443")
@@ -22,7 +23,7 @@ class Talk:
         self.syn_ack_s = syn_ack_s
         self.port = 40_000
 
-    def ask(self, server: int = 20) -> tuple[End, End]:
+    def ask(self, server: int = 20) -> tuple[Endpoint, Endpoint]:
         """A connection with a request that is acknowledged."""
         self.port += 1
         c, s = self.stage.pair(self.names[0].format(self.port), self.names[1].format(server))
@@ -44,7 +45,7 @@ class Talk:
         return [each for each in self.stage.end() if each.kind == "unresponsive-server"]
 
 
-def close(c: End, s: End) -> None:
+def close(c: Endpoint, s: Endpoint) -> None:
     c.fin()
     s.fin()
     c.ack()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from sample_pcaps.scenarios.script import Endpoint
 from tcptrace_py.findings.close_wait import growing
 from tcptrace_py.settings import Settings
 
-from .stage import End, Stage, kinds, one
+from .stage import Stage, kinds, one
 
 SERVER = "10.0.0.20:8080"
 
 
-def leak(stage: Stage, number: int = 0) -> tuple[End, End]:
+def leak(stage: Stage, number: int = 0) -> tuple[Endpoint, Endpoint]:
     c, s = stage.established(f"10.0.0.9:{51324 + number}", SERVER)
     c.fin()
     s.ack()
@@ -101,7 +102,7 @@ def test_unacknowledged_data_excuses_close_wait() -> None:
 def test_zero_window_excuses_close_wait() -> None:
     stage = Stage()
     c, s = stage.established("10.0.0.9:51324", SERVER)
-    c.window = 0
+    c.window_bytes = 0
     c.fin()
     s.ack()
     assert kinds(stage.end(at_s=60)) == set()
@@ -110,8 +111,7 @@ def test_zero_window_excuses_close_wait() -> None:
 def test_midstream_close_wait_is_only_possible() -> None:
     """An endpoint never seen to send anything but ACKs may have sent its FIN before the capture."""
     stage = Stage()
-    c, s = stage.pair("10.0.0.9:51324", SERVER)
-    c.nxt, s.nxt = 5000, 6000
+    c, s = stage.under_way("10.0.0.9:51324", SERVER)
     c.fin()
     s.ack()
     stuck = one(stage.end(at_s=60), "stuck-close-wait")
@@ -165,7 +165,7 @@ def test_fin_that_passed_ends_fin_wait_2s_wait() -> None:
     s.fin()
     for _ in range(4):
         stage.wait(5)
-        s.fin_again()
+        s.again()
     assert kinds(stage.end(at_s=30)) == {"unacknowledged-fin"}
 
 
@@ -176,7 +176,7 @@ def test_unacknowledged_fin(retransmissions: int, found: bool) -> None:
     c.fin()
     for attempt in range(retransmissions):
         stage.wait(0.2 * 2**attempt)
-        c.fin_again()
+        c.again()
     findings = stage.end(at_s=5)
     assert kinds(findings) == ({"unacknowledged-fin"} if found else set())
     if found:
@@ -192,7 +192,7 @@ def test_last_ack_in_vain() -> None:
     s.fin()
     for attempt in range(8):
         stage.wait(0.2 * 2**attempt)
-        s.fin_again()
+        s.again()
     silent = one(stage.end(at_s=120), "unacknowledged-fin")
     assert silent.subject.label() == "client 10.0.0.9 toward 10.0.0.20:8080"
     assert "1 in LAST_ACK" in silent.explanation
@@ -211,7 +211,7 @@ def test_fin_seen_from_one_side_only() -> None:
     stage = Stage()
     c, s = stage.pair("10.0.0.9:51324", SERVER)
     c.syn()
-    s.nxt = s.isn + 1
+    s.syn_ack(seen=False)
     c.ack()
     c.fin()
     assert kinds(stage.end(at_s=200)) == set()
