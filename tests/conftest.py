@@ -33,6 +33,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 # Rooms of tests.
 _NETWORKS = ("kernel", "lab", "live")
+# What takes long to start, and serves all tests that ask for it.
+_SHARED_FIXTURES = frozenset(("cluster", "browser"))
 # Tests handed out together: with each that is done, the scheduler counts all that it ever handed out.
 _TOGETHER = 16
 # Made by Cython, of no source of ours.
@@ -101,11 +103,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+# Before pytest-xdist's own, which reads the marks.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What one of pytest-xdist's processes is handed at once, and in which order.
 
-    Tests that make networks take turns in one process; those of a cluster share it. They begin first,
-    for they wait more than they compute, then the slow ones, one by one, so that the end is short.
+    Tests that make networks take turns in one process; those of a cluster or a browser share it. They begin
+    first, for they wait more than they compute, then the slow ones, one by one, so that the end is short.
     """
     if not config.pluginmanager.hasplugin("xdist"):
         return
@@ -114,10 +118,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     order: dict[pytest.Item, int] = {}
     for item in items:
         room = item.path.relative_to(ROOT).parts[1]
+        shared = _SHARED_FIXTURES.intersection(getattr(item, "fixturenames", ()))
         if room in _NETWORKS:
             group, order[item] = "network", 0
-        elif "cluster" in getattr(item, "fixturenames", ()):
-            group, order[item] = "cluster", 1
+        elif shared:
+            group, order[item] = min(shared), 1
+        elif item.get_closest_marker("xdist_group"):
+            group, order[item] = "", 2
         elif item.get_closest_marker("slow"):
             group, order[item] = "", 2
         else:
@@ -131,7 +138,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Ten thousand tests are no garbage: the collector need not look at them again and again."""
+    """Ten thousand tests are no garbage: the collector need not look at them again and again.
+
+    Whoever shares the tests out knows a group by the end of a test's id.
+    """
+    if session.config.getoption("loadgroup", False) and not all(
+        "@" in item.nodeid.rpartition("]")[2]
+        for item in session.items
+        if item.get_closest_marker("xdist_group")
+    ):
+        raise pytest.UsageError("this pytest-xdist does not share tests out in groups with this pytest")
     gc.collect()
     gc.freeze()
 
