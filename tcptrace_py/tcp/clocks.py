@@ -30,6 +30,15 @@ def nanoseconds(seconds: float) -> int:
     return round(seconds * 1_000_000_000)
 
 
+class Queue:
+    """Endpoints whose clocks of one kind run, by when they started; they are linked with one another."""
+
+    def __init__(self, duration_ns: int) -> None:
+        self.duration_ns = duration_ns
+        self.head: Endpoint | None = None
+        self.tail: Endpoint | None = None
+
+
 class Clocks:
     """One queue of endpoints a kind of clock (``words.CLOCK_KINDS``), and the time."""
 
@@ -40,7 +49,7 @@ class Clocks:
         self.next_ns = _NEVER
         #: Endpoints in SYN_SENT, whose clock runs.
         self.syn_clocks = 0
-        self._durations_ns = [
+        durations_ns = (
             0,
             nanoseconds(settings.syn_give_up_s),
             nanoseconds(settings.syn_ack_give_up_s),
@@ -52,9 +61,8 @@ class Clocks:
             # Out of TIME_WAIT it does until the four minutes of the RFC are over, since its host may not
             # be Linux and hold TIME_WAIT so long: a SYN that meets it there is a reuse of its port.
             nanoseconds(max(2 * settings.msl_s, _RFC_TIME_WAIT_S - 2 * settings.msl_s)),
-        ]
-        self._heads: list[Endpoint | None] = [None] * CLOCK_KINDS
-        self._tails: list[Endpoint | None] = [None] * CLOCK_KINDS
+        )
+        self._queues = [Queue(duration_ns) for duration_ns in durations_ns]
         #: Clocks that started late, by when they run out; of those that were stopped, some are still there.
         self._late: list[tuple[int, int, Endpoint]] = []
         self._started_late = 0
@@ -65,20 +73,20 @@ class Clocks:
             self.stop(endpoint)
         if kind == SYN_CLOCK:
             self.syn_clocks += 1
-        duration_ns = self._durations_ns[kind]
+        queue = self._queues[kind]
         endpoint.clock = kind
-        endpoint.deadline_ns = self.now_ns + duration_ns
-        before = self._tails[kind]
+        endpoint.deadline_ns = self.now_ns + queue.duration_ns
+        before = queue.tail
         if before is not None and before.deadline_ns > endpoint.deadline_ns:
             self._started_late += 1
             heappush(self._late, (endpoint.deadline_ns, self._started_late, endpoint))
         else:
             endpoint.clock_before = before
             if before is None:
-                self._heads[kind] = endpoint
+                queue.head = endpoint
             else:
                 before.clock_after = endpoint
-            self._tails[kind] = endpoint
+            queue.tail = endpoint
         if endpoint.deadline_ns < self.next_ns:
             self.next_ns = endpoint.deadline_ns
 
@@ -89,17 +97,18 @@ class Clocks:
         if kind == SYN_CLOCK:
             self.syn_clocks -= 1
         endpoint.clock = 0
+        queue = self._queues[kind]
         before = endpoint.clock_before
         after = endpoint.clock_after
         if before is None:
-            if self._heads[kind] is not endpoint:
+            if queue.head is not endpoint:
                 # It waits in the heap, which drops it when its time comes.
                 return
-            self._heads[kind] = after
+            queue.head = after
         else:
             before.clock_after = after
         if after is None:
-            self._tails[kind] = before
+            queue.tail = before
         else:
             after.clock_before = before
         endpoint.clock_before = None
@@ -107,11 +116,13 @@ class Clocks:
 
     def duration_ns(self, kind: int) -> int:
         """How long clocks of this kind last."""
-        return self._durations_ns[kind]
+        queue = self._queues[kind]
+        return queue.duration_ns
 
     def oldest(self, kind: int) -> Endpoint | None:
         """The endpoint whose clock of this kind was started first."""
-        return self._heads[kind]
+        queue = self._queues[kind]
+        return queue.head
 
     def run_out(self, ts_ns: int) -> Endpoint | None:
         """The endpoint whose clock runs out first, if by ``ts_ns``; ``None`` when none (any more) does.
@@ -122,7 +133,8 @@ class Clocks:
         earliest: Endpoint | None = None
         next_ns = _NEVER
         for kind in range(1, CLOCK_KINDS):
-            head = self._heads[kind]
+            queue = self._queues[kind]
+            head = queue.head
             if head is not None and head.deadline_ns < next_ns:
                 earliest = head
                 next_ns = head.deadline_ns

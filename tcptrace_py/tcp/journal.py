@@ -1,3 +1,4 @@
+# cython: boundscheck=False, initializedcheck=False
 """Every history entry of every endpoint, in one growing row of numbers.
 
 Compiled (see ``journal.pxd``). An endpoint keeps the index of its newest entry;
@@ -11,7 +12,8 @@ from array import array
 
 from tcptrace_py.tcp.growing import Growing, Row
 
-# An entry is three numbers: time, frame, and `previous << 16 | state << 8 | basis`.
+# An entry is three numbers: time, frame, and `(previous + 1) << 16 | state << 8 | basis`. Before the first
+# lies one of zeros, so that -1 is the index of an entry too.
 _FIELDS = 3
 # Entries that there is room for at first.
 _ROOM = 1024
@@ -25,7 +27,7 @@ class Journal:
     """
 
     def __init__(self) -> None:
-        self._store = Growing("q", _FIELDS * _ROOM)
+        self._store = Growing("q", _FIELDS * (1 + _ROOM))
         self._numbers: Row = self._store.numbers()
         self._room = _ROOM
         self._used = 0
@@ -35,13 +37,13 @@ class Journal:
         """Add an entry after ``previous`` (-1 for the first); its index."""
         if self._free >= 0:
             index = self._free
-            self._free = self._numbers[index * 3]
+            self._free = self._numbers[3 * index + 3]
         else:
             if self._used == self._room:
                 self._grow()
             index = self._used
             self._used += 1
-        at = index * 3
+        at = 3 * index + 3
         self._numbers[at] = ts_ns
         self._numbers[at + 1] = frame
         self._numbers[at + 2] = ((previous + 1) << 16) | (state << 8) | basis
@@ -52,12 +54,12 @@ class Journal:
         self._numbers = _NOTHING
         self._store.grow(_FIELDS * max(_ROOM, self._room // 4))
         self._numbers = self._store.numbers()
-        self._room = self._store.count // _FIELDS
+        self._room = self._store.count // _FIELDS - 1
 
     def pop(self, index: int) -> int:
         """Take the newest entry of a chain back; the index of the one before it, or -1."""
-        previous = (self._numbers[index * 3 + 2] >> 16) - 1
-        self._numbers[index * 3] = self._free
+        previous = (self._numbers[3 * index + 5] >> 16) - 1
+        self._numbers[3 * index + 3] = self._free
         self._free = index
         return previous
 
@@ -85,16 +87,16 @@ class Journal:
             index = self.pop(index)
 
     def previous(self, index: int) -> int:
-        return (self._numbers[index * 3 + 2] >> 16) - 1
+        return (self._numbers[3 * index + 5] >> 16) - 1
 
     def state(self, index: int) -> int:
-        return (self._numbers[index * 3 + 2] >> 8) & 0xFF
+        return (self._numbers[3 * index + 5] >> 8) & 0xFF
 
     def basis(self, index: int) -> int:
-        return self._numbers[index * 3 + 2] & 0xFF
+        return self._numbers[3 * index + 5] & 0xFF
 
     def ts_ns(self, index: int) -> int:
-        return self._numbers[index * 3]
+        return self._numbers[3 * index + 3]
 
     def frame(self, index: int) -> int:
-        return self._numbers[index * 3 + 1]
+        return self._numbers[3 * index + 4]

@@ -28,7 +28,7 @@ cdef class Pile:
     cdef public uint16_t to_port
     cdef public uint8_t ip_version
 
-    cdef object enter(self, int64_t connection, int64_t ts_ns, int64_t frame, object arrival)
+    cdef object enter(self, int64_t connection, int64_t ts_ns, int64_t frame, int64_t arrival)
     @cython.locals(connection=int64_t)
     cpdef object merge(self, Pile other)
     cdef object _first_and_last(self, int64_t first_ns, int64_t first_frame, int64_t connection, int64_t last_ns, int64_t last_frame)
@@ -64,14 +64,14 @@ cdef class TimeWait:
     cdef Piles _by_address
     cdef Piles _by_destination
 
-    @cython.locals(arrival=object, pile=Pile)
+    @cython.locals(arrival=int64_t, pile=Pile)
     cpdef object enter(self, Endpoint endpoint, Endpoint peer, int ip_version, int64_t connection, int64_t ts_ns, int64_t frame)
-    @cython.locals(departure=object, piles=Piles, pile=Pile)
+    @cython.locals(departure=int64_t, piles=Piles, pile=Pile)
     cpdef object leave(self, Endpoint endpoint, Endpoint peer, int ip_version, int64_t ts_ns)
-    @cython.locals(arrival=object, pile=Pile)
+    @cython.locals(arrival=int64_t, pile=Pile)
     cpdef object resume(self, Endpoint endpoint, Endpoint peer, int ip_version, int64_t ts_ns)
     @cython.locals(pile=Pile)
     cpdef object take_back(self, Endpoint endpoint, Endpoint peer, int ip_version)
     cpdef object merge(self, TimeWait other)
-    cdef object _resume(self, Pile pile, object arrival)
-    cdef object _shrink(self, Piles piles, Pile pile, object departure)
+    cdef object _resume(self, Pile pile, int64_t arrival)
+    cdef object _shrink(self, Piles piles, Pile pile, int64_t departure)

@@ -72,3 +72,16 @@ def test_a_grain_that_must_be_coarse() -> None:
     most, at_ns = made.peak()
     assert 4900 <= most <= 5000
     assert 4_900 * 10**6 <= at_ns <= 5_000 * 10**6
+
+
+def test_every_number_of_cells_has_room() -> None:
+    """A time line grows cell by cell: what is counted is what came, whatever room there was."""
+    made = Timeline(100_000)
+    for at_ns in range(3_000):
+        made.arrive(1_000 + 10 * at_ns)
+        if at_ns % 7 == 0:
+            # Before the last cell: it waits, and is joined with all others.
+            made.depart(10 * at_ns)
+    assert sum(arrived for _, arrived, _ in made.changes()) == 3_000
+    assert sum(departed for _, _, departed in made.changes()) == len(range(0, 3_000, 7))
+    assert made.grain_ns == 1
