@@ -31,6 +31,7 @@ from benchmarks.containers import to_pcapng, to_zstd
 REFERENCE = "tcpdump"
 OURS = "tcptrace-py"
 LISTED = "  all listed"
+ONE_JOB = "  --jobs 1"
 TWO_JOBS = "  --jobs 2"
 #: A program that takes longer is ended, and has failed.
 LIMIT_S = 900
@@ -91,11 +92,13 @@ PEERS: dict[str, tuple[str, Callable[[Path], list[str]]]] = {
 }
 
 
-def ours(path: Path, report: Path, *, listed: bool = False, jobs: int = 1) -> list[str]:
+def ours(path: Path, report: Path, *, listed: bool = False, jobs: int | None = None) -> list[str]:
+    """``jobs``: None for as many as a user gets who asks for none."""
     connections = [] if listed else ["--no-connections"]
+    shared = [] if jobs is None else ["--jobs", str(jobs)]
     return [
-        *(sys.executable, "-m", "tcptrace_py", "analyze", *connections),
-        *("--jobs", str(jobs), "--json", str(report), str(path)),
+        *(sys.executable, "-m", "tcptrace_py", "analyze", *connections, *shared),
+        *("--json", str(report), str(path)),
     ]
 
 
@@ -149,6 +152,7 @@ def measure(name: str, rounds: int, scale: float, peers: bool, report: Path) -> 
         REFERENCE: ["tcpdump", "-r", str(path), "-w", "/dev/null"],
         # The last to write, so that `report` is that of every connection counted.
         **({LISTED: ours(path, Path(os.devnull), listed=True)} if TARGETS[name].list_s else {}),
+        ONE_JOB: ours(path, Path(os.devnull), jobs=1),
         TWO_JOBS: ours(path, Path(os.devnull), jobs=2),
         OURS: ours(path, report),
     }
@@ -202,6 +206,7 @@ def show(name: str, runs: dict[str, Runs], least_mb: float, mix_s: float | None,
     target = TARGETS[name]
     reference_s = runs[REFERENCE].median_s()
     our_s = runs[OURS].median_s()
+    one_job_s = runs[ONE_JOB].median_s()
     for program, measured in runs.items():
         notes = []
         if program == OURS:
@@ -211,13 +216,14 @@ def show(name: str, runs: dict[str, Runs], least_mb: float, mix_s: float | None,
                 notes.append(against("time to mix", our_s / mix_s, target.mix_ratio))
             if target.memory_mb is not None:
                 notes.append(against("peak", measured.peak_mb, target.memory_mb, " MB"))
-            if target.bytes_each is not None:
-                each = memory_each(measured.peak_mb, least_mb, report)
-                notes.append(against("a connection", each, target.bytes_each, " B"))
+        elif program == ONE_JOB and target.bytes_each is not None:
+            # Of two processes each has a part of the connections.
+            each = memory_each(measured.peak_mb, least_mb, report)
+            notes.append(against("a connection", each, target.bytes_each, " B"))
         elif program == TWO_JOBS and not measured.failed:
-            notes.append(f"{our_s / measured.median_s():.2f} times as fast as one job")
+            notes.append(f"{one_job_s / measured.median_s():.2f} times as fast as one job")
         elif program == LISTED and target.list_s is not None:
-            notes.append(against("more", measured.median_s() - our_s, target.list_s, " s"))
+            notes.append(against("more", measured.median_s() - one_job_s, target.list_s, " s"))
         elif program in PEERS and not measured.failed and measured.median_s() < our_s:
             notes.append(f"faster than {OURS}")
         row(name, program, measured, reference_s, notes)

@@ -51,7 +51,7 @@ def analyze(
             from tcptrace_py.run.jobs import Work, analyze_parts, can_be_split, jobs_for
 
             if jobs is None:
-                jobs = jobs_for(opened)
+                jobs = jobs_for(opened, connections)
             if jobs > 1 and can_be_split(opened):
                 paths = tuple(os.fspath(path) for path in captures)
                 work = Work(paths, settings, bpf, connections, stats)
