@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -19,8 +18,7 @@ _Command = TypeVar("_Command", bound=Callable[..., object])
 _RANDOM_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Annotating:
+class Annotating(NamedTuple):
     """What was asked for: the ``target``, whether cut to the connections of findings, and the key of other
     addresses (None: the addresses stay).
     """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,20 +15,22 @@ _TABLE = "tcptrace-py"
 _HEADER = re.compile(rb"tool\s*\.\s*[\"']?tcptrace-py")
 
 
-def project_policy(folder: Path) -> tuple[str, Policy] | None:
+def project_policy(folder: str | os.PathLike[str]) -> tuple[str, Policy] | None:
     """The nearest one from ``folder`` upwards, and how it is named from there; None without any.
 
     Raises `PolicyError`.
     """
-    for above in (folder, *folder.parents):
-        path = above / FILE
-        if path.is_file():
+    # (Every command looks for one, and `pathlib` takes as long to load as all of this.)
+    folder = above = os.path.abspath(folder)
+    while True:
+        path = os.path.join(above, FILE)
+        if os.path.isfile(path):
             from tcptrace_py.gates.policy import read_policy
 
             return _named(path, folder), read_policy(path)
-        path = above / _PROJECT
+        path = os.path.join(above, _PROJECT)
         # Most have no such table, and parsing takes longer than reading.
-        if path.is_file() and _HEADER.search(path.read_bytes()):
+        if os.path.isfile(path) and _HEADER.search(_bytes_of(path)):
             from tcptrace_py.gates.policy import policy_from, read_toml
 
             tools = read_toml(path).get("tool", {})
@@ -36,9 +38,16 @@ def project_policy(folder: Path) -> tuple[str, Policy] | None:
             if isinstance(table, dict):
                 name = f"[tool.{_TABLE}] in {_named(path, folder)}"
                 return name, policy_from(table, name)
-    return None
+        below, above = above, os.path.dirname(above)
+        if above == below:
+            return None
 
 
-def _named(path: Path, folder: Path) -> str:
+def _bytes_of(path: str) -> bytes:
+    with open(path, "rb") as stream:
+        return stream.read()
+
+
+def _named(path: str, folder: str) -> str:
     """Short where it is near."""
-    return path.name if path.parent == folder else str(path)
+    return os.path.basename(path) if os.path.dirname(path) == folder else path

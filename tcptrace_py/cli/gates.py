@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -51,15 +52,13 @@ class Gates(NamedTuple):
         """
         if self.policy is None:
             return self, ["there is no policy to read again"]
-        from pathlib import Path
-
         from tcptrace_py.cli.config import project_policy
         from tcptrace_py.findings.wording import times
         from tcptrace_py.gates.policy import PolicyError, read_policy
 
         path = ctx.meta.get(_POLICY_FILE)
         try:
-            named = project_policy(Path.cwd()) if path is None else (path, read_policy(path))
+            named = project_policy(os.getcwd()) if path is None else (path, read_policy(path))
         except (OSError, PolicyError) as error:
             return self, [f"the policy stays as it was: {error}"]
         if named is None:
@@ -127,12 +126,10 @@ def gates_from(options: Mapping[str, Any]) -> Gates:
 
 
 def _project_policy() -> Policy | None:
-    from pathlib import Path
-
     from tcptrace_py.cli.config import project_policy
 
     try:
-        found = project_policy(Path.cwd())
+        found = project_policy(os.getcwd())
     except OSError:
         # The directory is gone, or a file in it is not for us.
         return None

@@ -7,7 +7,6 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -206,7 +205,7 @@ class Outputs:
             console = report_console(sys.stderr if self.uses_stdout else sys.stdout)
             draws = [partial(draw, view)]
             if not (view.verbose or view.connections or long):
-                draws.append(partial(draw, replace(view, brief=True)))
+                draws.append(partial(draw, view._replace(brief=True)))
             show_on(console, draws, lambda console: print_verdict(report, console, view), pager)
         self._tell(report)
 

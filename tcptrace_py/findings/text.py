@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 SYSCTLS = "Linux Documentation/networking/ip-sysctl.rst"
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """``title``: a few words. ``meaning``: what it is and what usually causes it.
     ``remedy``: what to change. ``reference``: where the rules are written.
     """

@@ -10,6 +10,7 @@ from tcptrace_py.capture.stop import Stop
 from tcptrace_py.report.model.builder import Sink
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.run.captures import Captures, JobLost, Progress
+from tcptrace_py.run.cores import can_be_split, jobs_for
 from tcptrace_py.run.owners import name_owners, owners_of
 from tcptrace_py.run.session import Session, no_cycle_collection
 from tcptrace_py.settings import Settings
@@ -48,11 +49,11 @@ def analyze(
     settings = settings or Settings()
     with Captures(captures, bpf, stop) as opened:
         if jobs != 1 and sink is None:
-            from tcptrace_py.run.jobs import Work, analyze_parts, can_be_split, jobs_for
-
             if jobs is None:
                 jobs = jobs_for(opened, connections)
             if jobs > 1 and can_be_split(opened):
+                from tcptrace_py.run.jobs import Work, analyze_parts
+
                 paths = tuple(os.fspath(path) for path in captures)
                 work = Work(paths, settings, bpf, connections, stats)
                 report = analyze_parts(work, opened, jobs, progress, allow_undecoded)

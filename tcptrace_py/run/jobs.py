@@ -18,32 +18,12 @@ from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Any
 
-from tcptrace_py.capture.error import CaptureError
-from tcptrace_py.capture.source import open_source
 from tcptrace_py.report.model.model import Report
 from tcptrace_py.run.captures import Captures, JobLost, Progress
-from tcptrace_py.run.cores import cores
 from tcptrace_py.run.partial import Partial
 from tcptrace_py.run.session import Session, no_cycle_collection, sources_of
 from tcptrace_py.settings import Settings
-from tcptrace_py.wire.decoder import Decoder
-from tcptrace_py.wire.place import PLACES
-from tcptrace_py.wire.result import TCP
-from tcptrace_py.wire.segment import ACK, SYN
 
-#: From so many bytes on, another process costs less than it brings.
-PAYS_BYTES = 32_000_000
-#: So many bytes for each process, at least.
-_BYTES_A_JOB = 16_000_000
-#: Two processes pay from so many bytes on, where connections are short and none is listed.
-SHORT_PAYS_BYTES = 100_000_000
-# Connections are short where one segment in so many asks for one, or more; but not most do: in a flood that
-# nobody answers, finding out that a SYN is new is as much work as reading it.
-_SHORT_SEGMENTS = 16
-_FLOOD_SEGMENTS = 2
-# That is told from these frames, one in eight: before them, too many connections are new.
-_LOOKED_AT = range(16_384, 32_768)
-_LOOKED_AT_EVERY = 8
 # How often the first process looks after the others.
 _LOOK_S = 0.25
 
@@ -57,54 +37,6 @@ class Work:
     bpf: str | None
     connections: bool
     stats: bool
-
-
-def jobs_for(opened: Captures, listed: bool = False) -> int:
-    """How many processes pay for these captures: one where they are small, compressed, or a pipe.
-
-    Two processes each read everything: one that reads in a thread is faster where connections are long, or
-    are ``listed``, which makes a record of each to be passed on.
-    """
-    total_bytes = 0
-    for reader in opened.readers:
-        # What is compressed each would have to decompress anew.
-        if reader.size_bytes is None or reader.compression is not None:
-            return 1
-        total_bytes += reader.size_bytes
-    if total_bytes < PAYS_BYTES:
-        return 1
-    count = max(1, min(cores(), PLACES, total_bytes // _BYTES_A_JOB))
-    if count == 2 and opened.can_read_ahead():
-        short = not listed and total_bytes >= SHORT_PAYS_BYTES and _are_short(opened.readers[0].path)
-        return 2 if short else 1
-    return count
-
-
-def _are_short(path: str | os.PathLike[str]) -> bool:
-    """Whether a capture's connections are of few segments, by how many of these are SYNs."""
-    segments = syns = 0
-    try:
-        reader = open_source(path)
-    except CaptureError:
-        return False
-    decoder = Decoder()
-    try:
-        while reader.packets < _LOOKED_AT.stop and (count := reader.next_batch()):
-            decoder.begin(reader.batch)
-            if reader.packets > _LOOKED_AT.start:
-                for i in range(0, count, _LOOKED_AT_EVERY):
-                    if decoder.decode(reader.batch, i) == TCP:
-                        segments += 1
-                        syns += decoder.segment.flags & (SYN | ACK) == SYN
-    finally:
-        decoder.end()
-        reader.close()
-    return segments <= syns * _SHORT_SEGMENTS and syns * _FLOOD_SEGMENTS <= segments and segments > 0
-
-
-def can_be_split(opened: Captures) -> bool:
-    """A pipe can be read once only, and standard input by one process only."""
-    return all(reader.size_bytes is not None and reader.path != "-" for reader in opened.readers)
 
 
 def analyze_parts(

@@ -22,7 +22,7 @@ from tcptrace_py.capture.source import open_source
 from tcptrace_py.capture.stop import Stop
 from tcptrace_py.engine import engine
 from tcptrace_py.report.formats import json
-from tcptrace_py.run import cores, jobs
+from tcptrace_py.run import cores
 from tcptrace_py.run.analyze import analyze
 from tcptrace_py.run.captures import Captures
 from tcptrace_py.run.cores import THREADS_VARIABLE
@@ -249,20 +249,19 @@ def test_compressed(compression: str, tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_on_two_cores_one_process_reads_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "PAYS_BYTES", 0)
-    monkeypatch.setattr(jobs, "_BYTES_A_JOB", 1)
+    monkeypatch.setattr(cores, "JOBS_PAY_BYTES", 0)
+    monkeypatch.setattr(cores, "_BYTES_A_JOB", 1)
     monkeypatch.setattr(cores, "_PAYS_BYTES", 0)
     monkeypatch.delenv(THREADS_VARIABLE, raising=False)
     path = ROOT / "sample_pcaps" / "sick_service.pcap"
     for count, one_thread, processes in ((1, False, 1), (2, False, 1), (2, True, 2), (4, False, 4)):
-        for module in (jobs, cores):
-            monkeypatch.setattr(module, "cores", lambda count=count: count)
+        monkeypatch.setattr(cores, "cores", lambda count=count: count)
         if one_thread:
             monkeypatch.setenv(THREADS_VARIABLE, "1")
         else:
             monkeypatch.delenv(THREADS_VARIABLE, raising=False)
         with Captures([path]) as opened:
-            assert jobs.jobs_for(opened) == processes
+            assert cores.jobs_for(opened) == processes
 
 
 @pytest.mark.parametrize(
@@ -274,17 +273,16 @@ def test_on_two_cores_two_processes_share_short_connections(
 ) -> None:
     path = tmp_path / "capture.pcap"
     workloads.write(workload, path, 3_000)
-    for name, value in (("PAYS_BYTES", 0), ("SHORT_PAYS_BYTES", 0), ("_BYTES_A_JOB", 1)):
-        monkeypatch.setattr(jobs, name, value)
-    monkeypatch.setattr(jobs, "_LOOKED_AT", range(1_000, 3_000))
+    for name, value in (("JOBS_PAY_BYTES", 0), ("SHORT_JOBS_PAY_BYTES", 0), ("_BYTES_A_JOB", 1)):
+        monkeypatch.setattr(cores, name, value)
+    monkeypatch.setattr(cores, "_LOOKED_AT", range(1_000, 3_000))
     monkeypatch.setattr(cores, "_PAYS_BYTES", 0)
     monkeypatch.delenv(THREADS_VARIABLE, raising=False)
-    for module in (jobs, cores):
-        monkeypatch.setattr(module, "cores", lambda: 2)
+    monkeypatch.setattr(cores, "cores", lambda: 2)
     with Captures([path]) as opened:
-        assert jobs.jobs_for(opened, listed) == processes
-        monkeypatch.setattr(jobs, "SHORT_PAYS_BYTES", path.stat().st_size + 1)
-        assert jobs.jobs_for(opened, listed) == 1
+        assert cores.jobs_for(opened, listed) == processes
+        monkeypatch.setattr(cores, "SHORT_JOBS_PAY_BYTES", path.stat().st_size + 1)
+        assert cores.jobs_for(opened, listed) == 1
 
 
 def test_several_captures_are_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.finding import Evidence, Finding
@@ -16,8 +16,7 @@ from tcptrace_py.settings import Settings
 Key = tuple[object, ...]
 
 
-@dataclass(slots=True)
-class Claim:
+class Claim(NamedTuple):
     """``by``: the endpoint that it is about. ``measure_ns``: a duration to tell, -1 none.
 
     ``explains``: the general kinds that this cause accounts for. ``hangs_on``: only the whole capture
@@ -30,7 +29,7 @@ class Claim:
     confidence: int
     evidence: Callable[[], list[Evidence]]
     measure_ns: int = -1
-    tally: Mapping[str, int] = field(default_factory=dict)
+    tally: Mapping[str, int] = MappingProxyType({})
     explains: Collection[str] = ()
     hangs_on: Key | None = None
     facts: tuple[object, ...] = ()

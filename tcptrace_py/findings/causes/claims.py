@@ -7,8 +7,8 @@ same connections, until it is known which of the two is told. All of it merges.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from hashlib import blake2b
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.causes.about import service_of
@@ -195,8 +195,8 @@ class Causes:
             # It met TIME_WAIT: `time-wait-reuse` tells that.
             case.explained |= CHALLENGED_EXPLAINS
         undecided: list[tuple[int, Claim]] = []
-        for number, cause in enumerate(CAUSES):
-            if not cause.TOLD_FROM & reasons or cause.KIND in case.explained:
+        for number, cause in _told_from(reasons):
+            if cause.KIND in case.explained:
                 continue
             claim = cause.look(case, knowledge, self._settings)
             if claim is None:
@@ -374,4 +374,20 @@ def _whole(groups: Groups) -> Group | None:
 
 def _rank(key: object) -> int:
     """A hash that is the same in every process: that of its text."""
-    return int.from_bytes(blake2b(repr(key).encode(), digest_size=8).digest(), "big")
+    return int.from_bytes(_blake2b()(repr(key).encode(), digest_size=8).digest(), "big")
+
+
+@cache
+def _told_from(reasons: int) -> list[tuple[int, Cause]]:
+    """The causes that these reasons make look, in their order and by their numbers."""
+    return [(number, cause) for number, cause in enumerate(CAUSES) if cause.TOLD_FROM & reasons]
+
+
+@cache
+def _blake2b() -> Callable[..., Any]:
+    try:
+        # What `hashlib` has by this name; but that loads OpenSSL, which takes longer than all causes.
+        from _blake2 import blake2b
+    except ImportError:
+        from hashlib import blake2b
+    return blake2b

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.causes.about import round_trip_ns, service_key, service_of, timer_between
@@ -26,8 +26,7 @@ _EARLY, _LATE = 0.95, 1.05
 _CONSTANT = 2
 
 
-@dataclass(slots=True)
-class _Race:
+class _Race(NamedTuple):
     """A request that met a close, after ``idle_ns`` of silence.
 
     ``closed``: the server's FIN passed. ``counted``: the silence is among the service's idle times.

@@ -6,8 +6,7 @@ their order as numbers, protocol and ports. Zeek, Suricata, Wireshark and Arkime
 
 from __future__ import annotations
 
-from base64 import b64encode
-from hashlib import sha1
+from binascii import b2a_base64
 from struct import Struct
 
 _TCP = 6
@@ -24,4 +23,7 @@ def community_id(version: int, hi: int, lo: int, port: int, to_hi: int, to_lo: i
         packed = _IPV4.pack(0, lo, to_lo, _TCP, 0, port, to_port)
     else:
         packed = _IPV6.pack(0, hi, lo, to_hi, to_lo, _TCP, 0, port, to_port)
-    return "1:" + b64encode(sha1(packed, usedforsecurity=False).digest()).decode("ascii")
+    # Loaded with OpenSSL, which takes long, and only where connections are listed.
+    from hashlib import sha1
+
+    return "1:" + b2a_base64(sha1(packed, usedforsecurity=False).digest(), newline=False).decode("ascii")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from typing import NamedTuple
 
 # Of one finding, so that the next one is on the same screen.
 _EVIDENCE = 4
@@ -11,8 +11,7 @@ _IDS = 8
 _TOP = 10
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """``top``: rows of each list. ``connections``: list them too. ``verbose``: the proof, the long texts
     and all counters; ``quiet``: the verdict alone. ``zone``: of times of the day, None for the system's.
     ``whole``: the file that has what is left out here, if one is written. ``brief``: without the list of
