@@ -88,13 +88,13 @@ def reader(data: bytes) -> None:
 def decoded(opened: Reader) -> tuple[list[tuple[int, ...]], list[object]]:
     """All that a capture holds, decoded: each frame's code and numbers; what is said of the whole."""
     decode = Decoder()
-    segment = decode.segment
     frames = []
     try:
         while count := opened.next_batch():
             decode.begin(opened.batch)
             for i in range(count):
                 code = decode.decode(opened.batch, i)
+                segment = decode.segment
                 numbers = [getattr(segment, name) for name in _NUMBERS] if code == TCP else []
                 frames.append((code, segment.frame, segment.ts_ns, *numbers))
             decode.end()

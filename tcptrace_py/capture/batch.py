@@ -15,7 +15,7 @@ BATCH_FRAMES = 4096
 
 
 class FrameBatch:
-    """Frames ``0 <= i < count`` of one source, in the order of the file.
+    """Frames ``0 <= i < count`` of one source, in the order of the file; there is room for ``frames``.
 
     ``data``            the buffer that all of them lie in (``bytes`` or ``bytearray``)
     ``offset[i]``       where frame ``i`` begins in ``data``, bytes
@@ -23,17 +23,18 @@ class FrameBatch:
     ``original[i]``     bytes it had on the wire, never less than ``captured[i]``
     ``ts_ns[i]``        time stamp, integer nanoseconds since the epoch
     ``link_type[i]``    LINKTYPE_ value of the interface it was seen on
-    ``decoded``         what ``wire.ahead`` found in them; then ``data`` has only what is left to be decoded
+    ``decoded``         what ``wire.ahead`` found in them; then ``ts_ns`` tells of all, the rest only of
+                        what is left to be decoded
     ``first_number``    number of frame 0 in its file, which counts from 1 as Wireshark does
     """
 
-    def __init__(self) -> None:
+    def __init__(self, frames: int = BATCH_FRAMES) -> None:
         self.data: bytes | bytearray = bytearray()
         self.count = 0
         self.first_number = 1
-        self.offset = array("q", bytes(8 * BATCH_FRAMES))
-        self.captured = array("q", bytes(8 * BATCH_FRAMES))
-        self.original = array("q", bytes(8 * BATCH_FRAMES))
-        self.ts_ns = array("q", bytes(8 * BATCH_FRAMES))
-        self.link_type = array("q", bytes(8 * BATCH_FRAMES))
+        self.offset = array("q", bytes(8 * frames))
+        self.captured = array("q", bytes(8 * frames))
+        self.original = array("q", bytes(8 * frames))
+        self.ts_ns = array("q", bytes(8 * frames))
+        self.link_type = array("q", bytes(8 * frames))
         self.decoded: Any = None

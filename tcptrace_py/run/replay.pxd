@@ -15,6 +15,7 @@ cdef class Replay:
     cdef public Decoder decoder
     cdef public Tracker tracker
     cdef list _segments
+    cdef list _passing
     cdef public int64_t packets
     cdef public int64_t first_ns
     cdef public int64_t last_ns
@@ -22,7 +23,7 @@ cdef class Replay:
     cdef int64_t _cell_first_ns
     cdef int64_t _cell_end_ns
 
-    @cython.locals(decoder=Decoder, tracker=Tracker, segments=list, segment=Segment, i=Py_ssize_t, count=Py_ssize_t, code=int, ts_ns=int64_t)
+    @cython.locals(decoder=Decoder, tracker=Tracker, own=list, segments=list, segment=Segment, i=Py_ssize_t, count=Py_ssize_t, code=int, ts_ns=int64_t)
     cpdef object run(self, FrameBatch batch, int64_t source, Py_ssize_t lo, Py_ssize_t hi)
     cdef object _enter_cell(self, int64_t ts_ns)
     cpdef object settle(self)

@@ -36,6 +36,8 @@ class Replay:
         self.decoder = Decoder(part, parts)
         self.tracker = Tracker(settings, stats, peers)
         self._segments = [Segment() for _ in range(RUN_SEGMENTS)]
+        #: Those that pass together: of these, or of a batch's own.
+        self._passing = list(self._segments)
         self.decoder.segment = self._segments[0]
         self.packets = 0
         self.first_ns = 0
@@ -49,7 +51,8 @@ class Replay:
         """Frames ``lo <= i < hi`` of a batch from ``source``."""
         decoder = self.decoder
         tracker = self.tracker
-        segments = self._segments
+        own = self._segments
+        segments = self._passing
         decoder.begin(batch, source)
         try:
             i = lo
@@ -57,10 +60,12 @@ class Replay:
                 count = 0
                 code = TCP
                 while i < hi and count < RUN_SEGMENTS and code != ICMP_ERROR:
-                    segment = segments[count]
-                    decoder.segment = segment
+                    if batch.decoded is None:
+                        decoder.segment = own[count]
                     code = decoder.decode(batch, i)
+                    segment = decoder.segment
                     if code == TCP:
+                        segments[count] = segment
                         count += 1
                     ts_ns = batch.ts_ns[i]
                     if self.packets == 0 or ts_ns < self.first_ns:

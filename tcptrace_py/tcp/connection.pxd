@@ -123,6 +123,8 @@ cdef class Connection:
     @cython.locals(a=Endpoint)
     cpdef bint sent_by_a(self, Segment segment) except -1
     cdef int64_t touch(self) except -1
+    @cython.locals(a=Endpoint, b=Endpoint)
+    cdef int64_t touch_all(self) noexcept
     cpdef Endpoint client(self)
     cpdef Endpoint server(self)
 

@@ -55,7 +55,7 @@ class Duplicates:
         # seen. The same capture must give the same report, and so must its parts: frames of four-tuples that
         # may be in another part do not come in between.
         at = segment.seq
-        at = (at ^ (at >> 12) ^ segment.ip_id * 31 ^ segment.src_port) % _REMEMBERED
+        at = (at ^ (at >> 12) ^ segment.ip_id * 31 ^ segment.src_port) & (_REMEMBERED - 1)
         at = 2 * (place * _REMEMBERED + at)
         since_ns = segment.ts_ns - self._seen[at + 1]
         if self._seen[at] == fingerprint and 0 <= since_ns < within_ns:

@@ -2,6 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from tcptrace_py.tcp.connection cimport Connection
+from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int64_t INCARNATIONS
@@ -22,8 +23,8 @@ cdef class FlowTable:
     cdef uint64_t hash(self, Segment segment) noexcept
     @cython.locals(numbers=uint64_t, rest=uint64_t, src_port=uint64_t, seq=uint64_t, ts_val=uint64_t, flags=uint64_t, payload_bytes=uint64_t, ip_id=uint64_t)
     cdef uint64_t fingerprint(self, Segment segment, uint64_t flow_hash) noexcept
-    @cython.locals(bucket=uint64_t, connection=Connection)
-    cdef int64_t fetch(self, uint64_t flow_hash) except -1
+    @cython.locals(bucket=uint64_t)
+    cdef Connection first(self, uint64_t flow_hash)
     @cython.locals(bucket=uint64_t, found=Connection)
     cdef Connection find(self, Segment segment, uint64_t flow_hash)
     @cython.locals(older=Connection)
@@ -44,3 +45,7 @@ cdef class FlowTable:
     @cython.locals(newest=Connection, following=Connection, connection=Connection, each=Connection, found=list, places=list, least=int64_t, most=int64_t, left=int64_t)
     cdef list _all(self, bint apart)
     cpdef list all(self)
+
+
+@cython.locals(first=Py_ssize_t, i=Py_ssize_t, connection=Connection)
+cpdef object fetch_last(list connections, int64_t most, Journal journal)

@@ -11,12 +11,15 @@ import os
 from operator import attrgetter
 
 from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.wire.segment import Segment
 
 _MASK = (1 << 64) - 1
 
-# Buckets to begin with, a power of two.
-_BUCKETS = 1 << 10
+# Buckets to begin with, a power of two; and by how many times there are more where they do not suffice. To
+# put a connection into another bucket is to fetch it from memory: so not often.
+_BUCKETS = 1 << 12
+_GROWTH = 4
 
 #: A segment is of one of this many latest incarnations of its four-tuple. What a sender does with one
 #: four-tuple must not cost more than it would on many (DESIGN section 4.10), and no port is used so often
@@ -68,16 +71,12 @@ class FlowTable:
         rest = (ts_val << 32) ^ (ip_id << 16) ^ segment.checksum ^ (flags << 56) ^ (payload_bytes << 24)
         return numbers ^ self._mix((rest ^ (src_port << 48)) & self._mask, self._multiplier_2)
 
-    def fetch(self, flow_hash: int) -> int:
-        """Have the connection with this hash in the cache when its segment comes.
-
-        The result means nothing; making it is what fetches.
-        """
+    def first(self, flow_hash: int) -> Connection | None:
+        """The first to look at where one with this hash is looked for: most often it is the one."""
         bucket = flow_hash & self._bucket_mask
         if not self._marks[bucket] >> (flow_hash >> 61) & 1:
-            return 0
-        connection = self._buckets[bucket]
-        return 0 if connection is None else connection.touch()
+            return None
+        return self._buckets[bucket]
 
     def find(self, segment: Segment, flow_hash: int) -> Connection | None:
         """The newest connection on the segment's four-tuple."""
@@ -161,7 +160,7 @@ class FlowTable:
 
     def _grow(self) -> None:
         old = self._buckets
-        size = 2 * len(old)
+        size = _GROWTH * len(old)
         self._empty(size)
         for first in old:
             connection = first
@@ -219,3 +218,18 @@ class FlowTable:
         for each in found:
             places[each.id - least] = each
         return [each for each in places if each is not None]
+
+
+def fetch_last(connections: list[Connection], most: int, journal: Journal) -> None:
+    """Have the last ``most`` connections in the cache, with their histories: they are over.
+
+    All are asked for at once, so that memory which is far away is under way for many of them.
+    """
+    first = max(0, len(connections) - most)
+    for i in range(first, len(connections)):
+        connection = connections[i]
+        connection.touch_all()
+    for i in range(first, len(connections)):
+        connection = connections[i]
+        journal.touch(connection.a.last)
+        journal.touch(connection.b.last)

@@ -20,6 +20,8 @@ cdef class Journal:
     @cython.locals(entries=list)
     cpdef list history(self, int64_t index)
     cpdef object release(self, int64_t index)
+    @cython.locals(number=int64_t, previous=int64_t)
+    cdef int64_t touch(self, int64_t index) noexcept
     cpdef int64_t previous(self, int64_t index) except? -2
     cpdef int64_t state(self, int64_t index) except -2
     cpdef int64_t basis(self, int64_t index) except -2

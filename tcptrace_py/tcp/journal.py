@@ -86,6 +86,15 @@ class Journal:
         while index >= 0:
             index = self.pop(index)
 
+    def touch(self, index: int) -> int:
+        """Read a whole chain by its newest entry; the number means nothing."""
+        number = 0
+        while index >= 0:
+            previous = self._numbers[index * 3 + 2]
+            number ^= previous
+            index = (previous >> 16) - 1
+        return number
+
     def previous(self, index: int) -> int:
         return (self._numbers[3 * index + 5] >> 16) - 1
 

@@ -7,7 +7,7 @@ from tcptrace_py.tcp.clocks cimport Clocks
 from tcptrace_py.tcp.connection cimport Connection, new_connection
 from tcptrace_py.tcp.duplicates cimport Duplicates, another
 from tcptrace_py.tcp.endpoint cimport Endpoint
-from tcptrace_py.tcp.flow_table cimport FlowTable
+from tcptrace_py.tcp.flow_table cimport FlowTable, fetch_last
 from tcptrace_py.tcp.incarnations cimport direction, incarnation
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.late_copies cimport LateCopies
@@ -65,20 +65,21 @@ cdef class Tracker:
     cdef readonly Connection recent
     cdef Clocks _clocks
     cdef uint64_t[::1] _hashes
+    cdef list _first
     cdef readonly object defects
 
+    @cython.locals(flow_hash=uint64_t)
     cpdef object segment(self, Segment segment)
-    @cython.locals(hashes=uint64_t[::1], table=FlowTable, i=Py_ssize_t, flow_hash=uint64_t)
+    @cython.locals(hashes=uint64_t[::1], first=list, table=FlowTable, connection=Connection, i=Py_ssize_t, flow_hash=uint64_t)
     cpdef object run(self, list segments, Py_ssize_t count)
-    @cython.locals(now_ns=int64_t, recent=Connection, connection=Connection, a=Endpoint, sender=Endpoint, receiver=Endpoint, regular=bint,
+    @cython.locals(now_ns=int64_t, connection=Connection, a=Endpoint, sender=Endpoint, receiver=Endpoint, regular=bint,
                    quiet_ns=int64_t, before_ns=int64_t, before=bint, unanswered=int64_t)
-    cdef object _take(self, Segment segment, uint64_t flow_hash)
+    cdef object _take(self, Segment segment, uint64_t flow_hash, Connection recent)
     cdef bint _regular(self, Endpoint sender, Endpoint receiver, Segment segment) except -1
     @cython.locals(connection=Connection, attempts=Attempts, number=int64_t, over_ns=int64_t)
     cpdef object tick(self, int64_t ts_ns)
-    @cython.locals(rest=list, connection=Connection, number=int64_t)
+    @cython.locals(rest=list, connection=Connection, number=int64_t, of_a=Stats, of_b=Stats)
     cpdef bint end(self, int64_t most=*) except -1
-    cdef object _settle_stats(self, Endpoint a, Endpoint b)
     cpdef object hand_over(self, Connection connection, int64_t over_ns)
     @cython.locals(connection=Connection)
     cpdef object forget(self)

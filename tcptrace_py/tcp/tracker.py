@@ -1,3 +1,4 @@
+# cython: boundscheck=False, initializedcheck=False
 """The tracker: which connection a segment belongs to, from its first segment to its last.
 
 Compiled (see ``tracker.pxd``). Sans-I/O: it is fed segments and ICMP errors in the
@@ -12,19 +13,13 @@ from tcptrace_py.capture.presence import Gaps
 from tcptrace_py.defects import Defects
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.attempt import Attempt, Attempts
-from tcptrace_py.tcp.codes import (
-    BY_LISTENER,
-    BY_SYN,
-    BY_SYN_ACK,
-    LINGER_CLOCK,
-    SYN_CLOCK,
-)
+from tcptrace_py.tcp.codes import BY_LISTENER, BY_SYN, BY_SYN_ACK, LINGER_CLOCK, SYN_CLOCK
 from tcptrace_py.tcp.compat.peers import Peers
 from tcptrace_py.tcp.compat.tcptrace import Stats
 from tcptrace_py.tcp.connection import Connection, new_connection
 from tcptrace_py.tcp.duplicates import Duplicates, another
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.flow_table import FlowTable
+from tcptrace_py.tcp.flow_table import FlowTable, fetch_last
 from tcptrace_py.tcp.incarnations import direction, incarnation
 from tcptrace_py.tcp.late_copies import LateCopies
 from tcptrace_py.tcp.machine import Machine
@@ -110,6 +105,7 @@ class Tracker:
         #: The connection that the last segment was given to.
         self.recent: Connection | None = None
         self._hashes = array("Q", bytes(8 * RUN_SEGMENTS))
+        self._first: list[Connection | None] = [None] * RUN_SEGMENTS
         #: Segments that could not be followed.
         self.defects = Defects()
 
@@ -120,32 +116,38 @@ class Tracker:
 
     def segment(self, segment: Segment) -> None:
         """One TCP segment passes the vantage point."""
-        self._take(segment, self.table.hash(segment))
+        flow_hash = self.table.hash(segment)
+        self._take(segment, flow_hash, self.table.first(flow_hash))
 
     def run(self, segments: list[Segment], count: int) -> None:
-        """The first ``count`` of ``segments`` (no more than ``RUN_SEGMENTS``) pass, one after the other.
-
-        Their connections are looked for beforehand, all at once: memory that is far away is asked
-        for while other such memory is under way.
+        """The first ``count`` of ``segments`` (at most ``RUN_SEGMENTS``) pass, one after the other. Their
+        connections are looked for beforehand: far memory is asked for while other such memory is under way.
         """
         hashes = self._hashes
+        first = self._first
         table = self.table
         for i in range(count):
-            flow_hash = table.hash(segments[i])
-            hashes[i] = flow_hash
-            table.fetch(flow_hash)
+            hashes[i] = table.hash(segments[i])
+        for i in range(count):
+            flow_hash = hashes[i]
+            first[i] = table.first(flow_hash)
             self._attempts.fetch(flow_hash)
+        for i in range(count):
+            connection = first[i]
+            if connection is not None:
+                connection.touch()
         i = 0
         while i < count:
             try:
                 while i < count:
-                    self._take(segments[i], hashes[i])
+                    self._take(segments[i], hashes[i], first[i])
                     i += 1
             except Exception as error:
                 self.defects.note("what a segment tells of its connection", (segments[i].frame,), error)
                 i += 1
 
-    def _take(self, segment: Segment, flow_hash: int) -> None:
+    def _take(self, segment: Segment, flow_hash: int, recent: Connection | None) -> None:
+        """``recent``: the connection that it is likely to be of."""
         # The latest stamp of the whole capture so far, whichever part of it this tracker is given.
         now_ns = segment.now_ns if segment.now_ns > segment.ts_ns else segment.ts_ns
         if now_ns >= self._clocks.next_ns or segment.ts_ns < self.first_ns or not self.first_ns:
@@ -155,13 +157,12 @@ class Tracker:
             self.last_ns = now_ns
             self._clocks.now_ns = now_ns
         self.segments += 1
-        recent = self.recent
         if (
             recent is None
             or recent.hash != flow_hash
             or recent.finished
             or recent.rare.reuse_of >= 0
-            or recent.rare.reused_by >= 0
+            or recent.rare.newer is not None
             or recent.a.port ^ recent.b.port != segment.src_port ^ segment.dst_port
         ):
             recent = self._find(segment, flow_hash)
@@ -274,6 +275,7 @@ class Tracker:
             if self.attempts_wait:
                 self._attempts.let_all_go()
         rest = self._rest
+        fetch_last(rest, most, self.transitions.journal)
         for _ in range(most):
             number = self._attempts.oldest()
             if number >= 0 and (not rest or self._attempts.id(number) < rest[len(rest) - 1].id):
@@ -282,18 +284,15 @@ class Tracker:
             if not rest:
                 return False
             connection = rest.pop()
-            if self._stats and not self.transitions.done(connection):
-                self._settle_stats(connection.a, connection.b)
+            of_a = connection.a.rare.stats
+            of_b = connection.b.rare.stats
+            if of_a is not None and of_b is not None and not self.transitions.done(connection):
+                # Silence until the end of the capture is idle, unless both have said that they are done.
+                if not (of_a.fins and of_b.fins):
+                    of_a.settle(self.last_ns)
+                    of_b.settle(self.last_ns)
             self.hand_over(connection, self.last_ns)
         return True
-
-    def _settle_stats(self, a: Endpoint, b: Endpoint) -> None:
-        """Silence until the end of the capture counts as idle, unless both have said that they are done."""
-        of_a = a.rare.stats
-        of_b = b.rare.stats
-        if of_a is not None and of_b is not None and not (of_a.fins and of_b.fins):
-            of_a.settle(self.last_ns)
-            of_b.settle(self.last_ns)
 
     def hand_over(self, connection: Connection, over_ns: int) -> None:
         connection.over_ns = over_ns
@@ -344,9 +343,10 @@ class Tracker:
         self.hand_over(connection, self.over_ns(attempt))
 
     def release(self, connection: Connection) -> None:
-        """Nobody needs this finished connection any more: its history's room is free."""
-        self.transitions.journal.release(connection.a.last)
-        self.transitions.journal.release(connection.b.last)
+        """Nobody needs this finished connection any more: its history's room is free, if there are more."""
+        if self._rest is None:
+            self.transitions.journal.release(connection.a.last)
+            self.transitions.journal.release(connection.b.last)
         connection.a.last = -1
         connection.b.last = -1
         # Endpoints know their connection and it knows them: cut the circle.

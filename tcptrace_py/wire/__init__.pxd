@@ -12,8 +12,15 @@ cdef extern from *:
     #include <unistd.h>
     #define tcptrace_read(descriptor, into, most) read((descriptor), (into), (size_t) (most))
     #endif
+    #ifdef __GNUC__
+    #define tcptrace_fetch(address) __builtin_prefetch((address), 1)
+    #else
+    #define tcptrace_fetch(address) ((void) (address))
+    #endif
     """
     int64_t read_file "tcptrace_read" (int descriptor, void* into, int64_t most) nogil
+    # Asks for the cache line of an address, to be written to; waits for nothing.
+    void fetch_line "tcptrace_fetch" (void* address) nogil
 
 
 cdef extern from "pythread.h":
@@ -23,5 +30,6 @@ cdef extern from "pythread.h":
 
 
 cdef enum:
-    # Slots of the ring. One is followed, one is filled, and two lie between them for when either is held up.
-    SLOTS = 4
+    # Slots of the ring. One is followed, one is filled, and the rest lies between them for when either is held
+    # up. Whoever fills them waits for half of them at once, where none is free.
+    SLOTS = 8

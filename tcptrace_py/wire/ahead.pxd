@@ -1,6 +1,6 @@
 cimport cython
 from cpython.pythread cimport PyThread_type_lock
-from libc.stdint cimport int8_t, int64_t, uint8_t
+from libc.stdint cimport int8_t, int64_t, uint64_t
 
 from tcptrace_py.capture.batch cimport FrameBatch
 from tcptrace_py.capture.chunk cimport ChunkReader
@@ -9,7 +9,7 @@ from tcptrace_py.wire.fast cimport FastPath
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int ICMP_ERROR, OTHER, TCP, UNDECODED
-cdef int64_t BATCH_FRAMES, NUMBERS_BYTES, _FRAMES_BYTES, _LOOK_US
+cdef int64_t BATCH_FRAMES, NUMBERS_BYTES, _HEAD_BYTES, _LINE_BYTES, _FRAMES_BYTES, _LOOK_US
 
 cdef struct Slot:
     PyThread_type_lock free
@@ -24,7 +24,7 @@ cdef struct Slot:
     int64_t* link_type
     int64_t* unread
     int8_t* codes
-    uint8_t* numbers
+    uint64_t* numbers
     char* frames
     int64_t frames_bytes
     int64_t frames_used
@@ -32,6 +32,7 @@ cdef struct Slot:
 
 @cython.locals(segment=Segment, begin="char*", end="char*")
 cdef int64_t _numbers_bytes() except -1
+cdef size_t _numbers_of(Segment segment) noexcept
 @cython.locals(lock=PyThread_type_lock)
 cdef PyThread_type_lock _new_lock() except NULL
 cdef int _free_lock(PyThread_type_lock lock) except -1
@@ -41,12 +42,14 @@ cdef int _free_lock(PyThread_type_lock lock) except -1
 cdef class Decoded:
     cdef int8_t[::1] codes
     cdef int64_t[::1] unread
-    cdef uint8_t[::1] numbers
+    cdef list segments
+    cdef Py_ssize_t segments_count
+    cdef uint64_t[::1] numbers
     cdef object pause
 
+    @cython.locals(segment="char*")
+    cdef void fetch(self, Py_ssize_t i) noexcept
     cdef int breathe(self) except -1
-    @cython.locals(code=int)
-    cdef int give(self, Py_ssize_t i, Segment segment) noexcept
 
 
 @cython.final
@@ -88,7 +91,7 @@ cdef class Ahead:
     cdef int _read(self) except -1 nogil
     @cython.locals(slot="Slot*", i=int64_t, k=int64_t, captured=int64_t, code=int)
     cdef int _decode(self, int64_t count) except -1 nogil
-    @cython.locals(slot="Slot*")
+    @cython.locals(slot="Slot*", half="Slot*")
     cdef bint _fill(self) noexcept nogil
     @cython.locals(slot="Slot*")
     cdef void _hand_over(self, bint last) noexcept nogil

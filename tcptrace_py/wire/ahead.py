@@ -3,8 +3,8 @@
 
 Compiled (see ``ahead.pxd``), and only compiled: the thread runs without the interpreter's lock, which the
 uncompiled engine can not. It reads no captured byte itself: records are found by the reader's ``scan``,
-headers by ``FastPath``. What it found goes through a ring of fixed size, slot by slot: the numbers of each
-segment, and whole only the frames that the decoder built on dpkt must see.
+headers by ``FastPath``. What it found goes through a ring of fixed size, slot by slot: a Segment for each
+frame, and whole only the frames that the decoder built on dpkt must see.
 
 A slot belongs to the thread, then to who asked, then to the thread again; two locks of each slot say to
 whom. Nothing else is written by one and read by the other while both run.
@@ -28,7 +28,7 @@ from cython.cimports.cpython.pythread import (
     PyThread_release_lock,
 )
 from cython.cimports.libc.string import memcpy, memmove
-from cython.cimports.tcptrace_py.wire import SLOTS, acquire_lock_timed, read_file
+from cython.cimports.tcptrace_py.wire import SLOTS, acquire_lock_timed, fetch_line, read_file
 
 from tcptrace_py.capture.batch import BATCH_FRAMES, FrameBatch
 from tcptrace_py.capture.chunk import ChunkReader
@@ -36,10 +36,13 @@ from tcptrace_py.wire.fast import FastPath
 from tcptrace_py.wire.result import ICMP_ERROR, OTHER, TCP, UNDECODED
 from tcptrace_py.wire.segment import Segment
 
-#: Frames of a slot, unless told otherwise. Two thousand take a fraction of a millisecond to follow.
-SLOT_FRAMES = 2048
+#: Frames of a slot, unless told otherwise. A thousand take a fraction of a millisecond to follow.
+SLOT_FRAMES = 1024
 # What a slot has for whole frames at first: one of the largest usual size.
 _FRAMES_BYTES = 262_144
+# What lies before a Segment's numbers: what Python has in front of an object, the tunnel, times and frame.
+_HEAD_BYTES = 48
+_LINE_BYTES = 64
 # How long is waited for a slot before signals are looked for.
 _LOOK_US = 100_000
 
@@ -55,24 +58,36 @@ def _numbers_bytes() -> int:
 NUMBERS_BYTES = _numbers_bytes()
 
 
+def _numbers_of(segment: Segment) -> int:
+    return cython.cast(cython.size_t, cython.address(segment.src_hi))
+
+
 class Decoded:
-    """What the thread found in the frames of a batch: the batch's ``decoded``."""
+    """What the thread found in the frames of a batch: the batch's ``decoded``.
+
+    ``codes[i]``: what ``FastPath.decode`` said of frame ``i``; where that is TCP, ``segments[i]`` holds what
+    it found. They are filled where they lie, by their addresses, while nobody else has the slot.
+    """
 
     def __init__(self, frames: int, pause: Callable[[], object] | None = None) -> None:
         self.pause = pause
         self.codes = array("b", bytes(frames))
         #: The keys of ``wire.undecoded`` where the code is UNDECODED.
         self.unread = array("q", bytes(8 * frames))
-        self.numbers = bytearray(frames * NUMBERS_BYTES)
+        self.segments_count = frames
+        self.segments = [Segment.__new__(Segment) for _ in range(frames)]
+        #: Where the numbers of each begin.
+        self.numbers = array("Q", bytes(8 * frames))
+        for i in range(frames):
+            self.numbers[i] = _numbers_of(self.segments[i])
 
-    def give(self, i: int, segment: Segment) -> int:
-        """As ``FastPath.decode`` for frame ``i``."""
-        code = self.codes[i]
-        if code == TCP:
-            memcpy(
-                cython.address(segment.src_hi), cython.address(self.numbers[i * NUMBERS_BYTES]), NUMBERS_BYTES
-            )
-        return code
+    def fetch(self, i: int) -> None:
+        """Have segment ``i``, if there is one, in the cache soon: it lies in that of another processor."""
+        if i < self.segments_count:
+            segment = cython.cast(cython.p_char, cython.cast(cython.size_t, self.numbers[i]))
+            fetch_line(segment - _HEAD_BYTES)
+            fetch_line(segment - _HEAD_BYTES + _LINE_BYTES)
+            fetch_line(segment - _HEAD_BYTES + 2 * _LINE_BYTES)
 
     def breathe(self) -> int:
         if self.pause is not None:
@@ -83,7 +98,7 @@ class Decoded:
 class Ahead:
     """A capture reader (see ``tcptrace_py.capture.source``) that runs ``reader`` in a thread.
 
-    Its batches are ``decoded``: of their ``data`` only frames are there that the fast path leaves.
+    Its batches are ``decoded``: only the frames are there that the fast path leaves, and of all ``ts_ns``.
     ``slot_frames``: how many frames a batch has at most. ``pause`` is called every few segments that are
     followed, where the thread needs the interpreter's lock. ``close`` ends the thread, wherever it is.
     """
@@ -108,7 +123,7 @@ class Ahead:
         PyThread_acquire_lock(self.going, NOWAIT_LOCK)
         self.batches = []
         for number in range(SLOTS):
-            batch = FrameBatch()
+            batch = FrameBatch(self.slot_frames)
             decoded = Decoded(self.slot_frames, pause)
             batch.decoded = decoded
             self.batches.append(batch)
@@ -125,7 +140,7 @@ class Ahead:
             slot.unread = cython.address(decoded.unread[0])
             slot.numbers = cython.address(decoded.numbers[0])
             self._make_room(number, _FRAMES_BYTES)
-        self.batch = FrameBatch()
+        self.batch = self.batches[0]
         self.packets = 0
         self.problem = None
         self.consumed_bytes = self.read_bytes
@@ -264,7 +279,11 @@ class Ahead:
                 self.offset[i], captured, self.original[i], self.link_type[i], self.segment
             )
             if code == TCP:
-                memcpy(slot.numbers + k * NUMBERS_BYTES, cython.address(self.segment.src_hi), NUMBERS_BYTES)
+                memcpy(
+                    cython.cast(cython.p_void, cython.cast(cython.size_t, slot.numbers[k])),
+                    cython.address(self.segment.src_hi),
+                    NUMBERS_BYTES,
+                )
             elif code == OTHER or code == ICMP_ERROR:
                 if captured > slot.frames_bytes - slot.frames_used:
                     if k > 0:
@@ -273,14 +292,14 @@ class Ahead:
                     self._make_room(self.writing, captured)
                 memcpy(slot.frames + slot.frames_used, self.reader.data + self.offset[i], captured)
                 slot.offset[k] = slot.frames_used
+                slot.captured[k] = captured
+                slot.original[k] = self.original[i]
+                slot.link_type[k] = self.link_type[i]
                 slot.frames_used += captured
             elif code == UNDECODED:
                 slot.unread[k] = self.fast.unread
             slot.codes[k] = code
-            slot.captured[k] = captured
-            slot.original[k] = self.original[i]
             slot.ts_ns[k] = self.ts_ns[i]
-            slot.link_type[k] = self.link_type[i]
             slot.count = k + 1
             i += 1
             if slot.count == self.slot_frames:
@@ -292,7 +311,13 @@ class Ahead:
         if self.filling or self.stopped:
             return self.filling
         slot = cython.address(self.slots[self.writing])
-        PyThread_acquire_lock(slot.free, WAIT_LOCK)
+        if not PyThread_acquire_lock(slot.free, NOWAIT_LOCK):
+            # All are full. They become free one after the other; to be woken for each would cost both threads
+            # more than the frames of one.
+            half = cython.address(self.slots[(self.writing + SLOTS // 2 - 1) % SLOTS])
+            PyThread_acquire_lock(half.free, WAIT_LOCK)
+            PyThread_release_lock(half.free)
+            PyThread_acquire_lock(slot.free, WAIT_LOCK)
         if self._asked_to_stop():
             return False
         slot.count = 0

@@ -8,6 +8,7 @@ from tcptrace_py.wire.frame_id cimport frame_id
 from tcptrace_py.wire.place cimport place
 from tcptrace_py.wire.segment cimport Segment
 
+cdef Py_ssize_t FETCHED_AHEAD
 cdef int ELSEWHERE, ICMP_ERROR, NOT_TCP, OTHER, TCP, UNDECODED, UNKNOWN_LINK
 
 

@@ -43,12 +43,17 @@ if TYPE_CHECKING:
     from tcptrace_py.wire.icmp import IcmpError
 
 
+# So many segments before one is asked for it is fetched.
+FETCHED_AHEAD = 32
+
+
 class Decoder:
     """Decodes batches of frames, one after the other, and counts what became of them.
 
     For each batch: ``begin``, then ``decode`` for each of its frames, then ``end``, also when
     something was raised in between. ``segment`` is the Segment that is filled again and
-    again; it can be set to another. Of ``parts`` parts of the capture (see ``wire.place``) it gives the
+    again; it can be set to another, and of a batch that is ``decoded`` each frame has its own.
+    Of ``parts`` parts of the capture (see ``wire.place``) it gives the
     segments of ``part``; those of others are ELSEWHERE, and only the part that has them counts them.
     ``fragments`` puts datagrams together, if not one of its own.
     """
@@ -97,6 +102,9 @@ class Decoder:
         OTHER or UNDECODED, and ELSEWHERE only where there are several parts. Whatever the bytes, raises
         nothing.
         """
+        if self.decoded is not None:
+            self.segment = self.decoded.segments[i]
+            self.decoded.fetch(i + FETCHED_AHEAD)
         segment = self.segment
         segment.ts_ns = batch.ts_ns[i]
         segment.frame = self.frame_base + i
@@ -107,7 +115,7 @@ class Decoder:
                 batch.offset[i], batch.captured[i], batch.original[i], batch.link_type[i], segment
             )
         else:
-            code = self.decoded.give(i, segment)
+            code = self.decoded.codes[i]
         if code == TCP:
             self.tcp_segments += 1
             return code

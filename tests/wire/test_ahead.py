@@ -36,7 +36,7 @@ from tests.wire.test_tunnels import FRAMES as TUNNELS
 if engine() != "compiled":
     pytest.skip("one thread where nothing is compiled", allow_module_level=True)
 
-from tcptrace_py.wire.ahead import Ahead
+from tcptrace_py.wire.ahead import SLOT_FRAMES, Ahead
 
 CAPTURES = sorted((ROOT / "sample_pcaps").rglob("*.pcap*"))
 MARGIN = 24
@@ -228,7 +228,7 @@ def test_stopped_early_the_rest_is_missing(
     stop = Stop()
     report = analyze(path, stop=stop, progress=lambda *_: stop.ask())
     # A slot, and not all.
-    assert report.capture.packets == 2048
+    assert report.capture.packets == SLOT_FRAMES
     assert report.capture.sources[0].packets == report.capture.packets
     assert report.capture.complete is False
     assert report.capture.warnings[0] == "interrupted: the capture ends here; the rest was not read"
