@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sample_pcaps.scenarios.script import Endpoint
+from tcptrace_py.findings.at_exit import mark_closed_by_exit
 from tcptrace_py.findings.close_wait import growing
 from tcptrace_py.settings import Settings
 
@@ -78,6 +79,21 @@ def test_late_close_is_a_warning() -> None:
     assert stuck.severity == "warning"
     assert "It ended within the capture: closed late rather than leaked." in stuck.explanation
     assert stuck.evidence[-1].text == "30.0 s later: FIN from 10.0.0.20:8080"
+
+
+@pytest.mark.parametrize(("exit_after_s", "a_leak"), [(-5, True), (0, True), (0.9, True), (1.1, False)])
+def test_what_only_the_exit_of_a_command_closed_is_a_leak(exit_after_s: float, a_leak: bool) -> None:
+    """The kernel closes a process's sockets a little before it says that the process has ended."""
+    stage = Stage()
+    c, s = leak(stage)
+    stage.wait(30)
+    s.fin()
+    c.ack()
+    stuck = one(stage.end(at_s=40), "stuck-close-wait")
+    mark_closed_by_exit([stuck], stuck.last_ns + round(exit_after_s * 1e9))
+    assert stuck.severity == ("critical" if a_leak else "warning")
+    assert ("Closed only when the command exited: a leak." in stuck.explanation) == a_leak
+    assert ("closed late rather than leaked" in stuck.explanation) != a_leak
 
 
 def test_waiting_counts_from_the_last_data() -> None:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from tcptrace_py.cli import main
+from tcptrace_py.findings import at_exit
+from tcptrace_py.kernel.reader import KernelReader
+from tcptrace_py.run import host
 from tests.conftest import COMMAND, ROOT, RunCli, environment
 from tests.live.net import Net
+from tests.live.test_surroundings import Silent
 
 _LEAK = """
 import socket, time
@@ -108,3 +117,46 @@ def test_signals_reach_the_command(prefix: tuple[str, ...], tmp_path: Path) -> N
     process.send_signal(signal.SIGTERM)
     out, _err = process.communicate(timeout=30)
     assert (process.returncode, out) == (5, b"got it\n")
+
+
+class NeverAnswers(KernelReader):
+    """A kernel that is slower than anybody waits for; when it was asked, in ns since the epoch."""
+
+    def __init__(self) -> None:
+        self.asked_ns: list[int] = []
+        self._never, self._other_end = os.pipe()
+
+    def fileno(self) -> int:
+        return self._never
+
+    def ask(self, inodes: Sequence[int]) -> None:
+        self.asked_ns.append(time.time_ns())
+
+    def close(self) -> None:
+        os.close(self._never)
+        os.close(self._other_end)
+
+
+def test_the_exit_is_timed_before_the_last_look_at_a_slow_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for the kernel comes after the exit, however long it takes: it must not move that."""
+    reader = NeverAnswers()
+    exits_ns: list[int] = []
+
+    @contextlib.contextmanager
+    def host_view(_options: object) -> Iterator[host.HostView]:
+        view = host.HostView(reader)
+        yield view
+        view.close()
+
+    # The package has the command by its module's name.
+    command = importlib.import_module("tcptrace_py.cli.exec")
+    monkeypatch.setattr(command, "open_capture", lambda _options, _outputs: Silent())
+    monkeypatch.setattr(command, "host_view", host_view)
+    monkeypatch.setattr(at_exit, "mark_closed_by_exit", lambda _findings, at_ns: exits_ns.append(at_ns))
+    # It is asked as the capture starts, and when the command has ended.
+    monkeypatch.setattr(host, "_LOOK_S", 3600.0)
+    monkeypatch.setattr(host, "_PATIENCE_S", 0.05)
+    assert main(["exec", "-i", "silent0", "--settle", "0", "--quiet", "--", "true"]) == 0
+    (exit_ns,) = exits_ns
+    at_start_ns, last_look_ns = reader.asked_ns[:2]
+    assert at_start_ns < exit_ns <= last_look_ns

@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,15 @@ _NOBODY = 65534
 def as_root() -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root to have something to give up")
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user reaches; each pytest that starts closes its own to others."""
+    with tempfile.TemporaryDirectory(prefix="tcptrace-py-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 def _in_a_child(body: str) -> int:
@@ -67,17 +78,14 @@ def test_otherwise_nothing_changes(as_root: None, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("command", ["live", "exec"])
-def test_the_package_may_lie_out_of_that_users_reach(as_root: None, tmp_path: Path, command: str) -> None:
+def test_the_package_may_lie_out_of_that_users_reach(as_root: None, open_folder: Path, command: str) -> None:
     """All that is imported later is imported before the rights are given up."""
-    locked = tmp_path / "locked"
+    locked = open_folder / "locked"
     shutil.copytree(PACKAGE, locked / "tcptrace_py", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
     locked.chmod(0o700)
-    shared = tmp_path / "shared"
+    shared = open_folder / "shared"
     shared.mkdir()
     shared.chmod(0o777)
-    # Below the folder for temporary files three are pytest's, where it shares the tests out.
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(folder.stat().st_mode | 0o555)
     tail = ["--duration", "0.1s", "--quiet"] if command == "live" else ["--settle", "0s", "--", "true"]
     done = subprocess.run(
         [sys.executable, "-m", "tcptrace_py", command, "-i", "lo", "--no-kernel", "--json", "r.json", *tail],
