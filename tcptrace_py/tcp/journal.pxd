@@ -2,6 +2,9 @@ cimport cython
 from libc.stdint cimport int64_t
 
 
+cdef int64_t _at(int64_t index) noexcept
+
+
 @cython.final
 cdef class Journal:
     cdef object _store

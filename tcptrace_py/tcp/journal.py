@@ -20,6 +20,11 @@ _ROOM = 1024
 _NOTHING = array("q")
 
 
+def _at(index: int) -> int:
+    """Where in the row an entry begins."""
+    return 3 * index + 3
+
+
 class Journal:
     """Chains of ``(state, ts_ns, frame, basis)``; a released entry is used again.
 
@@ -37,13 +42,13 @@ class Journal:
         """Add an entry after ``previous`` (-1 for the first); its index."""
         if self._free >= 0:
             index = self._free
-            self._free = self._numbers[3 * index + 3]
+            self._free = self._numbers[_at(index)]
         else:
             if self._used == self._room:
                 self._grow()
             index = self._used
             self._used += 1
-        at = 3 * index + 3
+        at = _at(index)
         self._numbers[at] = ts_ns
         self._numbers[at + 1] = frame
         self._numbers[at + 2] = ((previous + 1) << 16) | (state << 8) | basis
@@ -58,8 +63,8 @@ class Journal:
 
     def pop(self, index: int) -> int:
         """Take the newest entry of a chain back; the index of the one before it, or -1."""
-        previous = (self._numbers[3 * index + 5] >> 16) - 1
-        self._numbers[3 * index + 3] = self._free
+        previous = (self._numbers[_at(index) + 2] >> 16) - 1
+        self._numbers[_at(index)] = self._free
         self._free = index
         return previous
 
@@ -90,22 +95,22 @@ class Journal:
         """Read a whole chain by its newest entry; the number means nothing."""
         number = 0
         while index >= 0:
-            previous = self._numbers[index * 3 + 2]
+            previous = self._numbers[_at(index) + 2]
             number ^= previous
             index = (previous >> 16) - 1
         return number
 
     def previous(self, index: int) -> int:
-        return (self._numbers[3 * index + 5] >> 16) - 1
+        return (self._numbers[_at(index) + 2] >> 16) - 1
 
     def state(self, index: int) -> int:
-        return (self._numbers[3 * index + 5] >> 8) & 0xFF
+        return (self._numbers[_at(index) + 2] >> 8) & 0xFF
 
     def basis(self, index: int) -> int:
-        return self._numbers[3 * index + 5] & 0xFF
+        return self._numbers[_at(index) + 2] & 0xFF
 
     def ts_ns(self, index: int) -> int:
-        return self._numbers[3 * index + 3]
+        return self._numbers[_at(index)]
 
     def frame(self, index: int) -> int:
-        return self._numbers[3 * index + 4]
+        return self._numbers[_at(index) + 1]

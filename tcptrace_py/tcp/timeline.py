@@ -245,8 +245,8 @@ class Timeline:
         joining = [0] * 64
         numbers = cells.numbers
         for at in range(_CELL, cells.used, _CELL):
-            differ = numbers[at] ^ numbers[at - _CELL]
-            bits = 0
+            differ = (numbers[at] ^ numbers[at - _CELL]) >> self._bits
+            bits = self._bits
             while differ > 0:
                 differ >>= 1
                 bits += 1
