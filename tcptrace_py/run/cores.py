@@ -28,7 +28,7 @@ JOBS_PAY_BYTES = 32_000_000
 #: So many bytes for each process, at least.
 _BYTES_A_JOB = 16_000_000
 #: Two processes pay from so many bytes on, where connections are short and none is listed.
-SHORT_JOBS_PAY_BYTES = 100_000_000
+SHORT_JOBS_PAY_BYTES = 64_000_000
 # Connections are short where one segment in so many asks for one, or more; but not most do: in a flood that
 # nobody answers, finding out that a SYN is new is as much work as reading it.
 _SHORT_SEGMENTS = 16
