@@ -70,12 +70,6 @@ def test_samples_give_the_same_frames() -> None:
         assert decoded(open_source(path)) == decoded(ahead(path, 7)), path.name
 
 
-def test_two_threads_give_the_same_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    for path in CAPTURES[::9]:
-        one, two = reports(path, monkeypatch)
-        assert one == two, path.name
-
-
 @pytest.mark.parametrize("name", SAMPLES)
 def test_cut_anywhere(name: str, tmp_path: Path) -> None:
     """Every container and compression, read by chunks of all sizes."""
