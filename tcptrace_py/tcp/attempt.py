@@ -270,13 +270,19 @@ class Attempts:
             return
         # A row that is looked at cannot grow.
         self._numbers = _NOTHING
-        self._store.grow(_WORDS * max(_ROOM, self._room // 4))
-        self._numbers = self._store.numbers()
-        self._room = self._store.count // _WORDS
+        try:
+            self._store.grow(_WORDS * max(_ROOM, self._room // 4))
+        finally:
+            # Where there is no memory, what there was is there still.
+            self._numbers = self._store.numbers()
+        room = self._store.count // _WORDS
         if self._high_store is not None:
             self._highs = _NOTHING
-            self._high_store.grow(max(0, 2 * self._room - self._high_store.count))
-            self._highs = self._high_store.numbers()
+            try:
+                self._high_store.grow(max(0, 2 * room - self._high_store.count))
+            finally:
+                self._highs = self._high_store.numbers()
+        self._room = room
         if 4 * self._room > 3 * self._place_mask:
             self._place_all()
 
@@ -306,7 +312,6 @@ class Attempts:
         places = 1
         while 3 * places < 4 * self._room:
             places *= 2
-        self._places = _NOTHING
         self._places = Growing("Q", places).numbers()
         self._place_mask = places - 1
         for number in range(self._over, self._used):

@@ -57,8 +57,11 @@ class Journal:
     def _grow(self) -> None:
         # A row that is looked at cannot grow.
         self._numbers = _NOTHING
-        self._store.grow(_FIELDS * max(_ROOM, self._room // 4))
-        self._numbers = self._store.numbers()
+        try:
+            self._store.grow(_FIELDS * max(_ROOM, self._room // 4))
+        finally:
+            # Where there is no memory, what there was is there still.
+            self._numbers = self._store.numbers()
         self._room = self._store.count // _FIELDS - 1
 
     def pop(self, index: int) -> int:

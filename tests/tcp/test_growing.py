@@ -69,6 +69,24 @@ def test_a_journal_grows() -> None:
 
 
 @pytest.mark.usefixtures("large_bytes")
+def test_without_memory_what_there_was_is_there_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing_left(self: Growing, more: int) -> None:
+        raise MemoryError
+
+    journal = Journal()
+    monkeypatch.setattr(Growing, "grow", nothing_left)
+    last = -1
+    pushed = 0
+    with pytest.raises(MemoryError):
+        while True:
+            last = journal.push(last, 1, 2, pushed, pushed)
+            pushed += 1
+    assert [ts_ns for _, ts_ns, _, _ in journal.history(last)] == list(range(pushed))
+    monkeypatch.undo()
+    assert journal.ts_ns(journal.push(last, 1, 2, pushed, pushed)) == pushed
+
+
+@pytest.mark.usefixtures("large_bytes")
 def test_held_syns_of_both_versions_of_ip() -> None:
     """Room is made again and again, and the places of all are found anew."""
     tracker = Tracker(Settings(), peers=False)
