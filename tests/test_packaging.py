@@ -19,7 +19,7 @@ _COMPILER = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").spl
 
 
 # Modules that cimport nothing of ours, so that they compile alone; `engine` asks one of them.
-_LEAVES = ("capture/batch", "tcp/timeline", "wire/frame_id", "wire/segment")
+_LEAVES = ("capture/batch", "run/arenas", "tcp/timeline", "wire/frame_id", "wire/segment")
 
 
 def copied_tree(target: Path) -> Path:
