@@ -11,6 +11,7 @@ where click is not at hand, the wheel goes without them and the build says so.
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import subprocess
@@ -28,15 +29,19 @@ from distutils.command.install_data import install_data  # isort: skip
 ROOT = Path(__file__).resolve().parent
 PACKAGE = "tcptrace_py"
 # Typed views of memory take 20,000 lines of C, which each module would have for itself: half of the time
-# to compile. They are a module of their own, made by Cython, which the others import.
+# to compile. They are a module of their own, made by Cython, which the others import. What they are asked
+# for is asked once for thousands of packets.
 SHARED = f"{PACKAGE}._cython"
-# Rooms that no packet passes, or only where connections are listed, and what few of all need.
-ONCE = (
-    f"{PACKAGE}.findings.",
-    f"{PACKAGE}.report.",
-    f"{PACKAGE}.tcp.compat.",
-    f"{PACKAGE}.tcp.observations",
-    SHARED,
+# Rooms that no packet passes, or only where connections are listed; then what is passed once in many packets,
+# and what few connections need.
+ONCE = tuple(
+    f"{PACKAGE}.{name}"
+    for name in """
+        findings. report. tcp.compat.
+        capture.batch capture.chunk capture.run wire.inside wire.place wire.records wire.segment
+        tcp.incarnations tcp.late_copies tcp.observations tcp.reuse tcp.roles tcp.time_wait tcp.timeline
+        tcp.two_clocks
+    """.split()
 )
 CYTHON_DIRECTIVES = {
     "language_level": 3,
@@ -99,9 +104,9 @@ class BuildEngine(build_ext):
             # Debug symbols double the time to compile and the size; warnings are about generated C;
             # Python's own -O3 takes a quarter more time than -O2 and gives nothing; -O1 takes a third less,
             # and will do for what connections pass once, when they are over, or what few need.
-            once = ext.name.startswith(ONCE)
-            level = [] if "-O" in os.environ.get("CFLAGS", "") else ["-O1" if once else "-O2"]
-            ext.extra_compile_args = [*ext.extra_compile_args, *level, "-g0", "-w"]
+            level = "-O0" if ext.name == SHARED else "-O1" if ext.name.startswith(ONCE) else "-O2"
+            chosen = [] if "-O" in os.environ.get("CFLAGS", "") else [level]
+            ext.extra_compile_args = [*ext.extra_compile_args, *chosen, "-g0", "-w"]
         try:
             super().build_extension(ext)
         except BUILD_FAILURES:
@@ -147,6 +152,9 @@ class BuildEngine(build_ext):
         # The engine cuts its own cycles, so the collector need not know its classes. (The directive is
         # one of classes, but a .pxd that only adds types can not give it to them.)
         get_directive_defaults()["no_gc"] = True
+        # Translating makes many objects that stay until a module is done; to look through them time and again
+        # took a seventh of its time.
+        gc.set_threshold(100_000, 10, 10)
         translated = cythonize(
             self.extensions,
             build_dir=os.path.join("build", "cython"),
