@@ -26,7 +26,9 @@ SOURCES := $(shell find tcptrace_py -name '*.py' -o -name '*.pxd')
 
 .PHONY: run test test-compiled test-pure lint format build clean
 
-run: $(VENV)/built
+# pip has work for one core, and the compiler can begin before it is done.
+run:
+	@$(MAKE) --no-print-directory -j2 $(VENV)/built
 	@$(BIN)/tcptrace-py analyze "$(PCAP)"
 
 # Where this is set, each process of the tests would compile all sources and rewrite all tests anew.
@@ -58,15 +60,22 @@ format: $(VENV)/tools
 
 build: $(VENV)/built
 
+$(VENV)/built: $(VENV)/compiled $(VENV)/installed
+	@touch $@
+
 # Rebuilds what changed: a compiled module older than its source would be run instead of it.
-$(VENV)/built: $(VENV)/installed setup.py $(SOURCES)
+$(VENV)/compiled: $(VENV)/compiler setup.py $(SOURCES)
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-$(VENV)/installed: pyproject.toml $(VENV)/python
+$(VENV)/installed: $(VENV)/compiler
 	@echo "installing tcptrace-py and what it needs into $(VENV)"
-	@$(PIP) install --upgrade $$($(BIN)/python $(EXTRAS) build)
 	@TCPTRACE_PY_PURE=1 $(PIP) install --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/compiler: pyproject.toml $(VENV)/python
+	@echo "installing what compiles into $(VENV)"
+	@$(PIP) install --upgrade $$($(BIN)/python $(EXTRAS) build)
 	@touch $@
 
 $(VENV)/tools: pyproject.toml $(VENV)/installed
