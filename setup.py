@@ -39,8 +39,8 @@ ONCE = tuple(
     for name in """
         findings. report. tcp.compat.
         capture.batch capture.chunk capture.run wire.inside wire.place wire.records wire.segment
-        tcp.incarnations tcp.late_copies tcp.observations tcp.reuse tcp.roles tcp.time_wait tcp.timeline
-        tcp.two_clocks
+        tcp.incarnations tcp.late_copies tcp.observations tcp.reading. tcp.reuse tcp.roles tcp.time_wait
+        tcp.timeline tcp.two_clocks
     """.split()
 )
 CYTHON_DIRECTIVES = {

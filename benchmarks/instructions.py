@@ -89,6 +89,7 @@ CASES = {
     "short": Case("short", listed=False),
     "short, listed": Case("short", listed=True),
     "flood": Case("flood", listed=False),
+    "lossy": Case("lossy", listed=False),
     "bulk": Case("bulk", listed=False),
 }
 

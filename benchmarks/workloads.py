@@ -6,6 +6,7 @@
 ``short``    connections of about ten packets, 96 bytes of each captured
 ``bulk``     a hundred long connections
 ``flood``    SYNs from random sources, a tenth answered
+``lossy``    as ``mix``, and every hundredth segment with data is lost behind the vantage point
 
 A workload is made of scripts, one a connection, that run side by side in time.
 IPv4 checksums are right; TCP checksums are zero, as with offload to the card.
@@ -165,20 +166,50 @@ def _ends(dice: random.Random, number: int) -> Ends:
     )
 
 
+# Of so many segments with data one is lost.
+_ONE_LOST_OF = 100
+
+
+def losing(dice: random.Random, packets: Iterator[Packet], round_trip_ns: int) -> Iterator[Packet]:
+    """The same connection where some of the server's data is lost behind the vantage point.
+
+    Until it is sent again, a round trip later, the client acknowledges what goes before it again and again.
+    """
+    lost: Packet | None = None
+    for packet in packets:
+        ts_ns, from_client, flags, seq, ack, payload_bytes = packet
+        if lost and (ts_ns >= lost[0] + round_trip_ns or flags & (FIN | RST)):
+            again_ns = min(ts_ns, lost[0] + round_trip_ns)
+            yield again_ns, *lost[1:]
+            if not from_client:
+                yield again_ns, True, ACK, ack, seq, 0
+            lost = None
+        if lost and from_client:
+            seq_lost = lost[3]
+            yield ts_ns, from_client, flags, seq, seq_lost if ack - seq_lost > 0 else ack, payload_bytes
+            continue
+        yield packet
+        if not from_client and payload_bytes and not lost and not dice.randrange(_ONE_LOST_OF):
+            lost = packet
+
+
 Script = tuple[Ends, Iterator[Packet]]
 
 
-def mix(dice: random.Random, packets: int) -> Iterator[Script]:
+def mix(dice: random.Random, packets: int, *, loses: bool = False) -> Iterator[Script]:
     """About ``packets`` packets in connections of 33 on average, started 150 µs apart."""
     endings = ["close"] * 70 + ["passive"] * 15 + ["refused"] * 5 + ["reset"] * 5 + ["stuck"] * 5
     for number in range(packets // 33):
         segments = max(1, min(int(dice.lognormvariate(2.2, 1.1)), 4000))
         round_trip_ns = int(dice.uniform(0.5, 50) * 1_000_000)
         start_ns = START_NS + number * 150_000
-        yield (
-            _ends(dice, number),
-            connection(dice, start_ns, segments, dice.choice(endings), round_trip_ns),
-        )
+        ends = _ends(dice, number)
+        packets_of_it = connection(dice, start_ns, segments, dice.choice(endings), round_trip_ns)
+        yield ends, losing(dice, packets_of_it, round_trip_ns) if loses else packets_of_it
+
+
+def lossy(dice: random.Random, packets: int) -> Iterator[Script]:
+    return mix(dice, packets, loses=True)
 
 
 def short(dice: random.Random, packets: int) -> Iterator[Script]:
@@ -217,6 +248,7 @@ WORKLOADS: dict[str, tuple[Callable[[random.Random, int], Iterator[Script]], int
     "short": (short, 5_000_000, 96),
     "bulk": (bulk, 5_000_000, 96),
     "flood": (flood, 3_300_000, 65_535),
+    "lossy": (lossy, 1_320_000, 65_535),
 }
 
 

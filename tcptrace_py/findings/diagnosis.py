@@ -33,6 +33,7 @@ from tcptrace_py.findings.time_wait import Reuses, pile_findings
 from tcptrace_py.findings.unacknowledged_fin import UnacknowledgedFins
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.attempt import Attempt
+from tcptrace_py.tcp.codes import REFUSED
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.observations import BY_ATTEMPT, BY_SILENCE, BY_SLOWNESS, Observations
@@ -178,7 +179,9 @@ class Diagnosis:
         client = connection.client()
         if 0 < client.ttl < _LOW_TTL or (client.has_isn and client.isn == 0):
             return True
-        return not connection.refused and client.has_syn_ts and self.knowledge.knows_pair(connection)
+        return (
+            connection.reset_cause != REFUSED and client.has_syn_ts and self.knowledge.knows_pair(connection)
+        )
 
     def _failed(self, family: object, connection: Connection | None, error: Exception) -> None:
         if connection is None:

@@ -6,12 +6,11 @@ from tcptrace_py.findings.group cimport Group, Groups
 from tcptrace_py.tcp.attempt cimport Attempt
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
-from tcptrace_py.tcp.outcome cimport handshake_outcome
 from tcptrace_py.wire.inside cimport is_inside
 
 cdef int CERTAIN, LIKELY, POSSIBLE
 cdef int CLOSED, ESTABLISHED, SYN_RCVD
-cdef int ABORTED, HALF_OPEN_OUTCOME, REFUSED_HANDSHAKE, UNANSWERED, UNREACHABLE
+cdef int ABORTED, HALF_OPEN_OUTCOME, REFUSED, REFUSED_HANDSHAKE, UNANSWERED, UNREACHABLE
 cdef int64_t LATE_NS, _KERNEL_GIVES_UP_NS
 
 

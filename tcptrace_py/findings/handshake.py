@@ -23,9 +23,8 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.wording import duration, socket_name, times
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.attempt import Attempt
-from tcptrace_py.tcp.codes import ABORTED, REFUSED_HANDSHAKE, UNANSWERED, UNREACHABLE
+from tcptrace_py.tcp.codes import ABORTED, REFUSED, REFUSED_HANDSHAKE, UNANSWERED, UNREACHABLE
 from tcptrace_py.tcp.codes import HALF_OPEN as HALF_OPEN_OUTCOME
-from tcptrace_py.tcp.outcome import handshake_outcome
 from tcptrace_py.tcp.state import CLOSED, ESTABLISHED, SYN_RCVD
 from tcptrace_py.wire.address import address_text
 from tcptrace_py.wire.inside import is_inside
@@ -74,7 +73,7 @@ class Handshakes:
     def look(self, case: Case, known: Collection[str]) -> list[str]:
         connection = case.connection
         kinds = []
-        outcome = handshake_outcome(connection)
+        outcome = connection.handshake
         if outcome == REFUSED_HANDSHAKE and _refused_late(case):
             kinds += self._take_timeout(case)
         elif outcome == REFUSED_HANDSHAKE:
@@ -148,7 +147,7 @@ class Handshakes:
         if TIMEOUT_KIND in case.explained:
             return []
         client = case.endpoint(case.client_by)
-        late_ns = connection.rare.reset_ns if connection.refused else 0
+        late_ns = connection.rare.reset_ns if connection.reset_cause == REFUSED else 0
         waited_until_ns = case.until(
             connection.last_syn_ns(), late_ns or connection.rare.reused_ns or case.end_ns
         )

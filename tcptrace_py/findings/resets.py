@@ -347,7 +347,7 @@ class Resets:
         if case.seen is not None and case.seen.subflow:
             # MP_FASTCLOSE of either side may have passed on another subflow.
             return POSSIBLE
-        if connection.rare.pending_reset_frame == connection.rare.reset_frame:
+        if not connection.rare.reset_exact:
             # Not exact; only the silence afterwards speaks for it.
             return LIKELY
         if connection.doubtful:

@@ -18,6 +18,7 @@ from tcptrace_py.findings.families import (
     WAITS,
 )
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.codes import REFUSED
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.observations import Observations
@@ -40,7 +41,7 @@ class Suspicion:
         seen: Observations | None = connection.observed
         if seen is not None and seen.reasons(connection):
             # A refusal by itself is the general family's.
-            if not connection.refused or not connection.syn_frame or seen.ttl_high:
+            if connection.reset_cause != REFUSED or not connection.syn_frame or seen.ttl_high:
                 found |= OBSERVED
         if connection.reset_by or connection.rare.stray_resets:
             found |= RESETS

@@ -14,7 +14,6 @@ from tcptrace_py.findings.texts import STALE_REUSE, TEXTS, remedy
 from tcptrace_py.findings.wording import duration, moment, part, socket_name, span
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.codes import COMPLETE, REFUSED_HANDSHAKE
-from tcptrace_py.tcp.outcome import handshake_outcome
 from tcptrace_py.tcp.serial import distance
 from tcptrace_py.tcp.state import ASSUMED, TIME_WAIT
 from tcptrace_py.tcp.time_wait import Pile, TimeWait
@@ -66,14 +65,14 @@ def _challenge(case: Case) -> Fate:
     if why == "challenged" and distance(client.isn, case.seen.challenge_ack) <= 0:
         why = "older"
     took_ns = connection.syn_ack_ns - connection.syn_ns
-    quick = handshake_outcome(connection) == COMPLETE and took_ns < _QUICK_NS
-    if handshake_outcome(connection) == COMPLETE:
+    quick = connection.handshake == COMPLETE and took_ns < _QUICK_NS
+    if connection.handshake == COMPLETE:
         return (why, "quick") if quick else (why,)
     return why, _fate(case)
 
 
 def _fate(case: Case) -> str:
-    outcome = handshake_outcome(case.connection)
+    outcome = case.connection.handshake
     if outcome == COMPLETE:
         # Delayed: the first SYN was not taken, but one of its retransmissions.
         return "delayed" if case.endpoint(case.client_by).syns > 1 else "accepted"

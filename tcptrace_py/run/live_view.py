@@ -48,7 +48,7 @@ class ViewSource:
         if past_s < 1.0:
             return
         tracker = self._watch.tracker
-        now = (self._watch.capture.packets, tracker.connections, tracker.machine.resets.took_effect)
+        now = (self._watch.capture.packets, tracker.connections, tracker.machine.resets)
         packets, opened, resets = (a - b for a, b in zip(now, self._before, strict=True))
         # A look that came late stands for all the seconds that it covers.
         for _ in range(min(int(past_s), _HISTORY)):

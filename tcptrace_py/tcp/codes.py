@@ -32,11 +32,11 @@ RESET_CAUSES = (
     STRAY,
 ) = range(10)
 
-#: ``outcome.handshake_outcome``
+#: ``Connection.handshake``
 HANDSHAKE_OUTCOMES = ("complete", "refused", "unanswered", "unreachable", "half_open", "aborted", "unseen")
 (COMPLETE, REFUSED_HANDSHAKE, UNANSWERED, UNREACHABLE, HALF_OPEN, ABORTED, UNSEEN) = range(7)
 
-#: ``outcome.close_kind``
+#: ``Connection.close``
 CLOSE_KINDS = ("four_way", "three_way", "simultaneous", "reset", "half_closed", "open")
 (FOUR_WAY, THREE_WAY, SIMULTANEOUS, RESET, HALF_CLOSED, OPEN) = range(6)
 
@@ -46,8 +46,7 @@ NO_CLOCK, SYN_CLOCK, SYN_ACK_CLOCK, FIN_CLOCK, FIN_WAIT_2_CLOCK, TIME_WAIT_CLOCK
 LINGER_CLOCK, REUSE_CLOCK = 6, 7
 CLOCK_KINDS = 8
 
-#: ``resets.verdict``: must the receiver believe a RST? (RFC 9293 section 3.10.7.4, RFC 5961 section 3)
-RST_STRAY, RST_EXACT, RST_IN_WINDOW = range(3)
-
 #: ``ConnectionRare.stray_reset_fits``: its number fitted, but who goes on had not sent or did not believe it.
 FITS_NOTHING, SENDER_GOES_ON, RECEIVER_GOES_ON = range(3)
+#: Why an endpoint is CLOSED that its segments do not say it of: not so; until it sends again; for good.
+BY_ITS_SEGMENTS, UNTIL_IT_SENDS, FOR_GOOD = range(3)

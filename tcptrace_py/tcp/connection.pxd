@@ -10,6 +10,8 @@ from tcptrace_py.wire.segment cimport Segment
 
 cdef class Connection
 
+cdef int COMPLETE, OPEN, UNSEEN
+
 
 @cython.final
 cdef class ConnectionRare:
@@ -28,9 +30,8 @@ cdef class ConnectionRare:
     cdef public int64_t unreachable_ns
     cdef public object unreachable
     cdef public int64_t reset_frame
+    cdef public uint8_t reset_exact
     cdef public int64_t reset_ns
-    cdef public int64_t pending_reset_frame
-    cdef public int64_t pending_reset_ns
     cdef public int64_t stray_reset_frame
     cdef public int64_t stray_reset_ns
     cdef public int64_t pending_syn_frame
@@ -39,10 +40,6 @@ cdef class ConnectionRare:
     cdef public int64_t pending_syn_last_ns
     cdef public int64_t stale_syn_frame
     cdef public int64_t stale_syn_ns
-    cdef public uint32_t reset_seq
-    cdef public uint32_t reset_peer_nxt
-    cdef public uint32_t pending_reset_seq
-    cdef public uint32_t former_isn
     cdef public uint32_t stray_resets
     cdef public uint32_t pending_syns
     cdef public uint32_t pending_syn_isn
@@ -50,10 +47,6 @@ cdef class ConnectionRare:
     cdef public uint32_t stale_syns
     cdef public uint32_t out_of_window
     cdef public uint8_t reused_time_wait
-    cdef public uint8_t reset_moves
-    cdef public uint8_t reset_acknowledges
-    cdef public uint8_t pending_reset_challenged
-    cdef public uint8_t early_reset_acks_fin
     cdef public uint8_t stray_reset_by
     cdef public uint8_t stray_reset_fits
     cdef public uint8_t stale_syn_by
@@ -73,15 +66,18 @@ cdef class Connection:
     cdef public int64_t last_ns
     cdef public ConnectionRare rare
     cdef public uint8_t plain
+    cdef public uint8_t unread
+    cdef public uint8_t marks_left
     cdef public uint8_t watched
     cdef public uint8_t pending_syn_by
-    cdef public uint8_t pending_reset_by
     cdef public uint8_t finished
     cdef public uint8_t simultaneous_open
     cdef public uint8_t fast_open
     cdef public uint8_t ip_version
     cdef public uint8_t place
-    cdef public uint8_t established
+    cdef public uint8_t handshake
+    cdef public uint8_t close
+    cdef public uint8_t close_complete
     cdef public uint8_t roles_basis
     cdef public uint8_t first_fin_by
     cdef public uint8_t reset_by
@@ -89,14 +85,12 @@ cdef class Connection:
     cdef public uint8_t doubtful
     cdef public uint8_t client_is_a
     cdef public uint8_t foreign_echo
-    cdef public uint8_t refused
-    cdef public uint8_t aborted
-    cdef public uint8_t three_segment_close
-    cdef public uint8_t simultaneous_close
     cdef public int64_t ack_frame
     cdef public int64_t id
     cdef public object tunnel
     cdef public object observed
+    cdef public object shown
+    cdef public int64_t marks
     cdef public Zeek zeek
     cdef public Stream stream
     cdef public Stream stream_now
@@ -113,6 +107,8 @@ cdef class Connection:
 
     cdef object begin(self)
     cpdef ConnectionRare own_rare(self)
+    @cython.locals(rare=ConnectionRare)
+    cdef object note_reset(self, int by, int cause, int64_t ts_ns, int64_t frame, bint exact)
     cpdef object note_syn_again(self, int64_t ts_ns, int64_t frame)
     cpdef int64_t last_syn_ns(self) except? -1
     cpdef int64_t last_syn_frame(self) except? -1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcptrace_py.tcp.codes import COMPLETE, OPEN, UNSEEN
 from tcptrace_py.tcp.compat.wireshark import Stream
 from tcptrace_py.tcp.compat.zeek import Zeek
 from tcptrace_py.tcp.endpoint import Endpoint, new_endpoint
@@ -61,22 +62,8 @@ class ConnectionRare:
         # The first RST that took effect (``Connection.reset_by``).
         self.reset_frame = 0
         self.reset_ns = 0
-        #: The number of the one that was believed last, and how many transitions its receiver took for it.
-        self.reset_seq = 0
-        self.reset_moves = 0
-        #: Whether it had an ACK, and how far its receiver's numbers had passed by then.
-        self.reset_acknowledges = False
-        self.reset_peer_nxt = 0
-        # One in the window but not exact (``Connection.pending_reset_by``), waiting to be confirmed by
-        # silence, or by another where its receiver did not believe it.
-        self.pending_reset_challenged = False
-        self.pending_reset_seq = 0
-        self.pending_reset_frame = 0
-        self.pending_reset_ns = 0
-        #: By whom was one that showed that the peer's FIN had come.
-        self.early_reset_acks_fin = 0
-        #: The ISN that a listener answered with before it was reset and answered anew.
-        self.former_isn = 0
+        #: Its number was the one expected, so that it does not rest on the silence after it.
+        self.reset_exact = False
         # Those that changed nothing.
         self.stray_resets = 0
         self.stray_reset_by = 0
@@ -146,32 +133,33 @@ class Connection:
         self.syn_ack_frame = 0
         self.ack_ns = 0
         self.ack_frame = 0
-        #: Both sides had each other's SYN, by what they acknowledged.
-        self.established = False
+        #: What became of it: index into ``codes.HANDSHAKE_OUTCOMES``.
+        self.handshake = UNSEEN
         self.simultaneous_open = False
         self.fast_open = False
-        #: The client's SYN was refused by a RST that answers it.
-        self.refused = False
-        #: The initiator itself reset it before the handshake was complete.
-        self.aborted = False
 
         # The close.
+        #: Index into ``codes.CLOSE_KINDS``.
+        self.close = OPEN
+        #: Both FINs were acknowledged, or a RST took effect.
+        self.close_complete = False
         #: Who sent the first FIN: 0 nobody, 1 ``a``, 2 ``b``.
         self.first_fin_by = 0
-        #: The passive side's FIN came in the segment that first acknowledged the active side's.
-        self.three_segment_close = False
-        #: Neither FIN acknowledged the other when it was first sent.
-        self.simultaneous_close = False
 
         # Resets: the first that took effect.
         self.reset_by = 0
         self.reset_cause = 0
         #: Some RST on it had the right number, and yet changed nothing: no finding from another is certain.
         self.doubtful = False
-        #: By whom was one in the window but not exact, which waits to be confirmed: 1 ``a``, 2 ``b``.
-        self.pending_reset_by = 0
         #: By whom was a SYN with another ISN while both sides were synchronized.
         self.pending_syn_by = 0
+
+        #: What its segments have shown, an ``Incarnation``; made by the first that is out of the ordinary.
+        self.shown: Any = None
+        #: When the frames passed that evidence names: a chain of the journal's, and how many more it may
+        #: hold before the others are dropped.
+        self.marks = -1
+        self.marks_left = 0
 
         #: What Zeek would log of it (see ``peers.py``).
         self.zeek: Zeek | None = None
@@ -181,6 +169,8 @@ class Connection:
         #: Regular segments that tell neither of them anything new: by ``a`` with data 1, without 2;
         #: by ``b`` 4 and 8. Zeek's numbers are those of the endpoints while it is not 0.
         self.plain = 0
+        #: Something has been told since its histories were read.
+        self.unread = False
 
         #: What few connections have; until it has, one that all share: see ``own_rare``.
         self.rare = _NOTHING
@@ -197,6 +187,20 @@ class Connection:
         if self.rare.shared:
             self.rare = ConnectionRare()
         return self.rare
+
+    @property
+    def established(self) -> bool:
+        """Its handshake is complete."""
+        return self.handshake == COMPLETE
+
+    def note_reset(self, by: int, cause: int, ts_ns: int, frame: int, exact: bool) -> None:
+        """This RST is the first that took effect."""
+        self.reset_by = by
+        self.reset_cause = cause
+        rare = self.own_rare()
+        rare.reset_ns = ts_ns
+        rare.reset_frame = frame
+        rare.reset_exact = exact
 
     def note_syn_again(self, ts_ns: int, frame: int) -> None:
         """The SYN passes again, and for the last time so far."""

@@ -49,23 +49,26 @@ def _paragraph(state: int) -> str:
 _RULES = """\
 ## Rules, and how to add one
 
-What an endpoint's own segments have shown is evidence (`tcptrace_py/tcp/evidence.py`); each rule below asks
-one question of it (`tcptrace_py/tcp/reading/`). So far that reading stands beside the tracker's own, and
-tests hold the two against each other; the report is the tracker's.
+A connection that is opened, used and closed without anything out of the ordinary needs no rules: each of
+its segments can have come about in one way only (`tcptrace_py/tcp/regular.py`). From the first other segment
+on, what an endpoint's own segments have shown is kept as evidence (`tcptrace_py/tcp/evidence.py`), and both
+histories, with what became of the connection, are read from that (`tcptrace_py/tcp/reading/`). Each rule
+below asks one question of the evidence. Nothing that was read is ever edited: a later segment is more
+evidence, and all is read anew.
 
 To add a rule:
 
 1. Write the trace that is read wrongly, with both histories as they should be, in
-   `tests/tcp/test_faults.py`. `python -m pytest tests/tcp/test_reading.py` then fails.
-2. Write the rule as a function of a few lines in `opening.py`, `closing.py` or `resets.py` there:
-   `@rule(section)`, the sentence as its docstring (subject, rule, consequence), and no look at another
-   rule's answer except as an argument. What it asks must be kept by `Evidence.add`, of one end's own
-   segments alone.
-3. Ask it where its answer is needed: in `opens`, `established`, `closes` or `weigh`.
-4. Run `tests/tcp/test_reading.py` again. It also holds the rule against the law of merging (both directions
-   put together in any other way give the same histories), and shows that the rule is needed: without it
-   some history is another. Then `tests/model/test_reading.py`: no schedule of two RFC 9293 endpoints may
-   refute it.
+   `tests/tcp/test_faults.py`. `python -m pytest tests/tcp/test_faults.py` then fails.
+2. Write the rule as a function of a few lines in `opening.py`, `closing.py`, `resets.py` or `outcome.py` of
+   `tcptrace_py/tcp/reading`: `@rule(section)`, the sentence as its docstring (subject, rule, consequence),
+   and no look at another rule's answer except as an argument. What it asks must be kept by `Evidence.add`,
+   of one end's own segments alone.
+3. Ask it where its answer is needed: in `opens`, `established`, `closes`, `weigh` or `outcome`.
+4. Run `tests/tcp/test_faults.py` again, and `tests/tcp/test_reading.py`. That holds the rule against the law
+   of merging (both directions put together in any other way give the same histories), shows that it is
+   needed (without it some connection is read otherwise), and that the regular way still says what would be
+   read. Then `tests/model/test_model.py`: no schedule of two RFC 9293 endpoints may refute it.
 5. Draw this page anew.
 
 Sections are RFC 9293's where no other source is named.

@@ -21,7 +21,6 @@ cdef class EndpointRare:
     cdef public uint32_t gap_packet
     cdef public uint32_t gaps
     cdef public uint32_t suspect_nxt
-    cdef public uint32_t acked_unsent
     cdef public uint32_t keep_alives
     cdef public uint32_t time_wait_restarts
     cdef public uint32_t syn_bytes
@@ -43,13 +42,13 @@ cdef class Endpoint:
     cdef public uint16_t window_field
     cdef public uint8_t state
     cdef public uint8_t clock
+    cdef public uint8_t closed_by
     cdef public int8_t window_scale
     cdef public uint8_t has_isn
     cdef public uint8_t has_snd
     cdef public uint8_t has_una
     cdef public uint8_t has_rcv
     cdef public uint8_t fin_sent
-    cdef public uint8_t proven_open
     cdef public uint8_t tail_gap
     cdef public uint8_t has_suspect
     cdef public uint8_t ttl
@@ -57,7 +56,6 @@ cdef class Endpoint:
     cdef public uint32_t snd_nxt
     cdef public uint32_t snd_una
     cdef public uint32_t rcv_nxt
-    cdef public uint32_t opened_by_nxt
     cdef public uint32_t unanswered
     cdef public uint32_t unanswered_probes
     cdef public uint32_t packets
@@ -80,23 +78,12 @@ cdef class Endpoint:
     cdef public int64_t deadline_ns
     cdef public Endpoint clock_before
     cdef public Endpoint clock_after
-    cdef public uint32_t fin_ack_nxt
     cdef public uint32_t syns
     cdef public uint32_t syn_acks
     cdef public uint32_t fins
     cdef public uint32_t rsts
     cdef public uint8_t has_syn_ts
-    cdef public uint8_t fin_acks_fin
     cdef public uint8_t passive
-    cdef public uint8_t fin_ack_passed
-    cdef public uint8_t fin_passed_last
-    cdef public uint8_t fin_ahead
-    cdef public uint8_t fin_on_retransmission
-    cdef public uint8_t answered_anew
-    cdef public uint8_t has_fin_ack_nxt
-    cdef public uint8_t has_acked_unsent
-    cdef public uint8_t fin_waited
-    cdef public uint8_t fin_acked_past_gap
 
     cdef object begin(self)
     cpdef EndpointRare own_rare(self)
@@ -109,8 +96,6 @@ cdef class Endpoint:
     cdef object be_acknowledged(self, uint32_t ack)
     @cython.locals(reach=uint32_t, begin=uint32_t, end=uint32_t)
     cdef uint32_t passed_in_order(self, Endpoint receiver) except? 0
-    @cython.locals(begin=int64_t, holes=list)
-    cdef bint goes_on_before_gap(self, int64_t end) except -1
     @cython.locals(carried=int64_t, seq=int64_t, ahead=int64_t, fresh=int64_t)
     cdef int64_t take_sequence_space(self, Segment segment) except -1
     cdef object _skip_to(self, uint32_t seq)

@@ -34,8 +34,6 @@ class EndpointRare:
         #: Out-of-window segment seen last, in case the next one goes on from there.
         self.suspect_nxt = 0
         self.out_of_window = 0
-        #: Up to here its FIN acknowledged what had not passed by then (``Endpoint.has_acked_unsent``).
-        self.acked_unsent = 0
         self.duplicates = 0
         self.retransmits = 0
         self.keep_alives = 0
@@ -79,14 +77,14 @@ class Endpoint:
         self.port = 0
 
         self.state = 0
+        #: ``codes.BY_ITS_SEGMENTS`` and those after it.
+        self.closed_by = 0
         #: Newest history entry in the tracker's journal, -1 while there is none.
         self.last = -1
 
         # Sequence space, by what passed the vantage point.
         self.has_isn = False
         self.isn = 0
-        #: A listener that was reset has answered a SYN anew; see ``ConnectionRare.former_isn``.
-        self.answered_anew = False
         self.has_snd = False
         self.snd_nxt = 0
         self.has_una = False
@@ -95,28 +93,8 @@ class Endpoint:
         self.rcv_nxt = 0
         self.fin_sent = False
         self.fin_seq = 0
-        #: Its FIN acknowledged what had not passed by then; see ``EndpointRare.acked_unsent``.
-        self.has_acked_unsent = False
-        #: What the ACK that presumably ended its handshake carried goes up to here.
-        self.opened_by_nxt = 0
-        #: Its FIN, when it was first sent, acknowledged the peer's FIN.
-        self.fin_acks_fin = False
-        #: Its FIN, when it was first sent, went ahead of what the peer had not acknowledged yet.
-        self.fin_ahead = False
-        #: It was first sent together with data that was sent again.
-        self.fin_on_retransmission = False
-        #: A segment without FIN passed that acknowledges its FIN, and perhaps did not come: the peer's FIN
-        #: was outstanding, or it sent its own again.
-        self.fin_ack_passed = False
-        #: The peer's FIN passed after an ACK of this endpoint's, for the first time or sent again.
-        self.fin_passed_last = False
-        #: Up to here goes the new data that an ACK of its FIN came with, if any did.
-        self.has_fin_ack_nxt = False
-        self.fin_ack_nxt = 0
         #: It had been LISTENing: it answered a SYN and sent none of its own.
         self.passive = False
-        #: It was seen to send data or SYN, so no FIN of its own went before the capture.
-        self.proven_open = False
         #: SND.NXT moved without our seeing what it sent; a FIN may hide there.
         self.tail_gap = False
         #: The last segment was out of the window; see ``EndpointRare.suspect_nxt``.
@@ -155,10 +133,6 @@ class Endpoint:
         #: When and in which frame its FIN was first acknowledged by the peer.
         self.fin_acked_ns = 0
         self.fin_acked_frame = 0
-        #: Something of its was retransmitted between its FIN and that.
-        self.fin_waited = False
-        #: The peer's numbers had a gap before that, so what it had sent there it sent before.
-        self.fin_acked_past_gap = False
 
         # Its running clock: kind (0 none), deadline, and its place in that clock's queue.
         self.clock = 0
@@ -169,6 +143,11 @@ class Endpoint:
         self.rare = _NOTHING
         #: The ``Connection`` it is an end of (two compiled classes cannot name each other).
         self.connection: Any = None
+
+    @property
+    def proven_open(self) -> bool:
+        """It was seen to send data or SYN, so no FIN of its own went before the capture."""
+        return self.bytes > 0 or self.syns > 0 or self.syn_acks > 0
 
     def own_rare(self) -> EndpointRare:
         """What it alone has, to be written to."""
@@ -200,11 +179,8 @@ class Endpoint:
         if segment.payload_bytes:
             self.snd_nxt = advance(segment.seq, segment.payload_bytes)
             self.tail_gap = False
-            self.proven_open = True
             self.bytes += segment.payload_bytes
             self.last_data_ns = segment.ts_ns
-        else:
-            receiver.opened_by_nxt = self.isn
         self.take_ack(segment.ack)
         receiver.snd_una = segment.ack
         receiver.unanswered = 0
@@ -246,17 +222,6 @@ class Endpoint:
             if receiver.has_rcv and distance(end, receiver.rcv_nxt) > 0 and distance(begin, reach) < 0:
                 reach = begin
         return reach
-
-    def goes_on_before_gap(self, end: int) -> bool:
-        """Does a segment that ends here come before what was acknowledged and has not passed?
-
-        With a clock for each direction, that acknowledgment need not have been sent first.
-        """
-        holes = self.rare.holes
-        if not self.tail_gap or not holes:
-            return False
-        begin = holes[len(holes) - 1][0]
-        return begin == end
 
     def take_sequence_space(self, segment: Segment) -> int:
         """Account for what a segment of this endpoint carries (SYN, payload, FIN).

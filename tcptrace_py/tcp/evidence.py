@@ -4,26 +4,21 @@ It only grows: firsts, lasts, minima and maxima, some of them *at* the highest n
 highest number of all, so what is kept there is what is known of the FIN, also before it passes and where it
 never does. Nothing here looks at the other end, so it does not matter how the two directions were merged;
 nothing is derived, so nothing is ever taken back. What its receiver would drop is not told here
-(``gate.py``). What all this means, ``reading.py`` says.
+(``gate.py``). What all this means, ``reading`` says.
 
-A shadow so far: the tracker does not read it yet. Frame 0: not seen. Numbers are distances from the first
+Compiled (see ``evidence.pxd``). Frame 0: not seen. Numbers are distances from the first
 number of the end that sent or acknowledged them (``Evidence.number``), so that they can be compared.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from tcptrace_py.tcp.bounds import BEYOND, NONE
 from tcptrace_py.tcp.clocks import RTO_MIN_NS, UNDER_WAY_NS
 from tcptrace_py.tcp.serial import distance
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN
-
-#: Below and above every number.
-NONE = -1 << 40
-BEYOND = 1 << 40
-
-#: A window is at least this large: its scale may be unknown, and it may have grown since.
-WINDOW_BYTES = 65535
 
 # RSTs remembered: the first three, and the last.
 _RSTS = 4
@@ -44,55 +39,104 @@ class Rst(NamedTuple):
     #: ``NONE`` without ACK.
     ack: int
     nxt: int
-    #: Up to here all had passed, or ``NONE``.
+    #: Up to here all had passed, or ``NONE``; and pieces beyond.
     in_order: int
+    ahead: tuple[tuple[int, int], ...] = ()
+
+
+def _further(rst: Rst, on: int) -> Rst:
+    """The same, its sender's numbers counted from elsewhere."""
+    seq, nxt, in_order = (
+        number if number == NONE else number + on for number in (rst.seq, rst.nxt, rst.in_order)
+    )
+    ahead = tuple((begin + on, after + on) for begin, after in rst.ahead)
+    return rst._replace(seq=seq, nxt=nxt, in_order=in_order, ahead=ahead)
+
+
+def passed_to(in_order: int, ahead: Iterable[tuple[int, int]], acknowledged: int) -> int:
+    """Up to here all has passed, or has been acknowledged: what the capture lacks leaves no gap then."""
+    upto = max(in_order, acknowledged)
+    for begin, after in ahead:
+        if begin <= upto:
+            upto = max(upto, after)
+    return upto
 
 
 class Passes:
-    """The first and the last segment that shows one thing, and up to where what they carried goes; and the
-    last before its sender's FIN."""
-
-    __slots__ = ("before_fin", "before_fin_end", "first", "first_end", "last", "last_end")
+    """Segments that show one thing, and up to where what they carried goes: the first, the first that is as
+    late as an answer to what was sent again, the last, and one of before that was the last for long enough to
+    be ``kept``."""
 
     def __init__(self) -> None:
-        self.first = self.before_fin = self.last = 0
-        self.first_end = self.before_fin_end = self.last_end = NONE
+        self.forget()
 
-    def each(self) -> tuple[tuple[int, int], ...]:
-        return (
-            (self.first, self.first_end),
-            (self.before_fin, self.before_fin_end),
-            (self.last, self.last_end),
-        )
+    def forget(self) -> None:
+        self.first = self.later = self.kept = self.last = 0
+        self.first_end = self.later_end = self.kept_end = self.last_end = NONE
+        self.first_ns = 0
 
-    def add(self, frame: int, end: int) -> None:
+    def each(self) -> list[tuple[int, int]]:
+        each = []
+        if self.first:
+            each.append((self.first, self.first_end))
+        if self.later:
+            each.append((self.later, self.later_end))
+        if self.kept and self.kept != self.first and self.kept != self.later:
+            each.append((self.kept, self.kept_end))
+        if self.last != self.first and self.last != self.later and self.last != self.kept:
+            each.append((self.last, self.last_end))
+        return each
+
+    def add(self, frame: int, ts_ns: int, end: int) -> None:
         if not self.first:
-            self.first, self.first_end = frame, end
+            self.first, self.first_ns, self.first_end = frame, ts_ns, end
+        elif not self.later and ts_ns - self.first_ns >= RTO_MIN_NS:
+            self.later, self.later_end = frame, end
         self.last, self.last_end = frame, end
 
+    def keep(self) -> None:
+        """What follows is another matter."""
+        self.kept, self.kept_end = self.last, self.last_end
+
     def after(self, frame: int) -> int:
-        """The first of the two that passed after ``frame``, or 0."""
-        return self.first if self.first > frame else self.last if self.last > frame else 0
+        """The first of them that passed after ``frame``, or 0."""
+        least = 0
+        for each in (self.first, self.later, self.kept, self.last):
+            if each > frame and (each < least or not least):
+                least = each
+        return least
 
 
 class Evidence:
     """Of one end. ``*_frame`` of what is sent more than once: the first, if not said otherwise."""
 
     def __init__(self) -> None:
-        self._origin: int | None = None
+        self._has_origin = False
+        self._origin = 0
 
         # How it opened.
-        self.isn = NONE
-        self.syn_bytes = 0
         self.syns = self.syn_frame = self.last_syn_frame = 0
-        self.syn_acks = self.syn_ack_frame = self.last_syn_ack_frame = self.last_syn_ack_ns = 0
+        self.syn_acks = 0
         #: The first of all, forgotten or not.
         self.first_syn_ack_frame = 0
-        #: Its SYN+ACK again, and not at once: nothing had come.
-        self.syn_ack_again_frame = 0
         #: A SYN+ACK with another ISN, which it has forgotten.
         self.former_syn_ack_frame = 0
         self.former_isn = NONE
+
+        self.retransmits = 0
+        #: But for RSTs.
+        self.segments = 0
+        self.rsts: list[Rst] = []
+        self.rsts_not_kept = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        """An ISN begins: numbers from before that do not lead to it are another connection's (3.5.1)."""
+        self.isn = NONE
+        self.syn_bytes = 0
+        self.syn_ack_frame = self.last_syn_ack_frame = self.last_syn_ack_ns = 0
+        #: Its SYN+ACK again, and not at once: nothing had come.
+        self.syn_ack_again_frame = 0
         #: Without SYN: the first of all, the first that acknowledges more than that, the first with data.
         self.first_frame = self.more_frame = self.data_frame = 0
         self.first_ack = NONE
@@ -121,43 +165,62 @@ class Evidence:
         # Its FIN.
         self.fin = self.fin_seq = NONE
         self.fins = self.fin_frame = self.fin_ns = self.last_fin_frame = 0
-        #: The last of its FINs that no network made of another.
-        self.fin_again_frame = 0
+        #: The first and the last of its FINs sent again, that no network made of another.
+        self.fin_again_frame = self.last_fin_again_frame = 0
         self.fin_least_ack = BEYOND
         self.fin_fills_gap = False
 
         # What it sent again knowing all that it ever knew, and the first such after its FIN.
         self.again_frame = self.again_after_fin_frame = 0
-        self.retransmits = 0
         #: The last that it sent again, or to probe.
         self.asked: list[int] = []
-        #: But for RSTs.
-        self.segments = 0
-        self.rsts: list[Rst] = []
         #: But for RSTs, bare SYNs and SYN+ACKs that come after what it has sent since.
         self.last_frame = self.last_ns = 0
 
     def number(self, number: int) -> int:
-        """A 32-bit number of this end's as a distance from the first that was seen."""
-        if self._origin is None:
+        """A 32-bit number of this end's as a distance from the first that was seen, whatever it has sent."""
+        return self.near(number, 0 if self.nxt == NONE else self.nxt)
+
+    def near(self, number: int, about: int) -> int:
+        """The same where another number is known that is not further from it than half of all."""
+        if not self._has_origin:
+            self._has_origin = True
             self._origin = number
-        return distance(number, self._origin)
+        return about + distance(number, self.captured(about))
 
     def captured(self, number: int) -> int:
         """The 32-bit number that such a distance stands for."""
-        return (number + (self._origin or 0)) & 0xFFFFFFFF
+        return (number + self._origin) & 0xFFFFFFFF
 
-    @property
     def syn_end(self) -> int:
         """The number after its SYN and the data on that."""
         return self.isn + 1 + self.syn_bytes if self.isn != NONE else NONE
+
+    def frames(self) -> list[int]:
+        """Those that a reading may name; 0 among them."""
+        frames = [
+            self.syn_frame, self.last_syn_frame, self.syn_ack_frame, self.last_syn_ack_frame,
+            self.first_syn_ack_frame, self.syn_ack_again_frame, self.former_syn_ack_frame,
+            self.first_frame, self.more_frame, self.data_frame, self.nxt_frame, self.jump_frame,
+            self.gap_frame, self.top_frame, self.lower_frame, self.fin_frame, self.last_fin_frame,
+            self.fin_again_frame, self.last_fin_again_frame,
+            self.again_frame, self.again_after_fin_frame, self.last_frame,
+        ]  # fmt: skip
+        for passes in (
+            self.acks, self.bare_acks, self.bare, self.on_fin, self.duplicate_acks, self.lower_duplicates
+        ):  # fmt: skip
+            frames += (passes.first, passes.later, passes.kept, passes.last)
+        for rst in self.rsts:
+            frames.append(rst.frame)
+        return frames
 
     def add(self, frame: int, ts_ns: int, seq: int, ack: int, flags: int, payload_bytes: int) -> None:
         """One segment of this end. ``seq`` by its own ``number``, ``ack`` by the other end's, or ``NONE``."""
         if flags & RST:
             if len(self.rsts) == _RSTS:
                 self.rsts.pop()
-            self.rsts.append(Rst(frame, ts_ns, seq, ack, self.nxt, self.in_order))
+                self.rsts_not_kept += 1
+            self.rsts.append(Rst(frame, ts_ns, seq, ack, self.nxt, self.in_order, tuple(self.ahead)))
             return
         syn = bool(flags & SYN)
         fin = bool(flags & FIN)
@@ -176,7 +239,7 @@ class Evidence:
             if self.fins and not fin and payload_bytes and end > self.fin + 1:
                 self._goes_on()
             within = self.nxt != NONE and end <= self.nxt and seq + syn < end
-            self._sends(frame, seq + syn, ack, end)
+            self._sends(frame, ts_ns, seq + syn, ack, end)
             if payload_bytes and not self.data_frame:
                 self.data_frame = frame
             if fin and (not self.fins or self.fin == end - 1) and end - 1 > self.isn:
@@ -189,20 +252,23 @@ class Evidence:
                 # What its FIN has overtaken tells no more than that FIN.
                 upto = self.fin + 1 if NONE < end <= self.fin else end
                 bare = upto == end and not carries
-                (self.bare_acks if bare else self.acks).add(frame, NONE if bare else upto)
+                acks = self.bare_acks if bare else self.acks
+                acks.add(frame, ts_ns, NONE if bare else upto)
+                if self.first_ack == NONE or ack == self.first_ack:
+                    acks.keep()
             self._acknowledges(frame, ts_ns, ack)
             if ack == self.top_ack and not syn:
                 old = not carries and end < self.nxt and self.bare.first
                 if not old:
-                    (self.on_fin if fin else self.bare).add(frame, end if carries else BEYOND)
+                    (self.on_fin if fin else self.bare).add(frame, ts_ns, end if carries else BEYOND)
                 if carries and self.nxt_frame == frame and end == self.nxt:
                     self.with_data_to = min(self.with_data_to, end)
 
     def _synchronizes(
         self, frame: int, ts_ns: int, isn: int, end: int, payload_bytes: int, answers: bool
     ) -> None:
-        if self.former_syn_ack_frame and self.former_isn == isn:
-            return  # A late copy of an answer that it has forgotten.
+        if self.has_forgotten(isn):
+            return
         if self.isn != isn:
             if self.isn != NONE and self.syn_acks:
                 self.former_syn_ack_frame, self.former_isn = self.syn_ack_frame, self.isn
@@ -225,20 +291,11 @@ class Evidence:
             self.syn_frame = self.syn_frame or frame
             self.syns += 1
 
-    def _forget(self) -> None:
-        """An ISN begins: numbers from before that do not lead to it are another connection's (3.5.1)."""
-        kept = {
-            name: getattr(self, name)
-            for name in (
-                "_origin", "rsts", "former_syn_ack_frame", "former_isn", "syns", "syn_frame",
-                "last_syn_frame", "syn_acks", "first_syn_ack_frame", "retransmits", "segments",
-            )
-        }  # fmt: skip
-        self.__init__()  # type: ignore[misc]
-        for name, value in kept.items():
-            setattr(self, name, value)
+    def has_forgotten(self, isn: int) -> bool:
+        """Is a SYN+ACK with this number a late copy of an answer of before it was reset?"""
+        return self.former_syn_ack_frame > 0 and self.former_isn == isn
 
-    def _sends(self, frame: int, seq: int, ack: int, end: int) -> None:
+    def _sends(self, frame: int, ts_ns: int, seq: int, ack: int, end: int) -> None:
         again = self.nxt != NONE and seq < end and seq < self.nxt
         self.retransmits += again
         if again or (end - seq <= 1 and seq == self.nxt - 1):
@@ -259,24 +316,41 @@ class Evidence:
                 self.gap_frame = 0
         if end == seq == self.nxt and ack == self.top_ack:
             if self.duplicate_ack != ack:
+                lower = self.lower_duplicates
+                lower.forget()
                 self.lower_duplicate, self.lower_duplicates = self.duplicate_ack, self.duplicate_acks
-                self.duplicate_ack, self.duplicate_acks = ack, Passes()
-            self.duplicate_acks.add(frame, end)
+                self.duplicate_ack, self.duplicate_acks = ack, lower
+            self.duplicate_acks.add(frame, ts_ns, end)
 
     def _passes_in_order(self, seq: int, end: int) -> None:
         if self.in_order == NONE:
             self.in_order = seq
-        self.ahead = [each for each in (*self.ahead, (seq, end)) if each[1] > self.in_order][-_AHEAD:]
-        for begin, after in sorted(self.ahead):
-            if begin <= self.in_order:
-                self.in_order = max(self.in_order, after)
+        if seq <= self.in_order:
+            self.in_order = max(self.in_order, end)
+        else:
+            self._goes_ahead(seq, end)
+        if self.ahead:
+            self.in_order = passed_to(self.in_order, self.ahead, NONE)
+            self.ahead = [piece for piece in self.ahead if piece[1] > self.in_order]
+
+    def _goes_ahead(self, seq: int, end: int) -> None:
+        """Pieces that touch are one; of those that do not the highest are kept."""
+        pieces: list[tuple[int, int]] = []
+        for begin, after in sorted([*self.ahead, (seq, end)]):
+            if pieces and begin <= pieces[len(pieces) - 1][1]:
+                begun, reached = pieces.pop()
+                pieces.append((begun, max(reached, after)))
+            else:
+                pieces.append((begin, after))
+        self.ahead = pieces[-_AHEAD:]
 
     def _finishes(self, frame: int, ts_ns: int, ack: int) -> None:
         if not self.fins:
             self.fin_frame, self.fin_ns = frame, ts_ns
-            self.bare.before_fin, self.bare.before_fin_end = self.bare.last, self.bare.last_end
-        if not self.fins or (ts_ns - self.fin_ns >= RTO_MIN_NS and ack >= self.top_ack):
-            self.fin_again_frame = frame
+            self.bare.keep()
+        elif ts_ns - self.fin_ns >= RTO_MIN_NS and ack >= self.top_ack:
+            self.fin_again_frame = self.fin_again_frame or frame
+            self.last_fin_again_frame = frame
         self.fins += 1
         self.last_fin_frame = frame
         self.fin_least_ack = min(self.fin_least_ack, ack)
@@ -284,10 +358,10 @@ class Evidence:
     def _goes_on(self) -> None:
         """Nobody sends anything beyond a FIN (3.10.4), so that was not its own."""
         self.fin = self.fin_seq = NONE
-        self.fins = self.fin_frame = self.fin_ns = self.last_fin_frame = self.fin_again_frame = 0
-        self.again_after_fin_frame = 0
+        self.fins = self.fin_frame = self.fin_ns = self.last_fin_frame = 0
+        self.fin_again_frame = self.last_fin_again_frame = self.again_after_fin_frame = 0
         self.fin_least_ack = BEYOND
-        self.on_fin = Passes()
+        self.on_fin.forget()
 
     def _acknowledges(self, frame: int, ts_ns: int, ack: int) -> None:
         if self.first_ack == NONE:
@@ -297,13 +371,38 @@ class Evidence:
         if ack > self.top_ack:
             self.lower_ack, self.lower_frame = self.top_ack, self.top_frame
             self.top_ack, self.top_frame, self.top_ns = ack, frame, ts_ns
-            self.bare, self.on_fin, self.with_data_to = Passes(), Passes(), BEYOND
+            self.with_data_to = BEYOND
+            self.bare.forget()
+            self.on_fin.forget()
+
+    def goes_on_regularly(self, frame: int, ts_ns: int, nxt: int, ack: int) -> None:
+        """Segments in order, with and without data, have brought it to these numbers."""
+        self.first_frame = self.first_frame or frame
+        self.segments += 2
+        if self.first_ack == NONE:
+            self.first_ack = ack
+        elif ack > self.first_ack and not self.more_frame:
+            self.more_frame = frame
+        if nxt > self.nxt:
+            self.data_frame = frame
+            self.nxt, self.nxt_frame, self.in_order = nxt, frame, nxt
+            self.acks.add(frame, ts_ns, nxt)
+        else:
+            self.bare_acks.add(frame, ts_ns, NONE)
+        self.nxt_least_ack = ack
+        if ack > self.top_ack:
+            self.lower_ack, self.lower_frame = self.top_ack, self.top_frame
+            self.top_ack, self.top_frame, self.top_ns = ack, frame, ts_ns
+            self.with_data_to = BEYOND
+            self.bare.forget()
+            self.on_fin.forget()
+        self.bare.add(frame, ts_ns, BEYOND)
 
     def acknowledges_late(self, frame: int, ts_ns: int, ack: int) -> None:
         """The ACK of its FIN, its last segment, was of something after all."""
         self.fin_least_ack = self.nxt_least_ack = ack
         self._acknowledges(frame, ts_ns, ack)
-        self.on_fin.add(frame, self.nxt)
+        self.on_fin.add(frame, ts_ns, self.nxt)
 
     # --- what the choice of the incarnation asks ----------------------------------------------
 
@@ -311,14 +410,17 @@ class Evidence:
         """It has sent SYNs without ACK, and RSTs at the most."""
         return 0 < self.syns == self.segments
 
+    def resets_with_ack(self) -> bool:
+        return any(rst.ack != NONE for rst in self.rsts)
+
     def resumes(self, refuser: Evidence, unseen: Evidence, peer: Evidence) -> None:
         """Who has only asked goes on with another peer, in place of ``unseen``, which has sent RSTs at the
         most: numbers are counted as there from now on."""
-        if unseen._origin is not None:
+        if unseen._has_origin:
             on = self.number(unseen._origin)
             self._origin = unseen._origin
             self.isn, self.nxt, self.in_order = self.isn - on, self.nxt - on, self.in_order - on
-            self.rsts = [rst if rst.seq == NONE else rst._replace(seq=rst.seq - on) for rst in self.rsts]
+            self.rsts = [_further(rst, -on) for rst in self.rsts]
         self.rsts = [
             rst if rst.ack == NONE else rst._replace(ack=peer.number(refuser.captured(rst.ack)))
             for rst in self.rsts

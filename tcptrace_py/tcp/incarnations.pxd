@@ -3,12 +3,14 @@ from libc.stdint cimport int64_t
 
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.evidence cimport Evidence
 from tcptrace_py.tcp.flow_table cimport FlowTable
+from tcptrace_py.tcp.gate cimport acknowledges_unsent, refuses_ack
 from tcptrace_py.tcp.serial cimport distance
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int ACK, RST, SYN
-cdef int64_t _NEAR_BYTES
+cdef int ACK, FIN, RST, SYN
+cdef int64_t NONE, RTO_MIN_NS, _NEAR_BYTES
 
 
 @cython.locals(connection=Connection)
@@ -18,3 +20,20 @@ cpdef tuple direction(Connection connection, Segment segment)
 cdef bint _goes_on(Connection connection, Segment segment) except -1
 @cython.locals(sender=Endpoint, receiver=Endpoint, flags=int, off=int64_t)
 cdef bint _fits(Connection connection, Segment segment) except -1
+
+
+cdef class Incarnation:
+    cdef public Evidence a
+    cdef public Evidence b
+    cdef bint _begun
+    cdef list _dropped
+
+    cpdef tuple ends(self, bint by_a)
+    @cython.locals(a=Endpoint, mine=Endpoint, other=Endpoint, sender=Evidence, peer=Evidence, by_a=bint, flags=int, seq=int64_t)
+    cpdef object add(self, Connection connection, Segment segment)
+    @cython.locals(mine=Evidence, peer=Evidence, attempt=Evidence, refuser=Evidence, by_a=bint)
+    cpdef object resume(self, Connection connection, Incarnation older, Connection refused, Segment segment)
+    @cython.locals(sender=Evidence, receiver=Evidence, own=int64_t)
+    cpdef object tell(self, bint by_a, int64_t frame, int64_t ts_ns, int64_t seq, int64_t ack, int flags, int64_t payload_bytes)
+    @cython.locals(sender=Evidence, receiver=Evidence, frame=int64_t, dropped_ns=int64_t, ack=int64_t)
+    cdef object _answered_early(self, bint by_a, int64_t ts_ns)

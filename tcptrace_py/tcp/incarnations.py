@@ -7,10 +7,11 @@ changed here; its evidence is kept beside it.
 
 from __future__ import annotations
 
+from tcptrace_py.tcp.bounds import NONE
 from tcptrace_py.tcp.clocks import RTO_MIN_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.evidence import NONE, Evidence
+from tcptrace_py.tcp.evidence import Evidence
 from tcptrace_py.tcp.flow_table import FlowTable
 from tcptrace_py.tcp.gate import acknowledges_unsent, refuses_ack
 from tcptrace_py.tcp.serial import distance
@@ -106,14 +107,16 @@ class Incarnation:
         by_a = connection.sent_by_a(segment)
         flags = segment.flags
         seq = segment.seq
-        sender, peer = self.ends(by_a)
+        sender, peer = (self.a, self.b) if by_a else (self.b, self.a)
         if flags & (SYN | ACK) == SYN:
             if connection.pending_syn_by and connection.rare.pending_syn_isn == seq:
                 return  # It seems stale.
             if sender.isn != NONE and sender.number(seq) != sender.isn:
                 return  # Another ISN, that began no connection.
             flags &= ~FIN  # SYN_SENT has nothing to finish (3.10.4).
-        mine, other = direction(connection, segment)
+        mine, other = connection.a, connection.b
+        if not by_a:
+            mine, other = other, mine
         if flags & RST and refuses_ack(connection, mine, other, segment):
             return
         if flags & FIN and flags & ACK:
@@ -136,11 +139,11 @@ class Incarnation:
         by_a = connection.sent_by_a(segment)
         mine, peer = self.ends(by_a)
         attempt, refuser = older.ends(refused.sent_by_a(segment))
-        if mine.segments or not attempt.only_asked() or any(rst.ack != NONE for rst in peer.rsts):
+        if mine.segments or not attempt.only_asked() or peer.resets_with_ack():
             return
-        if peer.top_ack != NONE and mine.captured(peer.top_ack) != attempt.captured(attempt.syn_end):
+        if peer.top_ack != NONE and mine.captured(peer.top_ack) != attempt.captured(attempt.syn_end()):
             return
-        if attempt.number(segment.seq) != (attempt.isn if segment.flags & SYN else attempt.syn_end):
+        if attempt.number(segment.seq) != (attempt.isn if segment.flags & SYN else attempt.syn_end()):
             return
         attempt.resumes(refuser, mine, peer)
         if by_a:
@@ -157,7 +160,7 @@ class Incarnation:
     ) -> None:
         """Add a segment of that end's as it was captured, with 32-bit numbers."""
         self._begun = True
-        sender, receiver = self.ends(by_a)
+        sender, receiver = (self.a, self.b) if by_a else (self.b, self.a)
         # The zero of a RST that answers a SYN (3.10.7.1) is no number of its sender's.
         own = NONE if flags & RST and flags & ACK and seq == 0 else sender.number(seq)
         sender.add(frame, ts_ns, own, receiver.number(ack) if flags & ACK else NONE, flags, payload_bytes)

@@ -1,47 +1,65 @@
 cimport cython
 from libc.stdint cimport int64_t, uint32_t
 
-from tcptrace_py.tcp.transitions cimport Transitions
-from tcptrace_py.tcp.closing cimport Closing
-from tcptrace_py.tcp.connection cimport Connection
+from tcptrace_py.tcp.connection cimport Connection, ConnectionRare
 from tcptrace_py.tcp.endpoint cimport Endpoint
-from tcptrace_py.tcp.gate cimport acknowledges_unsent, takes
+from tcptrace_py.tcp.evidence cimport Evidence
+from tcptrace_py.tcp.gate cimport acknowledges_unsent, echoes_another, takes
+from tcptrace_py.tcp.incarnations cimport Incarnation, direction
 from tcptrace_py.tcp.journal cimport Journal
-from tcptrace_py.tcp.opening cimport Opening
-from tcptrace_py.tcp.resets cimport Resets
+from tcptrace_py.tcp.regular cimport Regular
 from tcptrace_py.tcp.serial cimport advance, distance
+from tcptrace_py.tcp.transitions cimport Transitions
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int ASSUMED, CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, GETS_ACK_OF_SYN
-cdef int GETS_UNREACHABLE, IS_REPLACED, LISTEN, PRESUMED, SENT, SYN_RCVD, SYN_SENT, TIME_WAIT, TIMER
+cdef int CLOSE_WAIT, ESTABLISHED, FIN_WAIT_2, PRESUMED, SYN_SENT, TIME_WAIT
+cdef int FITS_NOTHING, NO_RESET, RECEIVER_GOES_ON, SENDER_GOES_ON, UNANSWERED, UNREACHABLE
+cdef int BY_ITS_SEGMENTS, FOR_GOOD, UNTIL_IT_SENDS
+cdef int FIN_WAIT_2_CLOCK, TIME_WAIT_CLOCK
 cdef int ACK, FIN, RST, SYN
+cdef int _MARKS
 cdef int64_t UNDER_WAY_NS
 
 
 @cython.final
 cdef class Machine:
     cdef public Transitions transitions
-    cdef public Resets resets
-    cdef Opening _opening
-    cdef Closing _closing
+    cdef public int64_t resets
+    cdef object _probes
     cdef Journal _journal
+    cdef Regular _regular
 
-    @cython.locals(flags=int, ts_ns=int64_t, frame=int64_t, before=int64_t)
+    @cython.locals(flags=int, regular=bint, repeats=bint)
     cdef object segment(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
-    @cython.locals(flags=int, fin_in_gap=bint, fresh_bytes=int64_t, same_window=bint)
-    cdef object _pass(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
-    cdef bint _ends_before(self, Segment segment, int64_t snd_nxt) except -1
+    @cython.locals(known=bint, shown=Incarnation, mine=Evidence)
+    cdef bint _repeats(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment) except -1
+    @cython.locals(rsts=uint32_t, over=bint)
+    cdef object settle(self, Connection connection)
+    @cython.locals(named=set, shown=Incarnation, end=Evidence)
+    cdef object tell(self, Connection connection, Endpoint sender, Segment segment)
+    @cython.locals(a=Endpoint, b=Endpoint, endpoint=Endpoint, shown=Incarnation)
+    cdef object read(self, Connection connection, bint over=*)
+    @cython.locals(told=list, entries=list, at=Py_ssize_t, ts_ns=int64_t)
+    cdef list _timed(self, Connection connection, Endpoint endpoint, object history)
+    cdef object _conclude(self, Connection connection, bint over)
+    @cython.locals(rare=ConnectionRare)
+    cdef object _note_strays(self, Connection connection, list strays, int64_t more)
+    @cython.locals(flags=int, fresh_bytes=int64_t)
+    cdef object _count(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
+    @cython.locals(beyond=int64_t)
+    cdef object _infers(self, Endpoint sender, Endpoint receiver, Segment segment)
+    @cython.locals(flags=int)
+    cdef object _synchronizes(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(before=uint32_t, fresh_bytes=int64_t)
     cdef int64_t _account(self, Endpoint sender, Endpoint receiver, Segment segment) except -1
-    @cython.locals(basis=int, beyond=int64_t, by=int)
-    cdef object _rise(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
-    @cython.locals(news=bint, state=int)
-    cdef object _receipt(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment, bint same_window)
-    @cython.locals(carried=int64_t, end=int64_t, beyond=int64_t)
-    cdef object _delivery(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
-    @cython.locals(flags=int)
+    @cython.locals(news=bint, gets_fin=bint)
+    cdef object _receipt(self, Endpoint sender, Endpoint receiver, Segment segment)
     cdef object pick_up(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     cdef object unreachable(self, Connection connection, Endpoint endpoint, int64_t ts_ns, int64_t frame)
-    @cython.locals(ts_ns=int64_t, frame=int64_t)
-    cdef object resume(self, Endpoint refused, Endpoint endpoint)
+    @cython.locals(refused=Endpoint, endpoint=Endpoint, index=int64_t, frame=int64_t, ts_ns=int64_t)
+    cdef bint resume(self, Connection older, Connection connection, Segment segment) except -1
     cdef object replace(self, Endpoint endpoint, int basis, int64_t ts_ns, int64_t frame)
+
+
+@cython.locals(shown=Incarnation, heard_ns=int64_t)
+cdef bint _outlived(Connection connection) except -1

@@ -1,152 +1,310 @@
-"""The two machines of a connection: what each segment shows of its sender and does to its receiver.
+"""What each segment of a connection shows: it is counted, told as evidence, and both histories are read.
 
-Compiled (see ``machine.pxd``). Here is what all segments have in common; how endpoints open is in
-``opening.py``, how they close in ``closing.py``, RST is in ``resets.py``, and what changes a state in
-``transitions.py``. Calls go down only, in that order. Sans-I/O: they are given segments and a clock. The
-theory is told in ``state.py``; section numbers are RFC 9293's.
+Compiled (see ``machine.pxd``). Whether its receiver would take it, ``gate.py`` says; what evidence is,
+``evidence.py``; what it means, ``reading``. Section numbers are RFC 9293's.
 """
 
 from __future__ import annotations
 
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.clocks import UNDER_WAY_NS
-from tcptrace_py.tcp.closing import Closing
+from tcptrace_py.tcp.codes import (
+    BY_ITS_SEGMENTS,
+    FIN_WAIT_2_CLOCK,
+    FITS_NOTHING,
+    FOR_GOOD,
+    NO_RESET,
+    RECEIVER_GOES_ON,
+    SENDER_GOES_ON,
+    TIME_WAIT_CLOCK,
+    UNANSWERED,
+    UNREACHABLE,
+    UNTIL_IT_SENDS,
+)
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.gate import acknowledges_unsent, takes
-from tcptrace_py.tcp.opening import Opening
-from tcptrace_py.tcp.resets import Resets
+from tcptrace_py.tcp.gate import acknowledges_unsent, echoes_another, takes
+from tcptrace_py.tcp.incarnations import Incarnation, direction
+from tcptrace_py.tcp.reading import History, Reset, outcome, read
+from tcptrace_py.tcp.regular import Regular
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import (
-    ASSUMED,
     CLOSE_WAIT,
-    CLOSED,
     ESTABLISHED,
-    FIN_WAIT_1,
     FIN_WAIT_2,
-    GETS_ACK_OF_SYN,
-    GETS_UNREACHABLE,
-    IS_REPLACED,
-    LISTEN,
     PRESUMED,
-    SENT,
-    SYN_RCVD,
     SYN_SENT,
     TIME_WAIT,
-    TIMER,
 )
-from tcptrace_py.tcp.transitions import Transitions
+from tcptrace_py.tcp.transitions import Told, Transitions
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
+
+# So many frames pass before times are dropped of those that no history may name any more.
+_MARKS = 32
 
 
 class Machine:
-    """Reads segments as what endpoints have done and will do."""
+    """Takes segments in, and has histories read."""
 
     def __init__(self, settings: Settings) -> None:
         self.transitions = Transitions(settings)
-        self.resets = Resets(self.transitions, settings.dead_peer_probes)
-        self._opening = Opening(self.transitions, self.resets)
-        self._closing = Closing(self.transitions, self._opening)
+        #: RSTs that took effect.
+        self.resets = 0
+        self._probes = settings.dead_peer_probes
         self._journal = self.transitions.journal
-
-    # --- a segment ---------------------------------------------------------------------
+        self._regular = Regular(self.transitions)
 
     def segment(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
         """One segment passes from ``sender`` to ``receiver`` of this connection."""
         flags = segment.flags
+        regular = self._regular.fits(connection, sender, receiver, segment)
+        if connection.shown is None and not regular:
+            self._regular.show(connection, segment.frame)
+        repeats = connection.shown is not None and self._repeats(connection, sender, receiver, segment)
         if flags & RST:
-            self.resets.segment(connection, sender, receiver, segment)
-        elif sender.state <= LISTEN and self.resets.crosses(connection, sender, segment):
-            # It had sent this before the RST reached it: what it shows came first.
-            ts_ns = self._journal.ts_ns(sender.last)
-            frame = self._journal.frame(sender.last)
-            self.resets.take_back(connection, sender)
-            before = sender.last
-            self._pass(connection, sender, receiver, segment)
-            # (A new entry may have the place of one that was taken back.)
-            if sender.last != before or (
-                sender.last >= 0 and self._journal.frame(sender.last) == segment.frame
-            ):
-                ts_ns = segment.ts_ns
-                frame = segment.frame
-            if (
-                sender.state == SYN_RCVD
-                if connection.refused
-                else sender.has_rcv and distance(connection.rare.reset_seq, sender.rcv_nxt) < 0
-            ):
-                # It drops the number as old, or, of what refuses a SYN, as no number of that connection's:
-                # SYN_SENT alone believes it (3.10.7.3).
-                connection.refused = False
-                self.resets.disbelieve(connection, False)
-            else:
-                self.resets.deliver(connection, receiver, sender, ts_ns, frame)
-        else:
-            self._pass(connection, sender, receiver, segment)
-
-    def _pass(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
-        """Any segment but a RST."""
-        flags = segment.flags
-        if not takes(connection, sender, receiver, segment):
+            sender.rsts += 1
+        elif not takes(connection, sender, receiver, segment):
             rare = connection.own_rare()
             rare.out_of_window += 1
             sender_rare = sender.own_rare()
             sender_rare.out_of_window += 1
+            self.transitions.linger(connection)
             return
+        else:
+            self._count(connection, sender, receiver, segment)
+            if sender.closed_by == UNTIL_IT_SENDS:
+                sender.closed_by = BY_ITS_SEGMENTS
+        if connection.shown is None:
+            self._regular.go_on(connection, sender, receiver, segment)
+            self.resets += flags & RST != 0
+            return
+        self.tell(connection, sender, segment)
+        if repeats:
+            connection.unread = True
+        else:
+            self.read(connection)
+
+    def _repeats(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
+    ) -> bool:
+        """Can this segment move nobody, whatever it tells besides? It is read with the next that may.
+
+        That is data, old or new, and its ACK: between established ends, and from the end of a half-close on
+        which has not closed. Not asked of what its receiver drops; nothing of the segment has been counted.
+        """
+        if segment.flags & (SYN | FIN | RST) or sender.closed_by or receiver.closed_by:
+            return False
+        if (sender.rsts or receiver.rsts) and not _outlived(connection):
+            return False
+        if sender.state == ESTABLISHED and receiver.state == ESTABLISHED:
+            # Its first may show how it opened, and a bare ACK ahead of a sender without data its FIN
+            # (``hidden_fin``).
+            shown: Incarnation = connection.shown
+            mine = shown.a if sender is connection.a else shown.b
+            known = sender.bytes > 0 or (sender.has_snd and distance(segment.seq, sender.snd_nxt) <= 0)
+            return known and mine.first_frame > 0 and not sender.fin_sent and not receiver.fin_sent
+        if not sender.has_snd or segment.seq != sender.snd_nxt:
+            return False
+        if sender.state == CLOSE_WAIT:
+            return receiver.state == FIN_WAIT_2 and segment.ack == receiver.snd_nxt
+        return sender.state == FIN_WAIT_2 and receiver.state == CLOSE_WAIT and not segment.payload_bytes
+
+    def settle(self, connection: Connection) -> None:
+        """It will get no more segments: a RST ahead of all that had passed counts by the silence after it."""
+        rsts = connection.a.rsts or connection.b.rsts
+        over = rsts > 0 and not self.transitions.done(connection)
+        if over or connection.unread:
+            self.read(connection, over)
+
+    def tell(self, connection: Connection, sender: Endpoint, segment: Segment) -> None:
+        """The segment is evidence."""
+        shown = connection.shown
+        connection.marks = self._journal.mark(connection.marks, segment.frame, segment.ts_ns)
+        shown.add(connection, segment)
+        end = shown.a if sender is connection.a else shown.b
+        if sender.fin_sent and not end.fins:
+            # It has sent data beyond "its" FIN.
+            sender.fin_sent = False
+        if connection.marks_left:
+            connection.marks_left -= 1
+        else:
+            named = {segment.frame, *shown.a.frames(), *shown.b.frames()}
+            connection.marks = self._journal.keep(connection.marks, named)
+            connection.marks_left = _MARKS
+
+    def read(self, connection: Connection, over: bool = False) -> None:
+        """Both histories, by all that has been told; ``over``: nothing more will pass."""
+        a = connection.a
+        b = connection.b
+        shown = connection.shown
+        connection.unread = False
+        histories = read(shown.a, shown.b, over)
+        for endpoint, history in zip((a, b), histories, strict=True):
+            if endpoint.closed_by == BY_ITS_SEGMENTS:
+                self.transitions.tell(endpoint, self._timed(connection, endpoint, history))
+        self.transitions.linger(connection)
+        self._conclude(connection, over)
+
+    def _timed(self, connection: Connection, endpoint: Endpoint, history: History) -> Told:
+        """A history as it is told; most of it is as it was."""
+        told = self._journal.history(endpoint.last)
+        entries: Told = []
+        for state, frame, basis in history:
+            at = len(entries)
+            ts_ns = told[at][1] if at < len(told) and told[at][2] == frame else -1
+            if ts_ns < 0:
+                ts_ns = self._journal.marked_ns(connection.marks, frame, connection.first_ns)
+            entries.append((state, ts_ns, frame, basis))
+        return entries
+
+    def _conclude(self, connection: Connection, over: bool) -> None:
+        """What has become of it, by both histories."""
+        shown = connection.shown
+        told = self._journal.history(connection.a.last), self._journal.history(connection.b.last)
+        unreachable = connection.rare.unreachable_frame > 0
+        found = outcome(shown.a, shown.b, told, over, unreachable, self._probes)
+        connection.handshake = found.handshake
+        connection.simultaneous_open = found.simultaneous_open
+        connection.ack_ns, connection.ack_frame = found.ack
+        connection.close = found.close
+        connection.close_complete = found.close_complete
+        connection.first_fin_by = found.first_fin_by
+        self.resets += (found.reset is not None) - (connection.reset_by > 0)
+        if found.reset is not None:
+            by, cause, rst, fits, _ = found.reset
+            connection.note_reset(by, cause, rst.ts_ns, rst.frame, fits)
+        elif connection.reset_by:
+            connection.note_reset(0, NO_RESET, 0, 0, False)
+        if found.strays or connection.rare.stray_resets:
+            self._note_strays(connection, found.strays, found.strays_more)
+
+    def _note_strays(self, connection: Connection, strays: list[Reset], more: int) -> None:
+        rare = connection.own_rare()
+        rare.stray_resets = len(strays) + more
+        rare.stray_reset_by = rare.stray_reset_frame = rare.stray_reset_ns = 0
+        rare.stray_reset_fits = FITS_NOTHING
+        connection.doubtful = any(stray.fits for stray in strays)
+        if strays:
+            first = strays[0]
+            rare.stray_reset_by = first.by
+            rare.stray_reset_frame = first.rst.frame
+            rare.stray_reset_ns = first.rst.ts_ns
+            if first.fits:
+                end, _ = connection.shown.ends(first.by == 1)
+                goes_on = end.last_frame > first.rst.frame
+                rare.stray_reset_fits = SENDER_GOES_ON if goes_on else RECEIVER_GOES_ON
+
+    # --- figures of a segment ----------------------------------------------------------
+
+    def _count(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
+        """Numbers and counters of both ends, by any segment but a RST."""
+        flags = segment.flags
         if flags & SYN:
-            self._opening.synchronize(connection, sender, receiver, segment)
+            self._synchronizes(connection, sender, receiver, segment)
             if not flags & ACK:
                 return
-
+        elif flags & ACK:
+            self._infers(sender, receiver, segment)
         receiver.unanswered = 0
         receiver.unanswered_probes = 0
-        if sender.state == CLOSED and not flags & SYN:
-            self._rise(connection, sender, receiver, segment)
-        if connection.pending_reset_by:
-            self.resets.doubt_pending(connection, sender, segment)
-
-        same_window = sender.window_field == segment.window
         sender.window_field = segment.window
         fresh_bytes = 0
-        fin_in_gap = bool(flags & FIN) and sender.has_snd and self._ends_before(segment, sender.snd_nxt)
         if not flags & SYN:
             fresh_bytes = self._account(sender, receiver, segment)
-            if sender.tail_gap and sender.rare.gap_packet == sender.packets:
-                self._opening.past_gap(connection, sender, receiver, segment)
-        if flags & FIN and flags & ACK and acknowledges_unsent(receiver, segment.ack):
-            sender.has_acked_unsent = True
-            sender.own_rare().acked_unsent = segment.ack
-        elif flags & ACK:
+        if flags & ACK and not (flags & FIN and acknowledges_unsent(receiver, segment.ack)):
             if not receiver.has_snd or not receiver.has_una or receiver.snd_una != segment.ack:
                 receiver.be_acknowledged(segment.ack)
-            self._receipt(connection, sender, receiver, segment, same_window)
+            self._receipt(sender, receiver, segment)
         if fresh_bytes:
-            sender.proven_open = True
-            if sender.fin_sent and distance(sender.snd_nxt, sender.fin_seq) > 1:
-                self._closing.goes_on(connection, sender, receiver)
-            if sender.state == FIN_WAIT_1 and not sender.fin_sent:
-                # What never passed was no FIN, as was assumed.
-                self.transitions.withdraw(sender)
-            if sender.state == SYN_RCVD and not connection.fast_open:
-                # Only an established endpoint sends data (3.10.2), but for Fast Open.
-                connection.established = True
-                self.transitions.move(sender, GETS_ACK_OF_SYN, SENT, segment.ts_ns, segment.frame)
-            elif sender.state == CLOSE_WAIT:
+            has_fin = receiver.fin_sent and distance(sender.rcv_nxt, receiver.fin_seq) > 0
+            if sender.state == CLOSE_WAIT or (sender.state == ESTABLISHED and has_fin):
                 sender_rare = sender.own_rare()
                 sender_rare.half_close_bytes += fresh_bytes
                 sender_rare.half_close_last_ns = segment.ts_ns
         if flags & FIN:
-            self._closing.finish(connection, sender, receiver, segment, fin_in_gap, fresh_bytes)
-        if flags & ACK:
-            if receiver.state != ESTABLISHED:
-                self._delivery(connection, sender, receiver, segment)
-            elif not segment.payload_bytes and not flags & FIN:
-                if not sender.fin_sent or segment.seq == sender.snd_nxt:
-                    receiver.opened_by_nxt = sender.isn
-        if connection.pending_reset_by:
-            self.resets.catch_up(connection, sender, receiver, segment)
+            sender.fins += 1
+            if sender.fin_sent or sender.rare.last_fin_frame:
+                sender_rare = sender.own_rare()
+                sender_rare.last_fin_ns = segment.ts_ns
+                sender_rare.last_fin_frame = segment.frame
+            if not sender.fin_sent:
+                sender.fin_sent = True
+                sender.fin_seq = advance(segment.seq, segment.payload_bytes + (1 if flags & SYN else 0))
+                sender.fin_ns = segment.ts_ns
+                sender.fin_frame = segment.frame
+                if (
+                    receiver.has_rcv
+                    and distance(receiver.rcv_nxt, sender.fin_seq) >= 1
+                    and not sender.fin_acked_frame
+                ):
+                    # Its ACK passed before it.
+                    sender.fin_acked_ns = segment.ts_ns
+                    sender.fin_acked_frame = segment.frame
 
-    def _ends_before(self, segment: Segment, snd_nxt: int) -> bool:
-        return distance(advance(segment.seq, segment.payload_bytes), snd_nxt) < 0
+    def _infers(self, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
+        """A SYN+ACK that has not passed here, or not yet: whose ISN another segment tells."""
+        if sender.state == SYN_SENT and not receiver.has_isn and receiver.last < 0:
+            receiver.has_isn = True
+            receiver.isn = advance(segment.ack, -1)
+        elif sender.last < 0 and receiver.state == SYN_SENT and not sender.has_isn:
+            beyond = distance(segment.ack, receiver.isn)
+            if beyond >= 1 and distance(segment.ack, receiver.snd_nxt) <= 0:
+                sender.has_isn = True
+                sender.isn = advance(segment.seq, -1)
+
+    def _synchronizes(
+        self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
+    ) -> None:
+        """A SYN or SYN+ACK."""
+        flags = segment.flags
+        shown = connection.shown
+        if shown is not None and shown.ends(sender is connection.a)[0].has_forgotten(segment.seq):
+            sender.syn_acks += 1
+            sender_rare = sender.own_rare()
+            sender_rare.retransmits += 1
+            return
+        if not (sender.has_isn and sender.isn == segment.seq):
+            # The first SYN, or a listener that answers anew and has forgotten its first answer.
+            sender.has_isn = True
+            sender.isn = segment.seq
+            sender.has_snd = True
+            sender.snd_nxt = advance(segment.seq, 1 + segment.payload_bytes + (1 if flags & FIN else 0))
+            if segment.payload_bytes or sender.rare.syn_bytes:
+                sender.own_rare().syn_bytes = segment.payload_bytes
+            sender.bytes += segment.payload_bytes
+        elif sender.syns or sender.syn_acks:
+            sender_rare = sender.own_rare()
+            sender_rare.retransmits += 1
+        if segment.window_scale >= 0:
+            sender.window_scale = segment.window_scale
+        if not flags & ACK:
+            sender.syns += 1
+            if connection.syn_frame == 0:
+                connection.syn_ns = segment.ts_ns
+                connection.syn_frame = segment.frame
+                connection.syn_ts_val = segment.ts_val
+            else:
+                connection.note_syn_again(segment.ts_ns, segment.frame)
+            connection.last_syn_ts_val = segment.ts_val
+            receiver.unanswered = 0
+            sender.window_field = segment.window
+            return
+        sender.syn_acks += 1
+        connection.foreign_echo = echoes_another(connection, receiver, segment)
+        if connection.syn_ack_frame == 0:
+            connection.syn_ack_ns = segment.ts_ns
+            connection.syn_ack_frame = segment.frame
+        else:
+            rare = connection.own_rare()
+            rare.last_syn_ack_ns = segment.ts_ns
+            rare.last_syn_ack_frame = segment.frame
+        if receiver.rare.syn_bytes and distance(segment.ack, receiver.isn) > 1:
+            connection.fast_open = True
+        if receiver.window_scale < 0 or segment.window_scale < 0:
+            # Scaling holds only if both SYNs offer it (RFC 7323 section 2.2).
+            if receiver.has_isn and receiver.syns:
+                receiver.window_scale = 0
+                sender.window_scale = 0
 
     def _account(self, sender: Endpoint, receiver: Endpoint, segment: Segment) -> int:
         """Sequence space, retransmissions and probes; the payload bytes that are new."""
@@ -170,120 +328,63 @@ class Machine:
         if sender.rare.retransmits != before:
             sender.ask(segment)
             sender.unanswered += 1
-            if sender.fin_sent and sender.fin_acked_frame == 0:
-                sender.fin_waited = True
-            # What acknowledges less than it has acknowledged since is an old copy.
-            if sender.fin_sent and distance(segment.ack, sender.rcv_nxt) >= 0:
-                self._closing.lacks_ack(sender)
         return fresh_bytes
 
-    def _rise(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
-        """A CLOSED endpoint that sends was not CLOSED, if all we had was a belief."""
-        if sender.last < 0:
-            if receiver.state == SYN_SENT and segment.flags & ACK:
-                beyond = distance(segment.ack, receiver.isn)
-                if beyond >= 1 and distance(segment.ack, receiver.snd_nxt) <= 0:
-                    self._opening.infer_syn_ack(sender, advance(segment.seq, -1), segment)
-            return
-        by = 1 if sender is connection.a else 2
-        basis = self._journal.basis(sender.last)
-        if basis == TIMER:
-            self.transitions.withdraw(sender)
-        elif basis == PRESUMED:
-            # Not by its frame: what crossed the RST may have put its CLOSED later.
-            if connection.rare.reset_frame and self._journal.ts_ns(sender.last) >= connection.rare.reset_ns:
-                if segment.ts_ns - connection.rare.reset_ns >= UNDER_WAY_NS:
-                    self.transitions.withdraw(sender)
-                    if sender.state == TIME_WAIT:
-                        # It ignores RST there (RFC 1337 section 3).
-                        self.resets.disbelieve(connection, False)
-                        return
-                    if connection.rare.reset_moves > 1 and connection.reset_by != by:
-                        # Nor had the FIN or the ACK come that the number of the RST told of.
-                        rare = connection.own_rare()
-                        rare.reset_moves -= 1
-                        self.resets.take_back(connection, sender)
-                    if receiver.state != CLOSED:
-                        self.resets.forget(connection)
-        elif (
-            basis == SENT
-            and connection.reset_by == by
-            and self._journal.ts_ns(sender.last) >= connection.rare.reset_ns
-            and self._journal.previous(sender.last) >= 0
-            and self.resets.contradicts(connection, receiver, segment)
-        ):
-            self.resets.undo(connection, sender, receiver)
-
-    def _receipt(
-        self,
-        connection: Connection,
-        sender: Endpoint,
-        receiver: Endpoint,
-        segment: Segment,
-        same_window: bool,
-    ) -> None:
+    def _receipt(self, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
         """What the sender acknowledges it has received."""
         news = sender.take_ack(segment.ack)
-        state = sender.state
-        if state == ESTABLISHED and not receiver.fin_sent:
+        gets_fin = receiver.fin_sent and distance(sender.rcv_nxt, receiver.fin_seq) > 0
+        if sender.state == FIN_WAIT_2 and news and not gets_fin and sender.clock == FIN_WAIT_2_CLOCK:
+            # It takes data in, so its application still reads: a half-close, not an orphan.
+            self.transitions.clocks.stop(sender)
+        if not gets_fin:
             return
-        if state == SYN_SENT or state == SYN_RCVD:
-            self._opening.answers(connection, sender, receiver, segment, news)
-        elif state == FIN_WAIT_1 or state == FIN_WAIT_2:
-            self._closing.answers(sender, receiver, segment, news, same_window)
-        if receiver.fin_sent and distance(sender.rcv_nxt, receiver.fin_seq) > 0:
-            self._closing.takes_fin(connection, sender, receiver, segment)
-
-    def _delivery(
-        self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
-    ) -> None:
-        """The receiver gets an ACK that it need not answer."""
-        if not segment.flags & SYN and receiver.has_rcv:
-            # What carries nothing but old numbers is answered and dropped, its ACK unread (3.10.7.4).
-            carried = segment.payload_bytes + (1 if segment.flags & FIN else 0)
-            end = advance(segment.seq, carried)
-            beyond = distance(end, receiver.rcv_nxt)
-            if (beyond < 0 and not sender.goes_on_before_gap(end)) or (beyond == 0 and carried > 0):
-                return
-        if receiver.state == SYN_RCVD:
-            if distance(segment.ack, receiver.isn) >= 1:
-                self.transitions.move(receiver, GETS_ACK_OF_SYN, PRESUMED, segment.ts_ns, segment.frame)
-                connection.established = True
-                receiver.opened_by_nxt = sender.snd_nxt
-        elif receiver.fin_sent and distance(segment.ack, receiver.fin_seq) >= 1:
-            self._closing.acknowledged(sender, receiver, segment)
+        if receiver.fin_acked_frame == 0:
+            receiver.fin_acked_ns = segment.ts_ns
+            receiver.fin_acked_frame = segment.frame
+        if sender.state == TIME_WAIT:
+            # It acknowledges a FIN that came again: 2MSL begins anew (3.10.7.4, TIME-WAIT).
+            sender_rare = sender.own_rare()
+            sender_rare.time_wait_restarts += 1
+            self.transitions.clocks.start(sender, TIME_WAIT_CLOCK)
 
     # --- other events ------------------------------------------------------------------
 
     def pick_up(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
-        """The first segment we see of a connection is not a SYN."""
-        flags = segment.flags
-        if flags & SYN:
-            # A SYN+ACK: there was a SYN before it, and we know its number.
-            self.transitions.enter(receiver, SYN_SENT, ASSUMED, segment.ts_ns, segment.frame)
-            receiver.has_isn = True
-            receiver.isn = advance(segment.ack, -1)
-            receiver.has_snd = True
-            receiver.snd_nxt = segment.ack
-        elif not flags & RST and flags & ACK:
-            self.transitions.enter(sender, ESTABLISHED, ASSUMED, segment.ts_ns, segment.frame)
-            self.transitions.enter(receiver, ESTABLISHED, ASSUMED, segment.ts_ns, segment.frame)
+        """Its first segment is a SYN+ACK: there was a SYN before it, and we know its number."""
+        receiver.has_isn = True
+        receiver.isn = advance(segment.ack, -1)
+        receiver.has_snd = True
+        receiver.snd_nxt = segment.ack
 
     def unreachable(self, connection: Connection, endpoint: Endpoint, ts_ns: int, frame: int) -> None:
         """An ICMP error came for a SYN of this endpoint."""
-        self.transitions.move(endpoint, GETS_UNREACHABLE, PRESUMED, ts_ns, frame)
+        self.transitions.close(endpoint, PRESUMED, ts_ns, frame, UNTIL_IT_SENDS)
+        if connection.handshake == UNANSWERED:
+            connection.handshake = UNREACHABLE
 
-    def resume(self, refused: Endpoint, endpoint: Endpoint) -> None:
-        """It was not ``refused``: ``endpoint`` of a newer connection goes on with that attempt."""
-        self.transitions.withdraw(refused)
-        ts_ns = self._journal.ts_ns(refused.last)
-        frame = self._journal.frame(refused.last)
-        self.transitions.withdraw(refused)
+    def resume(self, older: Connection, connection: Connection, segment: Segment) -> bool:
+        """Was it not refused? Then the sender of this segment, of a newer connection, goes on with that."""
+        refused, _ = direction(older, segment)
+        endpoint, _ = direction(connection, segment)
+        self._regular.show(older, segment.frame)
+        self._regular.show(connection, segment.frame)
+        before = connection.shown.a, connection.shown.b
+        connection.shown.resume(connection, older.shown, older, segment)
+        if before == (connection.shown.a, connection.shown.b):
+            return False
         endpoint.has_isn = True
         endpoint.isn = refused.isn
         endpoint.has_snd = True
         endpoint.snd_nxt = refused.snd_nxt
-        self.transitions.enter(endpoint, SYN_SENT, SENT, ts_ns, frame)
+        index = older.marks
+        while index >= 0:
+            frame, ts_ns = self._journal.frame(index), self._journal.ts_ns(index)
+            connection.marks = self._journal.mark(connection.marks, frame, ts_ns)
+            index = self._journal.previous(index)
+        self.read(older)
+        self.read(connection)
+        return True
 
     def replace(self, endpoint: Endpoint, basis: int, ts_ns: int, frame: int) -> None:
         """The endpoint opened a new connection on this four-tuple."""
@@ -291,4 +392,12 @@ class Machine:
             # It was still heard on the old one after the segment that shows it.
             ts_ns = self._journal.ts_ns(endpoint.last)
             frame = self._journal.frame(endpoint.last) or frame
-        self.transitions.move(endpoint, IS_REPLACED, basis, ts_ns, frame)
+        self.transitions.close(endpoint, basis, ts_ns, frame, FOR_GOOD)
+
+
+def _outlived(connection: Connection) -> bool:
+    """Both ends have gone on when nothing from before their last RST can have been under way any more."""
+    shown: Incarnation = connection.shown
+    heard_ns = min(shown.a.last_ns, shown.b.last_ns)
+    rsts = [end.rsts[len(end.rsts) - 1] for end in (shown.a, shown.b) if end.rsts]
+    return all(heard_ns - rst.ts_ns >= UNDER_WAY_NS for rst in rsts)

@@ -9,11 +9,11 @@ from tcptrace_py.tcp.incarnations cimport direction
 from tcptrace_py.tcp.machine cimport Machine
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int ACKNOWLEDGED, CLOSED, ESTABLISHED, PRESUMED, SENT, SYN, SYN_RCVD, SYN_SENT, TIME_WAIT
+cdef int ACK, ACKNOWLEDGED, ESTABLISHED, RST, SENT, SYN, SYN_RCVD, SYN_SENT, TIME_WAIT
 
 
 cpdef object succeed(Connection connection, Connection began, Segment segment)
-@cython.locals(older=Connection, sender=Endpoint, receiver=Endpoint, refused=Endpoint, goes_on=bint)
+@cython.locals(older=Connection, sender=Endpoint, receiver=Endpoint)
 cpdef object resume(FlowTable table, Machine machine, Connection connection, Segment segment)
 @cython.locals(older=Connection, old_sender=Endpoint, old_receiver=Endpoint)
 cpdef object accepted(FlowTable table, Machine machine, Connection connection, Segment segment)

@@ -11,15 +11,13 @@ from tcptrace_py.tcp.incarnations import direction
 from tcptrace_py.tcp.machine import Machine
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
-    CLOSED,
     ESTABLISHED,
-    PRESUMED,
     SENT,
     SYN_RCVD,
     SYN_SENT,
     TIME_WAIT,
 )
-from tcptrace_py.wire.segment import SYN, Segment
+from tcptrace_py.wire.segment import ACK, RST, SYN, Segment
 
 
 def succeed(connection: Connection, began: Connection, segment: Segment) -> None:
@@ -34,17 +32,14 @@ def succeed(connection: Connection, began: Connection, segment: Segment) -> None
 
 def resume(table: FlowTable, machine: Machine, connection: Connection, segment: Segment) -> None:
     """What goes on with a SYN that was refused: the refusal had not come, and both open at once."""
+    if segment.flags & (RST | ACK) != ACK:
+        return
     sender, receiver = direction(connection, segment)
-    if sender.last >= 0 or not SYN_SENT <= receiver.state <= SYN_RCVD:
+    if sender.packets or not SYN_SENT <= receiver.state <= SYN_RCVD:
         return
     older = table.older(connection, connection)
-    if older is None or not older.refused:
-        return
-    refused, _ = direction(older, segment)
-    goes_on = segment.seq == (refused.isn if segment.flags & SYN else refused.snd_nxt)
-    if goes_on and refused.state == CLOSED and machine.transitions.basis(refused) == PRESUMED:
-        connection.simultaneous_open = True
-        machine.resume(refused, sender)
+    if older is not None and (older.a.rsts or older.b.rsts):
+        machine.resume(older, connection, segment)
 
 
 def accepted(table: FlowTable, machine: Machine, connection: Connection, segment: Segment) -> None:

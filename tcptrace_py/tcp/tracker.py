@@ -218,10 +218,13 @@ class Tracker:
             regular
             and sender.state == ESTABLISHED
             and receiver.state == ESTABLISHED
-            and not connection.pending_reset_by
+            and not sender.rsts
+            and not receiver.rsts
             and sender.rare.stats is None
         ):
             sender.go_on(receiver, segment)
+            if connection.shown is not None:
+                self.machine.tell(connection, sender, segment)
             return
         if connection.a.clock >= LINGER_CLOCK:
             self._clocks.start(connection.a, connection.a.clock)
@@ -296,7 +299,7 @@ class Tracker:
 
     def hand_over(self, connection: Connection, over_ns: int) -> None:
         connection.over_ns = over_ns
-        self.machine.resets.settle(connection)
+        self.machine.settle(connection)
         self._clocks.stop(connection.a)
         self._clocks.stop(connection.b)
         if self._rest is None:
@@ -347,6 +350,8 @@ class Tracker:
         if self._rest is None:
             self.transitions.journal.release(connection.a.last)
             self.transitions.journal.release(connection.b.last)
+            self.transitions.journal.release(connection.marks)
+        connection.marks = -1
         connection.a.last = -1
         connection.b.last = -1
         # Endpoints know their connection and it knows them: cut the circle.
@@ -492,7 +497,6 @@ class Tracker:
         if connection.pending_syn_by == sender_by and connection.rare.pending_syn_isn == segment.seq:
             return connection
         if not sender.has_isn and receiver.state == SYN_SENT and receiver.syns:
-            connection.simultaneous_open = True
             return connection
         in_time_wait = sender.state == TIME_WAIT or receiver.state == TIME_WAIT
         unanswered = sender.state == SYN_SENT
@@ -596,5 +600,4 @@ class Tracker:
             self._guessed += 1
             if self._guessed == MOST_UNDECIDED:
                 self.undecided_below = connection_id + 1
-            self.machine.pick_up(connection, a, b, segment)
         return connection

@@ -1,8 +1,8 @@
-"""The transitions that endpoints take: their states, their histories, and the clocks that run in a state.
+"""What endpoints have been: their histories as they are read, and what follows from the difference of two.
 
-Compiled (see ``transitions.pxd``). Everything that changes a state is in this file. Whoever calls
-it (``opening.py``, ``closing.py``, ``resets.py``, ``machine.py``) names an event of ``state.TRANSITIONS``, or
-takes a transition back. This file calls none of them.
+Compiled (see ``transitions.pxd``). Everything that changes a state is in this file: ``tell`` takes a history
+as a whole, as ``reading`` has it or with what closed it from outside. The clock that runs in a state, the
+count of TIME_WAIT and live events follow from what it says otherwise than the one before.
 """
 
 from __future__ import annotations
@@ -18,39 +18,34 @@ from tcptrace_py.tcp.codes import (
     SYN_ACK_CLOCK,
     SYN_CLOCK,
     TIME_WAIT_CLOCK,
+    UNTIL_IT_SENDS,
 )
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.state import (
-    ACKNOWLEDGED,
     ASSUMED,
-    CLOCK_RUNS_OUT,
     CLOSED,
     CLOSING,
-    ESTABLISHED,
-    EVENTS,
     FIN_WAIT_1,
     FIN_WAIT_2,
-    GETS_ACK_OF_SYN,
-    GETS_FIN,
     LAST_ACK,
     LISTEN,
-    NO_TRANSITION,
-    PRESUMED,
     SYN_RCVD,
     SYN_SENT,
     TIME_WAIT,
     TIMER,
-    transition_table,
 )
 from tcptrace_py.tcp.time_wait import TimeWait
 
-_TABLE = transition_table()
+#: ``(state, ts_ns, frame, basis)``, oldest first.
+Told = list[tuple[int, int, int, int]]
+
+_THERE_STILL = -1
 
 
 class Transitions:
-    """Moves the endpoints of connections; keeps their histories and clocks."""
+    """Keeps the histories of endpoints, and their clocks."""
 
     def __init__(self, settings: Settings) -> None:
         self.journal = Journal()
@@ -59,115 +54,94 @@ class Transitions:
         #: Where it is a list, every transition is appended to it as ``(endpoint, from_state, to_state,
         #: basis, ts_ns, frame)``; basis -1 for an entry taken back. For whoever watches live.
         self.moves: list[tuple[Endpoint, int, int, int, int, int]] | None = None
-        self._table = _TABLE
 
-    def move(self, endpoint: Endpoint, event: int, basis: int, ts_ns: int, frame: int) -> int:
-        """Take the transition of ``event``, if the endpoint's state has one; how many entries that made."""
-        entries = 1
-        if event == GETS_FIN and endpoint.state == SYN_RCVD:
-            # What carries the FIN acknowledges the SYN as well, and that comes first.
-            entries += self.move(endpoint, GETS_ACK_OF_SYN, basis, ts_ns, frame)
-        state = self._table[endpoint.state * EVENTS + event]
-        if state == NO_TRANSITION:
-            return 0
-        self.enter(endpoint, state, basis, ts_ns, frame)
-        return entries
+    def tell(self, endpoint: Endpoint, entries: Told) -> None:
+        """From now on this is its history."""
+        told = self.journal.history(endpoint.last)
+        if told == entries:
+            return
+        same = 0
+        while same < len(told) and same < len(entries) and told[same] == entries[same]:
+            same += 1
+        for _ in range(len(told) - same):
+            endpoint.last = self.journal.pop(endpoint.last)
+        for state, ts_ns, frame, basis in entries[same:]:
+            endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)
+        if self.moves is not None:
+            self._differ(endpoint, told, entries)
+        states = [state for state, _, _, _ in entries]
+        self._count(endpoint, told, entries, LISTEN in states and SYN_SENT not in states)
+        self._become(endpoint, states[len(states) - 1] if states else CLOSED)
 
     def enter(self, endpoint: Endpoint, state: int, basis: int, ts_ns: int, frame: int) -> None:
+        """It goes on to a state, and all that was told before holds."""
         endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)
         if self.moves is not None:
             self.moves.append((endpoint, endpoint.state, state, basis, ts_ns, frame))
-        self._become(endpoint, state, ts_ns)
-        if state == TIME_WAIT:
-            connection: Connection = endpoint.connection
+        connection: Connection = endpoint.connection
+        if endpoint.state == TIME_WAIT:
+            self.time_wait.leave(endpoint, self._peer(endpoint), connection.ip_version, ts_ns)
+        elif state == TIME_WAIT:
             self.time_wait.enter(
                 endpoint, self._peer(endpoint), connection.ip_version, connection.id, ts_ns, frame
             )
+        self._become(endpoint, state)
 
-    def withdraw(self, endpoint: Endpoint) -> None:
-        """Take the newest history entry back: what the endpoint does now contradicts it."""
-        # Whatever it did then, it did not.
-        ts_ns = self.journal.ts_ns(endpoint.last)
-        connection: Connection = endpoint.connection
-        if endpoint.state == TIME_WAIT:
-            self.time_wait.take_back(endpoint, self._peer(endpoint), connection.ip_version)
-        endpoint.last = self.journal.pop(endpoint.last)
-        state = self.journal.state(endpoint.last) if endpoint.last >= 0 else CLOSED
-        if self.moves is not None:
-            self.moves.append((endpoint, endpoint.state, state, -1, self.clocks.now_ns, 0))
-        self._become(endpoint, state, ts_ns)
-        if state == TIME_WAIT:
-            self.time_wait.resume(endpoint, self._peer(endpoint), connection.ip_version, ts_ns)
-
-    # --- how it opened, told anew: a segment passes that was sent long before others that have passed -------
-
-    def opened_itself(self, endpoint: Endpoint) -> None:
-        """Its SYN passes after its SYN+ACK, so it was in SYN_SENT before that, not in LISTEN."""
-        told = self.journal.take(endpoint.last)
-        entries = list(told)
-        states = [state for state, _, _, _ in entries]
-        if len(states) > 1 and states[0] == LISTEN and LISTEN not in states[1:]:
-            connection: Connection = endpoint.connection
-            since_ns = entries[len(entries) - 1][2]
-            if endpoint.state == TIME_WAIT:
-                self.time_wait.leave(endpoint, self._peer(endpoint), connection.ip_version, since_ns)
-            endpoint.passive = False
-            if endpoint.state == TIME_WAIT:
-                self.time_wait.resume(endpoint, self._peer(endpoint), connection.ip_version, since_ns)
-            entries[0] = (SYN_SENT, *entries[0][1:])
-        self._retell(endpoint, told, entries)
-
-    def opened_with_syn_ack(self, endpoint: Endpoint, acknowledged: bool) -> None:
-        """Its SYN+ACK passes after what it sent later: it came to ESTABLISHED from SYN_RCVD, when what
-        acknowledges its SYN had come. If nothing had, it closed from there."""
-        told = self.journal.take(endpoint.last)
-        entries = list(told)
-        states = [state for state, _, _, _ in entries]
-        if states[:3] == [SYN_SENT, ESTABLISHED, FIN_WAIT_1]:
-            _, _, ts_ns, frame = entries[1]
-            entries[1:2] = [(SYN_RCVD, ACKNOWLEDGED, ts_ns, frame)]
-            if acknowledged:
-                entries.insert(2, (ESTABLISHED, PRESUMED, ts_ns, frame))
-        self._retell(endpoint, told, entries)
-
-    def closed_unopened(self, endpoint: Endpoint) -> None:
-        """It sends its SYN+ACK again after its FIN: what passed to end its handshake had not come."""
-        told = self.journal.take(endpoint.last)
-        entries = list(told)
-        states = [(state, basis) for state, basis, _, _ in entries]
-        opened = len(states) - 2
-        if opened > 0 and states[opened - 1][0] == SYN_RCVD and states[opened] == (ESTABLISHED, PRESUMED):
-            del entries[opened]
-        self._retell(endpoint, told, entries)
-
-    def _retell(
-        self,
-        endpoint: Endpoint,
-        told: list[tuple[int, int, int, int]],
-        entries: list[tuple[int, int, int, int]],
-    ) -> None:
-        """A history that was ``told`` otherwise; it leads to the same state."""
-        endpoint.last = -1
-        for state, basis, ts_ns, frame in entries:
-            endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)
-        if self.moves is None or told == entries:
+    def close(self, endpoint: Endpoint, basis: int, ts_ns: int, frame: int, closed_by: int) -> None:
+        """No segment of this connection's has closed it; nothing is read of it but by ``closed_by``."""
+        if endpoint.state == CLOSED or endpoint.state == LISTEN:
             return
-        now_ns = self.clocks.now_ns
+        endpoint.closed_by = closed_by
+        self.enter(endpoint, CLOSED, basis, ts_ns, frame)
+
+    def _differ(self, endpoint: Endpoint, told: Told, entries: Told) -> None:
+        """Live events go by state: what had been told, and is not so, is taken back."""
+        same = 0
+        while same < len(told) and same < len(entries) and told[same][0] == entries[same][0]:
+            same += 1
         states = [CLOSED, *(state for state, _, _, _ in told)]
-        for at in range(len(told), 0, -1):
-            self.moves.append((endpoint, states[at], states[at - 1], -1, now_ns, 0))
-        before = CLOSED
-        for state, basis, ts_ns, frame in entries:
-            self.moves.append((endpoint, before, state, basis, ts_ns, frame))
+        moves = self.moves
+        if moves is None:
+            return
+        for at in range(len(told), same, -1):
+            moves.append((endpoint, states[at], states[at - 1], -1, self.clocks.now_ns, 0))
+        before = states[same]
+        for state, ts_ns, frame, basis in entries[same:]:
+            moves.append((endpoint, before, state, basis, ts_ns, frame))
             before = state
 
-    def _become(self, endpoint: Endpoint, state: int, ts_ns: int) -> None:
-        """Change the state at ``ts_ns``, the clock that runs in it, and the count of TIME_WAIT."""
+    def _count(self, endpoint: Endpoint, told: Told, entries: Told, passive: bool) -> None:
+        """Its stay in TIME_WAIT is counted as the history has it."""
+        before = _stay(told)
+        now = _stay(entries)
+        if passive == endpoint.passive and before == now:
+            return
+        peer = self._peer(endpoint)
         connection: Connection = endpoint.connection
-        was = endpoint.state
+        version = connection.ip_version
+        if before is not None and now is not None and before[:2] == now[:2] and passive == endpoint.passive:
+            if before[2] != _THERE_STILL:
+                self.time_wait.resume(endpoint, peer, version, before[2])
+            if now[2] != _THERE_STILL:
+                self.time_wait.leave(endpoint, peer, version, now[2])
+            return
+        if before is not None:
+            self.time_wait.take_back(endpoint, peer, version)
+            if before[2] != _THERE_STILL:
+                self.time_wait.resume(endpoint, peer, version, before[2])
+            self.time_wait.leave(endpoint, peer, version, before[0])
+        endpoint.passive = passive
+        if now is not None:
+            self.time_wait.enter(endpoint, peer, version, connection.id, now[0], now[1])
+            if now[2] != _THERE_STILL:
+                self.time_wait.leave(endpoint, peer, version, now[2])
+
+    def _become(self, endpoint: Endpoint, state: int) -> None:
+        """Change the state, and the clock that runs in it."""
+        if endpoint.state == state:
+            return
+        connection: Connection = endpoint.connection
         endpoint.state = state
-        if was == TIME_WAIT:
-            self.time_wait.leave(endpoint, self._peer(endpoint), connection.ip_version, ts_ns)
         if state == SYN_SENT:
             self.clocks.start(endpoint, SYN_CLOCK)
         elif state == SYN_RCVD:
@@ -182,8 +156,14 @@ class Transitions:
             self.clocks.start(endpoint, TIME_WAIT_CLOCK)
         elif endpoint.clock:
             self.clocks.stop(endpoint)
+        self.linger(connection)
+
+    def linger(self, connection: Connection) -> None:
+        """It is kept for a while where neither side holds it, or has ever held it."""
         if self.done(connection):
-            waited = self.came_from(connection.a, TIME_WAIT) or self.came_from(connection.b, TIME_WAIT)
+            if connection.a.clock >= LINGER_CLOCK:
+                return
+            waited = self._came_from(connection.a, TIME_WAIT) or self._came_from(connection.b, TIME_WAIT)
             self.clocks.start(connection.a, REUSE_CLOCK if waited else LINGER_CLOCK)
         elif connection.a.clock >= LINGER_CLOCK:
             self.clocks.stop(connection.a)
@@ -198,7 +178,7 @@ class Transitions:
         connection: Connection = endpoint.connection
         return connection.b if endpoint is connection.a else connection.a
 
-    def came_from(self, endpoint: Endpoint, state: int) -> bool:
+    def _came_from(self, endpoint: Endpoint, state: int) -> bool:
         """It came to where it is now from ``state``."""
         before = self.journal.previous(endpoint.last) if endpoint.last >= 0 else -1
         return before >= 0 and self.journal.state(before) == state
@@ -226,4 +206,14 @@ class Transitions:
         """The endpoint's clock has reached its deadline."""
         deadline_ns = endpoint.deadline_ns
         self.clocks.stop(endpoint)
-        self.move(endpoint, CLOCK_RUNS_OUT, TIMER, deadline_ns, NO_CLOCK)
+        self.close(endpoint, TIMER, deadline_ns, NO_CLOCK, UNTIL_IT_SENDS)
+
+
+def _stay(entries: Told) -> tuple[int, int, int] | None:
+    """When and in which frame it entered TIME_WAIT, and when it left, if it did."""
+    left_ns = _THERE_STILL
+    for state, ts_ns, frame, _ in reversed(entries):
+        if state == TIME_WAIT:
+            return ts_ns, frame, left_ns
+        left_ns = ts_ns
+    return None

@@ -1,7 +1,4 @@
-"""Every bound, its counts and shortest counterexamples: ``python -m tests.model [part of a name]...``.
-
-``--reading`` before the names judges the reading of evidence instead of the tracker.
-"""
+"""Every bound, its counts and shortest counterexamples: ``python -m tests.model [part of a name]...``."""
 
 from __future__ import annotations
 
@@ -9,26 +6,22 @@ import sys
 import time
 from concurrent.futures import as_completed
 
-from .adapter import TrackerWatcher
 from .drawing import ladder
 from .judge import Counterexample
-from .reading import ReadingWatcher
 from .run import started
-from .scenarios import FULL, OVERTAKING_RESETS
+from .scenarios import FULL
 
 _ROW = "{:52} {:>12} {:>9} {:>16} {:>6}"
 
 
 def main(names: list[str]) -> int:
-    reading = names[:1] == ["--reading"]
-    bounds, names = (FULL + OVERTAKING_RESETS, names[1:]) if reading else (FULL, names)
-    scenarios = [each for each in bounds if not names or any(name in each.name for name in names)]
+    scenarios = [each for each in FULL if not names or any(name in each.name for name in names)]
     found: list[Counterexample] = []
     refuted: list[str] = []
     observations = steps = 0
     began = time.monotonic()
     print(_ROW.format("scenario", "observations", "steps", "kinds of failure", "CPU s"))
-    with started(scenarios, ReadingWatcher if reading else TrackerWatcher) as results:
+    with started(scenarios) as results:
         for future in as_completed(results.values()):
             result = future.result()
             name, examples = result.scenario.name, result.found

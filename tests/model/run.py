@@ -6,12 +6,12 @@ import contextlib
 import gc
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import NamedTuple
 
 from .adapter import TrackerWatcher
-from .judge import Counterexample, Judge, Watcher
+from .judge import Counterexample, Judge
 from .network import Scenario
 
 
@@ -24,13 +24,11 @@ class Result(NamedTuple):
     cpu_s: float
 
 
-def judged(
-    scenario: Scenario, enough: int | None = None, watcher: Callable[[], Watcher] = TrackerWatcher
-) -> Result:
+def judged(scenario: Scenario, enough: int | None = None) -> Result:
     """Stops at ``enough`` kinds of failure."""
     began = time.process_time()
     with without_collector():
-        judge = Judge(scenario, watcher)
+        judge = Judge(scenario, TrackerWatcher)
         judge.run(enough)
     found = sorted(judge.found.values(), key=lambda each: (len(each.word), each.failure))
     return Result(scenario, judge.words, judge.steps, found, time.process_time() - began)
@@ -49,13 +47,11 @@ def without_collector() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def started(
-    scenarios: Sequence[Scenario], watcher: Callable[[], Watcher] = TrackerWatcher
-) -> Iterator[dict[str, Future[Result]]]:
+def started(scenarios: Sequence[Scenario]) -> Iterator[dict[str, Future[Result]]]:
     """Their results by name, as they come. The last of them is begun first: it takes longest."""
     # Forked, the processes have these modules, by whatever name a test run gave them.
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork")) as pool:
         try:
-            yield {each.name: pool.submit(judged, each, None, watcher) for each in reversed(scenarios)}
+            yield {each.name: pool.submit(judged, each) for each in reversed(scenarios)}
         finally:
             pool.shutdown(cancel_futures=True)

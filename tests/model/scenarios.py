@@ -228,8 +228,7 @@ REFUSALS = [
     scenario("refused, one fault", "open shut", "", faults=1),
 ]
 
-#: A RST overtakes what its sender had sent before it. The reading of evidence holds here. The tracker does
-#: not yet: it leaves out of the sender's history what that segment shows, so these are not in ``FULL``.
+#: A RST overtakes what its sender had sent before it, which still shows what that was by then.
 OVERTAKING_RESETS = [
     scenario("the client aborts at once, one fault", "open abort", "listen ?eof shut", faults=1),
     scenario("a late listener, the client aborts at once, one fault", "open abort", "listen_late", faults=1),
@@ -237,7 +236,7 @@ OVERTAKING_RESETS = [
 ]
 
 #: Little to explore, but what the others do not have.
-SMALLER = OLD_SEGMENTS + FORGED_RESETS + REFUSALS + SYN_ACK_WITH_FIN
+SMALLER = OLD_SEGMENTS + FORGED_RESETS + REFUSALS + SYN_ACK_WITH_FIN + OVERTAKING_RESETS
 FULL = WITHOUT_FAULTS + SMALLER + ONE_FAULT + OLD_SEGMENTS_LONG + TWO_FAULTS
 
 #: All but these are tested; they are left to ``python -m tests.model``.

@@ -8,7 +8,15 @@ from tcptrace_py.findings.finding import Evidence, Finding, Subject
 from tcptrace_py.report.model.builder import ReportBuilder
 from tcptrace_py.report.model.model import Capture, Report, Skipped, Source
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.codes import REFUSED
+from tcptrace_py.tcp.codes import (
+    COMPLETE,
+    FOUR_WAY,
+    HALF_CLOSED,
+    REFUSED,
+    REFUSED_HANDSHAKE,
+    RESET,
+    UNANSWERED,
+)
 from tcptrace_py.tcp.compat.zeek import Zeek
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
@@ -66,6 +74,7 @@ class Scene:
         connection.first_ns = connection.last_ns = connection.syn_ns = BEGIN_NS + int(at_s * SECOND)
         connection.syn_frame = connection.first_frame = 1 + 20 * number
         client.syns = client.packets = 1
+        connection.handshake = UNANSWERED
         self.connections.append(connection)
         self.kinds.append(())
         self.tell(client, (SYN_SENT, connection.syn_ns, connection.syn_frame, SENT))
@@ -80,7 +89,7 @@ class Scene:
         connection.syn_ack_frame = frame + 1
         connection.ack_ns = connection.last_ns = connection.syn_ack_ns + MILLISECOND
         connection.ack_frame = frame + 2
-        connection.established = True
+        connection.handshake = COMPLETE
         server.syn_acks = server.packets = 1
         server.passive = True
         client.packets, client.bytes, server.bytes = 4, 120, 4096
@@ -97,7 +106,7 @@ class Scene:
         client, server = connection.a, connection.b
         frame = connection.first_frame + 4
         at_ns = BEGIN_NS + int(at_s * SECOND)
-        connection.first_fin_by = 1
+        connection.first_fin_by, connection.close = 1, HALF_CLOSED
         client.fin_sent, client.fin_ns, client.fin_frame, client.fins = True, at_ns, frame, 1
         client.fin_acked_ns, client.fin_acked_frame = at_ns + MILLISECOND, frame + 1
         connection.last_ns = at_ns + MILLISECOND
@@ -115,6 +124,7 @@ class Scene:
         at_ns = BEGIN_NS + int(at_s * SECOND)
         server.fin_sent, server.fin_ns, server.fin_frame, server.fins = True, at_ns, frame, 1
         server.fin_acked_ns, server.fin_acked_frame = at_ns + MILLISECOND, frame + 1
+        connection.close, connection.close_complete = FOUR_WAY, True
         connection.last_ns = at_ns + MILLISECOND
         self.tell(
             client,
@@ -131,7 +141,7 @@ class Scene:
         client, server = connection.a, connection.b
         frame = connection.first_frame + 1
         at_ns = connection.syn_ns + MILLISECOND
-        connection.refused = True
+        connection.handshake, connection.close, connection.close_complete = REFUSED_HANDSHAKE, RESET, True
         connection.reset_by, connection.reset_cause = 2, REFUSED
         rare = connection.own_rare()
         rare.reset_frame, rare.reset_ns = frame, at_ns

@@ -27,7 +27,7 @@ SAMPLES = [
             Connection(
                 "10.0.0.10:46101 > 10.0.0.20:80",
                 CLIENT + " FIN_WAIT_1@8s FIN_WAIT_2@9p TIME_WAIT@11a",
-                SERVER + " FIN_WAIT_1@10A CLOSING@10A TIME_WAIT@11p",
+                SERVER + " FIN_WAIT_1@9A CLOSING@9A TIME_WAIT@11p",
                 HANDSHAKE,
                 "simultaneous both complete",
                 # The server's FIN was sent twice, but the space that it takes passed only once.
@@ -55,7 +55,7 @@ SAMPLES = [
         [
             Connection(
                 "10.0.0.10:46103 > 10.0.0.20:80",
-                CLIENT + " FIN_WAIT_1@8s FIN_WAIT_2@11a TIME_WAIT@13a",
+                CLIENT + " FIN_WAIT_1@8s FIN_WAIT_2@9p TIME_WAIT@13a",
                 SERVER + " CLOSE_WAIT@9a LAST_ACK@12s CLOSED@13p",
                 HANDSHAKE,
                 "four_way client complete",
@@ -102,8 +102,8 @@ SAMPLES = [
         [
             Connection(
                 "10.0.0.10:46106 > 10.0.0.20:80",
-                CLIENT + " FIN_WAIT_1@8s TIME_WAIT@10a",
-                SERVER + " FIN_WAIT_1@9s CLOSING@9a TIME_WAIT@11p",
+                CLIENT + " FIN_WAIT_1@8s TIME_WAIT@10p",
+                SERVER + " FIN_WAIT_1@9s CLOSING@9a TIME_WAIT@10p",
                 HANDSHAKE,
                 "simultaneous both complete",
                 retransmits=(0, 1),
@@ -116,7 +116,7 @@ SAMPLES = [
         [
             Connection(
                 "10.0.0.10:46107 > 10.0.0.20:80",
-                CLIENT + " FIN_WAIT_1@9s FIN_WAIT_2@12p TIME_WAIT@12p",
+                CLIENT + " FIN_WAIT_1@9s FIN_WAIT_2@10p TIME_WAIT@12p",
                 SERVER + " FIN_WAIT_1@8s CLOSING@10a TIME_WAIT@12p",
                 HANDSHAKE,
                 "simultaneous both complete",
@@ -145,7 +145,7 @@ SAMPLES = [
             Connection(
                 "10.0.0.10:46109 > 10.0.0.20:80",
                 "SYN_SENT@1s ESTABLISHED@4a CLOSED@4s",
-                "LISTEN@2a SYN_RCVD@2s ESTABLISHED@4p CLOSED@4p",
+                "LISTEN@2a SYN_RCVD@2s ESTABLISHED@3p CLOSED@3p",
                 "complete 1 2 4",
                 "reset client complete client:abort@3",
                 findings="reset-abort",

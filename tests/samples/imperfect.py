@@ -42,7 +42,7 @@ SAMPLES = [
         [
             Connection(
                 "10.0.0.10:46003 > 10.0.0.20:80",
-                CLIENT + " CLOSE_WAIT@9A LAST_ACK@10s CLOSED@11p",
+                CLIENT + " CLOSE_WAIT@9a LAST_ACK@10s CLOSED@11p",
                 SERVER + " FIN_WAIT_1@8s FIN_WAIT_2@9p TIME_WAIT@11a",
                 HANDSHAKE,
                 "four_way server complete",

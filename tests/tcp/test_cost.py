@@ -25,32 +25,47 @@ pytestmark = pytest.mark.skipif(engine() == "compiled", reason="compiled code ha
 _SEGMENTS = 400
 
 
+class _Lines:
+    """Counts the lines of the package that are run meanwhile."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __enter__(self) -> _Lines:
+        sys.settrace(self._enters)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+
+    def _enters(self, frame: FrameType, event: str, _: Any) -> Any:
+        return self._on_line if "tcptrace_py" in frame.f_code.co_filename else None
+
+    def _on_line(self, frame: FrameType, event: str, _: Any) -> Any:
+        self.count += event == "line"
+        return self._on_line
+
+
 def _work(flood: str, count: int, many: bool, stats: bool) -> tuple[int, int]:
     """How many lines are run for so many segments, and the longest history that they leave."""
-    lines = longest = 0
-
-    def trace(frame: FrameType, event: str, _: Any) -> Any:
-        return on_line if "tcptrace_py" in frame.f_code.co_filename else None
-
-    def on_line(frame: FrameType, event: str, _: Any) -> Any:
-        nonlocal lines
-        lines += event == "line"
-        return on_line
-
     tracker = Tracker(Settings(), stats=stats)
     segment = Segment()
-    sys.settrace(trace)
-    try:
+    with _Lines() as lines:
         for i in range(count):
             fill(segment, i, flood, many=many)
             tracker.segment(segment)
         tracker.end()
-    finally:
-        sys.settrace(None)
+    return lines.count, _let_go(tracker)
+
+
+def _let_go(tracker: Tracker) -> int:
+    """Release what is finished; the longest history of that."""
+    longest = 0
     for connection in tracker.finished:
         longest = max(longest, *(len(tracker.history(each)) for each in (connection.a, connection.b)))
         tracker.release(connection)
-    return lines, longest
+    tracker.finished = []
+    return longest
 
 
 @pytest.mark.parametrize("stats", [False, True], ids=["", "stats"])
@@ -67,3 +82,25 @@ def test_twice_as_many_segments_take_twice_as_much(
     # No history, and so no state of a connection, grows with what is sent on it.
     assert longest <= 16
     assert twice <= 4 * spread
+
+
+#: Segments before the first look, and before the second.
+_FEW, _MANY = 5_000, 50_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flood", ["SYNs", "SYNs refused", "reused after RST", "chaos near"])
+def test_a_segment_takes_as_much_after_fifty_thousand_as_after_five_thousand(flood: str) -> None:
+    """Counted in a window of as many segments, there and there; ``make test`` leaves it out."""
+    tracker, segment = Tracker(Settings()), Segment()
+    looks = []
+    for i in range(_MANY):
+        fill(segment, i, flood)
+        if _FEW - _SEGMENTS <= i < _FEW or _MANY - _SEGMENTS <= i:
+            with _Lines() as lines:
+                tracker.segment(segment)
+            looks.append(lines.count)
+        else:
+            tracker.segment(segment)
+        _let_go(tracker)
+    assert sum(looks[_SEGMENTS:]) <= 1.2 * sum(looks[:_SEGMENTS])

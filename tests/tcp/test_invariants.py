@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tcptrace_py.tcp import outcome
 from tcptrace_py.tcp.codes import CLOSE_KINDS, HANDSHAKE_OUTCOMES
 from tcptrace_py.tcp.state import BASIS_NAMES, LISTEN, STATE_NAMES, TRANSITIONS
 from tcptrace_py.wire.segment import Segment
@@ -48,8 +47,8 @@ def test_histories_follow_transitions(
 ) -> None:
     trace = play(steps, first_isn)
     for connection in trace.end():
-        assert 0 <= outcome.handshake_outcome(connection) < len(HANDSHAKE_OUTCOMES)
-        assert 0 <= outcome.close_kind(connection) < len(CLOSE_KINDS)
+        assert 0 <= connection.handshake < len(HANDSHAKE_OUTCOMES)
+        assert 0 <= connection.close < len(CLOSE_KINDS)
         for endpoint in (connection.a, connection.b):
             history = trace.tracker.history(endpoint)
             states = [state for state, *_ in history]
@@ -136,7 +135,7 @@ def test_connections_beyond_the_tables_room_are_told_apart() -> None:
             trace.tracker.segment(made)
     connections = trace.end()
     assert [connection.id for connection in connections] == list(range(count))
-    assert all(outcome.handshake_outcome(each) == 0 for each in connections)
+    assert all(each.established for each in connections)
     assert all((each.a.packets, each.b.packets) == (2, 1) for each in connections)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from collections.abc import Iterator
 
@@ -12,6 +13,8 @@ from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.tracker import Tracker
 from tcptrace_py.wire.segment import Segment
 from tests.segments import BEGIN_NS, segment
+
+from .floods import fill
 
 pytestmark = pytest.mark.skipif(engine() != "compiled", reason="objects of C structs only")
 
@@ -70,3 +73,44 @@ def test_a_syn_that_nobody_answers() -> None:
     tracker.hold_from = 0
     # 64 for itself, and its share of room that may be a fifth too large, and of a table that may be 3/8 full.
     assert bytes_each(tracker, CONVERSATION[:1]) <= 64 * 1.25 + 8 * 8 / 3
+
+
+#: The server's data is sent again.
+AGAIN = (*CONVERSATION[:5], ("s", "ACK", 501, 301, 800), *CONVERSATION[5:])
+
+
+def test_a_connection_that_has_evidence() -> None:
+    assert bytes_each(Tracker(Settings(), peers=False), AGAIN) <= 5_000
+
+
+#: All of one connection.
+_ENDLESS = (
+    "stale SYNs",
+    "RSTs in the window",
+    "RSTs exact",
+    "holes",
+    "holes filled backwards",
+    "the tail again",
+    "FINs",
+)
+
+
+@pytest.mark.parametrize("flood", _ENDLESS)
+def test_evidence_is_bounded_whatever_comes(flood: str) -> None:
+    """Twice as many segments of one connection leave no more."""
+    tracker = Tracker(Settings(), peers=False)
+    made = Segment()
+    weighed = []
+    tracemalloc.start()
+    try:
+        for number in range(1_201):
+            fill(made, number, flood, step_ns=20_000_000)
+            tracker.segment(made)
+            while tracker.finished:
+                tracker.release(tracker.finished.pop())
+            if number in (600, 1_200):
+                gc.collect()  # Freed tuples that Python keeps for the next are no matter.
+                weighed.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert weighed[1] <= weighed[0] + 2_000

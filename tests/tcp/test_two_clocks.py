@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tcptrace_py.tcp.state import STATE_NAMES
+from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.state import STATE_NAMES, TIMER
 from tcptrace_py.tcp.tracker import Tracker
 from tcptrace_py.tcp.two_clocks import TwoClocks
+from tcptrace_py.wire.segment import Segment
 from tests.segments import Trace, segment
+
+from .test_reading import SAMPLES, again, segments
 
 #: Microseconds, and what passes then: whole connections over a round trip of 100 microseconds.
 OPENED = (
@@ -135,3 +141,61 @@ def test_parts_add_up() -> None:
     whole = clocks([150, 200])
     whole.add(clocks([300, -50]))
     assert (whole.handshakes, whole.answered_early, whole.most_ns) == (4, 3, 300_000)
+
+
+# --- captures of others, with a skew ---------------------------------------------------------------------
+
+#: Where a skew makes a difference still.
+OTHERWISE = {
+    # What answers a SYN passes before it, and does not tell its number: a refusal, or a SYN with data.
+    "connection_refused.pcap", "fast_open-v4.middle.pcap", "fast_open_server_closes_early-v4.middle.pcap",
+    "ipv6.pcap", "refused-v4.middle.pcap", "tcp_fast_open.pcap",
+    # Of several connections on one four-tuple, which a segment is of depends on what had passed.
+    "client_host_rebooted_and_reconnects-v4.middle.pcap", "half_open_discovery.pcap",
+    "stale_duplicate_syn.pcap", "stale_syn_hits_a_live_connection-v4.middle.pcap",
+    "syn_accepted_in_time_wait-v4.middle.pcap", "syn_meets_time_wait-v4.middle.pcap",
+    "time_wait_reuse_accepted.pcap",
+    # These are out of order as they are.
+    "fin_overtakes_syn_ack.pcap", "roles_midstream.pcap", "time_runs_backwards.pcap",
+}  # fmt: skip
+
+
+def histories(passed: list[Segment]) -> list[list[tuple[int, int, int]]]:
+    """But for what clocks did, ends in the order of their addresses."""
+    tracker = Tracker(Settings(), peers=False)
+    for each in passed:
+        tracker.segment(each)
+    tracker.end()
+    return [
+        [(state, frame, basis) for state, _, frame, basis in tracker.history(end) if basis != TIMER]
+        for connection in sorted(tracker.finished, key=lambda each: each.id)
+        for end in sorted((connection.a, connection.b), key=lambda each: (each.port, each.address_lo))
+    ]
+
+
+def by_four_tuple(path: Path) -> list[list[Segment]]:
+    found: dict[frozenset[tuple[int, int, int]], list[Segment]] = {}
+    for each in segments(path):
+        copied = again(each, each.ts_ns)
+        copied.frame, copied.ip_id = each.frame, each.ip_id
+        ends = (each.src_hi, each.src_lo, each.src_port), (each.dst_hi, each.dst_lo, each.dst_port)
+        found.setdefault(frozenset(ends), []).append(copied)
+    return list(found.values())
+
+
+def test_a_skew_makes_no_difference_to_captures_of_others() -> None:
+    """Merged as two clocks would have it, frames and stamps as they were: no state, frame or basis moves."""
+    merged, other = 0, set()
+    for path in [*SAMPLES.glob("kernel/*-v4.middle.pcap"), *SAMPLES.glob("*.pcap")]:
+        four_tuples = by_four_tuple(path)
+        for passed in four_tuples if len(four_tuples) <= 20 else []:
+            first = passed[0].src_port, passed[0].src_lo
+            for skew_ns in (-300_000, 300_000, -20_000_000, 20_000_000) if len(passed) <= 40 else ():
+                late = {id(each): (each.src_port, each.src_lo) == first for each in passed}
+                shifted = sorted(passed, key=lambda each: each.ts_ns + skew_ns * late[id(each)])
+                if [each.frame for each in shifted] != [each.frame for each in passed]:
+                    merged += 1
+                    if histories(shifted) != histories(passed):
+                        other.add(path.name)
+    assert other == OTHERWISE
+    assert merged > 800

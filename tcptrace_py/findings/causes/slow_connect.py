@@ -11,6 +11,7 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, span, times
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.codes import REFUSED
 from tcptrace_py.tcp.observations import BY_SLOWNESS
 
 #: A connect that took less was not held up by a retransmission, which is due after 1 s (RFC 6298).
@@ -37,7 +38,7 @@ class SlowConnect(Decided):
             client.syns < 2
             or not connection.ack_frame
             or connection.rare.unreachable_frame
-            or connection.refused
+            or connection.reset_cause == REFUSED
         ):
             return None
         took_ns = connection.ack_ns - connection.syn_ns

@@ -16,7 +16,6 @@ from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.attempt import Attempt
 from tcptrace_py.tcp.codes import UNANSWERED
 from tcptrace_py.tcp.observations import BY_ATTEMPT
-from tcptrace_py.tcp.outcome import handshake_outcome
 from tcptrace_py.tcp.serial import distance
 
 #: For so long a server may remember an address's timestamp (Linux TCP_PAWS_MSL 60 s, and room for more).
@@ -35,7 +34,7 @@ class StaleTimestamp:
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         connection = case.connection
         client, server = case.endpoint(case.client_by), case.endpoint(case.server_by)
-        if not client.has_syn_ts or handshake_outcome(connection) != UNANSWERED:
+        if not client.has_syn_ts or connection.handshake != UNANSWERED:
             return None
         by = case.server_by
 

@@ -5,7 +5,6 @@ from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.compat.zeek cimport Side as ZeekSide, Zeek as ZeekView
 from tcptrace_py.tcp.journal cimport Journal
-from tcptrace_py.tcp.outcome cimport close_complete, close_initiator, close_kind, handshake_outcome
 from tcptrace_py.wire.frame_id cimport frame_number, frame_source
 
 

@@ -28,11 +28,16 @@ from tcptrace_py.report.model.model import Connection as ConnectionRecord
 from tcptrace_py.report.model.model import Endpoint as EndpointRecord
 from tcptrace_py.report.model.model import Tunnel as TunnelRecord
 from tcptrace_py.report.model.stats import endpoint_stats
-from tcptrace_py.tcp.codes import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES, ROLES_BASIS_NAMES
+from tcptrace_py.tcp.codes import (
+    CLOSE_KINDS,
+    HANDSHAKE_OUTCOMES,
+    RESET_CAUSES,
+    ROLES_BASIS_NAMES,
+    SIMULTANEOUS,
+)
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.journal import Journal
-from tcptrace_py.tcp.outcome import close_complete, close_initiator, close_kind, handshake_outcome
 from tcptrace_py.tcp.state import ASSUMED, BASIS_NAMES, STATE_NAMES
 from tcptrace_py.wire.address import address_text
 from tcptrace_py.wire.frame_id import frame_number, frame_source
@@ -134,7 +139,7 @@ def _handshake(connection: Connection, client: Endpoint, server: Endpoint) -> Ha
         if connection.ack_frame and server.syn_acks == 1 and round_trip_ns >= 0:
             rtt_to_client_s = round_trip_ns / 1e9
     return Handshake(
-        outcome=_OUTCOMES[handshake_outcome(connection)],
+        outcome=_OUTCOMES[connection.handshake],
         simultaneous=bool(connection.simultaneous_open),
         fast_open=bool(connection.fast_open),
         syn_ns=connection.syn_ns if connection.syn_frame else None,
@@ -157,14 +162,15 @@ def _close(connection: Connection) -> Close:
             ts_ns=connection.rare.reset_ns,
             source=frame_source(connection.rare.reset_frame),
         )
-    initiator = close_initiator(connection)
+    # 3 is both.
+    initiator = 3 if connection.close == SIMULTANEOUS else connection.first_fin_by or connection.reset_by
     if not connection.client_is_a and 0 < initiator < 3:
         # 1 is `a`, 2 is `b`, which here are the server and the client.
         initiator = 3 - initiator
     return Close(
-        kind=_CLOSE_KINDS[close_kind(connection)],
+        kind=_CLOSE_KINDS[connection.close],
         initiator=_INITIATORS[initiator],
-        complete=bool(close_complete(connection)),
+        complete=bool(connection.close_complete),
         reset=reset,
     )
 

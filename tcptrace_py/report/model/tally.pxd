@@ -5,7 +5,6 @@ from tcptrace_py.tcp.attempt cimport Attempt
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.journal cimport Journal
-from tcptrace_py.tcp.outcome cimport close_kind, handshake_outcome
 
 cdef int64_t BYTES_TO_CLIENT, BYTES_TO_SERVER, CLIENT_STATES, CLOSES, CONNECTIONS, FAST_OPEN, FIRST_NS
 cdef int64_t HANDSHAKES, LAST_NS, LISTENING, MEASURED, MEASURED_LEAST_NS, MEASURED_MOST_NS, MEASURED_NS

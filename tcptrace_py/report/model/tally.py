@@ -44,7 +44,6 @@ from tcptrace_py.tcp.compat.tcptrace import LONGEST_ROUND_TRIP_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.journal import Journal
-from tcptrace_py.tcp.outcome import close_kind, handshake_outcome
 from tcptrace_py.tcp.state import CLOSE_WAIT, CLOSED, SYN_SENT
 
 # Services known at once. With fewer than that in a capture, the report does not depend on how it was split.
@@ -94,8 +93,8 @@ class Tally:
         client = connection.client()
         server = connection.server()
         row = self._row(connection.ip_version, server.address_hi, server.address_lo, server.port)
-        outcome = handshake_outcome(connection)
-        close = close_kind(connection)
+        outcome = connection.handshake
+        close = connection.close
         took_ns = -1
         if outcome == COMPLETE and client.syns == 1 and server.syn_acks == 1 and connection.ack_frame:
             if connection.syn_frame and not connection.simultaneous_open:

@@ -1,3 +1,4 @@
+# cython: annotation_typing=True, wraparound=True
 """How an end closed: whose FIN came first, and had the ACK of it come? (RFC 9293 sections 3.6,
 3.10.4, 3.10.7.4)
 """
@@ -6,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tcptrace_py.tcp.bounds import BEYOND, NONE
 from tcptrace_py.tcp.clocks import RTO_MIN_NS
-from tcptrace_py.tcp.evidence import BEYOND, NONE, Evidence, Passes
+from tcptrace_py.tcp.evidence import Evidence, Passes, passed_to
 from tcptrace_py.tcp.reading.opening import fast_open, known
 from tcptrace_py.tcp.reading.rules import History, Opened, Reach, rule
 from tcptrace_py.tcp.state import (
@@ -27,7 +29,8 @@ from tcptrace_py.tcp.state import (
 
 
 def closes(history: History, end: Evidence, peer: Evidence, ways: list[Opened], reach: Reach) -> None:
-    got_fin = (answered_early(end, peer) or end.top_frame) if got_peers_fin(end, peer) else 0
+    first = closed_first(end, peer)
+    got_fin = ((first and answered_early(end, peer)) or end.top_frame) if got_peers_fin(end, peer) else 0
     if history.state == SYN_RCVD and hidden_fin(end, peer):
         for way in ways[:1]:
             if way.basis == PRESUMED and way.frame < end.gap_frame:
@@ -35,7 +38,6 @@ def closes(history: History, end: Evidence, peer: Evidence, ways: list[Opened], 
                     history.put(ESTABLISHED, way.frame, PRESUMED)
         history.put(FIN_WAIT_1, end.gap_frame, ASSUMED)
         return
-    first = closed_first(end, peer)
     fin_frame = fin_shown(end) if first else end.fin_frame
     fills = sent_before_got(end, got_fin)
     lost = end.fins > 0 and not first and fills and lost_at_first(end, peer, got_fin)
@@ -105,7 +107,7 @@ def hidden_fin(end: Evidence, peer: Evidence) -> bool:
         not end.fins
         and end.gap_frame
         and end.nxt == end.isn + 2
-        and end.nxt_least_ack <= peer.syn_end
+        and end.nxt_least_ack <= peer.syn_end()
         and not peer.syn_bytes
     )
 
@@ -116,11 +118,11 @@ def closed_unopened(end: Evidence, peer: Evidence, opened: Opened, fin_frame: in
     handshake passed before and carried no more than it had had."""
     acknowledged = _fin_ack(end)
     data_bytes = end.fin - end.isn - 1 if end.isn != NONE else 0
-    if acknowledged > peer.syn_end or (data_bytes > 0 and not fast_open(end, peer)):
+    if acknowledged > peer.syn_end() or (data_bytes > 0 and not fast_open(end, peer)):
         return False
     if opened.basis != PRESUMED or opened.frame > fin_frame:
         return True
-    return opened.carried_to > peer.syn_end and acknowledged < opened.carried_to
+    return opened.carried_to > peer.syn_end() and acknowledged < opened.carried_to
 
 
 def sent_before_got(end: Evidence, got_fin: int) -> bool:
@@ -164,7 +166,7 @@ class _AcksOfFin:
 def fin_again(end: Evidence, peer: Evidence, got_fin: int) -> int:
     """Who sends its FIN again, or anything before it, had not had the ACK of it, whatever had passed; nor had
     who sends its SYN+ACK again, having had nothing."""
-    unopened = not got_fin and end.top_ack <= peer.syn_end and not end.data_frame
+    unopened = not got_fin and end.top_ack <= peer.syn_end() and not end.data_frame
     return max(end.again_frame, end.syn_ack_again_frame if unopened else 0)
 
 
@@ -198,7 +200,7 @@ def _closes_actively(
     passed = min(acks.bare, default=0) if acks.again < got_fin else bare
     duplicate = fin_out_of_order(end, peer)
     if not got_fin:
-        if bare and not fin_passed_before(peer, bare):
+        if bare and not fin_passed_before(end, peer, bare):
             history.put(FIN_WAIT_2, bare, PRESUMED)
         elif duplicate and peer.fin_least_ack > end.fin and not _had_all_but_fin(end, peer) > peer.fin_frame:
             history.put(FIN_WAIT_2, duplicate, PRESUMED)
@@ -229,11 +231,12 @@ def fin_brings_ack(end: Evidence, peer: Evidence) -> bool:
 
 
 @rule("3.10.7.4 eighth check")
-def fin_passed_before(peer: Evidence, bare: int) -> bool:
+def fin_passed_before(end: Evidence, peer: Evidence, bare: int) -> bool:
     """A FIN that passed before the bare ACK, with all that goes before it, may have come first; not so the
     only one, if it was dropped for an ACK of what was never sent."""
     dropped = peer.fins == 1 and peer.fin_least_ack == NONE
-    return peer.fins > 0 and peer.in_order > peer.fin and peer.fin_frame < bare and not dropped
+    passed = passed_to(peer.in_order, peer.ahead, end.top_ack)
+    return peer.fins > 0 and passed > peer.fin and peer.fin_frame < bare and not dropped
 
 
 @rule("RFC 5681 section 4.2")
@@ -256,7 +259,7 @@ def _last_fin_that_came(end: Evidence, peer: Evidence, got_fin: int, opened: Ope
     passive = end.syn_acks and not end.syns
     came = [
         frame
-        for frame in (peer.fin_frame, peer.fin_again_frame)
-        if frame < got_fin and not (passive and opened and frame < opened.frame)
+        for frame in (peer.fin_frame, peer.fin_again_frame, peer.last_fin_again_frame)
+        if 0 < frame < got_fin and not (passive and opened and frame < opened.frame)
     ]
     return max(came, default=BEYOND)

@@ -1,3 +1,4 @@
+# cython: annotation_typing=True, wraparound=True
 """Both ends' histories, from opening to RST."""
 
 from __future__ import annotations

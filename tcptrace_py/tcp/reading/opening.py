@@ -1,9 +1,11 @@
+# cython: annotation_typing=True, wraparound=True
 """How an end opened: CLOSED to ESTABLISHED (RFC 9293 sections 3.5 and 3.10.7.1 to 3.10.7.4)."""
 
 from __future__ import annotations
 
+from tcptrace_py.tcp.bounds import NONE, WINDOW_BYTES
 from tcptrace_py.tcp.clocks import UNDER_WAY_NS
-from tcptrace_py.tcp.evidence import NONE, WINDOW_BYTES, Evidence
+from tcptrace_py.tcp.evidence import Evidence
 from tcptrace_py.tcp.reading.rules import History, Opened, Reach, rule
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
@@ -21,7 +23,8 @@ from tcptrace_py.tcp.state import (
 def opens(history: History, end: Evidence, peer: Evidence) -> None:
     if end.syns:
         history.put_if(refused_before_opening(end, peer), CLOSED, SENT)
-        history.put(SYN_SENT, end.syn_frame, SENT)
+        overtaken = syn_overtaken(end)
+        history.put(SYN_SENT, overtaken or end.syn_frame, ACKNOWLEDGED if overtaken else SENT)
         if syn_ack_overtaken(end):
             history.put(SYN_RCVD, end.first_frame, ACKNOWLEDGED)
         else:
@@ -61,6 +64,12 @@ def refused_before_listening(end: Evidence, peer: Evidence) -> int:
         return 0
     frame = _first_refusal(end, peer)
     return frame if frame < end.syn_ack_frame else 0
+
+
+@rule("3.10.1")
+def syn_overtaken(end: Evidence) -> int:
+    """An end whose SYN+ACK passed before its SYN had sent that SYN before: it was in SYN_SENT by then."""
+    return end.syn_ack_frame if 0 < end.syn_ack_frame < end.syn_frame else 0
 
 
 @rule("figure 7")
@@ -142,7 +151,7 @@ def had_only_syn(end: Evidence, peer: Evidence) -> bool:
     """SYN_SENT that goes on having had a bare SYN opened at once with its peer: its own SYN+ACK never
     passed."""
     answered = 0 < peer.syn_ack_frame < end.first_frame
-    return bool(peer.syns) and not answered and end.first_ack <= peer.syn_end
+    return bool(peer.syns) and not answered and end.first_ack <= peer.syn_end()
 
 
 @rule("3.10.4")
@@ -155,9 +164,9 @@ def known(end: Evidence, frame: int) -> int:
 def shows_open(end: Evidence, peer: Evidence) -> int:
     """Who acknowledges more than a SYN has had its ACK, and so has who sends data: ESTABLISHED."""
     more = 0
-    if end.top_ack > peer.syn_end:
+    if end.top_ack > peer.syn_end():
         # Where the peer's SYN never passed the SYN+ACK says what acknowledges that.
-        answered = end.first_ack <= peer.syn_end or (peer.isn == NONE and end.syn_acks)
+        answered = end.first_ack <= peer.syn_end() or (peer.isn == NONE and end.syn_acks)
         more = end.more_frame if answered else end.first_frame
     data = 0 if fast_open(end, peer) else end.data_frame
     return min((frame for frame in (more, data) if frame), default=0)
@@ -180,7 +189,7 @@ def _handshake_ends(end: Evidence, peer: Evidence, proof: int) -> list[Opened]:
             for frame, carried_to in acks.each()
             if frame > again
         ]
-    return [Opened(frame, PRESUMED, carried_to) for frame, carried_to in sorted(ways) if frame]
+    return [Opened(frame, PRESUMED, carried_to) for frame, carried_to in sorted(set(ways)) if frame]
 
 
 @rule("3.8.1")

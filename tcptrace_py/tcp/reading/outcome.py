@@ -1,18 +1,27 @@
-"""What became of a connection: a pure function of both ends' evidence and histories (5 and 6 of the design).
+# cython: annotation_typing=True, wraparound=True
+"""What became of a connection: a pure function of both ends' evidence and histories.
 
 Results are indices into the names of ``codes.py``. Ends are 1 and 2 as in ``Connection``: 0 is neither.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from tcptrace_py.tcp import codes
-from tcptrace_py.tcp.evidence import NONE, Evidence, Rst
+from tcptrace_py.tcp.bounds import NONE
+from tcptrace_py.tcp.evidence import Evidence, Rst, passed_to
 from tcptrace_py.tcp.reading.closing import got_peers_fin
-from tcptrace_py.tcp.reading.histories import read
-from tcptrace_py.tcp.reading.resets import acknowledged_by, refuses_handshake, weighed
-from tcptrace_py.tcp.reading.rules import History, rule
+from tcptrace_py.tcp.reading.resets import (
+    acknowledged_by,
+    answers_syn,
+    in_window,
+    only_asked,
+    refuses_handshake,
+    weighed,
+)
+from tcptrace_py.tcp.reading.rules import rule
 from tcptrace_py.tcp.state import (
     CLOSE_WAIT,
     CLOSED,
@@ -26,45 +35,71 @@ from tcptrace_py.tcp.state import (
     TIME_WAIT,
 )
 
+#: A history as it is told, with what clocks have done: ``(state, ts_ns, frame, basis)``, frame 0 for those.
+Told = list[tuple[int, int, int, int]]
+
 
 class Reset(NamedTuple):
-    """The RST that took effect first, of whose it was, and why it was sent."""
+    """A RST, whose it was, and why it was sent."""
 
     by: int
     cause: int
     rst: Rst
+    #: Its number was one that the peer expected.
+    fits: bool
+    #: It closed the peer, not only its sender.
+    believed: bool
 
 
 class Outcome(NamedTuple):
     handshake: int
+    simultaneous_open: bool
+    #: When the segment passed that ended the handshake, and its frame; or zeros.
+    ack: tuple[int, int]
     close: int
     close_complete: bool
-    #: 3: both at once.
-    close_initiator: int
+    #: Of a simultaneous close, whose passed first.
+    first_fin_by: int
+    #: The first that took effect.
     reset: Reset | None
+    #: Those that changed nothing, and how many more are not remembered.
+    strays: list[Reset]
+    strays_more: int
 
 
 def outcome(
-    a: Evidence, b: Evidence, over: bool = False, unreachable: bool = False, probes: int = 3
+    a: Evidence,
+    b: Evidence,
+    told: tuple[Told, Told],
+    over: bool = False,
+    unreachable: bool = False,
+    probes: int = 3,
 ) -> Outcome:
     """``over``: as for ``read``. ``unreachable``: so said ICMP of a SYN. ``probes`` unanswered
     retransmissions or keep-alives make a RST a time-out."""
-    histories = read(a, b, over)
-    reset = _first_reset(a, b, histories, over, probes)
-    kind, initiator = _close(a, b, histories, reset)
+    resets, strays, more = _resets(a, b, told, over, probes) if a.rsts or b.rsts else ([], [], 0)
+    reset = resets[0] if resets else None
+    close, first_fin_by = _close(a, b, told, reset)
     complete = reset is not None or (got_peers_fin(a, b) and got_peers_fin(b, a))
-    return Outcome(_handshake(a, b, histories, reset, unreachable), kind, complete, initiator, reset)
+    handshake = _handshake(a, b, told, reset, unreachable)
+    both_asked = all(any(state == SYN_SENT for state, _, _, _ in history) for history in told)
+    return Outcome(
+        handshake, both_asked, _handshake_ack(a, b, told), close, complete, first_fin_by, reset, strays, more
+    )
+
+
+# --- the handshake ---------------------------------------------------------------------------------------
 
 
 def _handshake(
-    a: Evidence, b: Evidence, histories: tuple[History, History], reset: Reset | None, unreachable: bool
+    a: Evidence, b: Evidence, told: tuple[Told, Told], reset: Reset | None, unreachable: bool
 ) -> int:
     syn_acks = a.syn_acks + b.syn_acks
     if not (a.syns or b.syns or syn_acks):
         return codes.UNSEEN
-    if completed(*histories) or completed(*histories[::-1]):
+    if completed(*told) or completed(*told[::-1]):
         return codes.COMPLETE
-    if reset and reset.cause == codes.REFUSED and ends_with(histories[2 - reset.by], reset.rst, PRESUMED):
+    if reset and reset.cause == codes.REFUSED and reset.believed:
         return codes.REFUSED_HANDSHAKE
     if reset and reset.cause == codes.HANDSHAKE_ABORT:
         return codes.ABORTED
@@ -74,72 +109,130 @@ def _handshake(
 
 
 @rule("3.5")
-def completed(history: History, peer: History) -> bool:
+def completed(history: Told, peer: Told) -> bool:
     """A handshake is complete once an end has what ends it, unless its peer was back in CLOSED or LISTEN
     by then."""
-    opened = next((frame for state, frame, _ in history if state == ESTABLISHED), 0)
-    before = [state for state, frame, _ in peer if frame < opened]
-    return opened > 0 and not (len(before) > 1 and before[-1] in (CLOSED, LISTEN))
+    for state, ts_ns, frame, _ in history:
+        if state == ESTABLISHED:
+            before = _before(peer, frame, ts_ns)
+            return not (len(before) > 1 and before[-1] in (CLOSED, LISTEN))
+    return False
 
 
-def _close(
-    a: Evidence, b: Evidence, histories: tuple[History, History], reset: Reset | None
-) -> tuple[int, int]:
-    """Its kind, and who closed first."""
+def _before(history: Told, frame: int, ts_ns: int) -> list[int]:
+    """What it had been when a frame passed. (A clock that ran out has no frame.)"""
+    return [state for state, since_ns, by, _ in history if (by < frame if by else since_ns <= ts_ns)]
+
+
+def _handshake_ack(a: Evidence, b: Evidence, told: tuple[Told, Told]) -> tuple[int, int]:
+    """(A FIN behind a gap is not the segment that ended the handshake.)"""
+    for end, history in ((b, told[1]), (a, told[0])):
+        for (before, _, _, _), (state, ts_ns, frame, _) in pairwise(history):
+            if before == SYN_SENT and state == ESTABLISHED and not end.fin_frame == frame == end.jump_frame:
+                return ts_ns, frame
+    return 0, 0
+
+
+# --- the close -------------------------------------------------------------------------------------------
+
+
+def _close(a: Evidence, b: Evidence, told: tuple[Told, Told], reset: Reset | None) -> tuple[int, int]:
+    """Its kind, and whose FIN was the first."""
     if not (a.fins and b.fins):
         by = 1 if a.fins else 2 if b.fins else 0
         if reset:
-            return codes.RESET, by or reset.by
+            return codes.RESET, by
         return (codes.HALF_CLOSED if by else codes.OPEN), by
-    first = [any(state == FIN_WAIT_1 for state, _, _ in history) for history in histories]
+    first = [any(state == FIN_WAIT_1 for state, _, _, _ in history) for history in told]
     if all(first):
-        return codes.SIMULTANEOUS, 3
+        return codes.SIMULTANEOUS, 1 if a.fin_frame < b.fin_frame else 2
     by = 1 if first[0] else 2
-    passive = histories[2 - by]
-    entered = {state: frame for state, frame, _ in passive}
+    entered = {state: frame for state, _, frame, _ in told[2 - by]}
     at_once = CLOSE_WAIT in entered and entered[CLOSE_WAIT] == entered.get(LAST_ACK)
     return (codes.THREE_WAY if at_once else codes.FOUR_WAY), by
 
 
-def _first_reset(
-    a: Evidence, b: Evidence, histories: tuple[History, History], over: bool, probes: int
-) -> Reset | None:
+# --- RSTs ------------------------------------------------------------------------------------------------
+
+
+def _resets(
+    a: Evidence, b: Evidence, told: tuple[Told, Told], over: bool, probes: int
+) -> tuple[list[Reset], list[Reset], int]:
+    """Those that took effect, and those that did nothing while somebody held the connection; how many more
+    of these there were. What is not remembered went as the third."""
     a_own, b_own, a_came, b_came = weighed(a, b, over)
-    took_effect = [
-        (rst, by)
-        for history, own, came, by in ((histories[0], a_own, a_came, 1), (histories[1], b_own, b_came, 2))
-        for rst, basis, by in ((own, SENT, by), (came, PRESUMED, 3 - by))
-        if rst and ends_with(history, rst, basis)
-    ]
-    if not took_effect:
-        return None
-    rst, by = min(took_effect)
-    ends = (a, b) if by == 1 else (b, a)
-    mine, others = histories[by - 1], histories[2 - by]
-    peers = state_at(others, rst)
-    state = state_before_end(mine, rst) if ends_with(mine, rst, SENT) else state_at(mine, rst)
-    return Reset(by, cause(*ends, state, peers, rst, probes), rst)
+    effective: list[Reset] = []
+    strays: list[Reset] = []
+    more = 0
+    for by, end, peer, own, came in ((1, a, b, a_own, b_came), (2, b, a, b_own, a_came)):
+        mine, others = told[by - 1], told[2 - by]
+        for number, rst in enumerate(end.rsts):
+            closes = ends_with(mine, rst, SENT)
+            believed = rst == came and ends_with(others, rst, PRESUMED)
+            state = state_before_end(mine, rst) if closes else state_at(mine, rst)
+            why = cause(end, peer, state, state_at(others, rst), rst, probes)
+            reset = Reset(by, why, rst, expected(end, peer, rst), believed)
+            # Who refuses was CLOSED before.
+            closes = closes and rst == own and not (why == codes.REFUSED and state == CLOSED)
+            if believed or closes:
+                effective.append(reset)
+            elif not (_passes_after_close(told, rst) or _goes_unheard(peer, reset, own)):
+                strays.append(reset)
+                more += end.rsts_not_kept if number == 2 else 0
+    return sorted(effective, key=_passing), sorted(strays, key=_passing), more
 
 
-def ends_with(history: History, rst: Rst, basis: int) -> bool:
+def _passing(reset: Reset) -> Rst:
+    return reset.rst
+
+
+def _goes_unheard(peer: Evidence, reset: Reset, own: Rst | None) -> bool:
+    """It did nothing, and is no stray: a SYN came again after it was refused, or it is its sender's, who
+    had sent what never passed here, and resets again (RFC 5961)."""
+    rst = reset.rst
+    if reset.cause == codes.REFUSED:
+        return peer.last_syn_frame > rst.frame
+    beyond = not reset.fits and in_window(rst, acknowledged_by(peer, rst.frame))
+    return beyond and own is not None and own.frame > rst.frame
+
+
+def expected(end: Evidence, peer: Evidence, rst: Rst) -> bool:
+    """Was its number one that ``peer`` may have expected, by what had passed before it?"""
+    if only_asked(peer, rst):
+        return answers_syn(end, peer, rst)
+    acknowledged = acknowledged_by(peer, rst.frame)
+    if acknowledged == NONE:
+        return rst.in_order in (NONE, rst.seq)
+    return acknowledged <= rst.seq <= passed_to(rst.in_order, rst.ahead, acknowledged)
+
+
+def ends_with(history: Told, rst: Rst, basis: int) -> bool:
     """Did the end go to CLOSED, or back to LISTEN, by this RST: its own, or one that it believed?"""
     return any(
-        state in (CLOSED, LISTEN) and frame >= rst.frame and shown == basis for state, frame, shown in history
+        state in (CLOSED, LISTEN) and frame >= rst.frame and shown == basis
+        for state, _, frame, shown in history
     )
 
 
-def state_at(history: History, rst: Rst) -> int:
-    return next((state for state, frame, _ in reversed(history) if frame < rst.frame), CLOSED)
+def state_at(history: Told, rst: Rst) -> int:
+    """What it was when the RST passed."""
+    return [CLOSED, *_before(history, rst.frame, rst.ts_ns)][-1]
 
 
-def state_before_end(history: History, rst: Rst) -> int:
+def state_before_end(history: Told, rst: Rst) -> int:
     """Also what passed later shows what the sender of a RST was before."""
     state = CLOSED
-    for entered, frame, _ in history:
+    for entered, _, frame, _ in history:
         if entered in (CLOSED, LISTEN) and frame >= rst.frame:
             break
         state = entered
     return state
+
+
+def _passes_after_close(told: tuple[Told, Told], rst: Rst) -> bool:
+    """Nobody held the connection any more."""
+    began = any(history and history[0][2] < rst.frame for history in told)
+    return began and all(state_at(history, rst) in (CLOSED, LISTEN) for history in told)
 
 
 def cause(end: Evidence, peer: Evidence, state: int, peers: int, rst: Rst, probes: int) -> int:
@@ -156,7 +249,8 @@ def cause(end: Evidence, peer: Evidence, state: int, peers: int, rst: Rst, probe
         return codes.CLOSE_WAIT_ABORT
     if unanswered(end, peer, rst) >= probes:
         return codes.TIMEOUT
-    if answers_unknown(end, peer, rst) and not refuses_handshake(end, peer, rst):
+    holds = state not in (CLOSED, LISTEN)
+    if answers_unknown(end, peer, rst) and not (holds and refuses_handshake(end, peer, rst)):
         return codes.NO_CONNECTION
     return codes.ABORT
 

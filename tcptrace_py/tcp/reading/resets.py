@@ -1,9 +1,11 @@
+# cython: annotation_typing=True, wraparound=True
 """RST: whose was it, who believed it, and what does it show? (RFC 9293 sections 3.5, 3.10.7; RFC 5961)"""
 
 from __future__ import annotations
 
+from tcptrace_py.tcp.bounds import BEYOND, NONE, WINDOW_BYTES
 from tcptrace_py.tcp.clocks import UNDER_WAY_NS
-from tcptrace_py.tcp.evidence import BEYOND, NONE, WINDOW_BYTES, Evidence, Rst
+from tcptrace_py.tcp.evidence import Evidence, Rst, passed_to
 from tcptrace_py.tcp.reading.closing import fin_brings_ack
 from tcptrace_py.tcp.reading.opening import forgot_former
 from tcptrace_py.tcp.reading.rules import GETS_FIN, History, Reach, rule
@@ -36,7 +38,7 @@ def weigh(end: Evidence, peer: Evidence, over: bool) -> tuple[Rst | None, Rst | 
     """The RST by which ``end`` closed, and the one of its that ``peer`` believes."""
     own = came = None
     for rst in end.rsts:
-        asked = bool(peer.syns and not peer.syn_acks and not 0 < peer.first_frame < rst.frame)
+        asked = only_asked(peer, rst)
         acknowledged = acknowledged_by(peer, rst.frame)
         if not (answers_syn(end, peer, rst) if asked else exact(end, rst, acknowledged)):
             if asked or not over or not falls_silent(end, peer, rst, acknowledged):
@@ -56,6 +58,11 @@ def weigh(end: Evidence, peer: Evidence, over: bool) -> tuple[Rst | None, Rst | 
         if peer.syn_acks or peer.first_frame or end.last_ns - came.ts_ns >= UNDER_WAY_NS:
             came = None
     return own, came
+
+
+def only_asked(end: Evidence, rst: Rst) -> bool:
+    """By the time of the RST it had sent a SYN, and nothing else."""
+    return end.syns > 0 and not end.syn_acks and not 0 < end.first_frame < rst.frame
 
 
 @rule("3.10.7.3 second check")
@@ -79,21 +86,28 @@ def exact(end: Evidence, rst: Rst, acknowledged: int) -> bool:
     a gap, for RCV.NXT lies between those; where nothing was acknowledged, with any but a window ahead."""
     if acknowledged == NONE:
         return end.nxt == NONE or rst.seq - max(rst.nxt, end.isn, end.in_order) <= WINDOW_BYTES
-    return end.nxt == NONE or acknowledged <= rst.seq <= max(end.in_order, acknowledged)
+    return end.nxt == NONE or acknowledged <= rst.seq <= passed_to(end.in_order, end.ahead, acknowledged)
 
 
 @rule("RFC 5961 section 3.2")
 def falls_silent(end: Evidence, peer: Evidence, rst: Rst, acknowledged: int) -> bool:
     """A RST in the window that has not the exact number is believed where nothing at all passes after it."""
-    in_window = acknowledged < rst.seq <= acknowledged + WINDOW_BYTES
-    return rst.frame > max(end.last_frame, peer.last_frame) and in_window
+    return rst.frame > max(end.last_frame, peer.last_frame) and in_window(rst, acknowledged)
+
+
+def in_window(rst: Rst, acknowledged: int) -> bool:
+    return acknowledged < rst.seq <= acknowledged + WINDOW_BYTES
 
 
 @rule("RFC 5961 section 3.2")
 def challenged(peer: Evidence, rst: Rst, acknowledged: int) -> bool:
     """A RST ahead of all that had passed without a gap is answered with a challenge ACK, and moves nobody."""
     passed = rst.nxt if rst.in_order == NONE else rst.in_order
-    return rst.nxt != NONE and rst.seq > max(passed, acknowledged) and _answers(peer) > rst.frame
+    return (
+        rst.nxt != NONE
+        and rst.seq > passed_to(passed, rst.ahead, acknowledged)
+        and _answers(peer) > rst.frame
+    )
 
 
 def _answers(end: Evidence) -> int:
@@ -113,7 +127,7 @@ def contradicted(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     sent that later, so the RST was somebody else's."""
     if 0 < rst.frame < min(end.top_frame, peer.nxt_frame) and end.top_ack >= peer.nxt:
         return True
-    return rst.ack != NONE and NONE < rst.seq < end.nxt and rst.frame < end.nxt_frame
+    return rst.ack != NONE and rst.nxt != NONE and rst.seq < end.nxt and rst.frame < end.nxt_frame
 
 
 def _of_former(end: Evidence, peer: Evidence, rst: Rst) -> bool:
@@ -139,7 +153,7 @@ def refuses_in_turn(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     """Who has sent a SYN, and answers the peer's SYN with a RST of no number of its own, has given its own
     up: CLOSED."""
     asked = end.syns > 0 and not end.syn_acks and 0 < end.syn_frame < min(rst.frame, peer.syn_frame)
-    return asked and peer.syns > 0 and rst.ack == peer.syn_end
+    return asked and peer.syns > 0 and rst.ack == peer.syn_end()
 
 
 def both_reset(
@@ -163,7 +177,7 @@ def aborts_itself(end: Evidence, peer: Evidence, rst: Rst) -> bool:
 def reach_of(end: Evidence, peer: Evidence, own: Rst | None, came: Rst | None) -> Reach:
     frame = seq = BEYOND
     if own:
-        if peer.fins and max(end.top_ack, own.ack) <= peer.fin:
+        if peer.fins and max(end.top_ack, _acknowledges(end, own)) <= peer.fin:
             seq = peer.fin
         frame = 0 if refuses_handshake(end, peer, own) or closed_before_ack(end) else own.frame
     if came:
@@ -194,14 +208,18 @@ def sends_reset(history: History, end: Evidence, peer: Evidence, rst: Rst) -> No
     """It is CLOSED; its RSTs may show what it was before."""
     if history.state == SYN_SENT and end.isn != NONE and goes_ahead(end):
         history.put(ESTABLISHED, rst.frame, ASSUMED)
-    ack = max(rst.ack, *(each.ack for each in end.rsts if each.ts_ns - rst.ts_ns < UNDER_WAY_NS))
-    if peer.fins and peer.fin < ack <= peer.nxt:
+    if peer.fins and peer.fin < _acknowledges(end, rst) <= peer.nxt:
         if history.state == SYN_RCVD:
             history.put(ESTABLISHED, rst.frame, ACKNOWLEDGED)
         if history.state in GETS_FIN:
             history.put(GETS_FIN[history.state], rst.frame, ACKNOWLEDGED)
     if history.state not in (CLOSED, LISTEN) or not history:
         history.put(CLOSED, rst.frame, SENT)
+
+
+def _acknowledges(end: Evidence, rst: Rst) -> int:
+    """The most that its RSTs acknowledge, but for those long after this one."""
+    return max(each.ack for each in end.rsts if each.ts_ns - rst.ts_ns < UNDER_WAY_NS)
 
 
 @rule("RFC 5961 section 3.2")

@@ -1,3 +1,4 @@
+# cython: wraparound=True
 """What a rule is, and what rules make: entries of a history."""
 
 from __future__ import annotations
@@ -5,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from tcptrace_py.tcp.evidence import BEYOND
+from tcptrace_py.tcp.bounds import BEYOND
 from tcptrace_py.tcp.state import (
     CLOSE_WAIT,
     CLOSED,
@@ -44,20 +45,22 @@ def rule(section: str) -> Callable[[_F], _F]:
     return note
 
 
-class Reach(NamedTuple):
+class Reach:
     """What may have come to an end before a RST: what passed before ``frame`` and, if it believed that RST,
     nothing that goes beyond ``seq``."""
 
-    frame: int = BEYOND
-    seq: int = BEYOND
+    def __init__(self, frame: int = BEYOND, seq: int = BEYOND) -> None:
+        self.frame = frame
+        self.seq = seq
 
 
-class Opened(NamedTuple):
+class Opened:
     """How it came to ESTABLISHED; ``carried_to``: where the data of what brought it there ends."""
 
-    frame: int
-    basis: int
-    carried_to: int
+    def __init__(self, frame: int, basis: int, carried_to: int) -> None:
+        self.frame = frame
+        self.basis = basis
+        self.carried_to = carried_to
 
 
 class History(list[Entry]):

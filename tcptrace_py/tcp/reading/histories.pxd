@@ -1,0 +1,1 @@
+from tcptrace_py.tcp.evidence cimport Evidence
