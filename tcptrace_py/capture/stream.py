@@ -14,7 +14,7 @@ import select
 import stat
 import sys
 from collections.abc import Callable
-from typing import NamedTuple, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.capture.stop import Stop
@@ -142,31 +142,6 @@ _COMPRESSIONS: tuple[tuple[bytes, str, Callable[[], Decompressor], str], ...] = 
 _SKIPPABLE_MAGIC_END = b"\x2a\x4d\x18"
 
 
-class ZstdFunctions(NamedTuple):
-    """Addresses of ZSTD_createDCtx, ZSTD_freeDCtx, ZSTD_decompressStream and ZSTD_isError (zstd.h)."""
-
-    create: int
-    free: int
-    decompress: int
-    is_error: int
-
-
-def zstd_functions() -> ZstdFunctions | None:
-    """Those of the library that Python's package has in it or asks; None where it does not show them."""
-    import ctypes
-
-    module = sys.modules.get("_zstd" if sys.version_info >= (3, 14) else "backports.zstd._zstd")
-    try:
-        library = ctypes.CDLL(getattr(module, "__file__", None) or "")
-        addresses = [
-            ctypes.cast(getattr(library, f"ZSTD_{name}"), ctypes.c_void_p).value or 0
-            for name in ("createDCtx", "freeDCtx", "decompressStream", "isError")
-        ]
-    except (AttributeError, OSError):
-        return None
-    return ZstdFunctions(*addresses) if all(addresses) else None
-
-
 class PlainStream:
     """Uncompressed bytes of a file, a pipe or standard input.
 
@@ -256,25 +231,6 @@ class CompressedStream:
     @property
     def size_bytes(self) -> int | None:
         return self._source.size_bytes
-
-    @property
-    def given_bytes(self) -> int:
-        """Bytes that it has given, decompressed."""
-        return self._given_bytes
-
-    def functions(self) -> ZstdFunctions | None:
-        """What it can be read by without the interpreter's lock, from its beginning, if anything."""
-        return zstd_functions() if self.compression == "zstd" and self._source.descriptor >= 0 else None
-
-    def begin_anew(self) -> int:
-        """Whoever reads it from now on does so from the file's first byte, by this descriptor."""
-        self._source.rewind()
-        return self._source.descriptor
-
-    def go_on_after(self, given_bytes: int) -> None:
-        """So many bytes were given by another; what is behind them comes from here again."""
-        self._given_bytes = given_bytes
-        self._read_again()
 
     def readinto(self, target: memoryview) -> int:
         while not self._ended:

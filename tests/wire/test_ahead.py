@@ -20,7 +20,6 @@ from fuzz.targets import decoded
 from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.capture.source import open_source
 from tcptrace_py.capture.stop import Stop
-from tcptrace_py.capture.stream import CompressedStream, zstd_functions
 from tcptrace_py.engine import engine
 from tcptrace_py.report.formats import json
 from tcptrace_py.run import cores
@@ -241,47 +240,6 @@ def test_compressed(compression: str, tmp_path: Path, monkeypatch: pytest.Monkey
         one, two = reports(path, monkeypatch)
         assert one == two
         assert sys.getswitchinterval() == switch_s
-
-
-_ZSTD = COMPRESSIONS["zstd"]
-_SKIPPABLE = b"\x5a\x2a\x4d\x18" + (3).to_bytes(4, "little") + b"abc"
-
-
-@pytest.mark.parametrize(
-    ("behind", "regular"),
-    [
-        (b"", True),
-        (_SKIPPABLE, True),
-        (b"\0" * 7, False),
-        (b"garbage", False),
-        (b"\x28\xb5\x2f\xfd", False),
-        (gzip.compress(b"", mtime=0), False),
-    ],
-    ids=["nothing", "skippable", "zeros", "garbage", "cut", "gzip"],
-)
-def test_the_library_alone_decompresses_what_is_regular(
-    behind: bytes, regular: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Several frames, cut anywhere in the capture; all else begins anew and passes over what was given."""
-    if zstd_functions() is None:
-        pytest.skip("the package does not show its library")
-    content = (ROOT / "sample_pcaps" / "sick_service.pcap").read_bytes()
-    fell_back = []
-    go_on_after = CompressedStream.go_on_after
-    monkeypatch.setattr(
-        CompressedStream,
-        "go_on_after",
-        lambda stream, given: (fell_back.append(given), go_on_after(stream, given)),
-    )
-    path = tmp_path / "packed"
-    for cut in (1, 7, 24, 1000, len(content) - 1):
-        path.write_bytes(_ZSTD(content[:cut]) + _SKIPPABLE + _ZSTD(content[cut:]) + behind)
-        for chunk_bytes in (64, 4096, 1 << 19):
-            del fell_back[:]
-            assert decoded(open_source(path, chunk_bytes=chunk_bytes)) == decoded(ahead(path, 7, chunk_bytes))
-            assert bool(fell_back) != regular
-        one, two = reports(path, monkeypatch)
-        assert one == two
 
 
 def test_on_two_cores_one_process_reads_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
