@@ -379,10 +379,6 @@ class Evidence:
         """Segments in order, with and without data, have brought it to these numbers."""
         self.first_frame = self.first_frame or frame
         self.segments += 2
-        if self.first_ack == NONE:
-            self.first_ack = ack
-        elif ack > self.first_ack and not self.more_frame:
-            self.more_frame = frame
         if nxt > self.nxt:
             self.data_frame = frame
             self.nxt, self.nxt_frame, self.in_order = nxt, frame, nxt
@@ -390,12 +386,7 @@ class Evidence:
         else:
             self.bare_acks.add(frame, ts_ns, NONE)
         self.nxt_least_ack = ack
-        if ack > self.top_ack:
-            self.lower_ack, self.lower_frame = self.top_ack, self.top_frame
-            self.top_ack, self.top_frame, self.top_ns = ack, frame, ts_ns
-            self.with_data_to = BEYOND
-            self.bare.forget()
-            self.on_fin.forget()
+        self._acknowledges(frame, ts_ns, ack)
         self.bare.add(frame, ts_ns, BEYOND)
 
     def acknowledges_late(self, frame: int, ts_ns: int, ack: int) -> None:

@@ -7,6 +7,7 @@ import pytest
 from sample_pcaps.scenarios.script import Endpoint
 from tcptrace_py.findings.at_exit import mark_closed_by_exit
 from tcptrace_py.findings.close_wait import growing
+from tcptrace_py.findings.finding import Finding
 from tcptrace_py.settings import Settings
 
 from .stage import Stage, kinds, one
@@ -69,13 +70,17 @@ def test_one_service_is_one_finding() -> None:
     assert {line.connection for line in stuck.evidence} == {0, 1, 2}
 
 
-def test_late_close_is_a_warning() -> None:
+def closed_late() -> Finding:
     stage = Stage()
     c, s = leak(stage)
     stage.wait(30)
     s.fin()
     c.ack()
-    stuck = one(stage.end(at_s=40), "stuck-close-wait")
+    return one(stage.end(at_s=40), "stuck-close-wait")
+
+
+def test_late_close_is_a_warning() -> None:
+    stuck = closed_late()
     assert stuck.severity == "warning"
     assert "It ended within the capture: closed late rather than leaked." in stuck.explanation
     assert stuck.evidence[-1].text == "30.0 s later: FIN from 10.0.0.20:8080"
@@ -84,12 +89,7 @@ def test_late_close_is_a_warning() -> None:
 @pytest.mark.parametrize(("exit_after_s", "a_leak"), [(-5, True), (0, True), (0.9, True), (1.1, False)])
 def test_what_only_the_exit_of_a_command_closed_is_a_leak(exit_after_s: float, a_leak: bool) -> None:
     """The kernel closes a process's sockets a little before it says that the process has ended."""
-    stage = Stage()
-    c, s = leak(stage)
-    stage.wait(30)
-    s.fin()
-    c.ack()
-    stuck = one(stage.end(at_s=40), "stuck-close-wait")
+    stuck = closed_late()
     mark_closed_by_exit([stuck], stuck.last_ns + round(exit_after_s * 1e9))
     assert stuck.severity == ("critical" if a_leak else "warning")
     assert ("Closed only when the command exited: a leak." in stuck.explanation) == a_leak

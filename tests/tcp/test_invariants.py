@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tcptrace_py.tcp.codes import CLOSE_KINDS, HANDSHAKE_OUTCOMES
@@ -24,6 +24,13 @@ STEP = st.tuples(
     st.sampled_from([0, 0, 0, 1, 10, 1448]),
     st.sampled_from([0, 0, 0, 0, 5, 61, 130]),
 )
+# The client's FIN is later: it closed second, and had been ESTABLISHED.
+ACKNOWLEDGES_A_FIN_BY_ITS_SYN_ACK = [
+    ("c", "SYN+ACK", 0, 1, 0, 0),
+    *[("c", "SYN", 0, 0, 0, 0)] * 4,
+    ("s", "FIN+ACK", 0, 0, 0, 0),
+    ("c", "FIN+ACK", 0, 0, 0, 0),
+]
 FOLLOWS = {(before, after) for (before, _), after in TRANSITIONS.items()}
 
 
@@ -42,6 +49,7 @@ def play(steps: list[tuple[str, str, int, int, int, int]], first_isn: int) -> Tr
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(STEP, max_size=40), st.sampled_from([1000, 2**32 - 5, 2**31 - 3]))
+@example(ACKNOWLEDGES_A_FIN_BY_ITS_SYN_ACK, 1000)
 def test_histories_follow_transitions(
     steps: list[tuple[str, str, int, int, int, int]], first_isn: int
 ) -> None:

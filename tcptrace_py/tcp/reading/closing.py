@@ -49,7 +49,8 @@ def closes(history: History, end: Evidence, peer: Evidence, ways: list[Opened], 
     opened = ways[0] if ways else None
     if opened:
         history.put(ESTABLISHED, opened.frame, opened.basis)
-    elif got_fin and history.state == SYN_RCVD and not end.fins:
+    elif got_fin and history.state == SYN_RCVD and not (first or lost):
+        # CLOSE_WAIT is reached through ESTABLISHED: the ACK is checked fifth, the FIN eighth.
         history.put(ESTABLISHED, got_fin, known(end, got_fin))
     if not end.fins:
         history.put_if(got_fin, CLOSE_WAIT, known(end, got_fin))
