@@ -53,6 +53,7 @@ class TrackerWatcher:
     """One fresh tracker (:class:`judge.Watcher`)."""
 
     _segments: dict[Label, Segment] = {}
+    _entries: dict[tuple[int, int, int, int], Entry] = {}
 
     def __init__(self) -> None:
         self._tracker = Tracker(_SETTINGS)
@@ -90,10 +91,15 @@ class TrackerWatcher:
         return self._known
 
     def _history(self, endpoint: Endpoint) -> tuple[Entry, ...]:
-        return tuple(
-            Entry(_LETTERS[state], ts_ns / _SECOND_NS - _EPOCH_S, frame, BASIS_NAMES[basis])
-            for state, ts_ns, frame, basis in self._tracker.history(endpoint)
-        )
+        return tuple(map(self._entry, self._tracker.history(endpoint)))
+
+    def _entry(self, told: tuple[int, int, int, int]) -> Entry:
+        entry = self._entries.get(told)
+        if entry is None:
+            state, ts_ns, frame, basis = told
+            entry = Entry(_LETTERS[state], ts_ns / _SECOND_NS - _EPOCH_S, frame, BASIS_NAMES[basis])
+            self._entries[told] = entry
+        return entry
 
     def _ends(self, connection: Connection) -> tuple[Endpoint, Endpoint]:
         """The model's client and server, whoever the tracker thinks is which."""
@@ -111,3 +117,6 @@ class TrackerWatcher:
     def stuck_close_wait(self) -> tuple[bool, bool]:
         """Of which ends the findings say ``stuck-close-wait``, with the thresholds that they always have."""
         return _NAME[0] in self._stuck, _NAME[1] in self._stuck
+
+    def forget(self) -> None:
+        self._tracker.forget()

@@ -28,6 +28,8 @@ from .network import (
     Witness,
     at_rest,
     clocks,
+    fault_moves,
+    free_moves,
     may_reach,
     moves,
     reached,
@@ -55,6 +57,7 @@ class Leaving(NamedTuple):
 
     witnesses: dict[Witness, int]
     after: dict[int, int]
+    least: int
 
 
 class Reaching(NamedTuple):
@@ -62,6 +65,7 @@ class Reaching(NamedTuple):
 
     unseen: dict[bool, int]
     after: dict[int, int]
+    least: int
 
 
 class Belief:
@@ -70,17 +74,18 @@ class Belief:
     So are the other dictionaries here: what can be -> the fewest faults that it takes.
     """
 
-    def __init__(self, explorer: SideExplorer, sides: dict[int, int]) -> None:
-        self._explorer = explorer
+    def __init__(self, automaton: Automaton, sides: dict[int, int]) -> None:
+        self._automaton = automaton
         self.sides = sides
         self.least = min(sides.values())
         self._left: dict[Label, Leaving] = {}
         self._reached: dict[Label, Reaching | None] = {}
+        self._after: dict[tuple[Label, int], Belief] = {}
 
     @functools.cached_property
     def _now(self) -> list[tuple[Side, int]]:
         """The sides by the second of the last observation, before their clocks run on."""
-        sides = [(self._explorer.sides[number], faults) for number, faults in self.sides.items()]
+        sides = [(self._automaton.sides[number], faults) for number, faults in self.sides.items()]
         now = min(side.now for side, _ in sides)
         return [(side, faults) for side, faults in sides if side.now == now]
 
@@ -106,8 +111,8 @@ class Belief:
         """(second, state) at rest, with nothing lost or unseen."""
         out: dict[tuple[int, str], int] = {}
         for number, faults in self.sides.items():
-            side = self._explorer.sides[number]
-            if not side.unseen and not side.lost and at_rest(side, self._explorer.rules):
+            side = self._automaton.sides[number]
+            if not side.unseen and not side.lost and at_rest(side, self._automaton.rules):
                 _keep(out, (side.now, side.tcb.state), faults)
         return out
 
@@ -116,8 +121,8 @@ class Belief:
         """Nothing is left to happen, and nothing has happened unseen."""
         out: dict[Over, int] = {}
         for number, faults in self.sides.items():
-            side = self._explorer.sides[number]
-            if not side.unseen and not self._explorer.silent[number] and not self._explorer.visible[number]:
+            side = self._automaton.sides[number]
+            if not side.unseen and self._automaton.is_over(number):
                 stuck = side.forgotten or side.tcb.state == CLOSE_WAIT
                 _keep(out, (side.tcb.state, stuck, side.lost), faults)
         return out
@@ -126,7 +131,7 @@ class Belief:
     def _leaving(self) -> dict[Label, list[tuple[Witness, int, int]]]:
         found: dict[Label, list[tuple[Witness, int, int]]] = {}
         for number, faults in self.sides.items():
-            for label, witness, after in self._explorer.visible[number]:
+            for label, witness, after in self._automaton.visible[number]:
                 found.setdefault(label, []).append((witness, after, faults))
         return found
 
@@ -143,7 +148,7 @@ class Belief:
             for witness, after, faults in self._leaving[label]:
                 _keep(witnesses, witness, faults)
                 _keep(targets, after, faults)
-            self._left[label] = Leaving(witnesses, targets)
+            self._left[label] = Leaving(witnesses, targets, min(targets.values()))
         return self._left[label]
 
     def reaching(self, label: Label) -> Reaching | None:
@@ -152,12 +157,25 @@ class Belief:
             unseen: dict[bool, int] = {}
             targets: dict[int, int] = {}
             for number, faults in self.sides.items():
-                after = self._explorer.reached(number, label)
+                after = self._automaton.reached(number, label)
                 if after is not None:
-                    _keep(unseen, self._explorer.sides[number].hides, faults)
+                    _keep(unseen, self._automaton.sides[number].hides, faults)
                     _keep(targets, after, faults)
-            self._reached[label] = Reaching(unseen, targets) if targets else None
+            self._reached[label] = Reaching(unseen, targets, min(targets.values())) if targets else None
         return self._reached[label]
+
+    def passing(self, label: Label) -> Leaving | Reaching | None:
+        """That segment passes; None where it can not, or not then."""
+        return self.leaving(label) if label.sender == self._automaton.rules.end else self.reaching(label)
+
+    def after(self, label: Label, most: int) -> Belief:
+        """What this side can be once that has passed (it must be able to), with up to ``most`` faults."""
+        found = self._after.get((label, most))
+        if found is None:
+            passing = self.passing(label)
+            assert passing is not None
+            found = self._after[label, most] = self._automaton.belief(passing.after, most)
+        return found
 
 
 class Step(NamedTuple):
@@ -178,55 +196,70 @@ Wanted = Callable[[Side, Witness | None], bool]
 _At = tuple[Side, int, Witness | None]
 
 
-class SideExplorer:
-    """All that one side can do with up to ``most`` faults."""
+class Automaton:
+    """All that one side can do by these rules, from wherever it starts and whatever goes wrong."""
 
-    def __init__(self, rules: Rules, start: Side, most: int) -> None:
+    def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.most = most
         self.sides: list[Side] = []
-        self.silent: list[list[tuple[int, int]] | None] = []
+        #: What happens unseen on a side, and what may go wrong there; None where that has not been asked.
+        self.silent: list[list[int] | None] = []
+        self._wrong: list[list[int] | None] = []
         self.visible: list[list[Visible]] = []
         self._free: list[int] = []
-        self._start = start
         self._numbers: dict[Side, int] = {}
         self._beliefs: dict[frozenset[tuple[int, int]], Belief] = {}
-        self.root = self.belief({self._number(start): 0}, most)
 
-    def _number(self, side: Side) -> int:
+    def number(self, side: Side) -> int:
         if self.rules.any_application:
             # Explanations are not asked for these.
-            side = side._replace(unseen=False, lost=False, waits_since=NEVER, forgotten=False)
+            if side.unseen or side.lost or side.waits_since != NEVER or side.forgotten:
+                side = side._replace(unseen=False, lost=False, waits_since=NEVER, forgotten=False)
         number = self._numbers.get(side)
         if number is None:
             number = self._numbers[side] = len(self.sides)
             self.sides.append(side)
             self.silent.append(None)
+            self._wrong.append(None)
             self.visible.append([])
             self._free.append(0)
         return number
 
-    def _moves(self, side: Side) -> tuple[list[Move], int]:
+    def moves(self, side: Side) -> tuple[list[Move], int]:
         possible, free = moves(side, self.rules)
         return (possible + clocks(side) if free == IDLE else possible), free
 
-    def _expand(self, number: int) -> list[tuple[int, int]]:
+    def _expand(self, number: int) -> list[int]:
         side = self.sides[number]
-        possible, self._free[number] = self._moves(side)
+        possible, free = free_moves(side, self.rules)
+        if free == IDLE:
+            possible += clocks(side)
+        self._free[number] = free
         silent = []
         for move in possible:
-            after = self._number(move.after)
+            after = self.number(move.after)
             if move.passes is None or move.witness is None:
-                silent.append((after, move.faults))
+                silent.append(after)
             else:
                 label = Label(side.now, self.rules.end, move.passes)
                 self.visible[number].append((label, move.witness, after))
         self.silent[number] = silent
         return silent
 
+    def wrong(self, number: int) -> list[int]:
+        """The sides that one fault makes of this one."""
+        found = self._wrong[number]
+        if found is None:
+            possible = fault_moves(self.sides[number], self.rules)
+            found = self._wrong[number] = [self.number(move.after) for move in possible]
+        return found
+
+    def is_over(self, number: int) -> bool:
+        return not (self.silent[number] or self.visible[number] or self.wrong(number))
+
     def reached(self, number: int, label: Label) -> int | None:
         side = self.sides[number]
-        return self._number(reached(side, label)) if may_reach(side, self._free[number], label.at_s) else None
+        return self.number(reached(side, label)) if may_reach(side, self._free[number], label.at_s) else None
 
     def belief(self, start: dict[int, int], most: int) -> Belief:
         """All that ``start`` can become while nothing passes, with up to ``most`` faults."""
@@ -236,30 +269,49 @@ class SideExplorer:
             if faults <= most:
                 levels[faults].append(number)
         for faults, todo in enumerate(levels):
+            wrong = levels[faults + 1] if faults < most else None
             while todo:
                 number = todo.pop()
                 if number in fewest:
                     continue
                 fewest[number] = faults
                 silent = self.silent[number]
-                for after, more in self._expand(number) if silent is None else silent:
-                    if after not in fewest and faults + more <= most:
-                        levels[faults + more].append(after)
+                todo += self._expand(number) if silent is None else silent
+                if wrong is not None:
+                    wrong += self.wrong(number)
         key = frozenset(fewest.items())
         found = self._beliefs.get(key)
         if found is None:
             found = self._beliefs[key] = Belief(self, fewest)
         return found
 
+
+@functools.lru_cache(maxsize=64)
+def automaton(rules: Rules) -> Automaton:
+    return Automaton(rules)
+
+
+class SideExplorer:
+    """All that one side can do from its start, with up to ``most`` faults."""
+
+    def __init__(self, rules: Rules, start: Side, most: int) -> None:
+        self.rules = rules
+        self.most = most
+        self._start = start
+        self._automaton = automaton(rules)
+        self.sides = self._automaton.sides
+        self._moves = self._automaton.moves
+        self.root = self._automaton.belief({self._automaton.number(start): 0}, most)
+
     def after(self, word: Sequence[Label]) -> Belief | None:
         """What this side can be after these observations, whatever the other side is."""
         belief: Belief | None = self.root
         for label in word:
             assert belief is not None
-            passing = belief.leaving(label) if label.sender == self.rules.end else belief.reaching(label)
-            if passing is None or min(passing.after.values()) > self.most:
+            passing = belief.passing(label)
+            if passing is None or passing.least > self.most:
                 return None
-            belief = self.belief(passing.after, self.most)
+            belief = belief.after(label, self.most)
         return belief
 
     def is_over(self, side: Side) -> bool:
@@ -384,8 +436,7 @@ class Node:
         most = self._explorer.most
         if leaving is None or reaching is None:
             return None
-        sent_least, got_least = min(leaving.after.values()), min(reaching.after.values())
-        if sent_least + got_least > most:
+        if leaving.least + reaching.least > most:
             return None
         witnesses = frozenset(
             witness._replace(unseen=witness.unseen or unseen)
@@ -393,8 +444,8 @@ class Node:
             for unseen, more in reaching.unseen.items()
             if faults + more <= most
         )
-        sent, got = (self._explorer.sides[end] for end in (label.sender, 1 - label.sender))
-        after = sent.belief(leaving.after, most - got_least), got.belief(reaching.after, most - sent_least)
+        sent, got = (self.beliefs[end] for end in (label.sender, 1 - label.sender))
+        after = sent.after(label, most - reaching.least), got.after(label, most - leaving.least)
         return Edge(label, witnesses, self._explorer.node(after if label.sender == 0 else after[::-1]))
 
 

@@ -112,6 +112,7 @@ class Watcher(Protocol):
     def advance(self, at_s: int) -> None: ...
     def claims(self) -> tuple[Claims, ...]: ...
     def stuck_close_wait(self) -> tuple[bool, bool]: ...
+    def forget(self) -> None: ...
 
 
 class Failure(NamedTuple):
@@ -244,11 +245,14 @@ class Judge:
                 key = ("over", claims_key(claims))
                 if number + 1 < len(word) and edge.node.over and key not in edge.node.seen:
                     edge.node.seen.add(key)
-                    failures += self._ending(word[: number + 1], self._fed(word[: number + 1]))
+                    fed = self._fed(word[: number + 1])
+                    failures += self._ending(word[: number + 1], fed)
+                    fed.forget()
             last = claims
         self.segments += len(word)
         if word[-1].node.over:
             failures += self._ending(word, watcher)
+        watcher.forget()
         return failures
 
     def _fed(self, word: Sequence[Edge]) -> Watcher:
@@ -274,6 +278,7 @@ class Judge:
             out.append(watcher.claims())
         watcher.advance(labels[-1].at_s + LONG_AFTER_S)
         out.append(watcher.claims())
+        watcher.forget()
         return tuple(out)
 
     def _known(self, check: str, kind: str, word: tuple[Edge, ...]) -> bool:

@@ -320,23 +320,19 @@ def _waits(side: Side) -> bool:
 BUSY, ACTIVE, IDLE = 0, 1, 2
 
 
-def moves(side: Side, rules: Rules) -> tuple[list[Move], int]:
-    """Everything that can happen on one side while its clock stands still, and how free it is.
+def free_moves(side: Side, rules: Rules) -> tuple[list[Move], int]:
+    """What can happen on one side while its clock stands still and nothing goes wrong, and how free it is.
 
     A busy side lets nothing pass toward it: what it does concerns nobody else, or takes no time.
     """
     marks, late_marks = side.out
     if marks:
-        now = [_pass(side, marks[0], (marks[1:], late_marks))]
-        return (now if rules.instant else now + _faults_before(side, rules.kinds)), BUSY
+        return [_pass(side, marks[0], (marks[1:], late_marks))], BUSY
     segs, late_segs = side.into
     if segs and rules.instant:
         return [_arrive(side, segs[0], (segs[1:], late_segs))], BUSY
     calls = _calls(side, rules.end)
-    if calls and (
-        side.todo[0][0] == "?" or side.todo[0].startswith("wait") or side.todo[0] in ("listen", "listen fin")
-    ):
-        # Conditions, waits and a server's start concern nobody else: taken as soon as they can be.
+    if calls and _at_once(side.todo[0]):
         return [Move(what, "", 0, None, None, after) for what, after in calls], BUSY
     out = _deliveries(side)
     if side.tcb.ack_due:
@@ -352,7 +348,31 @@ def moves(side: Side, rules: Rules) -> tuple[list[Move], int]:
         calls = calls + _calls(side._replace(todo=("abort",)), rules.end)
     out += [Move(what, "", 0, None, None, after) for what, after in calls]
     idle = idle and (rules.any_application or not out)
-    return out + _faults(side, rules), IDLE if idle else ACTIVE
+    return out, IDLE if idle else ACTIVE
+
+
+def _at_once(call: str) -> bool:
+    """Conditions, waits and a server's start concern nobody else: taken as soon as they can be."""
+    return call[0] == "?" or call.startswith("wait") or call in ("listen", "listen fin")
+
+
+def fault_moves(side: Side, rules: Rules) -> list[Move]:
+    """What can go wrong on one side, in one fault each."""
+    if not rules.kinds:
+        return []
+    if side.out[0]:
+        return [] if rules.instant else _faults_before(side, rules.kinds)
+    if rules.instant and side.into[0]:
+        return []
+    if side.todo and _at_once(side.todo[0]) and _calls(side, rules.end):
+        return []
+    return _faults(side, rules)
+
+
+def moves(side: Side, rules: Rules) -> tuple[list[Move], int]:
+    """Everything that can happen on one side while its clock stands still, and how free it is."""
+    out, free = free_moves(side, rules)
+    return out + fault_moves(side, rules), free
 
 
 def clocks(side: Side) -> list[Move]:

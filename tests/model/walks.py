@@ -99,4 +99,5 @@ def judge_walk(scenario: Scenario, done: Walk, watcher: Callable[[], Watcher]) -
                 assert edges, "the explorer knows no such schedule"
                 failures += judge.rest(edges, claims)
         before = claims
+    tracker.forget()
     return failures
