@@ -531,52 +531,6 @@ def test_a_rst_not_exact_counts_by_silence_or_by_the_answer_to_a_challenge_ack(
     assert RESET_CAUSES[connection.reset_cause] == cause
 
 
-def test_a_refusal_that_had_not_come_when_both_opened() -> None:
-    """The number of the SYN+ACK is that of the refused SYN, so its sender never was LISTENing."""
-    played = Trace().play("c SYN 100\ns RST+ACK 0 101\ns SYN 300\nc SYN+ACK 100 301\ns ACK 301 101")
-    refused, opened = sorted(played.tracker.table.all(), key=lambda connection: connection.id)
-    assert played.words(refused.client()) == ""
-    assert played.words(refused.server()) == "CLOSED@2s"
-    assert opened.simultaneous_open
-    assert played.words(opened.a) == "SYN_SENT@3s ESTABLISHED@5a"
-    assert played.words(opened.b) == "SYN_SENT@1s SYN_RCVD@4s ESTABLISHED@5p"
-
-
-@pytest.mark.parametrize(
-    ("trace", "refused", "refuser"),
-    [
-        ("c SYN 100\nc SYN+ACK 100 301", "SYN_SENT@1s SYN_RCVD@5s", "SYN_SENT@3s"),
-        ("c ACK 101 301", "SYN_SENT@1s SYN_RCVD@4A", "SYN_SENT@3s"),
-        (
-            "s SYN+ACK 300 101\nc SYN+ACK 100 301",
-            "SYN_SENT@1s SYN_RCVD@5s ESTABLISHED@5p",
-            "SYN_SENT@3s SYN_RCVD@4s ESTABLISHED@5p",
-        ),
-    ],
-    ids=["by a copy of the SYN", "by an ACK, its SYN+ACK lost", "the other's SYN+ACK comes in between"],
-)
-def test_a_refused_syn_goes_on_in_the_connection_that_the_refuser_opens(
-    trace: str, refused: str, refuser: str
-) -> None:
-    played = Trace().play("c SYN 100\ns RST+ACK 0 101\ns SYN 300\n" + trace)
-    attempt, opened = sorted(played.tracker.table.all(), key=lambda connection: connection.id)
-    assert played.words(attempt.client()) == ""
-    assert played.words(attempt.server()) == "CLOSED@2s"
-    assert opened.simultaneous_open
-    assert played.words(opened.client()) == refuser
-    assert played.words(opened.server()) == refused
-
-
-def test_a_refusal_that_comes_to_syn_rcvd_is_dropped() -> None:
-    """What refuses a SYN has the number 0 (3.5.2): a copy of the peer's old SYN had come before it."""
-    played = Trace().play(
-        "s SYN 300\nc RST+ACK 0 301\nc SYN 100\ns RST+ACK 0 101\nc SYN+ACK 100 301\ns RST 301"
-    )
-    _, opened = sorted(played.tracker.table.all(), key=lambda connection: connection.id)
-    assert played.words(opened.a) == "SYN_SENT@3s SYN_RCVD@5s CLOSED@6p"
-    assert (opened.reset_by, opened.rare.stray_resets) == (2, 1)
-
-
 def test_a_syn_ack_that_is_overtaken_is_no_retransmission() -> None:
     played = Trace().play("c SYN 100\ns FIN+ACK 301 101\ns SYN+ACK 300 101")
     (connection,) = played.tracker.table.all()
