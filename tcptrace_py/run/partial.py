@@ -84,6 +84,7 @@ class Kept:
         for endpoint, history in zip(self._ends, histories, strict=True):
             # Whatever it had was in a journal that may be gone.
             endpoint.last = -1
+            endpoint.regular = 0
             for state, ts_ns, frame, basis in history:
                 endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)
 

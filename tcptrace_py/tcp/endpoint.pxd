@@ -84,6 +84,7 @@ cdef class Endpoint:
     cdef public uint32_t rsts
     cdef public uint8_t has_syn_ts
     cdef public uint8_t passive
+    cdef public uint8_t regular
 
     cdef object begin(self)
     cpdef EndpointRare own_rare(self)

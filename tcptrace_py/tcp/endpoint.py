@@ -79,8 +79,10 @@ class Endpoint:
         self.state = 0
         #: ``codes.BY_ITS_SEGMENTS`` and those after it.
         self.closed_by = 0
-        #: Newest history entry in the tracker's journal, -1 while there is none.
+        #: Newest history entry in the tracker's journal, -1 while there is none; and how many before those
+        #: are of the regular way, and in no journal (``history.py``).
         self.last = -1
+        self.regular = 0
 
         # Sequence space, by what passed the vantage point.
         self.has_isn = False

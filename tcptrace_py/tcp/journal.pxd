@@ -19,8 +19,6 @@ cdef class Journal:
     @cython.locals(previous=int64_t)
     cpdef int64_t pop(self, int64_t index) except -2
     @cython.locals(entries=list)
-    cdef list take(self, int64_t index)
-    @cython.locals(entries=list)
     cpdef list history(self, int64_t index)
     cdef int64_t mark(self, int64_t index, int64_t frame, int64_t ts_ns) except -2
     @cython.locals(before_ns=int64_t)

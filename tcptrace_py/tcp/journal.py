@@ -71,15 +71,6 @@ class Journal:
         self._free = index
         return previous
 
-    def take(self, index: int) -> list[tuple[int, int, int, int]]:
-        """A chain by its newest entry: ``(state, basis, ts_ns, frame)``, oldest first. It is given back."""
-        entries: list[tuple[int, int, int, int]] = []
-        while index >= 0:
-            entries.append((self.state(index), self.basis(index), self.ts_ns(index), self.frame(index)))
-            index = self.pop(index)
-        entries.reverse()
-        return entries
-
     def history(self, index: int) -> list[tuple[int, int, int, int]]:
         """A chain by its newest entry: ``(state, ts_ns, frame, basis)``, oldest first."""
         entries: list[tuple[int, int, int, int]] = []

@@ -5,6 +5,7 @@ from tcptrace_py.tcp.connection cimport Connection, ConnectionRare
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.evidence cimport Evidence
 from tcptrace_py.tcp.gate cimport acknowledges_unsent, echoes_another, takes
+from tcptrace_py.tcp.history cimport history_of
 from tcptrace_py.tcp.incarnations cimport Incarnation, direction
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.regular cimport Regular
@@ -58,6 +59,7 @@ cdef class Machine:
     cdef object unreachable(self, Connection connection, Endpoint endpoint, int64_t ts_ns, int64_t frame)
     @cython.locals(refused=Endpoint, endpoint=Endpoint, index=int64_t, frame=int64_t, ts_ns=int64_t)
     cdef bint resume(self, Connection older, Connection connection, Segment segment) except -1
+    @cython.locals(told=list)
     cdef object replace(self, Endpoint endpoint, int basis, int64_t ts_ns, int64_t frame)
 
 

@@ -24,6 +24,7 @@ from tcptrace_py.tcp.codes import (
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.gate import acknowledges_unsent, echoes_another, takes
+from tcptrace_py.tcp.history import Told, history_of
 from tcptrace_py.tcp.incarnations import Incarnation, direction
 from tcptrace_py.tcp.reading import History, Reset, outcome, read
 from tcptrace_py.tcp.regular import Regular
@@ -36,7 +37,7 @@ from tcptrace_py.tcp.state import (
     SYN_SENT,
     TIME_WAIT,
 )
-from tcptrace_py.tcp.transitions import Told, Transitions
+from tcptrace_py.tcp.transitions import Transitions
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 
 # So many frames pass before times are dropped of those that no history may name any more.
@@ -388,10 +389,11 @@ class Machine:
 
     def replace(self, endpoint: Endpoint, basis: int, ts_ns: int, frame: int) -> None:
         """The endpoint opened a new connection on this four-tuple."""
-        if endpoint.last >= 0 and self._journal.ts_ns(endpoint.last) > ts_ns:
+        told = history_of(endpoint, self._journal)
+        if told and told[len(told) - 1][1] > ts_ns:
             # It was still heard on the old one after the segment that shows it.
-            ts_ns = self._journal.ts_ns(endpoint.last)
-            frame = self._journal.frame(endpoint.last) or frame
+            _, ts_ns, last_frame, _ = told[len(told) - 1]
+            frame = last_frame or frame
         self.transitions.close(endpoint, basis, ts_ns, frame, FOR_GOOD)
 
 

@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint32_t
 from tcptrace_py.tcp.connection cimport Connection, ConnectionRare
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.evidence cimport Evidence
+from tcptrace_py.tcp.history cimport write_down
 from tcptrace_py.tcp.incarnations cimport Incarnation
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.serial cimport advance, distance

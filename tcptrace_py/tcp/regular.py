@@ -23,6 +23,7 @@ from tcptrace_py.tcp.codes import (
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.evidence import Evidence
+from tcptrace_py.tcp.history import write_down
 from tcptrace_py.tcp.incarnations import Incarnation
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import (
@@ -135,35 +136,35 @@ class Regular:
             if segment.flags & ACK:
                 sender.passive = True
                 connection.handshake = HALF_OPEN
-                transitions.enter(sender, LISTEN, ACKNOWLEDGED, ts_ns, frame)
-                transitions.enter(sender, SYN_RCVD, SENT, ts_ns, frame)
+                transitions.go_on(sender, LISTEN, ACKNOWLEDGED, ts_ns, frame)
+                transitions.go_on(sender, SYN_RCVD, SENT, ts_ns, frame)
             else:
                 connection.handshake = UNANSWERED
-                transitions.enter(sender, SYN_SENT, SENT, ts_ns, frame)
+                transitions.go_on(sender, SYN_SENT, SENT, ts_ns, frame)
         elif segment.flags & FIN:
             if receiver.state == ESTABLISHED:
-                transitions.enter(sender, FIN_WAIT_1, SENT, ts_ns, frame)
+                transitions.go_on(sender, FIN_WAIT_1, SENT, ts_ns, frame)
                 connection.close = HALF_CLOSED
                 connection.first_fin_by = by
                 return
             connection.close = FOUR_WAY
             if sender.state == ESTABLISHED:
-                transitions.enter(sender, CLOSE_WAIT, ACKNOWLEDGED, ts_ns, frame)
+                transitions.go_on(sender, CLOSE_WAIT, ACKNOWLEDGED, ts_ns, frame)
                 connection.close = THREE_WAY
-            transitions.enter(sender, LAST_ACK, SENT, ts_ns, frame)
+            transitions.go_on(sender, LAST_ACK, SENT, ts_ns, frame)
         elif sender.state == SYN_SENT:
-            transitions.enter(sender, ESTABLISHED, ACKNOWLEDGED, ts_ns, frame)
-            transitions.enter(receiver, ESTABLISHED, PRESUMED, ts_ns, frame)
+            transitions.go_on(sender, ESTABLISHED, ACKNOWLEDGED, ts_ns, frame)
+            transitions.go_on(receiver, ESTABLISHED, PRESUMED, ts_ns, frame)
             connection.handshake = COMPLETE
             connection.ack_ns = ts_ns
             connection.ack_frame = frame
         elif receiver.state == FIN_WAIT_1 and sender.state == ESTABLISHED:
-            transitions.enter(sender, CLOSE_WAIT, ACKNOWLEDGED, ts_ns, frame)
-            transitions.enter(receiver, FIN_WAIT_2, PRESUMED, ts_ns, frame)
+            transitions.go_on(sender, CLOSE_WAIT, ACKNOWLEDGED, ts_ns, frame)
+            transitions.go_on(receiver, FIN_WAIT_2, PRESUMED, ts_ns, frame)
         elif receiver.state == LAST_ACK:
             connection.close_complete = True
-            transitions.enter(sender, TIME_WAIT, ACKNOWLEDGED, ts_ns, frame)
-            transitions.enter(receiver, CLOSED, PRESUMED, ts_ns, frame)
+            transitions.go_on(sender, TIME_WAIT, ACKNOWLEDGED, ts_ns, frame)
+            transitions.go_on(receiver, CLOSED, PRESUMED, ts_ns, frame)
 
     def show(self, connection: Connection, passing: int) -> None:
         """Make evidence of what passed, and was regular, before the frame that is ``passing``.
@@ -177,6 +178,8 @@ class Regular:
         client = connection.a
         server = connection.b
         journal = self._transitions.journal
+        write_down(client, journal)
+        write_down(server, journal)
         if connection.syn_frame:
             connection.marks = journal.mark(connection.marks, connection.syn_frame, connection.syn_ns)
         if client.last < 0:

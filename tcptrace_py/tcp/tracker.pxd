@@ -9,6 +9,7 @@ from tcptrace_py.tcp.duplicates cimport Duplicates, another
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.flow_table cimport FlowTable, fetch_last
 from tcptrace_py.tcp.incarnations cimport direction, incarnation
+from tcptrace_py.tcp.history cimport history_of
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.late_copies cimport LateCopies
 from tcptrace_py.tcp.machine cimport Machine

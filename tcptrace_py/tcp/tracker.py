@@ -20,6 +20,7 @@ from tcptrace_py.tcp.connection import Connection, new_connection
 from tcptrace_py.tcp.duplicates import Duplicates, another
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.flow_table import FlowTable, fetch_last
+from tcptrace_py.tcp.history import history_of
 from tcptrace_py.tcp.incarnations import direction, incarnation
 from tcptrace_py.tcp.late_copies import LateCopies
 from tcptrace_py.tcp.machine import Machine
@@ -352,8 +353,8 @@ class Tracker:
             self.transitions.journal.release(connection.b.last)
             self.transitions.journal.release(connection.marks)
         connection.marks = -1
-        connection.a.last = -1
-        connection.b.last = -1
+        connection.a.last = connection.b.last = -1
+        connection.a.regular = connection.b.regular = 0
         # Endpoints know their connection and it knows them: cut the circle.
         connection.a.connection = None
         connection.b.connection = None
@@ -372,7 +373,7 @@ class Tracker:
 
     def history(self, endpoint: Endpoint) -> list[tuple[int, int, int, int]]:
         """``(state, ts_ns, frame, basis)``, oldest first; frame 0 where a clock ran out."""
-        return self.transitions.journal.history(endpoint.last)
+        return history_of(endpoint, self.transitions.journal)
 
     def unreachable(self, error: object, segment: Segment) -> None:
         """An ICMP error quotes a segment (filled into ``segment``: four-tuple, ``seq``, time, frame).

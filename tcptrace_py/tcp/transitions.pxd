@@ -4,10 +4,11 @@ from libc.stdint cimport int64_t
 from tcptrace_py.tcp.clocks cimport Clocks
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.history cimport came_from_time_wait, history_of
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.time_wait cimport TimeWait
 
-cdef int ASSUMED, TIMER
+cdef int TIMER
 cdef int CLOSED, LISTEN, SYN_SENT, SYN_RCVD, FIN_WAIT_1, FIN_WAIT_2, CLOSING, LAST_ACK, TIME_WAIT
 cdef int FIN_CLOCK, FIN_WAIT_2_CLOCK, LINGER_CLOCK, NO_CLOCK, REUSE_CLOCK
 cdef int SYN_ACK_CLOCK, SYN_CLOCK, TIME_WAIT_CLOCK
@@ -24,8 +25,10 @@ cdef class Transitions:
 
     @cython.locals(told=list, same=Py_ssize_t)
     cdef object tell(self, Endpoint endpoint, list entries)
-    @cython.locals(connection=Connection)
     cdef object enter(self, Endpoint endpoint, int state, int basis, int64_t ts_ns, int64_t frame)
+    cdef object go_on(self, Endpoint endpoint, int state, int basis, int64_t ts_ns, int64_t frame)
+    @cython.locals(connection=Connection)
+    cdef object _move(self, Endpoint endpoint, int state, int basis, int64_t ts_ns, int64_t frame)
     cdef object close(self, Endpoint endpoint, int basis, int64_t ts_ns, int64_t frame, int closed_by)
     @cython.locals(same=Py_ssize_t, at=Py_ssize_t, moves=list, states=list)
     cdef object _differ(self, Endpoint endpoint, list told, list entries)
@@ -39,9 +42,6 @@ cdef class Transitions:
     cpdef bint done(self, Connection connection) except -1
     @cython.locals(connection=Connection)
     cdef Endpoint _peer(self, Endpoint endpoint)
-    @cython.locals(before=int64_t)
-    cdef bint _came_from(self, Endpoint endpoint, int state) except *
-    cpdef int basis(self, Endpoint endpoint) except -1
     @cython.locals(clocks=Clocks, endpoint=Endpoint, connection=Connection)
     cdef Connection run_clocks(self, int64_t ts_ns)
     @cython.locals(deadline_ns=int64_t)

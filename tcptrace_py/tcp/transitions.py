@@ -22,9 +22,9 @@ from tcptrace_py.tcp.codes import (
 )
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.history import Told, came_from_time_wait, history_of
 from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.state import (
-    ASSUMED,
     CLOSED,
     CLOSING,
     FIN_WAIT_1,
@@ -37,9 +37,6 @@ from tcptrace_py.tcp.state import (
     TIMER,
 )
 from tcptrace_py.tcp.time_wait import TimeWait
-
-#: ``(state, ts_ns, frame, basis)``, oldest first.
-Told = list[tuple[int, int, int, int]]
 
 _THERE_STILL = -1
 
@@ -57,7 +54,7 @@ class Transitions:
 
     def tell(self, endpoint: Endpoint, entries: Told) -> None:
         """From now on this is its history."""
-        told = self.journal.history(endpoint.last)
+        told = history_of(endpoint, self.journal)
         if told == entries:
             return
         same = 0
@@ -76,6 +73,14 @@ class Transitions:
     def enter(self, endpoint: Endpoint, state: int, basis: int, ts_ns: int, frame: int) -> None:
         """It goes on to a state, and all that was told before holds."""
         endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)
+        self._move(endpoint, state, basis, ts_ns, frame)
+
+    def go_on(self, endpoint: Endpoint, state: int, basis: int, ts_ns: int, frame: int) -> None:
+        """The same on the regular way, which the entry follows from."""
+        endpoint.regular += 1
+        self._move(endpoint, state, basis, ts_ns, frame)
+
+    def _move(self, endpoint: Endpoint, state: int, basis: int, ts_ns: int, frame: int) -> None:
         if self.moves is not None:
             self.moves.append((endpoint, endpoint.state, state, basis, ts_ns, frame))
         connection: Connection = endpoint.connection
@@ -163,7 +168,9 @@ class Transitions:
         if self.done(connection):
             if connection.a.clock >= LINGER_CLOCK:
                 return
-            waited = self._came_from(connection.a, TIME_WAIT) or self._came_from(connection.b, TIME_WAIT)
+            waited = came_from_time_wait(connection.a, self.journal) or came_from_time_wait(
+                connection.b, self.journal
+            )
             self.clocks.start(connection.a, REUSE_CLOCK if waited else LINGER_CLOCK)
         elif connection.a.clock >= LINGER_CLOCK:
             self.clocks.stop(connection.a)
@@ -177,14 +184,6 @@ class Transitions:
     def _peer(self, endpoint: Endpoint) -> Endpoint:
         connection: Connection = endpoint.connection
         return connection.b if endpoint is connection.a else connection.a
-
-    def _came_from(self, endpoint: Endpoint, state: int) -> bool:
-        """It came to where it is now from ``state``."""
-        before = self.journal.previous(endpoint.last) if endpoint.last >= 0 else -1
-        return before >= 0 and self.journal.state(before) == state
-
-    def basis(self, endpoint: Endpoint) -> int:
-        return self.journal.basis(endpoint.last) if endpoint.last >= 0 else ASSUMED
 
     def run_clocks(self, ts_ns: int) -> Connection | None:
         """Let clocks run to ``ts_ns``; a connection whose time is up, to be asked for until ``None``."""

@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.compat.zeek cimport Side as ZeekSide, Zeek as ZeekView
+from tcptrace_py.tcp.history cimport history_of
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.wire.frame_id cimport frame_number, frame_source
 

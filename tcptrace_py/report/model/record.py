@@ -37,6 +37,7 @@ from tcptrace_py.tcp.codes import (
 )
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.history import history_of
 from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.state import ASSUMED, BASIS_NAMES, STATE_NAMES
 from tcptrace_py.wire.address import address_text
@@ -54,7 +55,7 @@ _INITIATORS: tuple[Literal["client", "server", "both"] | None, ...] = (None, "cl
 
 
 def connection_record(connection: Connection, kinds: Sequence[str], journal: Journal) -> ConnectionRecord:
-    """Copy what the report tells of a connection, whose histories are in ``journal``.
+    """Copy what the report tells of a connection, whose histories go on in ``journal``.
 
     ``kinds``: the findings that it is part of.
     """
@@ -94,7 +95,7 @@ def connection_record(connection: Connection, kinds: Sequence[str], journal: Jou
 def _endpoint_record(endpoint: Endpoint, version: int, journal: Journal, lasted_ns: int) -> EndpointRecord:
     moves = []
     basis = _BASES[ASSUMED]
-    for state, ts_ns, frame_id, basis_index in journal.history(endpoint.last):
+    for state, ts_ns, frame_id, basis_index in history_of(endpoint, journal):
         basis = _BASES[basis_index]
         frame = frame_number(frame_id) if frame_id else None
         moves.append(Move(_STATES[state], ts_ns, frame, basis, frame_source(frame_id)))

@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint64_t
 from tcptrace_py.tcp.attempt cimport Attempt
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.history cimport closes_first
 from tcptrace_py.tcp.journal cimport Journal
 
 cdef int64_t BYTES_TO_CLIENT, BYTES_TO_SERVER, CLIENT_STATES, CLOSES, CONNECTIONS, FAST_OPEN, FIRST_NS
@@ -39,7 +40,8 @@ cdef class Tally:
     @cython.locals(at=uint64_t, version_and_port=uint64_t, row=int64_t)
     cdef int64_t _row(self, int64_t version, uint64_t hi, uint64_t lo, int64_t port) except -1
     @cython.locals(left_ns=int64_t, entry=int64_t, ts_ns=int64_t)
-    cdef int _close_wait(self, int64_t row, Journal journal, Endpoint endpoint) except -1
+    cdef object _close_wait(self, int64_t row, Journal journal, Endpoint endpoint, Endpoint peer)
+    cdef int _stayed(self, int64_t row, int64_t entered_ns, int64_t left_ns) except -1
     @cython.locals(until_ns=int64_t, known_ns=int64_t)
     cdef int64_t _known_stay(self, int64_t row, int64_t entered_ns, int64_t left_ns) except? -3
     @cython.locals(numbers=int64_t[::1])

@@ -43,6 +43,7 @@ from tcptrace_py.tcp.codes import COMPLETE, OPEN, UNANSWERED
 from tcptrace_py.tcp.compat.tcptrace import LONGEST_ROUND_TRIP_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.history import closes_first
 from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.state import CLOSE_WAIT, CLOSED, SYN_SENT
 
@@ -104,9 +105,9 @@ class Tally:
         self._add(0, connection, client, server, outcome, close, took_ns)
         self._add(row * WIDTH, connection, client, server, outcome, close, took_ns)
         if server.fins:
-            self._close_wait(row, journal, client)
+            self._close_wait(row, journal, client, server)
         if client.fins:
-            self._close_wait(row, journal, server)
+            self._close_wait(row, journal, server, client)
         if stuck:
             self._numbers[WAIT_STUCK] += 1
             self._numbers[row * WIDTH + WAIT_STUCK] += 1
@@ -147,20 +148,26 @@ class Tally:
         self._recent[at + 3] = row
         return row
 
-    def _close_wait(self, row: int, journal: Journal, endpoint: Endpoint) -> None:
+    def _close_wait(self, row: int, journal: Journal, endpoint: Endpoint, peer: Endpoint) -> None:
         """Add the stay in CLOSE_WAIT that an endpoint's history has, if it has one."""
         left_ns = _THERE_STILL
         entry = endpoint.last
         while entry >= 0:
             ts_ns = journal.ts_ns(entry)
             if journal.state(entry) == CLOSE_WAIT:
-                if self._gap_ends:
-                    left_ns = self._known_stay(row, ts_ns, left_ns)
-                self._add_close_wait(0, ts_ns, left_ns)
-                self._add_close_wait(row * WIDTH, ts_ns, left_ns)
-                break
+                self._stayed(row, ts_ns, left_ns)
+                return
             left_ns = ts_ns
             entry = journal.previous(entry)
+        if endpoint.regular and peer.fin_acked_frame and not closes_first(endpoint):
+            # It was there from its ACK of the FIN to its own.
+            self._stayed(row, peer.fin_acked_ns, endpoint.fin_ns if endpoint.fin_sent else left_ns)
+
+    def _stayed(self, row: int, entered_ns: int, left_ns: int) -> None:
+        if self._gap_ends:
+            left_ns = self._known_stay(row, entered_ns, left_ns)
+        self._add_close_wait(0, entered_ns, left_ns)
+        self._add_close_wait(row * WIDTH, entered_ns, left_ns)
 
     def _known_stay(self, row: int, entered_ns: int, left_ns: int) -> int:
         """When it left CLOSE_WAIT, or the gap of the capture up to which it is known to have been there."""
