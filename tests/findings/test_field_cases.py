@@ -18,6 +18,7 @@ from tcptrace_py.findings.diagnosis import GENERAL_KINDS
 from tcptrace_py.run.captures import Captures
 from tcptrace_py.run.session import Session
 from tcptrace_py.settings import Settings
+from tests.conftest import for_this_run
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 FIELD = sorted((CASES / "field").glob("*.pcap"))
@@ -53,7 +54,7 @@ def kinds_at_every_packet(path: Path) -> Iterator[tuple[int, set[str]]]:
         tracker.forget()
 
 
-@pytest.mark.parametrize("path", FIELD, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", for_this_run(FIELD), ids=lambda path: path.stem)
 def test_kinds_only_grow_as_the_capture_does(path: Path) -> None:
     """At whichever packet it is cut; but a cause takes the place of what it accounts for."""
     before: set[str] = set()

@@ -15,7 +15,7 @@ from tcptrace_py.capture.source import open_source
 from tcptrace_py.run.analyze import analyze
 from tcptrace_py.run.captures import JobLost
 from tcptrace_py.run.cluster import analyze_by
-from tests.conftest import ROOT
+from tests.conftest import ROOT, for_this_run
 from tests.run.test_shuffle import AtOnce, text
 
 SICK = ROOT / "sample_pcaps" / "sick_service.pcap"
@@ -63,7 +63,7 @@ def check(tmp_path: Path, paths: list[Path], checkpoint: bool = False) -> None:
         assert text(report) == text(whole)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", for_this_run(range(3)))
 def test_rotated_anywhere(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     frames = in_pieces(8 * (1 + seed % 3))
@@ -75,7 +75,7 @@ def test_rotated_anywhere(tmp_path: Path, seed: int) -> None:
     check(tmp_path, paths, checkpoint=seed == 0)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", for_this_run(range(2)))
 def test_captures_that_overlap_in_time(tmp_path: Path, seed: int) -> None:
     """Two interfaces, some pieces seen on both, others on one; and whole packets among them."""
     chance = random.Random(seed)

@@ -13,6 +13,7 @@ import pytest
 
 from tcptrace_py import analyze
 from tcptrace_py.report.model.model import Report
+from tests.conftest import for_this_run
 
 from .catalogue import SAMPLE_DIR
 
@@ -40,7 +41,7 @@ def all_ways_agree(path: Path) -> None:
     assert msgspec.json.encode(report) == msgspec.json.encode(unlisted), path.name
 
 
-@pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", for_this_run(CAPTURES), ids=lambda path: path.stem)
 def test_all_ways_agree_on_every_sample(path: Path) -> None:
     all_ways_agree(path)
 
@@ -48,7 +49,7 @@ def test_all_ways_agree_on_every_sample(path: Path) -> None:
 def test_all_ways_agree_on_recorded_traffic() -> None:
     if not RECORDED:
         pytest.skip("sample_pcaps/kernel holds no captures")
-    for path in RECORDED:
+    for path in for_this_run(RECORDED):
         all_ways_agree(path)
 
 

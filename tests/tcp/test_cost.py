@@ -6,8 +6,9 @@ Counted in lines of the tracker that are run, never in time, and so in the run w
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -46,16 +47,29 @@ class _Lines:
         return self._on_line
 
 
-def _work(flood: str, count: int, many: bool, stats: bool) -> tuple[int, int]:
-    """How many lines are run for so many segments, and the longest history that they leave."""
+class _Work(NamedTuple):
+    """Lines that are run for the second and for the fourth quarter of the segments, and to hand over what
+    they all leave; the longest history among that."""
+
+    second: int
+    fourth: int
+    end: int
+    longest_history: int
+
+
+def _work(flood: str, count: int, many: bool, stats: bool) -> _Work:
     tracker = Tracker(Settings(), stats=stats)
     segment = Segment()
-    with _Lines() as lines:
-        for i in range(count):
-            fill(segment, i, flood, many=many)
-            tracker.segment(segment)
+    quarter = count // 4
+    lines = [_Lines() for _ in range(4)]
+    for number, counting in enumerate(lines):
+        with counting if number % 2 else nullcontext():
+            for i in range(number * quarter, (number + 1) * quarter):
+                fill(segment, i, flood, many=many)
+                tracker.segment(segment)
+    with _Lines() as at_end:
         tracker.end()
-    return lines.count, _let_go(tracker)
+    return _Work(lines[1].count, lines[3].count, at_end.count, _let_go(tracker))
 
 
 def _let_go(tracker: Tracker) -> int:
@@ -75,13 +89,13 @@ def test_twice_as_many_segments_take_twice_as_much(
 ) -> None:
     # Work may grow until as many pieces are kept as there may be: here that is soon.
     monkeypatch.setattr(tcptrace, "_PIECES", 32)
-    once, _ = _work(flood, _SEGMENTS, False, stats)
-    twice, longest = _work(flood, 2 * _SEGMENTS, False, stats)
-    spread, _ = _work(flood, 2 * _SEGMENTS, True, stats)
-    assert twice <= 2.4 * once
+    one = _work(flood, 2 * _SEGMENTS, False, stats)
+    spread = _work(flood, _SEGMENTS, True, stats)
+    # The fourth quarter comes after 2.3 times as many segments as the second.
+    assert one.fourth <= 1.35 * one.second
     # No history, and so no state of a connection, grows with what is sent on it.
-    assert longest <= 16
-    assert twice <= 4 * spread
+    assert one.longest_history <= 16
+    assert one.second + one.fourth + one.end <= 4 * 2 * (spread.second + spread.fourth + spread.end)
 
 
 #: Segments before the first look, and before the second.

@@ -19,6 +19,7 @@ from tcptrace_py.wire.by_dpkt import DpktDecoder
 from tcptrace_py.wire.decoder import Decoder
 from tcptrace_py.wire.fast import FastPath
 from tcptrace_py.wire.segment import Segment
+from tests.conftest import for_this_run
 
 from .frames import fields
 
@@ -64,7 +65,7 @@ def test_the_corpus_is_not_empty() -> None:
     assert len(CAPTURES) >= 80
 
 
-@pytest.mark.parametrize("path", CAPTURES, ids=NAMES)
+@pytest.mark.parametrize("path", for_this_run(CAPTURES), ids=for_this_run(NAMES))
 def test_fast_path_and_dpkt_agree(path: Path) -> None:
     fast, by_dpkt = FastPath(), DpktDecoder()
     ours, theirs = Segment(), Segment()
