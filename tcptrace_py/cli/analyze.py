@@ -35,7 +35,7 @@ _READ_AGAIN = 5_000_000
     "tcptrace-py analyze trouble.pcap",
     "tcptrace-py analyze --filter 'port 8080' --json report.json day1.pcap.gz day2.pcap.gz",
 )
-@captures_argument
+@captures_argument(required=True)
 @output_options("analyze")
 @annotating_options(cuts=True)
 @gate_options

@@ -22,7 +22,7 @@ _SIDES = ("client", "server")
     "tcptrace-py graph trouble.pcap 2 --html graph.html",
     "tcptrace-py graph trouble.pcap 2 --kind rtt --svg rtt.svg --xplot rtt.xpl",
 )
-@captures_argument
+@captures_argument()
 @click.argument("connection", metavar="CONNECTION")
 @click.option(
     "--kind",

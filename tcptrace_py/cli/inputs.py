@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import click
 
@@ -77,13 +78,13 @@ def check_filter(ctx: click.Context, _param: click.Parameter, expression: str | 
     return expression
 
 
-#: The click argument of commands that read captures. Nothing is checked there: what cannot be read is told in
-#: one line, and the rest is read.
-captures_argument = click.argument(
+#: The click argument of commands that read captures, ``required`` or told by the command itself. Nothing is
+#: checked there: what cannot be read is told in one line, and the rest is read.
+captures_argument = partial(
+    click.argument,
     "captures",
     metavar="CAPTURE...",
     nargs=-1,
-    required=True,
     type=click.Path(allow_dash=True, readable=False),
     callback=check_captures,
 )

@@ -22,7 +22,7 @@ from tcptrace_py.cli.view import pager_option, timezone_option
     "tcptrace-py show trouble.pcap 2",
     "tcptrace-py show trouble.pcap 10.0.0.9:40000 --svg ladder.svg",
 )
-@captures_argument
+@captures_argument()
 @click.argument("connection", metavar="CONNECTION")
 @click.option("--full", is_flag=True, help="Show every segment: fold no long runs of data.")
 @target_option("svg", "Draw it as an SVG picture in FILE (- is standard output) instead of showing it.")

@@ -24,6 +24,11 @@ def wanted_from(command: str, connection: str, captures: Sequence[str]) -> Wante
     """The connection that the last argument names. Raises `click.UsageError`."""
     from tcptrace_py.report.people.wanted import parse_wanted
 
+    if not captures:
+        if not os.path.exists(connection):
+            raise click.UsageError("Missing argument 'CAPTURE...'.")
+        listed = shlex.join([PROGRAM, "analyze", "--connections", connection])
+        raise click.UsageError(f"Missing argument 'CONNECTION': {listed} lists what there is.")
     try:
         return parse_wanted(connection)
     except ValueError as error:

@@ -75,6 +75,8 @@ def test_a_report_without_connections_cannot_list_them(run_cli: RunCli) -> None:
         (["no.pcap", "show", "2"], "the command comes first: tcptrace-py show no.pcap 2"),
         (["live", "lo", "--filter", "port 80"], "tcptrace-py live -i lo --filter 'port 80'"),
         (["graph", "2", SICK], f"the connection comes last: tcptrace-py graph {SICK} 2"),
+        (["show", SICK], f"'CONNECTION': tcptrace-py analyze --connections {SICK} lists what there is."),
+        (["graph", "2"], "Missing argument 'CAPTURE...'."),
         (["show", "2", SICK], f"the connection comes last: tcptrace-py show {SICK} 2"),
         (["analyze", "--jsn", "x", SICK], "Did you mean one of: '--jobs', '--json', '--ndjson'?"),
         (["analyze", "r.json"], "'r.json' is a report, not a capture: 'tcptrace-py report r.json' shows it"),
