@@ -14,7 +14,7 @@ import select
 import stat
 import sys
 from collections.abc import Callable
-from typing import NoReturn, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 
 from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.capture.stop import Stop
@@ -22,8 +22,9 @@ from tcptrace_py.capture.stop import Stop
 # Enough to tell every compression and capture format.
 HEAD_BYTES = 8
 # Compressed bytes given to a decompressor at once. A decompressor that stumbles over a corrupt byte keeps
-# what it made from the rest of the piece: what can be read again from its beginning is then read again by
-# small pieces, and what can not by small ones from the first.
+# what it made from the rest of the piece: what can be read again from its beginning is then given byte by
+# byte from that piece on, so what is saved depends on the data alone. What can not comes by small pieces
+# from the first.
 PIECE_BYTES = 256 * 1024
 SMALL_PIECE_BYTES = 8 * 1024
 # `xz -9` needs 65 MiB. A hostile header may ask for 4 GiB.
@@ -74,10 +75,13 @@ class _Inflater:
         if self._late_error is not None:
             raise self._zlib.error(self._late_error)
         pending = self._pending + data
-        before = self._member.copy()
+        # (One byte more can not be given by smaller pieces.)
+        before = self._member.copy() if len(pending) > 1 else None
         try:
             made = self._member.decompress(pending, max_length)
         except self._zlib.error:
+            if before is None:
+                raise
             # zlib's module drops what it made before the error; a wrong checksum
             # at the end must not cost the data before it.
             self._member = before
@@ -140,6 +144,31 @@ _COMPRESSIONS: tuple[tuple[bytes, str, Callable[[], Decompressor], str], ...] = 
 )
 # Zstandard and lz4 share their skippable frames (RFC 8878 section 3.1.2): 0x184D2A50 to 0x184D2A5F.
 _SKIPPABLE_MAGIC_END = b"\x2a\x4d\x18"
+
+
+class ZstdFunctions(NamedTuple):
+    """Addresses of ZSTD_createDCtx, ZSTD_freeDCtx, ZSTD_decompressStream and ZSTD_isError (zstd.h)."""
+
+    create: int
+    free: int
+    decompress: int
+    is_error: int
+
+
+def zstd_functions() -> ZstdFunctions | None:
+    """Those of the library that Python's package has in it or asks; None where it does not show them."""
+    import ctypes
+
+    module = sys.modules.get("_zstd" if sys.version_info >= (3, 14) else "backports.zstd._zstd")
+    try:
+        library = ctypes.CDLL(getattr(module, "__file__", None) or "")
+        addresses = [
+            ctypes.cast(getattr(library, f"ZSTD_{name}"), ctypes.c_void_p).value or 0
+            for name in ("createDCtx", "freeDCtx", "decompressStream", "isError")
+        ]
+    except (AttributeError, OSError):
+        return None
+    return ZstdFunctions(*addresses) if all(addresses) else None
 
 
 class PlainStream:
@@ -215,6 +244,10 @@ class CompressedStream:
         self.compression: str | None = None
         self._source = source
         self._piece = bytearray(SMALL_PIECE_BYTES if source.descriptor < 0 else PIECE_BYTES)
+        # Where the piece that was taken last begins.
+        self._piece_from = 0
+        # From here on a byte at a time, if anywhere.
+        self._bytewise_from: int | None = None
         # Bytes given so far, and of these what is still to be passed over once all is read again.
         self._given_bytes = 0
         self._known_bytes = 0
@@ -232,6 +265,25 @@ class CompressedStream:
     def size_bytes(self) -> int | None:
         return self._source.size_bytes
 
+    @property
+    def given_bytes(self) -> int:
+        """Bytes that it has given, decompressed."""
+        return self._given_bytes
+
+    def functions(self) -> ZstdFunctions | None:
+        """What it can be read by without the interpreter's lock, from its beginning, if anything."""
+        return zstd_functions() if self.compression == "zstd" and self._source.descriptor >= 0 else None
+
+    def begin_anew(self) -> int:
+        """Whoever reads it from now on does so from the file's first byte, by this descriptor."""
+        self._source.rewind()
+        return self._source.descriptor
+
+    def go_on_after(self, given_bytes: int) -> None:
+        """So many bytes were given by another; what is behind them comes from here again."""
+        self._given_bytes = given_bytes
+        self._read_again()
+
     def readinto(self, target: memoryview) -> int:
         while not self._ended:
             if self._decompressor is None and not self._next_member():
@@ -246,7 +298,8 @@ class CompressedStream:
                 made = self._decompressor.decompress(data, len(target))
             # Each library has errors of its own: zlib.error, LZMAError, ZstdError, OSError, RuntimeError.
             except Exception as error:
-                if len(self._piece) > SMALL_PIECE_BYTES:
+                if self._bytewise_from is None and self._source.descriptor >= 0:
+                    self._bytewise_from = self._piece_from
                     self._read_again()
                     continue
                 self._fail(f"corrupt {self.compression} data ({error})")
@@ -273,8 +326,7 @@ class CompressedStream:
         raise CaptureError(f"{self.name}: {what}")
 
     def _read_again(self) -> None:
-        """From the first byte, by small pieces; what was given is not given again."""
-        self._piece = bytearray(SMALL_PIECE_BYTES)
+        """From the first byte; what was given is not given again."""
         self._known_bytes = self._given_bytes
         self._source.rewind()
         self._waiting = self._source.read_head()
@@ -286,7 +338,11 @@ class CompressedStream:
         if data:
             self._waiting = b""
             return data
-        got = self._source.readinto(memoryview(self._piece))
+        self._piece_from = self._source.consumed_bytes
+        most = len(self._piece)
+        if self._bytewise_from is not None:
+            most = min(most, max(1, self._bytewise_from - self._piece_from))
+        got = self._source.readinto(memoryview(self._piece)[:most])
         return bytes(self._piece[:got])
 
     def _next_member(self) -> bool:

@@ -1,24 +1,15 @@
 # For ``ahead.py``: a size, and what Cython's own files do not declare of the C library and of Python's threads.
 from cpython.pythread cimport PyLockStatus, PyThread_type_lock
-from libc.stdint cimport int64_t
 
 
 cdef extern from *:
     """
-    #ifdef _WIN32
-    #include <io.h>
-    #define tcptrace_read(descriptor, into, most) _read((descriptor), (into), (unsigned int) (most))
-    #else
-    #include <unistd.h>
-    #define tcptrace_read(descriptor, into, most) read((descriptor), (into), (size_t) (most))
-    #endif
     #ifdef __GNUC__
     #define tcptrace_fetch(address) __builtin_prefetch((address), 1)
     #else
     #define tcptrace_fetch(address) ((void) (address))
     #endif
     """
-    int64_t read_file "tcptrace_read" (int descriptor, void* into, int64_t most) nogil
     # Asks for the cache line of an address, to be written to; waits for nothing.
     void fetch_line "tcptrace_fetch" (void* address) nogil
 

@@ -4,6 +4,7 @@ from libc.stdint cimport int8_t, int64_t, uint64_t
 
 from tcptrace_py.capture.batch cimport FrameBatch
 from tcptrace_py.capture.chunk cimport ChunkReader
+from tcptrace_py.capture.inflater cimport Inflater
 from tcptrace_py.wire cimport SLOTS
 from tcptrace_py.wire.fast cimport FastPath
 from tcptrace_py.wire.segment cimport Segment
@@ -69,6 +70,8 @@ cdef class Ahead:
     cdef int64_t slot_frames
     cdef int64_t read_bytes
     cdef int descriptor
+    cdef Inflater inflater
+    cdef bint inflates
     cdef int64_t* offset
     cdef int64_t* captured
     cdef int64_t* original

@@ -28,10 +28,12 @@ from cython.cimports.cpython.pythread import (
     PyThread_release_lock,
 )
 from cython.cimports.libc.string import memcpy, memmove
-from cython.cimports.tcptrace_py.wire import SLOTS, acquire_lock_timed, fetch_line, read_file
+from cython.cimports.tcptrace_py.capture import read_file
+from cython.cimports.tcptrace_py.wire import SLOTS, acquire_lock_timed, fetch_line
 
 from tcptrace_py.capture.batch import BATCH_FRAMES, FrameBatch
 from tcptrace_py.capture.chunk import ChunkReader
+from tcptrace_py.capture.inflater import Inflater
 from tcptrace_py.wire.fast import FastPath
 from tcptrace_py.wire.result import ICMP_ERROR, OTHER, TCP, UNDECODED
 from tcptrace_py.wire.segment import Segment
@@ -113,6 +115,10 @@ class Ahead:
         self.fast.open(reader.buffer)
         # A plain file's, to be read from directly; what is compressed has none.
         self.descriptor = getattr(reader.stream, "descriptor", -1)
+        functions = reader.stream.functions() if hasattr(reader.stream, "functions") else None
+        self.inflates = functions is not None
+        if functions is not None:
+            reader.stream = self.inflater = Inflater(reader.stream, functions)
         self.read_bytes = reader.stream.consumed_bytes
         self.offset = cython.address(self.reader.batch.offset[0])
         self.captured = cython.address(self.reader.batch.captured[0])
@@ -354,19 +360,22 @@ class Ahead:
             return 0
         reader_bytes = self.fast.size
         left = self.reader.filled - self.reader.position
-        if self.descriptor < 0 or self.reader.need > reader_bytes:
+        if self.reader.need > reader_bytes or not (self.inflates or self.descriptor >= 0):
             return self._refill_by_reader()
         data = cython.cast(cython.p_char, self.reader.data)
         if self.reader.position > 0 and left > 0:
             memmove(data, data + self.reader.position, left)
         self.reader.position = 0
         self.reader.filled = left
-        got = read_file(self.descriptor, data + left, reader_bytes - left)
+        if self.inflates:
+            got = self.inflater.read(data + left, reader_bytes - left)
+        else:
+            got = read_file(self.descriptor, data + left, reader_bytes - left)
         if got <= 0:
             # The end, or trouble: it meets the same and says what it means.
             return self._refill_by_reader()
         self.reader.filled += got
-        self.read_bytes += got
+        self.read_bytes = self.inflater.taken_bytes() if self.inflates else self.read_bytes + got
         return 0
 
     def _refill_by_reader(self) -> int:

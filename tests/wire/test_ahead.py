@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import random
 import signal
 import struct
 import sys
@@ -20,6 +21,7 @@ from fuzz.targets import decoded
 from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.capture.source import open_source
 from tcptrace_py.capture.stop import Stop
+from tcptrace_py.capture.stream import CompressedStream, open_stream, zstd_functions
 from tcptrace_py.engine import engine
 from tcptrace_py.report.formats import json
 from tcptrace_py.run import cores
@@ -28,7 +30,7 @@ from tcptrace_py.run.captures import Captures
 from tcptrace_py.run.cores import THREADS_VARIABLE
 from tests.capture.capture_bytes import frames, pcap
 from tests.capture.test_hostile import SAMPLES
-from tests.capture.test_source import COMPRESSIONS
+from tests.capture.test_source import COMPRESSIONS, zstd
 from tests.conftest import ROOT
 from tests.wire.frames import ETHERNET
 from tests.wire.test_tunnels import FRAMES as TUNNELS
@@ -36,6 +38,7 @@ from tests.wire.test_tunnels import FRAMES as TUNNELS
 if engine() != "compiled":
     pytest.skip("one thread where nothing is compiled", allow_module_level=True)
 
+from tcptrace_py.capture.inflater import Inflater
 from tcptrace_py.wire.ahead import SLOT_FRAMES, Ahead
 
 CAPTURES = sorted((ROOT / "sample_pcaps").rglob("*.pcap*"))
@@ -240,6 +243,97 @@ def test_compressed(compression: str, tmp_path: Path, monkeypatch: pytest.Monkey
         one, two = reports(path, monkeypatch)
         assert one == two
         assert sys.getswitchinterval() == switch_s
+
+
+_ZSTD = COMPRESSIONS["zstd"]
+_SKIPPABLE = b"\x5a\x2a\x4d\x18" + (3).to_bytes(4, "little") + b"abc"
+
+
+@pytest.mark.parametrize(
+    ("behind", "regular"),
+    [
+        (b"", True),
+        (_SKIPPABLE, True),
+        (b"\0" * 7, False),
+        (b"garbage", False),
+        (b"\x28\xb5\x2f\xfd", False),
+        (gzip.compress(b"", mtime=0), False),
+    ],
+    ids=["nothing", "skippable", "zeros", "garbage", "cut", "gzip"],
+)
+def test_the_library_alone_decompresses_what_is_regular(
+    behind: bytes, regular: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several frames, cut anywhere in the capture; all else begins anew and passes over what was given."""
+    if zstd_functions() is None:
+        pytest.skip("the package does not show its library")
+    content = (ROOT / "sample_pcaps" / "sick_service.pcap").read_bytes()
+    fell_back = []
+    go_on_after = CompressedStream.go_on_after
+    monkeypatch.setattr(
+        CompressedStream,
+        "go_on_after",
+        lambda stream, given: (fell_back.append(given), go_on_after(stream, given)),
+    )
+    path = tmp_path / "packed"
+    for cut in (1, 7, 24, 1000, len(content) - 1):
+        path.write_bytes(_ZSTD(content[:cut]) + _SKIPPABLE + _ZSTD(content[cut:]) + behind)
+        for chunk_bytes in (64, 4096, 1 << 19):
+            del fell_back[:]
+            assert decoded(open_source(path, chunk_bytes=chunk_bytes)) == decoded(ahead(path, 7, chunk_bytes))
+            assert bool(fell_back) != regular
+        one, two = reports(path, monkeypatch)
+        assert one == two
+
+
+def _saved(path: Path, chunk_bytes: int, by_library: bool) -> tuple[object, ...]:
+    """What can be had of a compressed file, how it ends, and how much of it was read."""
+    try:
+        stream, head = open_stream(path)
+    except CaptureError as error:
+        return (str(error),)
+    assert isinstance(stream, CompressedStream)
+    functions = stream.functions()
+    reading: Any = stream
+    if by_library and functions is not None:
+        reading = Inflater(stream, functions)
+    content = bytearray(head)
+    buffer = memoryview(bytearray(chunk_bytes))
+    problem = ""
+    try:
+        while got := reading.readinto(buffer):
+            content += buffer[:got]
+    except CaptureError as error:
+        problem = str(error)
+    consumed_bytes = reading.consumed_bytes
+    reading.close()
+    return bytes(content), problem, consumed_bytes
+
+
+def test_of_a_corrupt_zstd_file_both_ways_save_the_same(tmp_path: Path) -> None:
+    """Whatever is asked for at once: all blocks before the corrupt one, and not a byte of it."""
+    if zstd_functions() is None:
+        pytest.skip("the package does not show its library")
+    drawn = random.Random(17)
+    content = (ROOT / "sample_pcaps" / "sick_service.pcap").read_bytes()[:1800] + drawn.randbytes(700)
+    # Many small blocks, two frames, a checksum behind the second.
+    blocks = zstd.ZstdCompressor()
+    packed = b"".join(blocks.compress(content[i : i + 500], blocks.FLUSH_BLOCK) for i in range(0, 2500, 500))
+    packed += blocks.flush()
+    packed += zstd.compress(content, options={zstd.CompressionParameter.checksum_flag: 1})
+    path = tmp_path / "packed"
+    ends = set()
+    for _ in range(60):
+        damaged = bytearray(packed)
+        for _ in range(drawn.choice((1, 1, 3))):
+            damaged[drawn.randrange(len(damaged))] ^= 1 << drawn.randrange(8)
+        if drawn.random() < 0.3:
+            del damaged[drawn.randrange(len(damaged)) :]
+        path.write_bytes(damaged)
+        saved = _saved(path, 1 << 19, by_library=False)
+        ends.add(saved[1:2])
+        assert saved == _saved(path, 64, by_library=False) == _saved(path, 64, by_library=True)
+    assert len(ends) > 3
 
 
 def test_on_two_cores_one_process_reads_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
