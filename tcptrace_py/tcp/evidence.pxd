@@ -96,7 +96,6 @@ cdef class Evidence:
     cdef int64_t near(self, int64_t number, int64_t about) except? -1
     cpdef int64_t captured(self, int64_t number) except? -1
     cpdef int64_t syn_end(self) except? -1
-    @cython.locals(passes=Passes)
     cpdef list frames(self)
     @cython.locals(syn=bint, fin=bint, carries=bint, end=int64_t, within=bint, upto=int64_t, bare=bint, old=bint, acks=Passes)
     cpdef object add(self, int64_t frame, int64_t ts_ns, int64_t seq, int64_t ack, int flags, int64_t payload_bytes)
@@ -110,7 +109,6 @@ cdef class Evidence:
     cdef object _finishes(self, int64_t frame, int64_t ts_ns, int64_t ack)
     cdef object _goes_on(self)
     cdef object _acknowledges(self, int64_t frame, int64_t ts_ns, int64_t ack)
-    cdef object goes_on_regularly(self, int64_t frame, int64_t ts_ns, int64_t nxt, int64_t ack)
     cdef object acknowledges_late(self, int64_t frame, int64_t ts_ns, int64_t ack)
     cpdef bint only_asked(self) except -1
     @cython.locals(on=int64_t)

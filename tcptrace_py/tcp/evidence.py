@@ -198,21 +198,9 @@ class Evidence:
 
     def frames(self) -> list[int]:
         """Those that a reading may name; 0 among them."""
-        frames = [
-            self.syn_frame, self.last_syn_frame, self.syn_ack_frame, self.last_syn_ack_frame,
-            self.first_syn_ack_frame, self.syn_ack_again_frame, self.former_syn_ack_frame,
-            self.first_frame, self.more_frame, self.data_frame, self.nxt_frame, self.jump_frame,
-            self.gap_frame, self.top_frame, self.lower_frame, self.fin_frame, self.last_fin_frame,
-            self.fin_again_frame, self.last_fin_again_frame,
-            self.again_frame, self.again_after_fin_frame, self.last_frame,
-        ]  # fmt: skip
-        for passes in (
-            self.acks, self.bare_acks, self.bare, self.on_fin, self.duplicate_acks, self.lower_duplicates
-        ):  # fmt: skip
-            frames += (passes.first, passes.later, passes.kept, passes.last)
-        for rst in self.rsts:
-            frames.append(rst.frame)
-        return frames
+        passes = [getattr(self, name) for name in _PASSES]
+        frames = [getattr(self, name) for name in _FRAMES] + [rst.frame for rst in self.rsts]
+        return frames + [frame for each in passes for frame in (each.first, each.later, each.kept, each.last)]
 
     def add(self, frame: int, ts_ns: int, seq: int, ack: int, flags: int, payload_bytes: int) -> None:
         """One segment of this end. ``seq`` by its own ``number``, ``ack`` by the other end's, or ``NONE``."""
@@ -375,20 +363,6 @@ class Evidence:
             self.bare.forget()
             self.on_fin.forget()
 
-    def goes_on_regularly(self, frame: int, ts_ns: int, nxt: int, ack: int) -> None:
-        """Segments in order, with and without data, have brought it to these numbers."""
-        self.first_frame = self.first_frame or frame
-        self.segments += 2
-        if nxt > self.nxt:
-            self.data_frame = frame
-            self.nxt, self.nxt_frame, self.in_order = nxt, frame, nxt
-            self.acks.add(frame, ts_ns, nxt)
-        else:
-            self.bare_acks.add(frame, ts_ns, NONE)
-        self.nxt_least_ack = ack
-        self._acknowledges(frame, ts_ns, ack)
-        self.bare.add(frame, ts_ns, BEYOND)
-
     def acknowledges_late(self, frame: int, ts_ns: int, ack: int) -> None:
         """The ACK of its FIN, its last segment, was of something after all."""
         self.fin_least_ack = self.nxt_least_ack = ack
@@ -418,3 +392,7 @@ class Evidence:
         ]
         for rst in unseen.rsts:
             self.add(rst.frame, rst.ts_ns, rst.seq, rst.ack, RST, 0)
+
+
+_FRAMES = [name for name in dir(Evidence()) if name.endswith("_frame")]
+_PASSES = [name for name in dir(Evidence()) if isinstance(getattr(Evidence(), name), Passes)]

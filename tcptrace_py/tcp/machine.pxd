@@ -8,7 +8,7 @@ from tcptrace_py.tcp.gate cimport acknowledges_unsent, echoes_another, takes
 from tcptrace_py.tcp.history cimport history_of
 from tcptrace_py.tcp.incarnations cimport Incarnation, direction
 from tcptrace_py.tcp.journal cimport Journal
-from tcptrace_py.tcp.regular cimport Regular
+from tcptrace_py.tcp.regular cimport Regular, Step
 from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.transitions cimport Transitions
 from tcptrace_py.wire.segment cimport Segment
@@ -30,7 +30,7 @@ cdef class Machine:
     cdef Journal _journal
     cdef Regular _regular
 
-    @cython.locals(flags=int, regular=bint, repeats=bint)
+    @cython.locals(flags=int, step=Step, repeats=bint)
     cdef object segment(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(known=bint, shown=Incarnation, mine=Evidence)
     cdef bint _repeats(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment) except -1
@@ -57,7 +57,7 @@ cdef class Machine:
     cdef object _receipt(self, Endpoint sender, Endpoint receiver, Segment segment)
     cdef object pick_up(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     cdef object unreachable(self, Connection connection, Endpoint endpoint, int64_t ts_ns, int64_t frame)
-    @cython.locals(refused=Endpoint, endpoint=Endpoint, index=int64_t, frame=int64_t, ts_ns=int64_t)
+    @cython.locals(refused=Endpoint, endpoint=Endpoint)
     cdef bint resume(self, Connection older, Connection connection, Segment segment) except -1
     @cython.locals(told=list)
     cdef object replace(self, Endpoint endpoint, int basis, int64_t ts_ns, int64_t frame)

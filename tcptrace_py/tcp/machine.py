@@ -58,10 +58,12 @@ class Machine:
     def segment(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
         """One segment passes from ``sender`` to ``receiver`` of this connection."""
         flags = segment.flags
-        regular = self._regular.fits(connection, sender, receiver, segment)
-        if connection.shown is None and not regular:
-            self._regular.show(connection, segment.frame)
-        repeats = connection.shown is not None and self._repeats(connection, sender, receiver, segment)
+        step = None
+        if connection.shown is None:
+            step = self._regular.step(connection, sender, receiver, segment)
+            if step is None:
+                self._regular.show(connection, segment.frame)
+        repeats = step is None and self._repeats(connection, sender, receiver, segment)
         if flags & RST:
             sender.rsts += 1
         elif not takes(connection, sender, receiver, segment):
@@ -75,8 +77,8 @@ class Machine:
             self._count(connection, sender, receiver, segment)
             if sender.closed_by == UNTIL_IT_SENDS:
                 sender.closed_by = BY_ITS_SEGMENTS
-        if connection.shown is None:
-            self._regular.go_on(connection, sender, receiver, segment)
+        if step is not None:
+            self._regular.go_on(connection, sender, receiver, segment, step)
             self.resets += flags & RST != 0
             return
         self.tell(connection, sender, segment)
@@ -378,11 +380,8 @@ class Machine:
         endpoint.isn = refused.isn
         endpoint.has_snd = True
         endpoint.snd_nxt = refused.snd_nxt
-        index = older.marks
-        while index >= 0:
-            frame, ts_ns = self._journal.frame(index), self._journal.ts_ns(index)
+        for _, ts_ns, frame, _ in self._journal.history(older.marks):
             connection.marks = self._journal.mark(connection.marks, frame, ts_ns)
-            index = self._journal.previous(index)
         self.read(older)
         self.read(connection)
         return True
