@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from .corpus import name_of, report_of
 
@@ -30,8 +30,8 @@ class Row(NamedTuple):
         return self.wireshark == self.ours
 
 
-class _Sharkd:
-    """One process of Wireshark's for all captures: to start tshark takes longer than to read most of them."""
+class Sharkd:
+    """A process of Wireshark's that answers much: to start tshark takes longer than to read most captures."""
 
     def __init__(self, program: str) -> None:
         self._process = subprocess.Popen(
@@ -41,7 +41,18 @@ class _Sharkd:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        atexit.register(self._process.kill)
+        atexit.register(self.end)
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        atexit.unregister(self.end)
+        self.end()
 
     def ask(self, method: str, **params: str) -> Any:
         """One line of JSON-RPC each way."""
@@ -54,9 +65,9 @@ class _Sharkd:
 
 
 @cache
-def _sharkd() -> _Sharkd:
+def _sharkd() -> Sharkd:
     assert SHARKD
-    return _Sharkd(SHARKD)
+    return Sharkd(SHARKD)
 
 
 @cache

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ipaddress
 import json
 import random
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from tcptrace_py.report.formats import conn_log
 from tcptrace_py.report.model.community_id import community_id
 from tcptrace_py.report.model.display_filter import RUNS, stream_filter, subject_filter
 from tcptrace_py.wire.address import parse_address
+from tests.peers.wireshark import SHARKD, Sharkd
 from tests.samples.catalogue import SAMPLE_DIR, SAMPLES
 
 SICK = SAMPLE_DIR / "sick_service.pcap"
@@ -68,14 +67,17 @@ def test_a_finding_is_filtered_by_its_streams_where_all_are_known() -> None:
     "name", [SICK.name, "time_wait_pile.pcap", "ipv6.pcap", "time_wait_reuse_by_client.pcap"]
 )
 def test_wireshark_finds_by_a_filter_the_packets_of_its_connections(name: str) -> None:
-    if shutil.which("tshark") is None:
-        pytest.skip("tshark is not installed")
+    if SHARKD is None:
+        pytest.skip("sharkd (of tshark) is not installed")
     path = SAMPLE_DIR / name
     report = analyze(path)
     found = [(each.display_filter, each.connections, each.count) for each in report.findings]
     found += [(stream_filter([each.stream]), [each.id], 1) for each in (report.connections or [])[:3]]
+    with Sharkd(SHARKD) as sharkd:
+        sharkd.ask("load", file=str(path))
+        frames_of = {each: {row["num"] for row in sharkd.ask("frames", filter=each)} for each, _, _ in found}
     for display_filter, ids, count in found:
-        frames = _frames(path, display_filter)
+        frames = frames_of[display_filter]
         moves = {
             move.frame
             for each in report.connections or []
@@ -92,17 +94,6 @@ def test_wireshark_finds_by_a_filter_the_packets_of_its_connections(name: str) -
                 if each.id in ids
             )
             assert len(frames) >= packets
-
-
-def _frames(path: Path, display_filter: str) -> set[int]:
-    done = subprocess.run(
-        ["tshark", "-r", str(path), "-Y", display_filter, "-T", "fields", "-e", "frame.number"],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    return {int(each) for each in done.stdout.split()}
 
 
 def test_community_ids_are_those_of_the_reference() -> None:
