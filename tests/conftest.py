@@ -102,7 +102,6 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("\n".join([*problems, "rebuild first: make build"]))
 
 
-@pytest.hookimpl(tryfirst=True)
 # Before pytest-xdist's own, which reads the marks.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
