@@ -14,6 +14,8 @@ cdef class Case:
     cdef public object seen
     cdef public set explained
     cdef public tuple undecided
+    cdef public int client_by
+    cdef public int server_by
     cdef public bint at_end
     cdef public int64_t end_ns
 
@@ -36,3 +38,14 @@ cpdef object evidence(int64_t connection, int64_t frame_id, int64_t ts_ns, str t
 
 
 cpdef int other(int by) except? -1
+
+
+@cython.locals(connection=Connection)
+cpdef int64_t server_trip_ns(Case case) except? -2
+
+
+@cython.locals(connection=Connection)
+cpdef int64_t client_trip_ns(Case case) except? -2
+
+
+cpdef int64_t trip_ns(Case case, int by) except? -2

@@ -34,6 +34,8 @@ class Case:
         gaps: Gaps,
     ) -> None:
         self.connection = connection
+        self.client_by = 1 if connection.client_is_a else 2
+        self.server_by = 3 - self.client_by
         #: Handed over because the capture ended, at ``end_ns``.
         self.at_end = at_end
         self.end_ns = end_ns
@@ -60,14 +62,6 @@ class Case:
 
     def history(self, by: int) -> History:
         return self._history(self.endpoint(by))
-
-    @property
-    def client_by(self) -> int:
-        return 1 if self.connection.client_is_a else 2
-
-    @property
-    def server_by(self) -> int:
-        return 2 if self.connection.client_is_a else 1
 
     def role(self, by: int) -> Role:
         return "client" if (by == 1) == self.connection.client_is_a else "server"
@@ -123,3 +117,28 @@ def goes_on_unseen(endpoint: Endpoint) -> bool:
 
 def other(by: int) -> int:
     return 3 - by
+
+
+def server_trip_ns(case: Case) -> int:
+    """From the vantage point to the server and back, by the handshake; -1 if it was not measured."""
+    connection = case.connection
+    if not connection.syn_frame or not connection.syn_ack_frame:
+        return -1
+    if case.endpoint(case.client_by).syns != 1:
+        return -1
+    return connection.syn_ack_ns - connection.syn_ns
+
+
+def client_trip_ns(case: Case) -> int:
+    """From the vantage point to the client and back, by the handshake; -1 if it was not measured."""
+    connection = case.connection
+    if not connection.syn_ack_frame or not connection.ack_frame:
+        return -1
+    if case.endpoint(case.server_by).syn_acks != 1:
+        return -1
+    return connection.ack_ns - connection.syn_ack_ns
+
+
+def trip_ns(case: Case, by: int) -> int:
+    """From the vantage point to endpoint ``by`` and back, by the handshake; -1 if it was not measured."""
+    return server_trip_ns(case) if by == case.server_by else client_trip_ns(case)

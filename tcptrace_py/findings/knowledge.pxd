@@ -13,6 +13,7 @@ from tcptrace_py.tcp.observations cimport Observations, idle_class
 from tcptrace_py.tcp.observer cimport Observer
 from tcptrace_py.tcp.serial cimport distance
 
+cdef int COMPLETE
 cdef int _PLACES
 cdef int _HEARD_BITS, _HEARD_TIMES
 cdef int64_t _MUTE_NS

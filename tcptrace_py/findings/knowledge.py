@@ -17,6 +17,7 @@ from tcptrace_py.findings.service import Service, ServiceKey
 from tcptrace_py.findings.spoken import Spoken
 from tcptrace_py.findings.uses import Pair, Use, pair_rank, remember, use_of
 from tcptrace_py.tcp.attempt import Attempt
+from tcptrace_py.tcp.codes import COMPLETE
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.observations import DATA, QUIET_NS, Observations, idle_class
@@ -125,7 +126,7 @@ class Knowledge:
             self.shuffled += 1
         if service is not None:
             service.connections += 1
-            if connection.established:
+            if connection.handshake == COMPLETE:
                 service.established += 1
             if server.bytes:
                 service.answered += 1
@@ -149,10 +150,10 @@ class Knowledge:
                 self._note_spoken(connection, client, server)
             if server.bytes and not left:
                 service.replied.add(server.last_data_ns)
-        if connection.established and client.packets:
+        if connection.handshake == COMPLETE and client.packets:
             self._note_client(connection, client)
         stamped = client.has_syn_ts and (connection.syn_ack_frame != 0 or server.packets == 0)
-        if stamped or connection.established:
+        if stamped or connection.handshake == COMPLETE:
             self._note_pair(connection, client, server, stamped)
         # Through a 64-bit local, so that C shifts as Python does.
         port = client.port
@@ -279,7 +280,7 @@ class Knowledge:
         """Note where the client closed without an answer to its last word; whether it did."""
         seen: Observations | None = connection.observed
         client_by = 1 if connection.client_is_a else 2
-        if seen is None or not connection.established:
+        if seen is None or connection.handshake != COMPLETE:
             return False
         if seen.close_by != client_by or seen.close_spoke_last != client_by:
             return False
@@ -340,7 +341,7 @@ class Knowledge:
             return
         if stamped:
             pair.add(connection.syn_ns, client.syn_ts_val, connection.syn_ack_frame != 0)
-        if connection.established and server.packets:
+        if connection.handshake == COMPLETE and server.packets:
             pair.served.add(connection.ack_ns or connection.first_ns)
 
     def _pair(self, client: Endpoint, server: Endpoint, port: int) -> Pair | None:

@@ -1,19 +1,27 @@
-"""RSTs: who resets whom, and why (S9, S24)."""
+"""RSTs: who resets whom, and why (S9, S24).
+
+Compiled (see ``resets.pxd``): of a usual capture's connections one in twenty is reset.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
 from tcptrace_py.findings import families
-from tcptrace_py.findings.case import Case
+from tcptrace_py.findings.case import Case, trip_ns
 from tcptrace_py.findings.case import other as peer_of
-from tcptrace_py.findings.causes.about import trip_ns
-from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding, Severity
-from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding
+from tcptrace_py.findings.group import Groups
 from tcptrace_py.findings.knowledge import Knowledge
-from tcptrace_py.findings.text import Text
-from tcptrace_py.findings.texts import AT_ONCE, GENERAL, IF_NOTHING_CAME, RESET_ABORT, TEXTS, remedy
-from tcptrace_py.findings.wording import duration, part, span, times
+from tcptrace_py.findings.reset_findings import (
+    ABORT_KIND,
+    AFTER_CLOSE_KIND,
+    ASSASSINATION_KIND,
+    NO_CONNECTION_KIND,
+    STRAY_KIND,
+    reset_findings,
+)
+from tcptrace_py.findings.wording import duration, times
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.codes import (
     ABORT,
@@ -30,12 +38,6 @@ from tcptrace_py.tcp.codes import (
 from tcptrace_py.tcp.observations import Observations, Reset
 from tcptrace_py.tcp.serial import distance
 
-ABORT_KIND = "reset-abort"
-AFTER_CLOSE_KIND = "reset-after-close"
-NO_CONNECTION_KIND = "reset-no-connection"
-ASSASSINATION_KIND = "time-wait-assassination"
-STRAY_KIND = "stray-reset"
-
 #: Silence before a RST that suggests that some idle time-out ran out.
 _IDLE_NS = 5_000_000_000
 #: A server that resets so soon after the handshake, without a byte, did not take the connection up.
@@ -48,10 +50,6 @@ GOODBYE_BYTES = 64
 _GOODBYE_NS = 10_000_000
 #: What passes so short a time before the other side's FIN crosses it.
 _CROSSING_NS = 1_000_000
-#: So many hosts do not fail in the same way at one client.
-_PEERS = 10
-#: So few that cost something, among others that did not.
-_FEW = 2
 #: So many stray RSTs on one connection are no accident.
 _MANY_STRAYS = 10
 
@@ -73,12 +71,6 @@ _SHOWS = {
     NO_CONNECTION: "sent RST without ACK, its number the provoking segment's: it knows no such connection",
     KILLS_TIME_WAIT: "sent RST while the other side was in TIME_WAIT",
 }
-
-#: Said of RSTs whose number shows what they answer.
-_ANSWERS = (
-    "They answer segments that were still under way when their sender had closed, each by the number that the"
-    " segment acknowledges: no sign of forgery."
-)
 
 #: Why a RST changed nothing, by ``ConnectionRare.stray_reset_fits``.
 _CHANGES_NOTHING = {
@@ -196,13 +188,6 @@ def goodbye(case: Case, by: int) -> bool:
     return bool(endpoint.fin_ns - seen.after_fin_ns[by - 1] < _THERE_NS)
 
 
-def _cheap(group: Group) -> bool:
-    """Nothing was lost, or by one or two of several only, whose close may have lost a segment."""
-    cheap = group.tally["harmless"] + group.tally["unwanted"] + group.tally["answered"]
-    lost = group.count - cheap
-    return lost == 0 or (lost <= _FEW and lost * 2 <= cheap)
-
-
 class Resets:
     """Collects RSTs by who sent them; one group for each cause.
 
@@ -284,7 +269,8 @@ class Resets:
         by = connection.reset_by
         kind = _KINDS[cause]
         reset = None if case.seen is None else case.seen.resets[by - 1]
-        group = self._groups[kind].of(case, by, RESET_CAUSES[cause] if kind == ABORT_KIND else "")
+        groups = self._groups[kind]
+        group = groups.of(case, by, RESET_CAUSES[cause] if kind == ABORT_KIND else "")
         group.add(case, by, connection.rare.reset_ns, connection.rare.reset_ns, self._confidence(case, cause))
         idle_ns = self._idle_ns(case)
         if cause in (ABORT, NO_CONNECTION) and idle_ns >= _IDLE_NS:
@@ -324,7 +310,8 @@ class Resets:
         """Who sends MP_FASTCLOSE aborts; the RST is its own, or answers it (RFC 8684 section 3.5)."""
         connection, seen = case.connection, case.seen
         by = seen.fast_close_by
-        group = self._groups[ABORT_KIND].of(case, by, RESET_CAUSES[ABORT])
+        groups = self._groups[ABORT_KIND]
+        group = groups.of(case, by, RESET_CAUSES[ABORT])
         group.add(case, by, seen.fast_close_ns, max(seen.fast_close_ns, connection.rare.reset_ns), CERTAIN)
         group.tally["fast_close"] += 1
         if connection.first_fin_by:
@@ -431,157 +418,14 @@ class Resets:
 
     # --- what it amounts to ---
 
+    def groups(self) -> list[Groups]:
+        """All that it keeps connections in."""
+        return [*self._groups.values(), self._strays]
+
     def merge(self, other: Resets) -> None:
         for kind, groups in other._groups.items():
             self._groups[kind].merge(groups)
         self._strays.merge(other._strays)
 
     def findings(self, end_ns: int, knowledge: Knowledge) -> list[Finding]:
-        found = [self._abort_finding(group) for group in self._groups[ABORT_KIND].by_peer()]
-        found += [self._after_close_finding(group) for group in self._groups[AFTER_CLOSE_KIND].by_peer()]
-        found += [self._no_connection_finding(group) for group in self._groups[NO_CONNECTION_KIND].by_peer()]
-        found += [self._assassination_finding(group) for group in self._groups[ASSASSINATION_KIND].by_peer()]
-        found += [self._stray_finding(group) for group in self._strays.by_peer()]
-        return found
-
-    def _abort_finding(self, group: Group) -> Finding:
-        text = RESET_ABORT[group.variant]
-        first = {
-            "abort": "aborted {} with {} by RST"
-            + (", without a FIN from either side." if not group.tally["fin"] else "."),
-            "close_wait_abort": "answered the FIN with RST on {} with {}, instead of closing.",
-            "timeout": "gave up {} with {} by RST after no answer.",
-        }[group.variant]
-        if group.tally["fast_close"] == group.count:
-            first = "aborted {} with {} with MP_FASTCLOSE, which ends all subflows of Multipath TCP."
-        sentences = [f"{group.who()} {first.format(group.connections(), group.they())}"]
-        if 0 < group.tally["fast_close"] < group.count:
-            sentences.append(f"{part(group.tally['fast_close'], group.count)} with MP_FASTCLOSE.")
-        if group.tally["subflow"]:
-            sentences.append(
-                f"{part(group.tally['subflow'], group.count)} may answer what the other side ended on another"
-                " subflow of the same Multipath TCP connection."
-            )
-        if group.variant == "abort":
-            sentences += self._hints(group)
-        sentences += [GENERAL[ABORT_KIND], self._abort_meaning(group, text)]
-        if group.tally["unwanted"]:
-            sentences.insert(
-                1,
-                f"{part(group.tally['unwanted'], group.count)} broke off what the server was still sending: a"
-                " user who cancels, or a client that lost patience.",
-            )
-        if group.tally["harmless"]:
-            sentences.insert(1, self._nothing_lost(group))
-        if group.tally["answered"]:
-            sentences.insert(
-                1,
-                f"{part(group.tally['answered'], group.count)} had been answered, and all that was sent was"
-                " acknowledged.",
-            )
-        lost = group.variant != "timeout" and not _cheap(group)
-        # Where a RST is all that was seen of a connection, there is nothing to go by.
-        severity: Severity = "warning" if lost and group.confidence() != "possible" else "info"
-        if group.tally["at_once"] == group.count:
-            text = AT_ONCE
-        return group.finding(ABORT_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
-
-    def _abort_meaning(self, group: Group, text: Text) -> str:
-        if group.tally["at_once"] == group.count:
-            return AT_ONCE.meaning
-        if group.variant == "abort" and group.tally["received_nothing"] == group.count:
-            return text.meaning.replace(*IF_NOTHING_CAME)
-        return text.meaning
-
-    def _nothing_lost(self, group: Group) -> str:
-        many = part(group.tally["harmless"], group.count)
-        return f"{many} cost nothing: all that mattered had been delivered."
-
-    def _hints(self, group: Group) -> list[str]:
-        hints = []
-        if group.tally["at_once"]:
-            hints.append(
-                f"{part(group.tally['at_once'], group.count)} came soon after the handshake, before the"
-                " server had sent a byte: a full accept queue with net.ipv4.tcp_abort_on_overflow=1, or a"
-                " server that closes at once without reading."
-            )
-        if group.tally["upon_data"]:
-            hints.append(
-                f"{part(group.tally['upon_data'], group.count)} came at once upon data of the client, after"
-                " others had been answered: see what it asked last."
-            )
-        if group.tally["idle"]:
-            hints.append(self._silence(group))
-        if group.tally["unacknowledged"]:
-            hints.append(
-                f"{part(group.tally['unacknowledged'], group.count)} left data of the other side"
-                " unacknowledged."
-            )
-        return hints
-
-    def _silence(self, group: Group) -> str:
-        said = f"Before it, neither side had sent anything for {span(group.least_ns, group.most_ns)}"
-        steady = group.count >= 3 and group.most_ns - group.least_ns <= group.most_ns // 10
-        return said + (": always about as long, so probably an idle time-out." if steady else ".")
-
-    def _after_close_finding(self, group: Group) -> Finding:
-        text = TEXTS[AFTER_CLOSE_KIND]
-        sentences = [f"{group.who()} sent RST after FIN on {group.connections()} with {group.they()}."]
-        if group.tally["data"]:
-            sentences.append(
-                f"{part(group.tally['data'], group.count)} answered data that came after the close."
-            )
-        if group.tally["unwanted"]:
-            sentences.append(
-                f"{part(group.tally['unwanted'], group.count)} wanted no more of what the server was sending."
-            )
-        if group.tally["harmless"]:
-            sentences.append(self._nothing_lost(group))
-        sentences.append(text.meaning)
-        severity: Severity = "info" if _cheap(group) else "warning"
-        if (
-            group.about_peer
-            and group.side == "server"
-            and _PEERS <= group.hosts
-            and group.count <= group.hosts * 2
-        ):
-            severity = "info"
-            sentences.insert(
-                1,
-                f"{times(group.hosts, 'host')} did so alike, each about once: so peers drop each other, not"
-                " services that fail.",
-            )
-        return group.finding(AFTER_CLOSE_KIND, severity, " ".join(sentences), remedy(text, ""))
-
-    def _no_connection_finding(self, group: Group) -> Finding:
-        text = TEXTS[NO_CONNECTION_KIND]
-        sentences = [
-            f"{group.who()} no longer knew {group.connections()} that {group.they()} still used: it sent RST."
-        ]
-        if group.tally["harmless"]:
-            sentences.append(self._nothing_lost(group))
-        if group.tally["idle"]:
-            sentences.append(self._silence(group))
-        sentences.append(text.meaning)
-        cheap = _cheap(group) or group.tally["midstream"] == group.count
-        severity: Severity = "info" if cheap else "warning"
-        return group.finding(NO_CONNECTION_KIND, severity, " ".join(sentences), remedy(text, ""))
-
-    def _assassination_finding(self, group: Group) -> Finding:
-        text: Text = TEXTS[ASSASSINATION_KIND]
-        first = f"{group.who()} sent RST on {group.connections()} that {group.they()} held in TIME_WAIT."
-        # What it takes away is a protection that hardly ever is needed.
-        return group.finding(ASSASSINATION_KIND, "info", f"{first} {text.meaning}", remedy(text, ""))
-
-    def _stray_finding(self, group: Group) -> Finding:
-        text = TEXTS[STRAY_KIND]
-        first = (
-            f"{group.who()} is named as sender of {times(group.tally['resets'], 'RST')} that changed nothing,"
-            f" on {group.connections()} with {group.they()}."
-        )
-        if group.tally["answers"] == group.count:
-            return group.finding(
-                STRAY_KIND, "info", f"{first} {_ANSWERS}", "Nothing: that is how TCP closes."
-            )
-        severity: Severity = "warning" if group.tally["many"] else "info"
-        return group.finding(STRAY_KIND, severity, f"{first} {text.meaning}", remedy(text, ""))
+        return reset_findings(self._groups, self._strays)

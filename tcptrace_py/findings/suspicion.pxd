@@ -6,7 +6,7 @@ from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.observations cimport Observations
 
 cdef int FIN_UNANSWERED, HALF_CLOSE, HANDSHAKE, OBSERVED, RESETS, REUSE, SILENCE, SLOW, WAITS
-cdef int SYN_RCVD
+cdef int COMPLETE, SYN_RCVD
 
 
 cdef class Suspicion:

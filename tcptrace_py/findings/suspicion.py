@@ -18,7 +18,7 @@ from tcptrace_py.findings.families import (
     WAITS,
 )
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.codes import REFUSED
+from tcptrace_py.tcp.codes import COMPLETE, REFUSED
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.observations import Observations
@@ -54,7 +54,7 @@ class Suspicion:
         b = connection.b
         if connection.rare.stale_syns:
             found |= HANDSHAKE
-        elif connection.established:
+        elif connection.handshake == COMPLETE:
             if a.syn_acks > 1 or b.syn_acks > 1 or a.state == SYN_RCVD or b.state == SYN_RCVD:
                 found |= HANDSHAKE
             if a.syns + b.syns > 1:

@@ -54,8 +54,10 @@ class Replay:
         own = self._segments
         segments = self._passing
         decoder.begin(batch, source)
+        i = lo
         try:
-            i = lo
+            if self.packets == 0 and lo < hi:
+                self.first_ns = batch.ts_ns[lo]
             while i < hi:
                 count = 0
                 code = TCP
@@ -68,20 +70,20 @@ class Replay:
                         segments[count] = segment
                         count += 1
                     ts_ns = batch.ts_ns[i]
-                    if self.packets == 0 or ts_ns < self.first_ns:
+                    if ts_ns < self.first_ns:
                         self.first_ns = ts_ns
                     if ts_ns > self.last_ns:
                         if ts_ns >= self._cell_end_ns:
                             self._enter_cell(ts_ns)
                         self.last_ns = ts_ns
                     segment.now_ns = self.last_ns
-                    self.packets += 1
                     i += 1
                 tracker.run(segments, count)
                 decoder.breathe()
                 if code == ICMP_ERROR:
                     self._icmp_error(decoder.segment.ts_ns, decoder.segment.frame)
         finally:
+            self.packets += i - lo
             decoder.end()
 
     def _enter_cell(self, ts_ns: int) -> None:

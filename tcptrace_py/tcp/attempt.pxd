@@ -29,6 +29,7 @@ cdef class Attempt:
     cdef public bint has_timestamps
     cdef public bint given_up
 
+    @cython.locals(other=Attempt)
     cpdef Attempt copy(self)
     cdef object tell(self, Segment segment)
 

@@ -7,6 +7,7 @@ from tcptrace_py.tcp.observations cimport Lost, Observations, Reset, Stall, idle
 from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.wire.segment cimport Segment
 
+cdef int COMPLETE
 cdef int ACK, FIN, MP_FASTCLOSE, MP_JOIN, RST, SYN
 cdef int64_t _QUIET_NS, _SILENCE_NS, _CLOSE_NS, _UNDER_WAY_NS, _STALL_NS, _FAR_NS
 cdef int _DATA, _CLOSE, _RESET, _PROBE, _BARE_ACK

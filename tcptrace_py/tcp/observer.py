@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from tcptrace_py.capture.presence import SILENCE_NS, Gaps
+from tcptrace_py.tcp.codes import COMPLETE
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.observations import (
@@ -213,7 +214,7 @@ class Observer:
                 seen.late_syn_ack_frame = segment.frame
             sender.ttl = segment.ttl
             return
-        if connection.established and segment.seq != sender.isn:
+        if connection.handshake == COMPLETE and segment.seq != sender.isn:
             self._of(connection).began_anew_by = 1 if sender is connection.a else 2
         if sender.ttl and segment.ttl != sender.ttl and sender.packets == sender.syns + 1:
             seen = self._of(connection)

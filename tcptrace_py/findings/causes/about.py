@@ -44,30 +44,6 @@ def round_trip_ns(case: Case) -> int:
     return connection.ack_ns - connection.syn_ns
 
 
-def server_trip_ns(case: Case) -> int:
-    """From the vantage point to the server and back, by the handshake; -1 if it was not measured."""
-    connection = case.connection
-    if not connection.syn_frame or not connection.syn_ack_frame:
-        return -1
-    if case.endpoint(case.client_by).syns != 1:
-        return -1
-    return connection.syn_ack_ns - connection.syn_ns
-
-
-def client_trip_ns(case: Case) -> int:
-    """From the vantage point to the client and back, by the handshake; -1 if it was not measured."""
-    connection = case.connection
-    if not connection.syn_ack_frame or not connection.ack_frame:
-        return -1
-    if case.endpoint(case.server_by).syn_acks != 1:
-        return -1
-    return connection.ack_ns - connection.syn_ack_ns
-
-
-def trip_ns(case: Case, by: int) -> int:
-    return server_trip_ns(case) if by == case.server_by else client_trip_ns(case)
-
-
 def acknowledged(case: Case, by: int) -> bool:
     """Everything that endpoint ``by`` sent was acknowledged, as far as was seen."""
     endpoint = case.endpoint(by)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tcptrace_py.findings.case import ENDPOINTS, Case, other
-from tcptrace_py.findings.causes.about import trip_ns
+from tcptrace_py.findings.case import ENDPOINTS, Case, other, trip_ns
 from tcptrace_py.findings.causes.claim import Claim, Decided
 from tcptrace_py.findings.finding import LIKELY, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group

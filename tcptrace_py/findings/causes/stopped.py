@@ -6,8 +6,8 @@ at once, though data is under way, and each segment of it draws RST. Nobody want
 
 from __future__ import annotations
 
-from tcptrace_py.findings.case import Case, evidence, other
-from tcptrace_py.findings.causes.about import client_key, service_key, trip_ns
+from tcptrace_py.findings.case import Case, evidence, other, trip_ns
+from tcptrace_py.findings.causes.about import client_key, service_key
 from tcptrace_py.findings.causes.claim import Claim, Key
 from tcptrace_py.findings.finding import LIKELY, Evidence, Finding
 from tcptrace_py.findings.group import Group

@@ -6,8 +6,8 @@ see `_doubt`.
 
 from __future__ import annotations
 
-from tcptrace_py.findings.case import Case
-from tcptrace_py.findings.causes.about import acknowledged, server_trip_ns, service_key, service_of
+from tcptrace_py.findings.case import Case, server_trip_ns
+from tcptrace_py.findings.causes.about import acknowledged, service_key, service_of
 from tcptrace_py.findings.causes.claim import Claim, Key
 from tcptrace_py.findings.finding import LIKELY, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group

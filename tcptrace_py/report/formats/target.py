@@ -11,6 +11,8 @@ from typing import BinaryIO
 
 STANDARD_OUTPUT = "-"
 _STANDARD_OUTPUT_NAME = "standard output"
+#: Python's own would be a block of the file system: two connections of a report.
+_BUFFER_BYTES = 1 << 16
 
 
 class WriteError(OSError):
@@ -115,14 +117,14 @@ class _Replacement:
         except FileNotFoundError:
             before = None
         if before is not None and not stat.S_ISREG(before.st_mode):
-            self.stream: BinaryIO = open(path, "wb")
+            self.stream: BinaryIO = open(path, "wb", buffering=_BUFFER_BYTES)
             return
         if before is not None:
             self._mode = stat.S_IMODE(before.st_mode)
         directory, name = os.path.split(path)
         # Cut, so that a name of the greatest length still has room for the rest.
         temporary = os.path.join(directory, f".{name[:50]}.{os.urandom(8).hex()}.tmp")
-        self.stream = open(temporary, "xb")
+        self.stream = open(temporary, "xb", buffering=_BUFFER_BYTES)
         self._temporary = temporary
 
     def commit(self) -> None:

@@ -7,7 +7,10 @@ their order as numbers, protocol and ports. Zeek, Suricata, Wireshark and Arkime
 from __future__ import annotations
 
 from binascii import b2a_base64
+from collections.abc import Callable
+from functools import cache
 from struct import Struct
+from typing import Any
 
 _TCP = 6
 # Seed, two addresses, protocol, padding, two ports.
@@ -23,7 +26,13 @@ def community_id(version: int, hi: int, lo: int, port: int, to_hi: int, to_lo: i
         packed = _IPV4.pack(0, lo, to_lo, _TCP, 0, port, to_port)
     else:
         packed = _IPV6.pack(0, hi, lo, to_hi, to_lo, _TCP, 0, port, to_port)
-    # Loaded with OpenSSL, which takes long, and only where connections are listed.
+    digest = _sha1()(packed, usedforsecurity=False).digest()
+    return "1:" + b2a_base64(digest, newline=False).decode("ascii")
+
+
+@cache
+def _sha1() -> Callable[..., Any]:
+    """Loaded with OpenSSL, which takes long, and only where connections are listed; looked for once."""
     from hashlib import sha1
 
-    return "1:" + b2a_base64(sha1(packed, usedforsecurity=False).digest(), newline=False).decode("ascii")
+    return sha1
