@@ -179,6 +179,7 @@ def roles_midstream(capture: Capture) -> None:
     """
     clean_connection(capture, "10.0.0.10:1023", "10.0.0.20:50051", at=0)
     c, s, _ = capture.connection("10.0.0.11:40100", "10.0.0.20:50051", at=1)
+    s.gets(c.syn(seen=False))
     c.gets(s.syn_ack(seen=False))
     s.gets(c.ack(seen=False))
     exchange(c, s)

@@ -5,6 +5,7 @@ from tcptrace_py.tcp.endpoint cimport Endpoint, new_endpoint
 from tcptrace_py.tcp.flow cimport on_four_tuple
 from tcptrace_py.tcp.compat.wireshark cimport Stream
 from tcptrace_py.tcp.compat.zeek cimport Zeek
+from tcptrace_py.wire.place cimport place
 from tcptrace_py.wire.segment cimport Segment
 
 
@@ -46,6 +47,7 @@ cdef class ConnectionRare:
     cdef public uint32_t pending_syn_window
     cdef public uint32_t stale_syns
     cdef public uint32_t out_of_window
+    cdef public list early
     cdef public uint8_t reused_time_wait
     cdef public uint8_t stray_reset_by
     cdef public uint8_t stray_reset_fits
@@ -106,6 +108,8 @@ cdef class Connection:
     cdef public uint32_t last_syn_ts_val
 
     cdef object begin(self)
+    @cython.locals(a=Endpoint, b=Endpoint)
+    cdef object begin_with(self, Segment segment)
     cpdef ConnectionRare own_rare(self)
     @cython.locals(rare=ConnectionRare)
     cdef object note_reset(self, int by, int cause, int64_t ts_ns, int64_t frame, bint exact)

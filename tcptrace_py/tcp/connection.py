@@ -13,6 +13,7 @@ from tcptrace_py.tcp.compat.wireshark import Stream
 from tcptrace_py.tcp.compat.zeek import Zeek
 from tcptrace_py.tcp.endpoint import Endpoint, new_endpoint
 from tcptrace_py.tcp.flow import on_four_tuple
+from tcptrace_py.wire.place import place
 from tcptrace_py.wire.segment import Segment
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class ConnectionRare:
         self.stale_syn_ns = 0
         self.stale_syn_by = 0
         self.out_of_window = 0
+        #: What passed before the SYN that it answers, and what follows that (``incarnations.set_aside``).
+        self.early: list[Segment] | None = None
 
 
 # Nothing of all that. Whoever has something to write asks ``Connection.own_rare`` where.
@@ -181,6 +184,24 @@ class Connection:
         self.watched = False
         #: The capture's time when the tracker was done with it.
         self.over_ns = 0
+
+    def begin_with(self, segment: Segment) -> None:
+        """This is its first segment, and sent by ``a``."""
+        self.ip_version = segment.ip_version
+        self.place = place(segment)
+        self.tunnel = segment.tunnel
+        self.first_ns = segment.ts_ns
+        self.first_frame = segment.frame
+        a = self.a
+        b = self.b
+        a.connection = self
+        b.connection = self
+        a.address_hi = segment.src_hi
+        a.address_lo = segment.src_lo
+        a.port = segment.src_port
+        b.address_hi = segment.dst_hi
+        b.address_lo = segment.dst_lo
+        b.port = segment.dst_port
 
     def own_rare(self) -> ConnectionRare:
         """What it alone has, to be written to."""

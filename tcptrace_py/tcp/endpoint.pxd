@@ -5,7 +5,7 @@ from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.compat.tcptrace cimport Stats
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int FIN, SYN
+cdef int ACK, FIN, RST, SYN
 
 
 @cython.final
@@ -91,6 +91,7 @@ cdef class Endpoint:
     cpdef int64_t last_fin_ns(self) except? -1
     cpdef int64_t last_fin_frame(self) except? -1
     cpdef int64_t window_bytes(self)
+    cdef bint keeps_on(self, Endpoint receiver, Segment segment) except -1
     cdef object go_on(self, Endpoint receiver, Segment segment)
     cdef object ask(self, Segment segment)
     cdef bint take_ack(self, uint32_t ack)

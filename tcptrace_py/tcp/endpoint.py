@@ -14,7 +14,7 @@ from typing import Any
 
 from tcptrace_py.tcp.compat.tcptrace import Stats
 from tcptrace_py.tcp.serial import advance, distance
-from tcptrace_py.wire.segment import FIN, SYN, Segment
+from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 
 # Holes remembered for one endpoint; beyond that the oldest is given up as never filled.
 _HOLES = 64
@@ -170,6 +170,29 @@ class Endpoint:
         if self.has_isn:
             return self.window_field
         return self.window_field << 14
+
+    def keeps_on(self, receiver: Endpoint, segment: Segment) -> bool:
+        """It goes on where this end left off and acknowledges what has passed, in a stream without gaps.
+
+        So do most segments of most connections: they change nothing but numbers.
+        """
+        return (
+            segment.flags & (SYN | FIN | RST | ACK) == ACK
+            and self.snd_nxt == segment.seq
+            and self.has_snd
+            and self.rare.holes is None
+            and receiver.rare.holes is None
+            and receiver.has_una
+            and segment.window != 0
+            and segment.ack != 0
+            and (
+                receiver.snd_una == segment.ack
+                or (
+                    distance(segment.ack, receiver.snd_una) > 0
+                    and distance(segment.ack, receiver.snd_nxt) <= 0
+                )
+            )
+        )
 
     def go_on(self, receiver: Endpoint, segment: Segment) -> None:
         """A regular segment of an established endpoint to its like: nothing moves but the numbers.

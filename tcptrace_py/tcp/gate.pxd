@@ -7,12 +7,13 @@ from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int ACK, ESTABLISHED, FIN, SYN, SYN_SENT
-cdef int64_t _HALF_BYTES, _LEAST_WINDOW_BYTES
+cdef int64_t _HALF_BYTES, _LEAST_WINDOW_BYTES, _NEAR_BYTES
 
 
-@cython.locals(flags=int)
+@cython.locals(flags=int, asked=bint)
 cpdef bint takes(Connection connection, Endpoint sender, Endpoint receiver, Segment segment) except -1
 cpdef bint precedes_syn(Endpoint sender, Segment segment) except -1
+cpdef bint follows(Endpoint sender, int64_t number) except -1
 cpdef bint acknowledges_syn(Endpoint opener, uint32_t ack) except -1
 @cython.locals(opened=bint)
 cpdef bint acknowledges_unsent(Endpoint receiver, uint32_t ack) except -1

@@ -16,6 +16,8 @@ from tcptrace_py.wire.segment import ACK, SYN, Segment
 _LEAST_WINDOW_BYTES = 65535
 # From so many bytes on, numbers that come after the ISN look like those before it.
 _HALF_BYTES = 1 << 30
+# So near to its ISN a connection is that was seen from its beginning.
+_NEAR_BYTES = 1 << 20
 
 
 def takes(connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
@@ -23,16 +25,21 @@ def takes(connection: Connection, sender: Endpoint, receiver: Endpoint, segment:
     flags = segment.flags
     if flags & SYN:
         if sender.state >= ESTABLISHED or (flags & ACK and sender.syns):
-            if not sender.has_isn or sender.isn != segment.seq:
-                # A SYN+ACK with another ISN: in a synchronized state (3.10.7.4, fourth check), or from an
-                # endpoint that has sent a SYN itself, and answers with the number of that (3.10.7.3).
+            if sender.syns or sender.syn_acks:
+                if sender.isn != segment.seq:
+                    # A SYN+ACK with another ISN: in a synchronized state (3.10.7.4, fourth check), or from an
+                    # endpoint that has sent a SYN itself, and answers with the number of that (3.10.7.3).
+                    return False
+            elif not follows(sender, segment.seq) or (flags & ACK and not follows(receiver, segment.ack - 1)):
+                # What it has sent since leads to another ISN.
                 return False
     elif not flags & ACK:
         # In every state (3.10.7.3, fifth step; 3.10.7.4, fifth check).
         return False
     elif precedes_syn(sender, segment) or not in_window(sender, receiver, segment):
         return False
-    if flags & ACK and receiver.syns and (flags & SYN or (receiver.state == SYN_SENT and not sender.has_isn)):
+    asked = receiver.syns > 0 or (receiver.has_isn and not receiver.packets)
+    if flags & ACK and asked and (flags & SYN or (receiver.state == SYN_SENT and not sender.has_isn)):
         return acknowledges_syn(receiver, segment.ack)
     return True
 
@@ -42,6 +49,11 @@ def precedes_syn(sender: Endpoint, segment: Segment) -> bool:
     if not (sender.syns or sender.syn_acks) or sender.bytes >= _HALF_BYTES:
         return False
     return distance(segment.seq, sender.isn) < 0
+
+
+def follows(sender: Endpoint, number: int) -> bool:
+    """Does what it has sent, and what was acknowledged of that, come just after this number?"""
+    return sender.has_snd and 0 < distance(sender.snd_nxt, number) < _NEAR_BYTES
 
 
 def acknowledges_syn(opener: Endpoint, ack: int) -> bool:

@@ -5,18 +5,28 @@ from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.evidence cimport Evidence
 from tcptrace_py.tcp.flow_table cimport FlowTable
-from tcptrace_py.tcp.gate cimport acknowledges_unsent, refuses_ack
-from tcptrace_py.tcp.serial cimport distance
+from tcptrace_py.tcp.gate cimport acknowledges_unsent, follows, refuses_ack
+from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int ACK, FIN, RST, SYN
-cdef int64_t NONE, RTO_MIN_NS, _NEAR_BYTES
+cdef int64_t NONE, RTO_MIN_NS, _MOST_EARLY, _NEAR_BYTES
 
 
 @cython.locals(connection=Connection)
 cpdef Connection incarnation(FlowTable table, Connection newest, Segment segment)
 cpdef tuple direction(Connection connection, Segment segment)
-@cython.locals(sender=Endpoint)
+@cython.locals(flags=int)
+cpdef bint answers_syn(Segment segment) except -1
+@cython.locals(each=Segment)
+cpdef bint too_early(Connection connection, Endpoint sender, Endpoint receiver, Segment segment) except -1
+cdef bint _answers(Segment segment, Endpoint opener) except -1
+@cython.locals(each=Segment)
+cpdef object set_aside(Connection connection, Segment segment)
+@cython.locals(each=Segment, in_time=bint)
+cpdef list early_answers(Connection connection, Segment syn)
+cpdef bint answered(Endpoint opener, Segment syn) except -1
+@cython.locals(sender=Endpoint, receiver=Endpoint)
 cdef bint _goes_on(Connection connection, Segment segment) except -1
 @cython.locals(sender=Endpoint, receiver=Endpoint, flags=int, off=int64_t)
 cdef bint _fits(Connection connection, Segment segment) except -1

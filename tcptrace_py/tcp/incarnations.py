@@ -7,18 +7,22 @@ changed here; its evidence is kept beside it.
 
 from __future__ import annotations
 
+from copy import copy
+
 from tcptrace_py.tcp.bounds import NONE
 from tcptrace_py.tcp.clocks import RTO_MIN_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.evidence import Evidence
 from tcptrace_py.tcp.flow_table import FlowTable
-from tcptrace_py.tcp.gate import acknowledges_unsent, refuses_ack
-from tcptrace_py.tcp.serial import distance
+from tcptrace_py.tcp.gate import acknowledges_unsent, follows, refuses_ack
+from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 
 # A segment this near its sender's SND.NXT is of that connection, not of an older one.
 _NEAR_BYTES = 1 << 20
+# Segments of a four-tuple that are kept until a SYN passes.
+_MOST_EARLY = 8
 
 
 def incarnation(table: FlowTable, newest: Connection, segment: Segment) -> Connection:
@@ -43,14 +47,70 @@ def direction(connection: Connection, segment: Segment) -> tuple[Endpoint, Endpo
     return connection.b, connection.a
 
 
+def answers_syn(segment: Segment) -> bool:
+    """Is it one of the answers to a SYN: SYN+ACK, or the RST of who does not listen (3.10.7.1)?"""
+    flags = segment.flags
+    return flags & ACK != 0 and (flags & SYN != 0 or (flags & RST != 0 and segment.seq == 0))
+
+
+def answered(opener: Endpoint, syn: Segment) -> bool:
+    """Has the answer to an endpoint's first SYN passed before it (4.6)? That tells where the SYN ends."""
+    if opener.packets or not opener.has_snd:
+        return False
+    if not opener.has_isn:
+        return follows(opener, syn.seq)
+    return opener.isn == syn.seq or opener.isn == advance(syn.seq, syn.payload_bytes)
+
+
+def too_early(connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
+    """Is this of an incarnation whose SYN has not passed (4.6): a refusal of that, or what follows a SYN+ACK
+    that was set aside?"""
+    if segment.flags & RST:
+        asked = receiver.has_isn and _answers(segment, receiver)
+        return answers_syn(segment) and not asked and (receiver.has_isn or sender.has_isn)
+    if segment.flags & SYN or segment.seq == sender.snd_nxt:
+        return False
+    for each in connection.rare.early or ():
+        if each.src_port == segment.src_port and each.src_lo == segment.src_lo and not each.flags & RST:
+            carried = each.payload_bytes + (1 if each.flags & SYN else 0) + (1 if each.flags & FIN else 0)
+            if segment.seq == advance(each.seq, carried):
+                return True
+    return False
+
+
+def _answers(segment: Segment, opener: Endpoint) -> bool:
+    return 1 <= distance(segment.ack, opener.isn) <= 1 + opener.rare.syn_bytes
+
+
+def set_aside(connection: Connection, segment: Segment) -> None:
+    """Keep what no incarnation so far takes: one may, whose SYN passes before any of its answers could have
+    been sent again."""
+    rare = connection.own_rare()
+    early = [each for each in rare.early or () if segment.ts_ns - each.ts_ns < RTO_MIN_NS]
+    if len(early) < _MOST_EARLY:
+        early.append(copy(segment))
+    rare.early = early
+
+
+def early_answers(connection: Connection, syn: Segment) -> list[Segment]:
+    """What was set aside and answers this SYN, and what followed that."""
+    found: list[Segment] = []
+    for each in connection.rare.early or ():
+        in_time = syn.ts_ns - each.ts_ns < RTO_MIN_NS
+        if in_time and each.src_port == syn.dst_port and each.src_lo == syn.dst_lo:
+            if found or (answers_syn(each) and each.ack == advance(syn.seq, 1 + syn.payload_bytes)):
+                found.append(each)
+    return found
+
+
 def _goes_on(connection: Connection, segment: Segment) -> bool:
     """Does it go on just where its sender left that connection?"""
-    sender, _ = direction(connection, segment)
-    return (
-        sender.has_snd
-        and segment.seq == sender.snd_nxt
-        and not segment.flags & SYN
-        and _fits(connection, segment)
+    sender, receiver = direction(connection, segment)
+    if not sender.has_snd or segment.seq != sender.snd_nxt or segment.flags & SYN:
+        return False
+    # (Just after its SYN it acknowledges an answer that has not passed yet.)
+    return _fits(connection, segment) or (
+        sender.syns > 0 and not receiver.packets and not segment.flags & RST
     )
 
 
@@ -63,7 +123,7 @@ def _fits(connection: Connection, segment: Segment) -> bool:
     if flags & SYN or (flags & RST and flags & ACK and not sender.has_snd):
         # An answer to a SYN: does it acknowledge this one?
         if receiver.has_isn:
-            return 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.rare.syn_bytes
+            return _answers(segment, receiver)
         return sender.has_isn and sender.isn == segment.seq
     if sender.has_snd:
         off = distance(segment.seq, sender.snd_nxt)
@@ -76,7 +136,7 @@ def _fits(connection: Connection, segment: Segment) -> bool:
             return False
         off = distance(segment.ack, receiver.snd_nxt)
         return -_NEAR_BYTES < off < _NEAR_BYTES
-    if receiver.has_isn and flags & ACK:
+    if receiver.has_isn and flags & ACK and not sender.rsts:
         return 1 <= distance(segment.ack, receiver.isn) <= _NEAR_BYTES
     return False
 
@@ -119,6 +179,8 @@ class Incarnation:
             mine, other = other, mine
         if flags & RST and refuses_ack(connection, mine, other, segment):
             return
+        if not flags & SYN:
+            self._dropped[by_a] = (0, 0, NONE)
         if flags & FIN and flags & ACK:
             if acknowledges_unsent(other, segment.ack):
                 self._dropped[by_a] = (segment.frame, segment.ts_ns, peer.number(segment.ack))
@@ -166,8 +228,8 @@ class Incarnation:
         sender.add(frame, ts_ns, own, receiver.number(ack) if flags & ACK else NONE, flags, payload_bytes)
 
     def _answered_early(self, by_a: bool, ts_ns: int) -> None:
-        """The FIN that the peer's FIN acknowledged passes just after that: there are two clocks (4.6)."""
+        """The FIN that the peer's FIN, its last segment, acknowledged passes soon after: two clocks (4.6)."""
         sender, receiver = self.ends(by_a)
         frame, dropped_ns, ack = self._dropped[not by_a]
-        if ack == sender.fin + 1 and frame == receiver.last_frame and ts_ns - dropped_ns < RTO_MIN_NS:
+        if ack == sender.fin + 1 and frame and ts_ns - dropped_ns < RTO_MIN_NS:
             receiver.acknowledges_late(frame, dropped_ns, ack)

@@ -6,14 +6,14 @@ from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.evidence cimport Evidence
 from tcptrace_py.tcp.gate cimport acknowledges_unsent, echoes_another, takes
 from tcptrace_py.tcp.history cimport history_of
-from tcptrace_py.tcp.incarnations cimport Incarnation, direction
+from tcptrace_py.tcp.incarnations cimport Incarnation, answers_syn, direction, set_aside, too_early
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.regular cimport Regular, Step
 from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.transitions cimport Transitions
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int CLOSE_WAIT, ESTABLISHED, FIN_WAIT_2, PRESUMED, SYN_SENT, TIME_WAIT
+cdef int CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_2, PRESUMED, SYN_SENT, TIME_WAIT
 cdef int FITS_NOTHING, NO_RESET, RECEIVER_GOES_ON, SENDER_GOES_ON, UNANSWERED, UNREACHABLE
 cdef int BY_ITS_SEGMENTS, FOR_GOOD, UNTIL_IT_SENDS
 cdef int FIN_WAIT_2_CLOCK, TIME_WAIT_CLOCK
@@ -30,7 +30,7 @@ cdef class Machine:
     cdef Journal _journal
     cdef Regular _regular
 
-    @cython.locals(flags=int, step=Step, repeats=bint)
+    @cython.locals(flags=int, step=Step, repeats=bint, early=bint, taken=bint)
     cdef object segment(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(known=bint, shown=Incarnation, mine=Evidence)
     cdef bint _repeats(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment) except -1
@@ -38,7 +38,7 @@ cdef class Machine:
     cdef object settle(self, Connection connection)
     @cython.locals(named=set, shown=Incarnation, end=Evidence)
     cdef object tell(self, Connection connection, Endpoint sender, Segment segment)
-    @cython.locals(a=Endpoint, b=Endpoint, endpoint=Endpoint, shown=Incarnation)
+    @cython.locals(a=Endpoint, b=Endpoint, endpoint=Endpoint, shown=Incarnation, replaced=bint)
     cdef object read(self, Connection connection, bint over=*)
     @cython.locals(told=list, entries=list, at=Py_ssize_t, ts_ns=int64_t)
     cdef list _timed(self, Connection connection, Endpoint endpoint, object history)
@@ -59,9 +59,13 @@ cdef class Machine:
     cdef object unreachable(self, Connection connection, Endpoint endpoint, int64_t ts_ns, int64_t frame)
     @cython.locals(refused=Endpoint, endpoint=Endpoint)
     cdef bint resume(self, Connection older, Connection connection, Segment segment) except -1
+    @cython.locals(dropper=Endpoint, shown=Incarnation, end=Evidence)
+    cdef object give_away(self, Connection older, Segment segment)
     @cython.locals(told=list)
     cdef object replace(self, Endpoint endpoint, int basis, int64_t ts_ns, int64_t frame)
 
 
 @cython.locals(shown=Incarnation, heard_ns=int64_t)
 cdef bint _outlived(Connection connection) except -1
+@cython.locals(newer=Connection)
+cdef bint _closed_before_newer(Connection connection, object history) except -1

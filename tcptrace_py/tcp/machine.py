@@ -25,12 +25,13 @@ from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.gate import acknowledges_unsent, echoes_another, takes
 from tcptrace_py.tcp.history import Told, history_of
-from tcptrace_py.tcp.incarnations import Incarnation, direction
+from tcptrace_py.tcp.incarnations import Incarnation, answers_syn, direction, set_aside, too_early
 from tcptrace_py.tcp.reading import History, Reset, outcome, read
 from tcptrace_py.tcp.regular import Regular
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import (
     CLOSE_WAIT,
+    CLOSED,
     ESTABLISHED,
     FIN_WAIT_2,
     PRESUMED,
@@ -64,9 +65,13 @@ class Machine:
             if step is None:
                 self._regular.show(connection, segment.frame)
         repeats = step is None and self._repeats(connection, sender, receiver, segment)
+        early = step is None and too_early(connection, sender, receiver, segment)
+        taken = flags & RST != 0 or (not early and takes(connection, sender, receiver, segment))
+        if early or (not taken and answers_syn(segment)):
+            set_aside(connection, segment)
         if flags & RST:
             sender.rsts += 1
-        elif not takes(connection, sender, receiver, segment):
+        elif not taken:
             rare = connection.own_rare()
             rare.out_of_window += 1
             sender_rare = sender.own_rare()
@@ -143,7 +148,8 @@ class Machine:
         connection.unread = False
         histories = read(shown.a, shown.b, over)
         for endpoint, history in zip((a, b), histories, strict=True):
-            if endpoint.closed_by == BY_ITS_SEGMENTS:
+            replaced = endpoint.closed_by == FOR_GOOD and not _closed_before_newer(connection, history)
+            if not replaced and endpoint.closed_by != UNTIL_IT_SENDS:
                 self.transitions.tell(endpoint, self._timed(connection, endpoint, history))
         self.transitions.linger(connection)
         self._conclude(connection, over)
@@ -293,6 +299,8 @@ class Machine:
             sender.window_field = segment.window
             return
         sender.syn_acks += 1
+        if not receiver.packets and not receiver.has_isn:
+            self.pick_up(connection, sender, receiver, segment)
         connection.foreign_echo = echoes_another(connection, receiver, segment)
         if connection.syn_ack_frame == 0:
             connection.syn_ack_ns = segment.ts_ns
@@ -386,6 +394,20 @@ class Machine:
         self.read(connection)
         return True
 
+    def give_away(self, older: Connection, segment: Segment) -> None:
+        """What was set aside is of a newer connection."""
+        dropper, _ = direction(older, segment)
+        dropper.packets -= 1
+        if segment.flags & RST:
+            dropper.rsts -= 1
+            shown: Incarnation = older.shown
+            end = shown.a if dropper is older.a else shown.b
+            end.rsts = [rst for rst in end.rsts if rst.frame != segment.frame]
+            self.read(older)
+        else:
+            dropper.rare.out_of_window -= 1
+            older.rare.out_of_window -= 1
+
     def replace(self, endpoint: Endpoint, basis: int, ts_ns: int, frame: int) -> None:
         """The endpoint opened a new connection on this four-tuple."""
         told = history_of(endpoint, self._journal)
@@ -394,6 +416,15 @@ class Machine:
             _, ts_ns, last_frame, _ = told[len(told) - 1]
             frame = last_frame or frame
         self.transitions.close(endpoint, basis, ts_ns, frame, FOR_GOOD)
+
+
+def _closed_before_newer(connection: Connection, history: History) -> bool:
+    """Was it closed before a newer one on its four-tuple was accepted, though that may have passed first?"""
+    newer = connection.rare.newer
+    if newer is None or not history or history.state != CLOSED:
+        return False
+    _, frame, _ = history[len(history) - 1]
+    return bool(frame < newer.syn_ack_frame)
 
 
 def _outlived(connection: Connection) -> bool:

@@ -6,14 +6,15 @@ Compiled (see ``reuse.pxd``). Which of them a segment belongs to is in ``incarna
 from __future__ import annotations
 
 from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.flow_table import FlowTable
 from tcptrace_py.tcp.incarnations import direction
 from tcptrace_py.tcp.machine import Machine
+from tcptrace_py.tcp.serial import advance
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
     ESTABLISHED,
     SENT,
-    SYN_RCVD,
     SYN_SENT,
     TIME_WAIT,
 )
@@ -35,7 +36,7 @@ def resume(table: FlowTable, machine: Machine, connection: Connection, segment: 
     if segment.flags & (RST | ACK) != ACK:
         return
     sender, receiver = direction(connection, segment)
-    if sender.packets or not SYN_SENT <= receiver.state <= SYN_RCVD:
+    if sender.packets or not SYN_SENT <= receiver.state <= ESTABLISHED:
         return
     older = table.older(connection, connection)
     if older is not None and (older.a.rsts or older.b.rsts):
@@ -102,20 +103,54 @@ def call_stale(connection: Connection) -> None:
     connection.pending_syn_by = 0
 
 
-def pending_syn(connection: Connection, answer: Segment) -> Segment:
+def shows_answer(connection: Connection, segment: Segment) -> bool:
+    """Was the SYN that came while both sides held a connection answered: is this the answer, or what its
+    sender goes on with after that?"""
+    after = advance(connection.rare.pending_syn_isn, 1)
+    if segment.flags & (SYN | RST):
+        return segment.flags & ACK != 0 and segment.ack == after
+    sender, _ = direction(connection, segment)
+    by_asker = connection.pending_syn_by == (1 if sender is connection.a else 2)
+    return by_asker and segment.seq == after and sender.snd_nxt != after
+
+
+def pending_syn(connection: Connection) -> Segment:
     """The SYN that came while both sides held a connection, and has an answer now."""
+    asker, peer = connection.a, connection.b
+    if connection.pending_syn_by == 2:
+        asker, peer = peer, asker
     asked = Segment()
     asked.ts_ns = connection.rare.pending_syn_ns
     asked.frame = connection.rare.pending_syn_frame
-    asked.ip_version = answer.ip_version
+    asked.ip_version = connection.ip_version
     asked.tunnel = connection.tunnel
-    asked.src_hi = answer.dst_hi
-    asked.src_lo = answer.dst_lo
-    asked.src_port = answer.dst_port
-    asked.dst_hi = answer.src_hi
-    asked.dst_lo = answer.src_lo
-    asked.dst_port = answer.src_port
+    asked.src_hi = asker.address_hi
+    asked.src_lo = asker.address_lo
+    asked.src_port = asker.port
+    asked.dst_hi = peer.address_hi
+    asked.dst_lo = peer.address_lo
+    asked.dst_port = peer.port
     asked.seq = connection.rare.pending_syn_isn
     asked.window = connection.rare.pending_syn_window
     asked.flags = SYN
     return asked
+
+
+def give_pending(connection: Connection, began: Connection, asked: Segment) -> Endpoint:
+    """The copies of that SYN are the newer connection's; who asked, as an end of the older."""
+    rare = connection.rare
+    asker = connection.a if connection.pending_syn_by == 1 else connection.b
+    connection.pending_syn_by = 0
+    # One at least: none was counted where the frame that made it pending had been captured before.
+    again = rare.pending_syns - 1 if rare.pending_syns else 0
+    asker.packets -= again + 1
+    began.a.packets += again
+    began.a.syns += again
+    if again:
+        began.a.own_rare().retransmits = began.a.rare.retransmits + again
+    began.note_syn_again(rare.pending_syn_last_ns, rare.pending_syn_last_frame)
+    if began.a.rare.stats is not None and began.b.rare.stats is not None:
+        asked.ts_ns = rare.pending_syn_last_ns
+        for _ in range(again):
+            began.a.rare.stats.sends(began.b.rare.stats, asked)
+    return asker

@@ -8,16 +8,16 @@ from tcptrace_py.tcp.connection cimport Connection, new_connection
 from tcptrace_py.tcp.duplicates cimport Duplicates, another
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.flow_table cimport FlowTable, fetch_last
-from tcptrace_py.tcp.incarnations cimport direction, incarnation
 from tcptrace_py.tcp.history cimport history_of
+from tcptrace_py.tcp.incarnations cimport answered, answers_syn, direction, early_answers, incarnation
 from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.late_copies cimport LateCopies
 from tcptrace_py.tcp.machine cimport Machine
 from tcptrace_py.tcp.compat.peers cimport Peers
 from tcptrace_py.tcp.observer cimport Observer
-from tcptrace_py.tcp.reuse cimport accepted, asks_again, call_stale, opened_anew, pending_syn, resume, succeed, wait_for_answer
+from tcptrace_py.tcp.reuse cimport accepted, asks_again, call_stale, give_pending, opened_anew, pending_syn, resume, shows_answer, succeed, wait_for_answer
 from tcptrace_py.tcp.roles cimport Listeners
-from tcptrace_py.tcp.serial cimport advance, distance
+from tcptrace_py.tcp.serial cimport distance
 from tcptrace_py.tcp.compat.tcptrace cimport Stats
 from tcptrace_py.tcp.time_wait cimport TimeWait
 from tcptrace_py.tcp.two_clocks cimport TwoClocks
@@ -76,7 +76,9 @@ cdef class Tracker:
     @cython.locals(now_ns=int64_t, connection=Connection, a=Endpoint, sender=Endpoint, receiver=Endpoint, regular=bint,
                    quiet_ns=int64_t, before_ns=int64_t, before=bint, unanswered=int64_t)
     cdef object _take(self, Segment segment, uint64_t flow_hash, Connection recent)
-    cdef bint _regular(self, Endpoint sender, Endpoint receiver, Segment segment) except -1
+    cdef object _pass(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
+    @cython.locals(segment=Segment, sender=Endpoint, receiver=Endpoint, older=Connection)
+    cdef object _pass_early(self, Connection connection)
     @cython.locals(connection=Connection, attempts=Attempts, number=int64_t, over_ns=int64_t)
     cpdef object tick(self, int64_t ts_ns)
     @cython.locals(rest=list, connection=Connection, number=int64_t, of_a=Stats, of_b=Stats)
@@ -102,9 +104,9 @@ cdef class Tracker:
     cdef Connection _connection_of(self, Attempt attempt)
     @cython.locals(flags=int, connection=Connection, sender=Endpoint, receiver=Endpoint, began=Connection)
     cdef Connection _which(self, Connection newest, Segment segment, uint64_t flow_hash)
-    @cython.locals(sender=Endpoint, receiver=Endpoint, sender_by=int, over=bint, in_time_wait=bint, unanswered=bint, began=Connection, holder=Endpoint)
+    @cython.locals(sender=Endpoint, receiver=Endpoint, sender_by=int, over=bint, in_time_wait=bint, unanswered=bint, released=bint, began=Connection, holder=Endpoint, answers=list)
     cdef Connection _attempt(self, Connection connection, Segment segment, uint64_t flow_hash)
-    @cython.locals(asked=Segment, began=Connection, asker=Endpoint, again=int64_t)
+    @cython.locals(asked=Segment, began=Connection, asker=Endpoint)
     cdef Connection _accept_pending(self, Connection connection, Segment segment, uint64_t flow_hash)
     @cython.locals(a=Endpoint, b=Endpoint)
     cdef object _begin_with(self, Connection connection, Segment syn)

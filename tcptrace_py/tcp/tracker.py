@@ -21,7 +21,7 @@ from tcptrace_py.tcp.duplicates import Duplicates, another
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.flow_table import FlowTable, fetch_last
 from tcptrace_py.tcp.history import history_of
-from tcptrace_py.tcp.incarnations import direction, incarnation
+from tcptrace_py.tcp.incarnations import answered, answers_syn, direction, early_answers, incarnation
 from tcptrace_py.tcp.late_copies import LateCopies
 from tcptrace_py.tcp.machine import Machine
 from tcptrace_py.tcp.observations import QUIET_NS
@@ -30,14 +30,16 @@ from tcptrace_py.tcp.reuse import (
     accepted,
     asks_again,
     call_stale,
+    give_pending,
     opened_anew,
     pending_syn,
     resume,
+    shows_answer,
     succeed,
     wait_for_answer,
 )
 from tcptrace_py.tcp.roles import MOST_UNDECIDED, Listeners
-from tcptrace_py.tcp.serial import advance, distance
+from tcptrace_py.tcp.serial import distance
 from tcptrace_py.tcp.state import CLOSED, ESTABLISHED, SENT, SYN_SENT, TIME_WAIT
 from tcptrace_py.tcp.two_clocks import TwoClocks
 from tcptrace_py.wire.place import place
@@ -173,7 +175,12 @@ class Tracker:
                     return
                 if self.late_copies.known(segment, flow_hash):
                     return
-        if recent is not None and recent.rare.reuse_of < 0 and not segment.flags & (SYN | RST):
+        if (
+            recent is not None
+            and recent.rare.reuse_of < 0
+            and not recent.pending_syn_by
+            and not segment.flags & (SYN | RST)
+        ):
             connection = recent
         else:
             connection = self._which(recent, segment, flow_hash)
@@ -194,7 +201,7 @@ class Tracker:
         sender.last_ns = segment.ts_ns
         sender.last_frame = segment.frame
         sender.packets += 1
-        regular = self._regular(sender, receiver, segment)
+        regular = sender.keeps_on(receiver, segment)
         if self.peers is not None:
             self.peers.pass_by(connection, sender is a, regular, segment)
         before = self._duplicates.captured_before(segment, flow_hash, connection.place)
@@ -226,13 +233,21 @@ class Tracker:
             sender.go_on(receiver, segment)
             if connection.shown is not None:
                 self.machine.tell(connection, sender, segment)
+                if segment.frame < receiver.last_frame:
+                    connection.unread = True
             return
-        if connection.a.clock >= LINGER_CLOCK:
-            self._clocks.start(connection.a, connection.a.clock)
         if connection.pending_syn_by == (1 if sender is a else 2) and segment.flags & (SYN | ACK) == SYN:
             if segment.seq == connection.rare.pending_syn_isn:
                 asks_again(connection, segment)
                 return
+        self._pass(connection, sender, receiver, segment)
+        if connection.first_frame == segment.frame and connection.rare.early is not None:
+            self._pass_early(connection)
+
+    def _pass(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
+        """A segment of the connection that may move it, or what came before on its four-tuple."""
+        if connection.a.clock >= LINGER_CLOCK:
+            self._clocks.start(connection.a, connection.a.clock)
         if sender.rare.stats is not None and receiver.rare.stats is not None:
             sender.rare.stats.sends(receiver.rare.stats, segment)
         self.machine.segment(connection, sender, receiver, segment)
@@ -244,6 +259,21 @@ class Tracker:
                 accepted(self.table, self.machine, connection, segment)
         elif connection.rare.reuse_of >= 0 and connection.ack_frame == segment.frame:
             opened_anew(self.table, self.machine, connection, segment)
+
+    def _pass_early(self, connection: Connection) -> None:
+        """Its SYN has passed: so do the answers that passed before it, which the older connection dropped."""
+        early, connection.rare.early = connection.rare.early or (), None
+        older = self.table.older(connection, connection)
+        for segment in early:
+            if older is not None:
+                self.machine.give_away(older, segment)
+            sender, receiver = direction(connection, segment)
+            if sender.packets == 0:
+                sender.first_ns = segment.ts_ns
+            sender.last_ns = segment.ts_ns
+            sender.last_frame = segment.frame
+            sender.packets += 1
+            self._pass(connection, sender, receiver, segment)
 
     def tick(self, ts_ns: int) -> None:
         """Let the capture's time run to ``ts_ns``; clocks run out, and finished connections go."""
@@ -396,29 +426,6 @@ class Tracker:
                 rare.unreachable = error
             self.machine.unreachable(connection, endpoint, segment.ts_ns, segment.frame)
 
-    def _regular(self, sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
-        """It goes on where its sender left off and acknowledges what has passed, in a stream without gaps.
-
-        So do most segments of most connections: they change nothing but numbers.
-        """
-        return (
-            segment.flags & (SYN | FIN | RST | ACK) == ACK
-            and sender.snd_nxt == segment.seq
-            and sender.has_snd
-            and sender.rare.holes is None
-            and receiver.rare.holes is None
-            and receiver.has_una
-            and segment.window != 0
-            and segment.ack != 0
-            and (
-                receiver.snd_una == segment.ack
-                or (
-                    distance(segment.ack, receiver.snd_una) > 0
-                    and distance(segment.ack, receiver.snd_nxt) <= 0
-                )
-            )
-        )
-
     # --- SYNs held back ----------------------------------------------------------------
 
     def _find(self, segment: Segment, flow_hash: int) -> Connection | None:
@@ -475,9 +482,8 @@ class Tracker:
         connection = newest if newest.rare.reuse_of < 0 else incarnation(self.table, newest, segment)
         if flags & SYN and not flags & ACK:
             return self._attempt(connection, segment, flow_hash)
-        if connection.pending_syn_by and flags & ACK and flags & (SYN | RST):
-            if segment.ack == advance(connection.rare.pending_syn_isn, 1):
-                return self._accept_pending(connection, segment, flow_hash)
+        if connection.pending_syn_by and shows_answer(connection, segment):
+            return self._accept_pending(connection, segment, flow_hash)
         if flags & SYN:
             sender, _ = direction(connection, segment)
             if sender.state == CLOSED and sender.fin_sent and not sender.syns and sender.isn != segment.seq:
@@ -490,6 +496,10 @@ class Tracker:
     def _attempt(self, connection: Connection, segment: Segment, flow_hash: int) -> Connection:
         """A bare SYN on a four-tuple that has a connection: the same attempt again, or another?"""
         sender, receiver = direction(connection, segment)
+        if answered(sender, segment):
+            connection.roles_basis = BY_SYN
+            connection.client_is_a = sender is connection.a
+            return connection
         over = self.transitions.done(connection)
         if sender.has_isn and sender.isn == segment.seq and not (over and sender.passive):
             # (Who had only answered, and is done with that, now asks itself, whatever number it takes.)
@@ -497,13 +507,20 @@ class Tracker:
         sender_by = 1 if sender is connection.a else 2
         if connection.pending_syn_by == sender_by and connection.rare.pending_syn_isn == segment.seq:
             return connection
+        answers = early_answers(connection, segment)
         if not sender.has_isn and receiver.state == SYN_SENT and receiver.syns:
             return connection
         in_time_wait = sender.state == TIME_WAIT or receiver.state == TIME_WAIT
         unanswered = sender.state == SYN_SENT
-        if over or in_time_wait or unanswered:
+        released = over or in_time_wait or unanswered
+        if released or answers:
             began = self._begin(segment, flow_hash, segment.frame)
             succeed(connection, began, segment)
+            if answers:
+                began.own_rare().early = answers
+                connection.rare.early = None
+                if not released:
+                    self.machine.replace(sender, SENT, segment.ts_ns, segment.frame)
             if in_time_wait:
                 holder = sender if sender.state == TIME_WAIT else receiver
                 connection.own_rare().reused_time_wait = 1 if holder is connection.a else 2
@@ -515,27 +532,14 @@ class Tracker:
 
     def _accept_pending(self, connection: Connection, segment: Segment, flow_hash: int) -> Connection:
         """The SYN that seemed stale is answered: it began a new connection (4.5 of the design)."""
-        asked = pending_syn(connection, segment)
+        asked = pending_syn(connection)
         began = self._begin(asked, flow_hash, segment.frame)
         succeed(connection, began, asked)
         if self.peers is not None:
             self.peers.begin(began, asked)
         self._begin_with(began, asked)
-        asker = connection.a if connection.pending_syn_by == 1 else connection.b
-        # One at least: none was counted where the frame that made it pending had been captured before.
-        again = connection.rare.pending_syns - 1 if connection.rare.pending_syns else 0
-        asker.packets -= again + 1
-        began.a.packets += again
-        began.a.syns += again
-        if again:
-            began.a.own_rare().retransmits = began.a.rare.retransmits + again
-        began.note_syn_again(connection.rare.pending_syn_last_ns, connection.rare.pending_syn_last_frame)
-        connection.pending_syn_by = 0
-        self.machine.replace(asker, SENT, asked.ts_ns, asked.frame)
-        if began.a.rare.stats is not None and began.b.rare.stats is not None:
-            asked.ts_ns = connection.rare.pending_syn_last_ns
-            for _ in range(again):
-                began.a.rare.stats.sends(began.b.rare.stats, asked)
+        asker = give_pending(connection, began, asked)
+        self.machine.replace(asker, SENT, connection.rare.pending_syn_ns, asked.frame)
         return began
 
     def _begin_with(self, connection: Connection, syn: Segment) -> None:
@@ -566,36 +570,22 @@ class Tracker:
     def _open(self, segment: Segment, flow_hash: int, connection_id: int) -> Connection:
         connection = new_connection()
         connection.id = connection_id
-        connection.ip_version = segment.ip_version
-        connection.place = place(segment)
-        connection.tunnel = segment.tunnel
-        connection.first_ns = segment.ts_ns
-        connection.first_frame = segment.frame
+        connection.begin_with(segment)
         a = connection.a
         b = connection.b
-        a.connection = connection
-        b.connection = connection
         if self._stats:
             a.own_rare().stats = Stats()
             b.own_rare().stats = Stats()
-        a.address_hi = segment.src_hi
-        a.address_lo = segment.src_lo
-        a.port = segment.src_port
-        b.address_hi = segment.dst_hi
-        b.address_lo = segment.dst_lo
-        b.port = segment.dst_port
         newest = self.table.find(segment, flow_hash)
         if newest is None:
             self.table.add(connection, flow_hash)
         else:
             self.table.succeed(connection, newest)
+        if answers_syn(segment):
+            self.machine.pick_up(connection, a, b, segment)
         if segment.flags & SYN:
-            if segment.flags & ACK:
-                connection.roles_basis = BY_SYN_ACK
-                connection.client_is_a = False
-                self.machine.pick_up(connection, a, b, segment)
-            else:
-                connection.roles_basis = BY_SYN
+            connection.roles_basis = BY_SYN_ACK if segment.flags & ACK else BY_SYN
+            connection.client_is_a = not segment.flags & ACK
         else:
             self.listeners.guess(connection)
             self._guessed += 1

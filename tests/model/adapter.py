@@ -13,7 +13,7 @@ from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.state import BASIS_NAMES, STATE_NAMES
 from tcptrace_py.tcp.tracker import Tracker
-from tcptrace_py.wire.segment import ACK, Segment
+from tcptrace_py.wire.segment import ACK, RST, Segment
 
 from .endpoint import NAMES
 from .judge import Claims, Entry
@@ -43,6 +43,8 @@ def _fill(label: Label) -> Segment:
     segment.seq = (seg.seq + _WRAP[sender]) & _MASK
     segment.ack = (seg.ack + _WRAP[1 - sender]) & _MASK if seg.flags & ACK else 0
     segment.flags = seg.flags
+    if seg.flags & (RST | ACK) == RST | ACK and seg.seq == 0:
+        segment.seq = 0  # it has none (3.10.7.1)
     segment.payload_bytes = seg.length
     segment.window = 1000
     segment.ttl = 64

@@ -191,7 +191,7 @@ def _goes_unheard(peer: Evidence, reset: Reset, own: Rst | None) -> bool:
     had sent what never passed here, and resets again (RFC 5961)."""
     rst = reset.rst
     if reset.cause == codes.REFUSED:
-        return peer.last_syn_frame > rst.frame
+        return peer.last_syn_frame > max(rst.frame, peer.syn_frame)
     beyond = not reset.fits and in_window(rst, acknowledged_by(peer, rst.frame))
     return beyond and own is not None and own.frame > rst.frame
 
@@ -237,7 +237,9 @@ def _passes_after_close(told: tuple[Told, Told], rst: Rst) -> bool:
 
 def cause(end: Evidence, peer: Evidence, state: int, peers: int, rst: Rst, probes: int) -> int:
     """Why ``end`` sent a RST, by what both were before it, and by its form."""
-    if peers == SYN_SENT and state in (CLOSED, SYN_SENT):
+    # (By two clocks a refusal may be stamped before the SYN that it acknowledges: 4.6.)
+    asked = peers == SYN_SENT or (peer.syn_frame > rst.frame and rst.ack == peer.syn_end())
+    if asked and state in (CLOSED, SYN_SENT):
         return codes.REFUSED
     if state == SYN_SENT:
         return codes.HANDSHAKE_ABORT

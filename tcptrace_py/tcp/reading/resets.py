@@ -46,7 +46,7 @@ def weigh(end: Evidence, peer: Evidence, over: bool) -> tuple[Rst | None, Rst | 
         if challenged(peer, rst, acknowledged):
             continue
         if came is None and (asked or peer.top_ack == NONE or peer.top_ack <= rst.seq):
-            tries_on = asked and peer.last_syn_frame > rst.frame
+            tries_on = asked and peer.last_syn_frame > max(rst.frame, peer.syn_frame)
             if not (tries_on or goes_on(peer, rst) or _of_former(peer, end, rst)):
                 came = rst
         if own is None and closes_by(end, peer, rst) and not goes_on(end, rst):
