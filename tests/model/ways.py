@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from tcptrace_py.tcp import machine
-from tcptrace_py.tcp.reading import RULES, closing, histories, opening, resets
+from tcptrace_py.tcp.reading import RULES, histories
 
 from .network import Scenario
 from .run import judged
@@ -23,7 +23,6 @@ from .scenarios import FULL, QUICK
 
 #: What no schedule of the model needs, for it has none of that.
 OUTSIDE = {
-    "never_seen": "one direction only",
     "picked_up": "a capture that begins mid-stream",
     "fast_open": "data on a SYN",
     "answered_early": "two clocks",
@@ -41,7 +40,7 @@ class Ways(NamedTuple):
 def homes(name: str) -> list[ModuleType]:
     """Modules that know the rule by name."""
     becomes = sys.modules["tcptrace_py.tcp.reading.outcome"]
-    return [module for module in (opening, closing, resets, histories, becomes) if hasattr(module, name)]
+    return [module for module in (histories, becomes) if hasattr(module, name)]
 
 
 @contextmanager

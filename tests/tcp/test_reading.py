@@ -22,12 +22,9 @@ from tcptrace_py.tcp.reading import (
     History,
     Outcome,
     Told,
-    closing,
     histories,
-    opening,
     outcome,
     read,
-    resets,
 )
 from tcptrace_py.tcp.state import BASIS_NAMES, CLOSED, STATE_NAMES, TIMER
 from tcptrace_py.tcp.tracker import Tracker
@@ -415,7 +412,7 @@ def test_numbers_may_wrap() -> None:
 def homes(name: str) -> list[ModuleType]:
     """Modules that know the rule by name."""
     becomes = sys.modules["tcptrace_py.tcp.reading.outcome"]
-    return [module for module in (opening, closing, resets, histories, becomes) if hasattr(module, name)]
+    return [module for module in (histories, becomes) if hasattr(module, name)]
 
 
 #: Both histories, and what became of the connection.

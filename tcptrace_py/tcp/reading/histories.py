@@ -1,28 +1,577 @@
 # cython: annotation_typing=True, wraparound=True
-"""Both ends' histories, from opening to RST."""
+"""Both ends' histories, from opening to RST: the rules, and what is made of their answers."""
 
 from __future__ import annotations
 
-from tcptrace_py.tcp.evidence import Evidence
-from tcptrace_py.tcp.reading.closing import closes
-from tcptrace_py.tcp.reading.opening import established, opens
-from tcptrace_py.tcp.reading.resets import believes_reset, reach_of, sends_reset, weighed
-from tcptrace_py.tcp.reading.rules import History
+from tcptrace_py.tcp.bounds import BEYOND, NONE, WINDOW_BYTES
+from tcptrace_py.tcp.clocks import RTO_MIN_NS, UNDER_WAY_NS
+from tcptrace_py.tcp.evidence import Evidence, Passes, Rst, passed_to
+from tcptrace_py.tcp.reading.rules import History, rule
+from tcptrace_py.tcp.state import (
+    ACKNOWLEDGED,
+    ASSUMED,
+    CLOSED,
+    CLOSING,
+    ESTABLISHED,
+    FIN_WAIT_1,
+    FIN_WAIT_2,
+    LAST_ACK,
+    LISTEN,
+    PRESUMED,
+    SENT,
+    SYN_RCVD,
+    SYN_SENT,
+    TIME_WAIT,
+)
+
+#: What may have brought an end to ESTABLISHED: its frame, the basis, and where the data that it carried ends.
+Way = tuple[int, int, int]
+
+
+def earliest(*frames: int) -> int:
+    """But for those that were not seen."""
+    return min((frame for frame in frames if frame), default=0)
 
 
 def read(a: Evidence, b: Evidence, over: bool = False) -> tuple[History, History]:
     """The histories of both ends, but for what clocks do; ``over``: nothing will pass any more."""
     a_own, b_own, a_came, b_came = weighed(a, b, over)
-    histories = []
-    for end, peer, own, came in ((a, b, a_own, a_came), (b, a, b_own, b_came)):
-        history = History()
-        reach = reach_of(end, peer, own, came)
-        opens(history, end, peer)
-        if history:
-            closes(history, end, peer, established(history, end, peer, reach), reach)
-        if own and not (came and came < own and history):
-            sends_reset(history, end, peer, own)
+    return _read(a, b, a_own, a_came), _read(b, a, b_own, b_came)
+
+
+def _read(end: Evidence, peer: Evidence, own: Rst | None, came: Rst | None) -> History:
+    history = History()
+    reach = Reach(end, peer, own, came)
+    opens(history, end, peer)
+    if history:
+        closes(history, end, peer, reach)
+    if own and not (came and came < own and history):
+        sends_reset(history, end, peer, own)
+    if came:
+        believes_reset(history, end, peer, came)
+    return history
+
+
+class Reach:
+    """What may have come to an end: what passed before the RST that closed it, and nothing that goes beyond
+    the number of one that it believed, or the FIN that its own does not acknowledge."""
+
+    def __init__(self, end: Evidence, peer: Evidence, own: Rst | None, came: Rst | None) -> None:
+        self.frame = self.seq = BEYOND
         if came:
-            believes_reset(history, end, peer, came)
-        histories.append(history)
-    return histories[0], histories[1]
+            self.frame, self.seq = came.frame, came.seq
+        elif own:
+            self.frame = 0 if refuses_handshake(end, peer, own) or closed_before_ack(end) else own.frame
+            if peer.fins and max(end.top_ack, *[rst.ack for rst in end.rsts]) <= peer.fin:
+                self.seq = peer.fin
+
+
+# --- how it opened: CLOSED to ESTABLISHED (3.5, 3.10.7.1 to 3.10.7.4) -------------------------------------
+
+
+def opens(history: History, end: Evidence, peer: Evidence) -> None:
+    answered = end.syn_ack_frame if end.syn_acks else 0
+    in_syn_rcvd = overtaken(answered, end.first_frame)
+    if end.syns:
+        asked = overtaken(end.syn_frame, answered)
+        history.put_if(refused_first(end, peer, asked), CLOSED, SENT)
+        history.put(SYN_SENT, asked, SENT if asked == end.syn_frame else ACKNOWLEDGED)
+        if answered:
+            history.put(SYN_RCVD, in_syn_rcvd, SENT if in_syn_rcvd == answered else ACKNOWLEDGED)
+    elif answered or answered_unseen(end, peer):
+        frame = in_syn_rcvd or end.first_frame or peer.first_frame
+        if end.former_syn_ack_frame:
+            history.put(LISTEN, end.former_syn_ack_frame, ACKNOWLEDGED)
+            history.put(SYN_RCVD, end.former_syn_ack_frame, SENT)
+            history.put_if(forgot_former(end, peer), LISTEN, PRESUMED)
+        else:
+            history.put_if(refused_first(end, peer, frame if answered else 0), CLOSED, SENT)
+            history.put(LISTEN, frame, ACKNOWLEDGED if frame == answered else ASSUMED)
+        if history.state == LISTEN:
+            history.put(SYN_RCVD, frame, SENT if frame == answered else ASSUMED)
+    elif peer.syn_acks and not refused_first(end, peer, peer.first_syn_ack_frame):
+        history.put(SYN_SENT, peer.first_syn_ack_frame, ASSUMED)
+    elif not peer.syns:
+        history.put_if(picked_up(end, peer), ESTABLISHED, ASSUMED)
+
+
+@rule("3.4")
+def overtaken(frame: int, later: int) -> int:
+    """What an end sends later, and what passes first, shows that it had sent the other before."""
+    return later if 0 < later < frame else frame
+
+
+@rule("3.10.7.1")
+def refused_first(end: Evidence, peer: Evidence, opened: int) -> int:
+    """An end whose RST, of no number of this connection's, passed before it opened had none yet: CLOSED."""
+    if not end.rsts or 0 < end.rsts[0].seq - end.isn <= WINDOW_BYTES:
+        return 0
+    rst = end.rsts[0]
+    return rst.frame if rst.frame < opened and (rst.ack == NONE or peer.isn < rst.ack <= peer.nxt) else 0
+
+
+@rule("3.10.7.4 second check")
+def forgot_former(end: Evidence, peer: Evidence) -> int:
+    """A listener that answers with another ISN has forgotten its first answer: a RST had sent it back
+    to LISTEN."""
+    for rst in peer.rsts:
+        if 0 < end.former_syn_ack_frame < rst.frame < end.syn_ack_frame:
+            return rst.frame
+    return 0
+
+
+@rule("3.10.7.2, 3.10.7.3")
+def answered_unseen(end: Evidence, peer: Evidence) -> bool:
+    """Who acknowledges a SYN, or of whom nothing passes while its peer goes on, had answered that SYN:
+    SYN_RCVD, out of LISTEN."""
+    if not peer.syns or end.first_frame:
+        return peer.syns > 0 and peer.isn < end.top_ack and end.first_ack <= peer.nxt
+    refused = end.rsts and end.rsts[0].frame < peer.first_frame
+    return not (refused or peer.syn_acks) and peer.first_frame > 0
+
+
+@rule("3.5.1")
+def picked_up(end: Evidence, peer: Evidence) -> int:
+    """An end of which no SYN passed, on either side, was ESTABLISHED before the capture began."""
+    return earliest(end.first_frame, peer.first_frame)
+
+
+def established(history: History, end: Evidence, peer: Evidence, reach: Reach) -> list[Way]:
+    """How it may have come to ESTABLISHED, the first way first; SYN_RCVD goes before where both opened and
+    its SYN+ACK never passed."""
+    if history.state == SYN_SENT:
+        frame = end.first_frame
+        if not frame:
+            return []
+        if not had_only_syn(end, peer):
+            return [(frame, known(end, frame), NONE)]
+        history.put(SYN_RCVD, frame, ASSUMED)
+    if history.state != SYN_RCVD:
+        return []
+    proof = shows_open(end, peer)
+    passed = [*peer.acks.each(), *peer.bare_acks.each()] if peer.top_ack > end.isn else []
+    passed += [(both_opened(end, peer, each), NONE) for each in (peer.syn_ack_frame, peer.last_syn_ack_frame)]
+    again = answered_again(end, proof)
+    ways = [
+        (frame, PRESUMED, carried_to)
+        for frame, carried_to in sorted(passed)
+        if again < frame < min(reach.frame, proof or BEYOND) and carried_to <= reach.seq
+    ]
+    return [*ways, (proof, known(end, proof), NONE)] if proof else ways
+
+
+@rule("figure 7")
+def had_only_syn(end: Evidence, peer: Evidence) -> bool:
+    """SYN_SENT that goes on having had a bare SYN opened at once with its peer: its own SYN+ACK never
+    passed."""
+    answered = 0 < peer.syn_ack_frame < end.first_frame
+    return bool(peer.syns) and not answered and end.first_ack <= peer.syn_end()
+
+
+@rule("3.10.4")
+def known(end: Evidence, frame: int) -> int:
+    """What an end shows is a fact, unless something of its own never passed: that could have been its FIN."""
+    return ASSUMED if 0 < end.gap_frame <= frame else ACKNOWLEDGED
+
+
+@rule("3.10.7.4 fifth check")
+def shows_open(end: Evidence, peer: Evidence) -> int:
+    """Who acknowledges more than a SYN has had its ACK, and so has who sends data: ESTABLISHED."""
+    return earliest(end.more_frame, 0 if fast_open(end, peer) else end.data_frame)
+
+
+@rule("RFC 7413 section 4.1")
+def fast_open(end: Evidence, peer: Evidence) -> bool:
+    """Who has taken in the data on a SYN may send data in SYN_RCVD."""
+    return peer.syn_bytes > 0 and end.top_ack > peer.isn + 1
+
+
+@rule("3.8.1")
+def answered_again(end: Evidence, proof: int) -> int:
+    """Who sends its SYN+ACK again had not had the ACK of it, whatever had passed; unless it proved
+    that before."""
+    return end.last_syn_ack_frame if end.syn_acks > 1 and not 0 < proof < end.last_syn_ack_frame else 0
+
+
+@rule("figure 7")
+def both_opened(end: Evidence, peer: Evidence, syn_ack_frame: int) -> int:
+    """Where both have answered, a SYN+ACK of the peer's ends the handshake, unless the end answers again
+    after it."""
+    if not peer.syn_acks or peer.last_syn_ack_ns < end.last_syn_ack_ns - UNDER_WAY_NS:
+        return 0
+    return 0 if end.syn_acks > 1 and syn_ack_frame < end.last_syn_ack_frame else syn_ack_frame
+
+
+# --- how it closed (3.6, 3.10.4, 3.10.7.4) ------------------------------------------------------------------
+
+
+def closes(history: History, end: Evidence, peer: Evidence, reach: Reach) -> None:
+    ways = established(history, end, peer, reach)
+    first = closed_first(end, peer)
+    got_fin = ((first and answered_early(end, peer)) or end.top_frame) if got_peers_fin(end, peer) else 0
+    fin_frame = overtaken(end.fin_frame, end.nxt_frame if first and end.nxt == end.fin + 1 else 0)
+    # Its FIN passed late, in a gap that it had left by when it acknowledged the peer's FIN.
+    fills = end.fin_fills_gap and 0 < end.jump_frame <= got_fin < end.fin_frame
+    lost = not first and fills and lost_at_first(end, peer, got_fin)
+    hidden = history.state == SYN_RCVD and hidden_fin(end, peer)
+    if history.state == SYN_RCVD:
+        if hidden:
+            ways = _had(ways, end.gap_frame, end.nxt_least_ack)
+        elif lost:
+            ways = _had(ways, got_fin, peer.fin)
+        elif first and closed_unopened(end, peer):
+            ways = _had(ways, fin_frame, _fin_ack(end))
+    if ways:
+        frame, basis, _ = ways[0]
+        history.put(ESTABLISHED, frame, basis)
+    if hidden:
+        history.put(FIN_WAIT_1, end.gap_frame, ASSUMED)
+    elif not end.fins:
+        if got_fin:
+            history.put_peers_fin(got_fin, known(end, got_fin))
+    elif first:
+        history.put(FIN_WAIT_1, fin_frame, SENT)
+        _closes_actively(history, end, peer, got_fin, reach)
+    else:
+        acks = _may_come(end, peer, peer.bare, reach) + _may_come(end, peer, peer.on_fin, reach)
+        acknowledged = min((frame for frame in acks if frame > fin_again(end, peer)), default=0)
+        if lost:
+            history.put(FIN_WAIT_1, got_fin, ASSUMED)
+            history.put(CLOSING, got_fin, ASSUMED)
+            history.put_if(acknowledged, TIME_WAIT, PRESUMED)
+        else:
+            history.put_peers_fin(got_fin, ASSUMED if fills else known(end, got_fin))
+            history.put(LAST_ACK, fin_frame, ASSUMED if fills and peer.fin_fills_gap else SENT)
+            history.put_if(acknowledged, CLOSED, PRESUMED)
+
+
+@rule("3.10.7.4 eighth check")
+def got_peers_fin(end: Evidence, peer: Evidence) -> bool:
+    """Who acknowledges the peer's FIN has had it."""
+    return peer.fins > 0 and end.top_ack > peer.fin
+
+
+@rule("3.10.7.4 eighth check")
+def answered_early(end: Evidence, peer: Evidence) -> int:
+    """A FIN whose ACK passes just before it came no later than it passes: the two directions have two
+    clocks."""
+    return peer.fin_frame if 0 < peer.fin_ns - end.top_ns < RTO_MIN_NS else 0
+
+
+def _fin_ack(end: Evidence) -> int:
+    """The least that it acknowledged with its FIN sent."""
+    return end.nxt_least_ack if end.nxt == end.fin + 1 else end.fin_least_ack
+
+
+@rule("3.10.4")
+def closed_first(end: Evidence, peer: Evidence) -> bool:
+    """Whose FIN, or what has its number, once did not acknowledge the peer's FIN had sent it before
+    that came."""
+    return end.fins > 0 and (not got_peers_fin(end, peer) or _fin_ack(end) <= peer.fin)
+
+
+@rule("3.10.2, 3.10.4")
+def hidden_fin(end: Evidence, peer: Evidence) -> bool:
+    """SYN_RCVD that has had no more than a SYN sends no data: the one number that never passed was
+    its FIN."""
+    unseen = end.gap_frame > 0 and end.nxt == end.isn + 2
+    return unseen and end.nxt_least_ack <= peer.syn_end() and not peer.syn_bytes
+
+
+@rule("3.10.4")
+def closed_unopened(end: Evidence, peer: Evidence) -> bool:
+    """An end whose FIN follows its SYN, and acknowledges a SYN only, closed in SYN_RCVD, unless what ends a
+    handshake passed before and carried no more than it had had."""
+    sent_data = end.isn != NONE and end.fin > end.isn + 1 and not fast_open(end, peer)
+    return _fin_ack(end) <= peer.syn_end() and not sent_data
+
+
+def _had(ways: list[Way], frame: int, acknowledged: int) -> list[Way]:
+    """Those that passed before, and carried no more than was acknowledged."""
+    return [way for way in ways if way[0] < frame and way[2] <= acknowledged]
+
+
+@rule("RFC 6298 section 2.4 and Linux")
+def lost_at_first(end: Evidence, peer: Evidence, got_fin: int) -> bool:
+    """A FIN in a gap was first sent before the peer's FIN came if the gap is older than the ACK of that, or
+    if it comes as late as a retransmission and the peer had sent nothing again."""
+    if end.jump_frame < got_fin:
+        return True
+    return end.fin_ns - end.top_ns >= RTO_MIN_NS and not 0 < peer.again_after_fin_frame < end.top_frame
+
+
+@rule("3.8.1")
+def fin_again(end: Evidence, peer: Evidence) -> int:
+    """Who sends its FIN again, or anything before it, had not had the ACK of it, whatever had passed; nor had
+    who sends its SYN+ACK again, having had nothing."""
+    unopened = end.top_ack <= peer.syn_end()
+    return max(end.again_frame, end.syn_ack_again_frame if unopened else 0)
+
+
+@rule("3.10.7.4 fifth check")
+def took_what_came_with_it(end: Evidence, peer: Evidence) -> bool:
+    """Who acknowledges new data that came with an ACK has had that ACK, whatever it sends again."""
+    return end.top_ack >= peer.with_data_to
+
+
+def _may_come(end: Evidence, peer: Evidence, passes: Passes, reach: Reach) -> list[int]:
+    """What may have come of those that acknowledge its FIN."""
+    if peer.top_ack <= end.fin:
+        return []
+    return [
+        frame
+        for frame, carried_to in passes.each()
+        if frame < reach.frame and not dropped_as_old(end, frame, carried_to)
+    ]
+
+
+@rule("3.10.7.4 first check")
+def dropped_as_old(end: Evidence, frame: int, carried_to: int) -> bool:
+    """What carries only what its receiver had had is dropped, its ACK unread."""
+    return (carried_to <= end.top_ack and frame > end.top_frame) or (
+        carried_to <= end.lower_ack and frame > end.lower_frame
+    )
+
+
+def _closes_actively(history: History, end: Evidence, peer: Evidence, got_fin: int, reach: Reach) -> None:
+    """From FIN_WAIT_1 on: which came first, the ACK of its FIN or the peer's FIN?"""
+    again = fin_again(end, peer)
+    bare = _may_come(end, peer, peer.bare, reach)
+    acks = bare + _may_come(end, peer, peer.on_fin, reach)
+    proven = took_what_came_with_it(end, peer)
+    came = min((frame for frame in acks if frame > again or proven), default=0)
+    # A FIN that brings the ACK proves no bare one.
+    proven = proven and not (peer.fins and peer.with_data_to == peer.fin + 1)
+    bare_came = min((frame for frame in bare if frame > again or proven), default=0)
+    duplicate = fin_out_of_order(end, peer)
+    # When it had had all that goes before the peer's FIN, and not that.
+    all_but_fin = (
+        end.top_frame if end.top_ack == peer.fin else end.lower_frame if end.lower_ack == peer.fin else 0
+    )
+    gap_filled = all_but_fin > peer.fin_frame
+    if not got_fin:
+        if bare_came and not fin_passed_before(end, peer, bare_came):
+            history.put(FIN_WAIT_2, bare_came, PRESUMED)
+        elif duplicate and fin_brings_ack(end, peer) and not gap_filled:
+            history.put(FIN_WAIT_2, duplicate, PRESUMED)
+    elif fin_brings_ack(end, peer):
+        if 0 < bare_came < peer.fin_frame:
+            history.put(FIN_WAIT_2, bare_came, PRESUMED)
+        elif not (gap_filled and end.lower_ack < peer.with_data_to):
+            history.put_if(duplicate, FIN_WAIT_2, PRESUMED)
+        history.put(TIME_WAIT, got_fin, known(end, got_fin))
+    else:
+        passed = min(bare, default=0) if again < got_fin else bare_came
+        fins = (peer.fin_frame, peer.fin_again_frame, peer.last_fin_again_frame)
+        # What passed before a listener was open did not bring it that FIN, or it would have opened it.
+        passive = end.syn_acks and not end.syns and history[-2][0] == ESTABLISHED
+        opened = history[-2][1] if passive else 1
+        last_fin = max((frame for frame in fins if opened <= frame < got_fin), default=BEYOND)
+        if 0 < passed < min(got_fin, last_fin):
+            history.put(FIN_WAIT_2, bare_came if bare_came == passed else got_fin, PRESUMED)
+            history.put(TIME_WAIT, got_fin, PRESUMED)
+        elif not bare_came and 0 < came < got_fin:
+            history.put(TIME_WAIT, got_fin, PRESUMED)
+        else:
+            any_passed = any(frame < got_fin for frame in acks)
+            history.put(CLOSING, got_fin, PRESUMED if any_passed else known(end, got_fin))
+            history.put_if(came, TIME_WAIT, PRESUMED)
+
+
+@rule("3.10.7.4 fifth and eighth check")
+def fin_brings_ack(end: Evidence, peer: Evidence) -> bool:
+    """Where every copy of the peer's FIN acknowledges the end's, whichever came brought that ACK:
+    TIME_WAIT."""
+    return peer.fin_least_ack > end.fin
+
+
+@rule("3.10.7.4 eighth check")
+def fin_passed_before(end: Evidence, peer: Evidence, bare: int) -> bool:
+    """A FIN that passed before the bare ACK, with all that goes before it, may have come first; not so the
+    only one, if it was dropped for an ACK of what was never sent."""
+    passed = passed_to(peer.in_order, peer.ahead, end.top_ack)
+    return 0 < peer.fin_frame < bare and passed > peer.fin and peer.fin_least_ack != NONE
+
+
+@rule("RFC 5681 section 4.2")
+def fin_out_of_order(end: Evidence, peer: Evidence) -> int:
+    """A duplicate ACK of what goes before the peer's FIN answers that FIN: it has come, out of order."""
+    if NONE < end.duplicate_ack < peer.fin_seq:
+        return end.duplicate_acks.after(peer.fin_frame)
+    lower = NONE < end.lower_duplicate < peer.fin_seq
+    return end.lower_duplicates.after(peer.fin_frame) if lower else 0
+
+
+# --- RST: whose was it, who believed it, and what does it show? (3.5, 3.10.7; RFC 5961) ---------------------
+
+
+def weighed(a: Evidence, b: Evidence, over: bool) -> tuple[Rst | None, Rst | None, Rst | None, Rst | None]:
+    """The RSTs by which ``a`` and ``b`` closed of their own, and those that came to ``a`` and to ``b``."""
+    a_own, b_came = weigh(a, b, over)
+    b_own, a_came = weigh(b, a, over)
+    if a_own and b_own:
+        # Whose RST is an abort, and whose only the answer of who had closed by the other's?
+        a_first = a_own < b_own
+        if not a_first or aborts_itself(b, a, b_own):
+            b_came = None
+        if a_first or aborts_itself(a, b, a_own):
+            a_came = None
+        a_own, b_own = (None if a_came else a_own), (None if b_came else b_own)
+    return a_own, b_own, a_came, b_came
+
+
+def weigh(end: Evidence, peer: Evidence, over: bool) -> tuple[Rst | None, Rst | None]:
+    """The RST by which ``end`` closed, and the one of its that ``peer`` believes."""
+    own = came = None
+    for rst in end.rsts:
+        asked = only_asked(peer, rst)
+        acknowledged = acknowledged_by(peer, rst.frame)
+        if asked:
+            fits = answers_syn(end, peer, rst)
+        else:
+            fits = exact(end, rst, acknowledged) or (over and falls_silent(end, peer, rst, acknowledged))
+        if not fits or challenged(peer, rst, acknowledged):
+            continue
+        contradicts = contradicted(end, peer, rst)
+        former = rst.frame < peer.syn_ack_frame and forgot_former(peer, end) > 0
+        if came is None and not (former or goes_on(peer, rst) or contradicts):
+            # A SYN that comes again had not been refused, and what was acknowledged is too old.
+            if peer.last_syn_frame <= max(rst.frame, peer.syn_frame) if asked else peer.top_ack <= rst.seq:
+                came = rst
+        if own is None and not contradicts and closes_by(end, peer, rst) and not goes_on(end, rst):
+            own = rst
+    if own is None and came is not None:
+        if goes_on(end, came):
+            came = None
+    return own, came
+
+
+def only_asked(end: Evidence, rst: Rst) -> bool:
+    """By the time of the RST it had sent a SYN, and nothing else."""
+    return end.syns > 0 and not end.syn_acks and not 0 < end.first_frame < rst.frame
+
+
+@rule("3.10.7.3 second check")
+def answers_syn(end: Evidence, peer: Evidence, rst: Rst) -> bool:
+    """SYN_SENT believes a RST that acknowledges its SYN; without ACK, only one of who has opened itself."""
+    if rst.ack != NONE:
+        return peer.isn < rst.ack <= peer.nxt
+    return bool(end.syn_acks or end.syns) and rst.seq == end.nxt
+
+
+def acknowledged_by(end: Evidence, frame: int) -> int:
+    """The highest number that it had acknowledged by then, or ``NONE``."""
+    if end.top_frame < frame:
+        return end.top_ack
+    return end.lower_ack if end.lower_frame < frame else NONE
+
+
+@rule("3.10.7.4 second check")
+def exact(end: Evidence, rst: Rst, acknowledged: int) -> bool:
+    """A RST is believed with a number between what its receiver had acknowledged and what has passed without
+    a gap, for RCV.NXT lies between those; where nothing was acknowledged, with any but a window ahead."""
+    if acknowledged == NONE:
+        return end.nxt == NONE or rst.seq <= end.in_order + WINDOW_BYTES
+    return end.nxt == NONE or acknowledged <= rst.seq <= passed_to(end.in_order, end.ahead, acknowledged)
+
+
+@rule("RFC 5961 section 3.2")
+def falls_silent(end: Evidence, peer: Evidence, rst: Rst, acknowledged: int) -> bool:
+    """A RST in the window that has not the exact number is believed where nothing at all passes after it."""
+    return rst.frame > max(end.last_frame, peer.last_frame) and in_window(rst, acknowledged)
+
+
+def in_window(rst: Rst, acknowledged: int) -> bool:
+    return acknowledged < rst.seq <= acknowledged + WINDOW_BYTES
+
+
+@rule("RFC 5961 section 3.2")
+def challenged(peer: Evidence, rst: Rst, acknowledged: int) -> bool:
+    """A RST ahead of all that had passed without a gap is answered with a challenge ACK, and moves nobody."""
+    passed = passed_to(rst.in_order, rst.ahead, acknowledged)
+    return rst.nxt != NONE and passed < rst.seq and rst.frame < peer.bare_acks.last
+
+
+@rule("3.10.7.1")
+def goes_on(end: Evidence, rst: Rst) -> bool:
+    """Who still sends when nothing can be under way any more had not sent, or not believed, that RST."""
+    return end.last_frame > rst.frame and end.last_ns - rst.ts_ns >= UNDER_WAY_NS
+
+
+@rule("3.10.7.1")
+def contradicted(end: Evidence, peer: Evidence, rst: Rst) -> bool:
+    """Who acknowledges what passed after "its" RST, or brings more than the number of one that has an ACK,
+    sent that later, so the RST was somebody else's."""
+    if 0 < rst.frame < min(end.top_frame, peer.nxt_frame) and end.top_ack >= peer.nxt:
+        return True
+    return rst.ack != NONE and rst.nxt != NONE and rst.seq < end.nxt and rst.frame < end.nxt_frame
+
+
+@rule("3.10.7.1")
+def closes_by(end: Evidence, peer: Evidence, rst: Rst) -> bool:
+    """A RST is of a connection only with a number that its sender has used there; any other answers, from
+    CLOSED, what it had not opened yet, or has forgotten."""
+    forgot = forgot_former(end, peer) > 0
+    if not forgot and rst.seq == end.former_isn + 1:
+        return True
+    if end.isn != NONE and rst.seq <= end.isn:
+        return refuses_in_turn(end, peer, rst)
+    return not (forgot and rst.frame < end.syn_ack_frame)
+
+
+@rule("3.10.7.1")
+def refuses_in_turn(end: Evidence, peer: Evidence, rst: Rst) -> bool:
+    """Who has sent a SYN, and answers the peer's SYN with a RST of no number of its own, has given its own
+    up: CLOSED."""
+    return 0 < end.syn_frame < peer.syn_frame and rst.ack == peer.syn_end()
+
+
+@rule("3.5.2, 3.10.5")
+def aborts_itself(end: Evidence, peer: Evidence, rst: Rst) -> bool:
+    """CLOSED answers with a number that was acknowledged; one that nobody had acknowledged is of an abort."""
+    return rst.seq == end.nxt and peer.top_ack < end.nxt
+
+
+@rule("3.10.7.4 fifth check")
+def refuses_handshake(end: Evidence, peer: Evidence, rst: Rst) -> bool:
+    """Who sent nothing but SYN+ACK, and a RST with the number of the ACK, refused what ends the handshake."""
+    only_opened = not end.first_frame and peer.segments == 2 + peer.retransmits
+    return only_opened and rst.ack == NONE and rst.seq == peer.top_ack
+
+
+@rule("3.10.7.1")
+def closed_before_ack(end: Evidence) -> bool:
+    """Later RSTs with numbers before its FIN answer, from CLOSED, what was sent before the ACK of
+    that FIN."""
+    return any(rst.ack == NONE and rst.seq <= end.fin for rst in end.rsts[1:])
+
+
+def sends_reset(history: History, end: Evidence, peer: Evidence, rst: Rst) -> None:
+    """It is CLOSED; its RSTs may show what it was before."""
+    if history.state == SYN_SENT and goes_ahead(end):
+        history.put(ESTABLISHED, rst.frame, ASSUMED)
+    if peer.fins and peer.fin < max([each.ack for each in end.rsts]) <= peer.nxt:
+        history.put_peers_fin(rst.frame, ACKNOWLEDGED)
+    if history.state not in (CLOSED, LISTEN) or not history:
+        history.put(CLOSED, rst.frame, SENT)
+
+
+@rule("RFC 5961 section 3.2")
+def goes_ahead(end: Evidence) -> bool:
+    """A RST ahead of all that its sender was seen to send, and within a window of that, shows that more had
+    been sent: it was ESTABLISHED."""
+    return any(1 < each.seq - end.isn <= WINDOW_BYTES for each in end.rsts)
+
+
+def believes_reset(history: History, end: Evidence, peer: Evidence, rst: Rst) -> None:
+    """It is CLOSED, or listens again: it has had all that the peer sent before that RST."""
+    if history.state in (CLOSED, LISTEN):
+        return
+    if history.state == FIN_WAIT_1 and peer.top_ack > end.fin and rst.seq >= peer.with_data_to:
+        history.put(FIN_WAIT_2, rst.frame, PRESUMED)
+    if peer.fins and rst.seq == peer.fin + 1:
+        history.put_peers_fin(rst.frame, PRESUMED)
+    elif history.state == SYN_RCVD and NONE < end.top_ack < rst.seq:
+        history.put(ESTABLISHED, rst.frame, PRESUMED)
+    listens_again = history.state == SYN_RCVD and not end.syns
+    history.put(LISTEN if listens_again else CLOSED, rst.frame, PRESUMED)

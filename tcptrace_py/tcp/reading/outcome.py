@@ -12,10 +12,10 @@ from typing import NamedTuple
 from tcptrace_py.tcp import codes
 from tcptrace_py.tcp.bounds import NONE
 from tcptrace_py.tcp.evidence import Evidence, Rst, passed_to
-from tcptrace_py.tcp.reading.closing import got_peers_fin
-from tcptrace_py.tcp.reading.resets import (
+from tcptrace_py.tcp.reading.histories import (
     acknowledged_by,
     answers_syn,
+    got_peers_fin,
     in_window,
     only_asked,
     refuses_handshake,

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from tcptrace_py.tcp.bounds import BEYOND
 from tcptrace_py.tcp.state import (
     CLOSE_WAIT,
     CLOSED,
@@ -14,15 +13,12 @@ from tcptrace_py.tcp.state import (
     ESTABLISHED,
     FIN_WAIT_1,
     FIN_WAIT_2,
+    SYN_RCVD,
     TIME_WAIT,
 )
 
 #: ``(state, frame, basis)``.
 Entry = tuple[int, int, int]
-
-#: Where the peer's FIN leads, by the state in which it comes (3.10.7.4, eighth check).
-GETS_FIN = {ESTABLISHED: CLOSE_WAIT, FIN_WAIT_1: CLOSING, FIN_WAIT_2: TIME_WAIT}
-
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
@@ -45,24 +41,6 @@ def rule(section: str) -> Callable[[_F], _F]:
     return note
 
 
-class Reach:
-    """What may have come to an end before a RST: what passed before ``frame`` and, if it believed that RST,
-    nothing that goes beyond ``seq``."""
-
-    def __init__(self, frame: int = BEYOND, seq: int = BEYOND) -> None:
-        self.frame = frame
-        self.seq = seq
-
-
-class Opened:
-    """How it came to ESTABLISHED; ``carried_to``: where the data of what brought it there ends."""
-
-    def __init__(self, frame: int, basis: int, carried_to: int) -> None:
-        self.frame = frame
-        self.basis = basis
-        self.carried_to = carried_to
-
-
 class History(list[Entry]):
     """Entries in order: none is earlier than the one before it."""
 
@@ -72,6 +50,14 @@ class History(list[Entry]):
     def put_if(self, frame: int, state: int, basis: int) -> None:
         if frame:
             self.put(state, frame, basis)
+
+    def put_peers_fin(self, frame: int, basis: int) -> None:
+        """The peer's FIN came (3.10.7.4): its ACK is checked fifth, and ends a handshake, the FIN eighth."""
+        if self.state == SYN_RCVD:
+            self.put(ESTABLISHED, frame, basis)
+        if self.state in (ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2):
+            leads_to = {ESTABLISHED: CLOSE_WAIT, FIN_WAIT_1: CLOSING, FIN_WAIT_2: TIME_WAIT}
+            self.put(leads_to[self.state], frame, basis)
 
     @property
     def state(self) -> int:
