@@ -122,11 +122,11 @@ def other(by: int) -> int:
 def server_trip_ns(case: Case) -> int:
     """From the vantage point to the server and back, by the handshake; -1 if it was not measured."""
     connection = case.connection
-    if not connection.syn_frame or not connection.syn_ack_frame:
+    if not connection.syn_frame() or not connection.syn_ack_frame:
         return -1
     if case.endpoint(case.client_by).syns != 1:
         return -1
-    return connection.syn_ack_ns - connection.syn_ns
+    return connection.syn_ack_ns - connection.syn_ns()
 
 
 def client_trip_ns(case: Case) -> int:

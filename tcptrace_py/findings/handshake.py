@@ -123,7 +123,7 @@ class Handshakes:
         by = case.server_by
         refused_ns = connection.rare.reset_ns or connection.last_ns
         group = self._refused.of(case, by)
-        group.add(case, by, connection.syn_ns, refused_ns, CERTAIN)
+        group.add(case, by, connection.syn_ns(), refused_ns, CERTAIN)
         client = case.endpoint(case.client_by)
         if is_inside(client.address_hi, client.address_lo, connection.ip_version):
             group.tally["inside"] += 1
@@ -138,7 +138,7 @@ class Handshakes:
     def _syn(self, case: Case) -> Evidence:
         connection = case.connection
         text = f"{case.name(case.client_by)} sent SYN to {case.name(case.server_by)}"
-        return case.evidence(connection.syn_frame, connection.syn_ns, text)
+        return case.evidence(connection.syn_frame(), connection.syn_ns(), text)
 
     # --- no answer ---
 
@@ -155,12 +155,12 @@ class Handshakes:
         if (
             case.at_end
             and not late_ns
-            and _under_way(client.syns, connection.syn_ns, connection.last_syn_ns(), waited_until_ns)
+            and _under_way(client.syns, connection.syn_ns(), connection.last_syn_ns(), waited_until_ns)
         ):
             # Where the capture ends so soon, an answer to its SYN may come: it would be a slow connect.
-            self._begun.of(case, by).add(case, by, connection.syn_ns, connection.syn_ns, LIKELY)
+            self._begun.of(case, by).add(case, by, connection.syn_ns(), connection.syn_ns(), LIKELY)
             return []
-        if client.syns < 2 and waited_until_ns - connection.syn_ns < LATE_NS:
+        if client.syns < 2 and waited_until_ns - connection.syn_ns() < LATE_NS:
             return []
         group = self._timeouts.of(case, by)
         joins = case.seen is not None and case.seen.joins
@@ -168,8 +168,8 @@ class Handshakes:
         if joins:
             group.tally["joins"] += 1
             confidence = POSSIBLE
-        group.add(case, by, connection.syn_ns, connection.last_syn_ns(), confidence)
-        tried_ns = case.until(connection.syn_ns, connection.last_syn_ns()) - connection.syn_ns
+        group.add(case, by, connection.syn_ns(), connection.last_syn_ns(), confidence)
+        tried_ns = case.until(connection.syn_ns(), connection.last_syn_ns()) - connection.syn_ns()
         # The waits double, so the next SYN was due within as long again as all of it took so far.
         stopped = waited_until_ns - connection.last_syn_ns() > tried_ns + 2_000_000_000
         inside = is_inside(client.address_hi, client.address_lo, connection.ip_version)
@@ -187,7 +187,7 @@ class Handshakes:
                 text = f"{after} after the last SYN: RST in the name of {case.name(by)}"
                 lines.append(case.evidence(connection.rare.reset_frame, late_ns, text))
             elif not stopped:
-                waited = duration(waited_until_ns - connection.syn_ns)
+                waited = duration(waited_until_ns - connection.syn_ns())
                 text = f"{waited} after the first SYN: no answer so far"
                 lines.append(case.evidence(0, waited_until_ns, text))
             group.example(connection.id, lines)
@@ -232,7 +232,7 @@ class Handshakes:
         error = connection.rare.unreachable
         reason = str(getattr(error, "reason", "unreachable"))
         group = self._unreachable.of(case, by)
-        group.add(case, by, connection.syn_ns, connection.rare.unreachable_ns, LIKELY)
+        group.add(case, by, connection.syn_ns(), connection.rare.unreachable_ns, LIKELY)
         group.tally[reason] += 1
         if case.seen is not None and case.seen.joins:
             group.tally["joins"] += 1
@@ -276,13 +276,15 @@ class Handshakes:
             if _under_way(
                 server.syn_acks, connection.syn_ack_ns, connection.last_syn_ack_ns(), seen_until_ns
             ):
-                self._half_begun.of(case, by).add(case, by, connection.syn_ns, connection.syn_ack_ns, LIKELY)
+                self._half_begun.of(case, by).add(
+                    case, by, connection.syn_ns(), connection.syn_ack_ns, LIKELY
+                )
                 return []
         elif server.syn_acks < 2 and seen_until_ns - connection.syn_ack_ns < LATE_NS:
             return []
         group = self._half_open.of(case, by, "unanswered")
         sure = CERTAIN if server.syn_acks > 1 else LIKELY
-        if not connection.syn_frame or (server.syn_acks == 1 and not too_late):
+        if not connection.syn_frame() or (server.syn_acks == 1 and not too_late):
             # Nobody may have asked: an answer to a forged SYN, or one direction only. And a server that
             # waits for the ACK sends its SYN+ACK again after 1 s (RFC 6298 section 2).
             sure = POSSIBLE
@@ -319,7 +321,7 @@ class Handshakes:
         connection = case.connection
         name, client_name = case.name(case.server_by), case.name(case.client_by)
         server = case.endpoint(case.server_by)
-        lines = [self._syn(case)] if connection.syn_frame else []
+        lines = [self._syn(case)] if connection.syn_frame() else []
         text = f"{name} answers with SYN+ACK"
         lines.append(case.evidence(connection.syn_ack_frame, connection.syn_ack_ns, text))
         late = self._too_late(case)
@@ -349,10 +351,10 @@ class Handshakes:
             return []
         by = case.client_by
         group = self._stale.of(case, by)
-        group.add(case, by, connection.syn_ns or connection.first_ns, connection.rare.reset_ns, LIKELY)
+        group.add(case, by, connection.syn_ns() or connection.first_ns, connection.rare.reset_ns, LIKELY)
         group.tally["refused"] += 1
         if group.wants_example(connection.id):
-            lines = [self._syn(case)] if connection.syn_frame else []
+            lines = [self._syn(case)] if connection.syn_frame() else []
             if connection.syn_ack_frame:
                 text = f"{case.name(case.server_by)} answers with SYN+ACK"
                 lines.append(case.evidence(connection.syn_ack_frame, connection.syn_ack_ns, text))

@@ -54,7 +54,7 @@ cdef class Knowledge:
     cpdef bint note_attempt(self, Attempt attempt) except -1
     @cython.locals(rank=uint64_t)
     cdef object _note_client(self, Connection connection, Endpoint client)
-    @cython.locals(bits=int, moment=int64_t, seen=Observations)
+    @cython.locals(bits=int, first_ns=int64_t, moment=int64_t, seen=Observations)
     cdef object _note_heard(self, Connection connection, Endpoint speaker, Moments heard)
     @cython.locals(service=Service, place=uint64_t)
     cdef Service _service_at(self, int version, uint64_t hi, uint64_t lo, int port)

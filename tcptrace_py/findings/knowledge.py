@@ -101,7 +101,7 @@ class Knowledge:
         client = connection.client()
         server = connection.server()
         self.connections += 1
-        if not connection.syn_frame and not connection.syn_ack_frame:
+        if not connection.syn_frame() and not connection.syn_ack_frame:
             self.midstream += 1
         packets = client.packets + server.packets
         unseen = False
@@ -159,7 +159,7 @@ class Knowledge:
         port = client.port
         rank = mix(client.address_hi ^ (port << 48), client.address_lo)
         sample = self.ports
-        if not client.packets or not server.packets or connection.reset_by or not connection.syn_frame:
+        if not client.packets or not server.packets or connection.reset_by or not connection.syn_frame():
             sample = self.troubled
         if sample.wants(rank):
             self._note_use(sample, rank, use_of(connection, client, server))
@@ -206,16 +206,17 @@ class Knowledge:
 
     def _note_heard(self, connection: Connection, speaker: Endpoint, heard: Moments) -> None:
         """At the first and the last moment, and in between as often as no silence can contradict."""
-        heard.add(speaker.first_ns)
+        first_ns = connection.heard_ns(speaker)
+        heard.add(first_ns)
         heard.add(speaker.last_ns)
         seen: Observations | None = connection.observed
         bits = _HEARD_BITS
         while seen is not None and seen.longest_gap_ns >> bits:
             bits += 1
-        while (speaker.last_ns - speaker.first_ns) >> bits > _HEARD_TIMES:
+        while (speaker.last_ns - first_ns) >> bits > _HEARD_TIMES:
             bits += 1
         # On a grid of its own, so that a connection that goes on adds moments and moves none.
-        moment = (speaker.first_ns >> bits) + 1
+        moment = (first_ns >> bits) + 1
         while moment < speaker.last_ns >> bits:
             heard.add(moment << bits)
             moment += 1
@@ -340,7 +341,7 @@ class Knowledge:
         if pair is None:
             return
         if stamped:
-            pair.add(connection.syn_ns, client.syn_ts_val, connection.syn_ack_frame != 0)
+            pair.add(connection.syn_ns(), client.syn_ts_val, connection.syn_ack_frame != 0)
         if connection.handshake == COMPLETE and server.packets:
             pair.served.add(connection.ack_ns or connection.first_ns)
 

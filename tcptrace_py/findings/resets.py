@@ -295,7 +295,7 @@ class Resets:
                 group.tally["fin"] += 1
         if not case.endpoint(peer_of(by)).bytes:
             group.tally["received_nothing"] += 1
-        if not connection.syn_frame and not connection.syn_ack_frame and self._before_ns(case) == 0:
+        if not connection.syn_frame() and not connection.syn_ack_frame and self._before_ns(case) == 0:
             group.tally["midstream"] += 1
         if answered_all(case, by, cause):
             group.tally["answered"] += 1

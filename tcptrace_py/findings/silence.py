@@ -36,14 +36,14 @@ def silent(case: Case, by: int, settings: Settings) -> bool:
         return False
     if given_up(case, by, settings) is not None:
         return True
-    tries = endpoint.unanswered + endpoint.unanswered_probes
+    tries = endpoint.unanswered + endpoint.rare.unanswered_probes
     if tries < settings.dead_peer_probes:
         since_ns = endpoint.rare.first_unanswered_ns
         if endpoint.unanswered and 0 < endpoint.last_data_ns < since_ns:
             since_ns = endpoint.last_data_ns
         if tries < _FEWEST or endpoint.last_ns - case.gaps.since(since_ns, endpoint.last_ns) < _SILENT_NS:
             return False
-    if not connection.established and (connection.syn_frame or connection.syn_ack_frame):
+    if not connection.established and (connection.syn_frame() or connection.syn_ack_frame):
         # A handshake in vain is another finding.
         return False
     if case.endpoint(other(by)).packets == 0 or connection.reset_by == other(by):
@@ -125,7 +125,7 @@ class DeadPeers:
         group.add(case, other(by), peer.last_ns, endpoint.last_ns, POSSIBLE if soon else LIKELY)
         group.measure(endpoint.last_ns - case.gaps.since(peer.last_ns, endpoint.last_ns))
         group.tally["retransmissions"] += endpoint.unanswered
-        group.tally["probes"] += endpoint.unanswered_probes
+        group.tally["probes"] += endpoint.rare.unanswered_probes
         if case.connection.reset_by == by and case.connection.reset_cause == TIMEOUT:
             group.tally["reset"] += 1
         if group.wants_example(case.connection.id):
@@ -161,7 +161,7 @@ class DeadPeers:
                 endpoint.rare.first_unanswered_frame,
                 endpoint.rare.first_unanswered_ns,
                 f"{duration(endpoint.rare.first_unanswered_ns - peer.last_ns)} later: the first of"
-                f" {_tries(endpoint.unanswered, endpoint.unanswered_probes)} from {name}",
+                f" {_tries(endpoint.unanswered, endpoint.rare.unanswered_probes)} from {name}",
             ),
         ]
         connection = case.connection

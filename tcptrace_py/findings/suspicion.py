@@ -41,7 +41,7 @@ class Suspicion:
         seen: Observations | None = connection.observed
         if seen is not None and seen.reasons(connection):
             # A refusal by itself is the general family's.
-            if connection.reset_cause != REFUSED or not connection.syn_frame or seen.ttl_high:
+            if connection.reset_cause != REFUSED or not connection.syn_frame() or seen.ttl_high:
                 found |= OBSERVED
         if connection.reset_by or connection.rare.stray_resets:
             found |= RESETS
@@ -59,16 +59,16 @@ class Suspicion:
                 found |= HANDSHAKE
             if a.syns + b.syns > 1:
                 found |= SLOW
-        elif connection.syn_frame or connection.syn_ack_frame:
+        elif connection.syn_frame() or connection.syn_ack_frame:
             # Not complete. One that has just begun may be one of a flood.
             found |= HANDSHAKE
         if a.fin_sent:
             found |= self._after_fin(a, b, end_ns)
         if b.fin_sent:
             found |= self._after_fin(b, a, end_ns)
-        if a.unanswered + a.unanswered_probes >= self.probes:
+        if a.unanswered + a.rare.unanswered_probes >= self.probes:
             found |= SILENCE
-        elif b.unanswered + b.unanswered_probes >= self.probes:
+        elif b.unanswered + b.rare.unanswered_probes >= self.probes:
             found |= SILENCE
         return found
 

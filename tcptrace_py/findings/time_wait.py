@@ -64,7 +64,7 @@ def _challenge(case: Case) -> Fate:
     client = case.endpoint(case.client_by)
     if why == "challenged" and distance(client.isn, case.seen.challenge_ack) <= 0:
         why = "older"
-    took_ns = connection.syn_ack_ns - connection.syn_ns
+    took_ns = connection.syn_ack_ns - connection.syn_ns()
     quick = connection.handshake == COMPLETE and took_ns < _QUICK_NS
     if connection.handshake == COMPLETE:
         return (why, "quick") if quick else (why,)
@@ -128,20 +128,20 @@ class Reuses:
         seen = case.seen
         by = case.client_by
         group = self._groups.of(case, by)
-        group.add(case, by, connection.syn_ns, connection.last_ns, CERTAIN)
+        group.add(case, by, connection.syn_ns(), connection.last_ns, CERTAIN)
         for fate in _challenge(case):
             group.tally[fate] += 1
         if group.wants_example(connection.id):
             name, server = case.name(by), case.name(case.server_by)
             text = f"{name} sent SYN to {server}"
-            lines = [case.evidence(connection.syn_frame, connection.syn_ns, text)]
+            lines = [case.evidence(connection.syn_frame(), connection.syn_ns(), text)]
             text = f"{server} answers with an ACK of the connection before: it holds that in TIME_WAIT"
             lines.append(case.evidence(seen.challenge_frame, seen.challenge_ns, text))
             if seen.challenge_reset_frame:
                 text = f"{name} knows nothing of that connection: RST"
                 lines.append(case.evidence(seen.challenge_reset_frame, seen.challenge_reset_ns, text))
             if connection.syn_ack_frame:
-                text = f"{duration(connection.syn_ack_ns - connection.syn_ns)} after the first SYN: SYN+ACK"
+                text = f"{duration(connection.syn_ack_ns - connection.syn_ns())} after the first SYN: SYN+ACK"
                 lines.append(case.evidence(connection.syn_ack_frame, connection.syn_ack_ns, text))
             group.example(connection.id, lines)
 

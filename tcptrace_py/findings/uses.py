@@ -70,7 +70,7 @@ class Use:
         #: The first number that the server was seen to use, which is that of a lone segment.
         self.server_first = server.isn if server.has_isn else advance(server.snd_nxt, -server.bytes)
         self.server_nxt = server.snd_nxt
-        self.begun_by_syn = bool(connection.syn_frame)
+        self.begun_by_syn = bool(connection.syn_frame())
         self.has_acked = bool(server.has_rcv)
         self.acked = server.rcv_nxt
 

@@ -15,6 +15,13 @@ cdef int COMPLETE, OPEN, UNSEEN
 
 
 @cython.final
+cdef class Words:
+    cdef public Zeek zeek
+    cdef public Stream stream
+    cdef public Stream stream_now
+
+
+@cython.final
 cdef class ConnectionRare:
     cdef public Connection older
     cdef public Connection newer
@@ -23,6 +30,9 @@ cdef class ConnectionRare:
     cdef public int64_t reused_ns
     cdef public int64_t reuse_of
     cdef public int64_t incarnation
+    cdef public object tunnel
+    cdef public int64_t syn_ns
+    cdef public int64_t syn_frame
     cdef public int64_t last_syn_ns
     cdef public int64_t last_syn_frame
     cdef public int64_t last_syn_ack_ns
@@ -41,6 +51,7 @@ cdef class ConnectionRare:
     cdef public int64_t pending_syn_last_ns
     cdef public int64_t stale_syn_frame
     cdef public int64_t stale_syn_ns
+    cdef public uint32_t last_syn_ts_val
     cdef public uint32_t stray_resets
     cdef public uint32_t pending_syns
     cdef public uint32_t pending_syn_isn
@@ -69,7 +80,6 @@ cdef class Connection:
     cdef public ConnectionRare rare
     cdef public uint8_t plain
     cdef public uint8_t unread
-    cdef public uint8_t marks_left
     cdef public uint8_t watched
     cdef public uint8_t pending_syn_by
     cdef public uint8_t finished
@@ -87,25 +97,20 @@ cdef class Connection:
     cdef public uint8_t doubtful
     cdef public uint8_t client_is_a
     cdef public uint8_t foreign_echo
+    cdef public uint8_t begins_with_syn
+    cdef public uint32_t syn_ts_val
     cdef public int64_t ack_frame
     cdef public int64_t id
-    cdef public object tunnel
     cdef public object observed
     cdef public object shown
-    cdef public int64_t marks
-    cdef public Zeek zeek
-    cdef public Stream stream
-    cdef public Stream stream_now
+    cdef public Words words
     cdef public int64_t first_ns
     cdef public int64_t first_frame
-    cdef public int64_t syn_ns
-    cdef public int64_t syn_frame
     cdef public int64_t syn_ack_ns
     cdef public int64_t syn_ack_frame
     cdef public int64_t ack_ns
     cdef public int64_t over_ns
-    cdef public uint32_t syn_ts_val
-    cdef public uint32_t last_syn_ts_val
+    cdef public int64_t answered_ns
 
     cdef object begin(self)
     @cython.locals(a=Endpoint, b=Endpoint)
@@ -113,7 +118,12 @@ cdef class Connection:
     cpdef ConnectionRare own_rare(self)
     @cython.locals(rare=ConnectionRare)
     cdef object note_reset(self, int by, int cause, int64_t ts_ns, int64_t frame, bint exact)
-    cpdef object note_syn_again(self, int64_t ts_ns, int64_t frame)
+    cpdef object note_syn(self, int64_t ts_ns, int64_t frame, uint32_t ts_val)
+    cpdef object note_syn_again(self, int64_t ts_ns, int64_t frame, uint32_t ts_val)
+    cpdef int64_t syn_ns(self) noexcept
+    cpdef int64_t syn_frame(self) noexcept
+    cpdef uint32_t last_syn_ts_val(self) noexcept
+    cpdef int64_t heard_ns(self, Endpoint endpoint) noexcept
     cpdef int64_t last_syn_ns(self) except? -1
     cpdef int64_t last_syn_frame(self) except? -1
     cpdef int64_t last_syn_ack_ns(self) except? -1

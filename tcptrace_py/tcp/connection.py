@@ -27,6 +27,17 @@ def new_connection() -> Connection:
     return connection
 
 
+class Words:
+    """What peers would say of a connection, where connections are listed (see ``compat.peers``)."""
+
+    def __init__(self) -> None:
+        #: What Zeek would log of it.
+        self.zeek = Zeek()
+        #: The Wireshark stream that it began in, and the one that its segments are in by now.
+        self.stream: Stream | None = None
+        self.stream_now: Stream | None = None
+
+
 class ConnectionRare:
     """What few connections have: RSTs, SYNs sent again or of another number, reused ports, ICMP errors.
 
@@ -50,9 +61,16 @@ class ConnectionRare:
         #: The endpoint that was in TIME_WAIT when the new SYN came.
         self.reused_time_wait = 0
 
-        #: The last SYN and SYN+ACK, where the first was not the only one.
+        #: The tunnel that its first packet came through, a ``wire.tunnels.Tunnel``.
+        self.tunnel: Tunnel | None = None
+
+        #: The first SYN, where it was not the first packet.
+        self.syn_ns = 0
+        self.syn_frame = 0
+        #: The last SYN, its timestamp, and the last SYN+ACK, where the first was not the only one.
         self.last_syn_ns = 0
         self.last_syn_frame = 0
+        self.last_syn_ts_val = 0
         self.last_syn_ack_ns = 0
         self.last_syn_ack_frame = 0
         #: ICMP says unreachable: frame (0 none), time, type and code, and the reporter.
@@ -113,24 +131,22 @@ class Connection:
         self.ip_version = 4
         #: The place of its four-tuple (``wire.place``).
         self.place = 0
-        #: The tunnel that its first packet came through, a ``wire.tunnels.Tunnel``.
-        self.tunnel: Tunnel | None = None
-
         self.first_ns = 0
         self.last_ns = 0
         self.first_frame = 0
+        #: When ``b`` was first heard.
+        self.answered_ns = 0
 
         #: Client is ``a``; how we know: index into ``ROLES_BASIS_NAMES``.
         self.client_is_a = True
         self.roles_basis = 0
 
         # The handshake.
-        self.syn_ns = 0
-        self.syn_frame = 0
-        #: The timestamps of the first and the last SYN (RFC 7323), 0 without; and whether the last SYN+ACK
-        #: echoed none of them.
+        #: Its first packet is a SYN.
+        self.begins_with_syn = False
+        #: The timestamp of the first SYN (RFC 7323), 0 without; and whether the last SYN+ACK echoed that of
+        #: no SYN.
         self.syn_ts_val = 0
-        self.last_syn_ts_val = 0
         self.foreign_echo = False
         self.syn_ack_ns = 0
         self.syn_ack_frame = 0
@@ -159,16 +175,8 @@ class Connection:
 
         #: What its segments have shown, an ``Incarnation``; made by the first that is out of the ordinary.
         self.shown: Any = None
-        #: When the frames passed that evidence names: a chain of the journal's, and how many more it may
-        #: hold before the others are dropped.
-        self.marks = -1
-        self.marks_left = 0
-
-        #: What Zeek would log of it (see ``peers.py``).
-        self.zeek: Zeek | None = None
-        #: The Wireshark stream that it began in, and the one that its segments are in by now.
-        self.stream: Stream | None = None
-        self.stream_now: Stream | None = None
+        #: What peers would say of it, if that was asked for.
+        self.words: Words | None = None
         #: Regular segments that tell neither of them anything new: by ``a`` with data 1, without 2;
         #: by ``b`` 4 and 8. Zeek's numbers are those of the endpoints while it is not 0.
         self.plain = 0
@@ -189,7 +197,8 @@ class Connection:
         """This is its first segment, and sent by ``a``."""
         self.ip_version = segment.ip_version
         self.place = place(segment)
-        self.tunnel = segment.tunnel
+        if segment.tunnel is not None:
+            self.own_rare().tunnel = segment.tunnel
         self.first_ns = segment.ts_ns
         self.first_frame = segment.frame
         a = self.a
@@ -223,17 +232,37 @@ class Connection:
         rare.reset_frame = frame
         rare.reset_exact = exact
 
-    def note_syn_again(self, ts_ns: int, frame: int) -> None:
+    def note_syn(self, ts_ns: int, frame: int, ts_val: int) -> None:
+        """The first SYN passes."""
+        self.syn_ts_val = ts_val
+        if frame == self.first_frame and ts_ns == self.first_ns:
+            self.begins_with_syn = True
+            return
+        rare = self.own_rare()
+        rare.syn_ns = ts_ns
+        rare.syn_frame = frame
+
+    def note_syn_again(self, ts_ns: int, frame: int, ts_val: int) -> None:
         """The SYN passes again, and for the last time so far."""
         rare = self.own_rare()
         rare.last_syn_ns = ts_ns
         rare.last_syn_frame = frame
+        rare.last_syn_ts_val = ts_val
+
+    def syn_ns(self) -> int:
+        return self.first_ns if self.begins_with_syn else self.rare.syn_ns
+
+    def syn_frame(self) -> int:
+        return self.first_frame if self.begins_with_syn else self.rare.syn_frame
+
+    def last_syn_ts_val(self) -> int:
+        return self.rare.last_syn_ts_val if self.rare.last_syn_frame else self.syn_ts_val
 
     def last_syn_ns(self) -> int:
-        return self.rare.last_syn_ns if self.rare.last_syn_frame else self.syn_ns
+        return self.rare.last_syn_ns if self.rare.last_syn_frame else self.syn_ns()
 
     def last_syn_frame(self) -> int:
-        return self.rare.last_syn_frame or self.syn_frame
+        return self.rare.last_syn_frame or self.syn_frame()
 
     def last_syn_ack_ns(self) -> int:
         return self.rare.last_syn_ack_ns if self.rare.last_syn_ack_frame else self.syn_ack_ns
@@ -263,6 +292,10 @@ class Connection:
         a = self.a
         b = self.b
         return (a.port ^ a.last ^ a.syns) + (b.port ^ b.last ^ b.syns) + (self.over_ns & 1)
+
+    def heard_ns(self, endpoint: Endpoint) -> int:
+        """When this end of it was first heard."""
+        return self.first_ns if endpoint is self.a else self.answered_ns
 
     def client(self) -> Endpoint:
         return self.a if self.client_is_a else self.b

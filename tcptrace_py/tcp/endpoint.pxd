@@ -22,6 +22,7 @@ cdef class EndpointRare:
     cdef public uint32_t gaps
     cdef public uint32_t suspect_nxt
     cdef public uint32_t keep_alives
+    cdef public uint32_t unanswered_probes
     cdef public uint32_t time_wait_restarts
     cdef public uint32_t syn_bytes
     cdef public uint32_t out_of_window
@@ -35,7 +36,7 @@ cdef EndpointRare _NOTHING
 
 @cython.final
 cdef class Endpoint:
-    # What every segment reads or writes comes first: together in the cache.
+    # By size, so that nothing lies between them; of each size, what every segment reads or writes comes first.
     cdef public uint64_t address_lo
     cdef public uint64_t address_hi
     cdef public uint16_t port
@@ -52,25 +53,30 @@ cdef class Endpoint:
     cdef public uint8_t tail_gap
     cdef public uint8_t has_suspect
     cdef public uint8_t ttl
+    cdef public uint8_t has_syn_ts
+    cdef public uint8_t passive
+    cdef public uint8_t regular
     cdef public uint32_t isn
     cdef public uint32_t snd_nxt
     cdef public uint32_t snd_una
     cdef public uint32_t rcv_nxt
     cdef public uint32_t unanswered
-    cdef public uint32_t unanswered_probes
     cdef public uint32_t packets
     cdef public uint32_t largest_bytes
     cdef public uint32_t largest_seq
     cdef public uint32_t syn_ts_val
     cdef public uint32_t fin_seq
+    cdef public uint32_t syns
+    cdef public uint32_t syn_acks
+    cdef public uint32_t fins
+    cdef public uint32_t rsts
+    cdef public int32_t last
     cdef public EndpointRare rare
     cdef public int64_t last_ns
     cdef public int64_t last_frame
     cdef public int64_t bytes
     cdef public int64_t last_data_ns
     cdef public object connection
-    cdef public int64_t last
-    cdef public int64_t first_ns
     cdef public int64_t fin_ns
     cdef public int64_t fin_frame
     cdef public int64_t fin_acked_ns
@@ -78,13 +84,6 @@ cdef class Endpoint:
     cdef public int64_t deadline_ns
     cdef public Endpoint clock_before
     cdef public Endpoint clock_after
-    cdef public uint32_t syns
-    cdef public uint32_t syn_acks
-    cdef public uint32_t fins
-    cdef public uint32_t rsts
-    cdef public uint8_t has_syn_ts
-    cdef public uint8_t passive
-    cdef public uint8_t regular
 
     cdef object begin(self)
     cpdef EndpointRare own_rare(self)
@@ -93,6 +92,7 @@ cdef class Endpoint:
     cpdef int64_t window_bytes(self)
     cdef bint keeps_on(self, Endpoint receiver, Segment segment) except -1
     cdef object go_on(self, Endpoint receiver, Segment segment)
+    cdef int be_heard(self) noexcept
     cdef object ask(self, Segment segment)
     cdef bint take_ack(self, uint32_t ack)
     cdef object be_acknowledged(self, uint32_t ack)

@@ -37,7 +37,9 @@ class EndpointRare:
         self.duplicates = 0
         self.retransmits = 0
         self.keep_alives = 0
-        #: The first retransmission or probe since the peer was last heard (``Endpoint.unanswered``).
+        #: Probes sent since the peer was last heard.
+        self.unanswered_probes = 0
+        #: The first retransmission or probe since then (``Endpoint.unanswered``).
         self.first_unanswered_ns = 0
         self.first_unanswered_frame = 0
         #: Payload of its SYN (Fast Open).
@@ -121,12 +123,10 @@ class Endpoint:
         self.syn_acks = 0
         self.fins = 0
         self.rsts = 0
-        #: Retransmissions and probes sent since the peer was last heard.
+        #: Retransmissions sent since the peer was last heard.
         self.unanswered = 0
-        self.unanswered_probes = 0
 
         # Times, and the frames that prove them.
-        self.first_ns = 0
         self.last_ns = 0
         self.last_frame = 0
         self.last_data_ns = 0
@@ -208,12 +208,17 @@ class Endpoint:
             self.last_data_ns = segment.ts_ns
         self.take_ack(segment.ack)
         receiver.snd_una = segment.ack
-        receiver.unanswered = 0
-        receiver.unanswered_probes = 0
+        receiver.be_heard()
+
+    def be_heard(self) -> None:
+        """It has an answer to all that it asked."""
+        self.unanswered = 0
+        if not self.rare.shared:
+            self.rare.unanswered_probes = 0
 
     def ask(self, segment: Segment) -> None:
         """A retransmission or probe that wants an answer: note the first since the peer was last heard."""
-        if self.unanswered == 0 and self.unanswered_probes == 0:
+        if self.unanswered == 0 and self.rare.unanswered_probes == 0:
             rare = self.own_rare()
             rare.first_unanswered_ns = segment.ts_ns
             rare.first_unanswered_frame = segment.frame

@@ -87,7 +87,7 @@ def echoes_another(connection: Connection, opener: Endpoint, syn_ack: Segment) -
     if not (opener.state == SYN_SENT and syn_ack.has_timestamps and connection.syn_ts_val):
         return False
     echo = syn_ack.ts_ecr
-    return distance(echo, connection.syn_ts_val) < 0 or distance(echo, connection.last_syn_ts_val) > 0
+    return distance(echo, connection.syn_ts_val) < 0 or distance(echo, connection.last_syn_ts_val()) > 0
 
 
 def in_window(sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:

@@ -43,7 +43,7 @@ def regular_history(endpoint: Endpoint) -> Told:
     told: Told
     if endpoint is connection.a:
         told = [
-            (SYN_SENT, connection.syn_ns, connection.syn_frame, SENT),
+            (SYN_SENT, connection.syn_ns(), connection.syn_frame(), SENT),
             (ESTABLISHED, connection.ack_ns, connection.ack_frame, ACKNOWLEDGED),
         ]
     else:

@@ -35,6 +35,8 @@ cdef bint _fits(Connection connection, Segment segment) except -1
 cdef class Incarnation:
     cdef public Evidence a
     cdef public Evidence b
+    cdef public int64_t marks
+    cdef public int64_t marks_left
     cdef bint _begun
     cdef list _dropped
 

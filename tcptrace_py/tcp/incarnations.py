@@ -150,6 +150,10 @@ class Incarnation:
     def __init__(self) -> None:
         self.a = Evidence()
         self.b = Evidence()
+        #: When the frames passed that evidence names: a chain of the journal's, and how many more it may
+        #: hold before the others are dropped.
+        self.marks = -1
+        self.marks_left = 0
         self._begun = False
         #: Of ``b`` and of ``a``: frame and time of a FIN whose ACK was of nothing yet, and that ACK.
         self._dropped: list[tuple[int, int, int]] = [(0, 0, NONE), (0, 0, NONE)]
@@ -160,10 +164,10 @@ class Incarnation:
 
     def add(self, connection: Connection, segment: Segment) -> None:
         """A segment of the connection passes."""
-        if not self._begun and 0 < connection.syn_frame != segment.frame:
+        if not self._begun and 0 < connection.syn_frame() != segment.frame:
             # Its SYN passed before it was known to begin a connection.
             a = connection.a
-            self.tell(True, connection.syn_frame, connection.syn_ns, a.isn, 0, SYN, a.rare.syn_bytes)
+            self.tell(True, connection.syn_frame(), connection.syn_ns(), a.isn, 0, SYN, a.rare.syn_bytes)
         by_a = connection.sent_by_a(segment)
         flags = segment.flags
         seq = segment.seq

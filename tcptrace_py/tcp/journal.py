@@ -15,6 +15,8 @@ from tcptrace_py.tcp.growing import Growing, Row
 # An entry is three numbers: time, frame, and `(previous + 1) << 16 | state << 8 | basis`. Before the first
 # lies one of zeros, so that -1 is the index of an entry too.
 _FIELDS = 3
+# Its index takes 31 bits where an endpoint keeps it.
+_MOST = 0x7FFFFFFF
 # Entries that there is room for at first.
 _ROOM = 1024
 _NOTHING = array("q")
@@ -55,6 +57,8 @@ class Journal:
         return index
 
     def _grow(self) -> None:
+        if self._used > _MOST:
+            raise MemoryError("histories have more entries than can be counted")
         # A row that is looked at cannot grow.
         self._numbers = _NOTHING
         try:

@@ -57,7 +57,7 @@ cdef class Machine:
     cdef object _receipt(self, Endpoint sender, Endpoint receiver, Segment segment)
     cdef object pick_up(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     cdef object unreachable(self, Connection connection, Endpoint endpoint, int64_t ts_ns, int64_t frame)
-    @cython.locals(refused=Endpoint, endpoint=Endpoint)
+    @cython.locals(shown=Incarnation, refused=Endpoint, endpoint=Endpoint)
     cdef bint resume(self, Connection older, Connection connection, Segment segment) except -1
     @cython.locals(dropper=Endpoint, shown=Incarnation, end=Evidence)
     cdef object give_away(self, Connection older, Segment segment)

@@ -127,18 +127,18 @@ class Machine:
     def tell(self, connection: Connection, sender: Endpoint, segment: Segment) -> None:
         """The segment is evidence."""
         shown = connection.shown
-        connection.marks = self._journal.mark(connection.marks, segment.frame, segment.ts_ns)
+        shown.marks = self._journal.mark(shown.marks, segment.frame, segment.ts_ns)
         shown.add(connection, segment)
         end = shown.a if sender is connection.a else shown.b
         if sender.fin_sent and not end.fins:
             # It has sent data beyond "its" FIN.
             sender.fin_sent = False
-        if connection.marks_left:
-            connection.marks_left -= 1
+        if shown.marks_left:
+            shown.marks_left -= 1
         else:
             named = {segment.frame, *shown.a.frames(), *shown.b.frames()}
-            connection.marks = self._journal.keep(connection.marks, named)
-            connection.marks_left = _MARKS
+            shown.marks = self._journal.keep(shown.marks, named)
+            shown.marks_left = _MARKS
 
     def read(self, connection: Connection, over: bool = False) -> None:
         """Both histories, by all that has been told; ``over``: nothing more will pass."""
@@ -162,7 +162,7 @@ class Machine:
             at = len(entries)
             ts_ns = told[at][1] if at < len(told) and told[at][2] == frame else -1
             if ts_ns < 0:
-                ts_ns = self._journal.marked_ns(connection.marks, frame, connection.first_ns)
+                ts_ns = self._journal.marked_ns(connection.shown.marks, frame, connection.first_ns)
             entries.append((state, ts_ns, frame, basis))
         return entries
 
@@ -214,8 +214,7 @@ class Machine:
                 return
         elif flags & ACK:
             self._infers(sender, receiver, segment)
-        receiver.unanswered = 0
-        receiver.unanswered_probes = 0
+        receiver.be_heard()
         sender.window_field = segment.window
         fresh_bytes = 0
         if not flags & SYN:
@@ -288,13 +287,10 @@ class Machine:
             sender.window_scale = segment.window_scale
         if not flags & ACK:
             sender.syns += 1
-            if connection.syn_frame == 0:
-                connection.syn_ns = segment.ts_ns
-                connection.syn_frame = segment.frame
-                connection.syn_ts_val = segment.ts_val
+            if connection.syn_frame() == 0:
+                connection.note_syn(segment.ts_ns, segment.frame, segment.ts_val)
             else:
-                connection.note_syn_again(segment.ts_ns, segment.frame)
-            connection.last_syn_ts_val = segment.ts_val
+                connection.note_syn_again(segment.ts_ns, segment.frame, segment.ts_val)
             receiver.unanswered = 0
             sender.window_field = segment.window
             return
@@ -332,7 +328,8 @@ class Machine:
                 sender_rare = sender.own_rare()
                 sender_rare.keep_alives += 1
             sender.ask(segment)
-            sender.unanswered_probes += 1
+            sender_rare = sender.own_rare()
+            sender_rare.unanswered_probes += 1
             return 0
         before = sender.rare.retransmits
         fresh_bytes = sender.take_sequence_space(segment)
@@ -388,8 +385,9 @@ class Machine:
         endpoint.isn = refused.isn
         endpoint.has_snd = True
         endpoint.snd_nxt = refused.snd_nxt
-        for _, ts_ns, frame, _ in self._journal.history(older.marks):
-            connection.marks = self._journal.mark(connection.marks, frame, ts_ns)
+        shown = connection.shown
+        for _, ts_ns, frame, _ in self._journal.history(older.shown.marks):
+            shown.marks = self._journal.mark(shown.marks, frame, ts_ns)
         self.read(older)
         self.read(connection)
         return True

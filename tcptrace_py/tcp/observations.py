@@ -264,7 +264,7 @@ class Observations:
             peer = connection.b if by == 1 else connection.a
             if reset.ns - peer.last_data_ns < _AT_ONCE_NS or self.fast_close_by:
                 found |= BY_STREAM_RESET
-            if not reset.has_ack or not connection.syn_frame:
+            if not reset.has_ack or not connection.syn_frame():
                 found |= BY_LONE_RESET
         if self.gap_by or self.after_fin_ns is not _NEVER:
             found |= BY_LATE_RESET | BY_STREAM_RESET

@@ -181,7 +181,7 @@ class Observer:
         segment: Segment,
     ) -> None:
         """An ACK of the old connection after the peer's SYN on its ports: TIME_WAIT answers so."""
-        if not sender.fin_sent or segment.ts_ns < connection.rare.reused_ns or not newest.syn_frame:
+        if not sender.fin_sent or segment.ts_ns < connection.rare.reused_ns or not newest.syn_frame():
             return
         client: Endpoint = newest.client()
         if client.port == sender.port and client.address_lo == sender.address_lo:

@@ -172,8 +172,8 @@ class Regular:
             return
         connection.shown = shown = Incarnation()
         journal = self._transitions.journal
-        if connection.syn_frame:
-            connection.marks = journal.mark(connection.marks, connection.syn_frame, connection.syn_ns)
+        if connection.syn_frame():
+            shown.marks = journal.mark(shown.marks, connection.syn_frame(), connection.syn_ns())
         passed: dict[int, tuple[bool, int, int]] = {}
         for endpoint in (connection.a, connection.b):
             write_down(endpoint, journal)
@@ -185,7 +185,7 @@ class Regular:
             passed[rare.reset_frame] = connection.reset_by == 1, rare.reset_ns, RST | ACK
         for frame in sorted(passed):
             by_a, ts_ns, flags = passed[frame]
-            connection.marks = journal.mark(connection.marks, frame, ts_ns)
+            shown.marks = journal.mark(shown.marks, frame, ts_ns)
             mine, peers = shown.ends(by_a)
             seq = connection.a.isn if by_a else connection.b.isn
             if mine.nxt != NONE:
@@ -204,7 +204,8 @@ class Regular:
         passes = endpoint.last_frame == passing
         if endpoint.packets - endpoint.rare.duplicates - passes <= told:
             return
-        mine, peers = connection.shown.ends(endpoint is connection.a)
+        shown: Incarnation = connection.shown
+        mine, peers = shown.ends(endpoint is connection.a)
         # The last frame that is known to be one of them, or else the first that may be.
         frame = connection.ack_frame + 1
         ts_ns = connection.ack_ns
@@ -217,7 +218,7 @@ class Regular:
         if endpoint.bytes:
             mine.add(frame, ts_ns, mine.nxt, peers.isn + 1, ACK, endpoint.bytes)
         mine.add(frame, ts_ns, mine.nxt, acknowledged, ACK, 0)
-        connection.marks = self._transitions.journal.mark(connection.marks, frame, ts_ns)
+        shown.marks = self._transitions.journal.mark(shown.marks, frame, ts_ns)
         if endpoint.unanswered:
             mine.asked = [endpoint.rare.first_unanswered_frame]
 
@@ -227,7 +228,7 @@ def _again(sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:
     return (
         segment.payload_bytes > 1
         and receiver.packets > 1
-        and sender.unanswered + sender.unanswered_probes == 0
+        and sender.unanswered + sender.rare.unanswered_probes == 0
         and distance(segment.seq, sender.isn) > 0
         and distance(segment.seq, sender.snd_nxt) + segment.payload_bytes <= 0
     )

@@ -51,8 +51,8 @@ def accepted(table: FlowTable, machine: Machine, connection: Connection, segment
     while older is not None:
         old_sender, old_receiver = direction(older, segment)
         machine.replace(old_sender, ACKNOWLEDGED, segment.ts_ns, segment.frame)
-        if connection.syn_frame and old_receiver.state >= ESTABLISHED:
-            machine.replace(old_receiver, SENT, connection.syn_ns, connection.syn_frame)
+        if connection.syn_frame() and old_receiver.state >= ESTABLISHED:
+            machine.replace(old_receiver, SENT, connection.syn_ns(), connection.syn_frame())
         older = table.older(older, connection)
 
 
@@ -62,8 +62,8 @@ def opened_anew(table: FlowTable, machine: Machine, connection: Connection, segm
     while older is not None:
         old_client, _ = direction(older, segment)
         if old_client.state == SYN_SENT or old_client.state == TIME_WAIT:
-            if connection.syn_frame:
-                machine.replace(old_client, SENT, connection.syn_ns, connection.syn_frame)
+            if connection.syn_frame():
+                machine.replace(old_client, SENT, connection.syn_ns(), connection.syn_frame())
             else:
                 machine.replace(old_client, ACKNOWLEDGED, segment.ts_ns, segment.frame)
         older = table.older(older, connection)
@@ -123,7 +123,7 @@ def pending_syn(connection: Connection) -> Segment:
     asked.ts_ns = connection.rare.pending_syn_ns
     asked.frame = connection.rare.pending_syn_frame
     asked.ip_version = connection.ip_version
-    asked.tunnel = connection.tunnel
+    asked.tunnel = connection.rare.tunnel
     asked.src_hi = asker.address_hi
     asked.src_lo = asker.address_lo
     asked.src_port = asker.port
@@ -148,7 +148,7 @@ def give_pending(connection: Connection, began: Connection, asked: Segment) -> E
     began.a.syns += again
     if again:
         began.a.own_rare().retransmits = began.a.rare.retransmits + again
-    began.note_syn_again(rare.pending_syn_last_ns, rare.pending_syn_last_frame)
+    began.note_syn_again(rare.pending_syn_last_ns, rare.pending_syn_last_frame, began.syn_ts_val)
     if began.a.rare.stats is not None and began.b.rare.stats is not None:
         asked.ts_ns = rare.pending_syn_last_ns
         for _ in range(again):

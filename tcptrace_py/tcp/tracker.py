@@ -195,8 +195,8 @@ class Tracker:
             receiver = a
         quiet_ns = segment.ts_ns - connection.last_ns
         connection.last_ns = segment.ts_ns
-        if sender.packets == 0:
-            sender.first_ns = segment.ts_ns
+        if sender.packets == 0 and sender is not a:
+            connection.answered_ns = segment.ts_ns
         before_ns = sender.last_ns
         sender.last_ns = segment.ts_ns
         sender.last_frame = segment.frame
@@ -268,8 +268,8 @@ class Tracker:
             if older is not None:
                 self.machine.give_away(older, segment)
             sender, receiver = direction(connection, segment)
-            if sender.packets == 0:
-                sender.first_ns = segment.ts_ns
+            if sender.packets == 0 and sender is not connection.a:
+                connection.answered_ns = segment.ts_ns
             sender.last_ns = segment.ts_ns
             sender.last_frame = segment.frame
             sender.packets += 1
@@ -381,8 +381,10 @@ class Tracker:
         if self._rest is None:
             self.transitions.journal.release(connection.a.last)
             self.transitions.journal.release(connection.b.last)
-            self.transitions.journal.release(connection.marks)
-        connection.marks = -1
+            if connection.shown is not None:
+                self.transitions.journal.release(connection.shown.marks)
+        if connection.shown is not None:
+            connection.shown.marks = -1
         connection.a.last = connection.b.last = -1
         connection.a.regular = connection.b.regular = 0
         # Endpoints know their connection and it knows them: cut the circle.
@@ -547,7 +549,6 @@ class Tracker:
         a = connection.a
         b = connection.b
         connection.last_ns = syn.ts_ns
-        a.first_ns = syn.ts_ns
         a.last_ns = syn.ts_ns
         a.last_frame = syn.frame
         a.packets = 1

@@ -26,10 +26,10 @@ class TwoClocks:
 
     def look(self, connection: Connection) -> None:
         """One connection is over."""
-        if connection.syn_frame == 0 or connection.syn_ack_frame == 0:
+        if connection.syn_frame() == 0 or connection.syn_ack_frame == 0:
             return
         self.handshakes += 1
-        early_ns = connection.syn_ns - connection.syn_ack_ns
+        early_ns = connection.syn_ns() - connection.syn_ack_ns
         if early_ns <= 0 or early_ns >= _SENT_AGAIN_NS or connection.simultaneous_open:
             return
         self.answered_early += 1

@@ -17,8 +17,7 @@ from tcptrace_py.tcp.codes import (
     RESET,
     UNANSWERED,
 )
-from tcptrace_py.tcp.compat.zeek import Zeek
-from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.connection import Connection, Words
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.state import (
@@ -66,18 +65,19 @@ class Scene:
         number = len(self.connections)
         connection.id = number
         connection.ip_version = 4
-        connection.zeek = Zeek()
+        connection.words = Words()
         client, server = connection.a, connection.b
         client.address_hi, client.address_lo = CLIENT
         server.address_hi, server.address_lo = SERVER
         client.port, server.port = 40_000 + number, port
-        connection.first_ns = connection.last_ns = connection.syn_ns = BEGIN_NS + int(at_s * SECOND)
-        connection.syn_frame = connection.first_frame = 1 + 20 * number
+        connection.first_ns = connection.last_ns = BEGIN_NS + int(at_s * SECOND)
+        connection.first_frame = 1 + 20 * number
+        connection.begins_with_syn = True
         client.syns = client.packets = 1
         connection.handshake = UNANSWERED
         self.connections.append(connection)
         self.kinds.append(())
-        self.tell(client, (SYN_SENT, connection.syn_ns, connection.syn_frame, SENT))
+        self.tell(client, (SYN_SENT, connection.syn_ns(), connection.syn_frame(), SENT))
         for name, value in fields.items():
             setattr(connection, name, value)
         return connection
@@ -85,7 +85,7 @@ class Scene:
     def establish(self, connection: Connection, round_trip_ms: int = 10) -> None:
         client, server = connection.a, connection.b
         frame = connection.first_frame
-        connection.syn_ack_ns = connection.syn_ns + round_trip_ms * MILLISECOND
+        connection.syn_ack_ns = connection.syn_ns() + round_trip_ms * MILLISECOND
         connection.syn_ack_frame = frame + 1
         connection.ack_ns = connection.last_ns = connection.syn_ack_ns + MILLISECOND
         connection.ack_frame = frame + 2
@@ -140,7 +140,7 @@ class Scene:
     def refuse(self, connection: Connection) -> None:
         client, server = connection.a, connection.b
         frame = connection.first_frame + 1
-        at_ns = connection.syn_ns + MILLISECOND
+        at_ns = connection.syn_ns() + MILLISECOND
         connection.handshake, connection.close, connection.close_complete = REFUSED_HANDSHAKE, RESET, True
         connection.reset_by, connection.reset_cause = 2, REFUSED
         rare = connection.own_rare()

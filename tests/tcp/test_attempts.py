@@ -239,7 +239,7 @@ def test_a_held_syn_is_no_connection_yet_but_has_its_number() -> None:
     trace.play("s SYN+ACK 500 101")
     (connection,) = trace.tracker.table.all()
     assert connection.id == 0
-    assert (connection.syn_frame, connection.syn_ack_frame, connection.a.packets) == (1, 2, 1)
+    assert (connection.syn_frame(), connection.syn_ack_frame, connection.a.packets) == (1, 2, 1)
     assert histories(trace) == [("SYN_SENT@1s", "LISTEN@2a SYN_RCVD@2s")]
 
 

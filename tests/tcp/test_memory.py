@@ -65,7 +65,7 @@ def bytes_each(tracker: Tracker, conversation: tuple[tuple[str, str, int, int, i
 
 
 def test_a_connection_with_both_endpoints_and_its_history() -> None:
-    assert bytes_each(Tracker(Settings(), peers=False), CONVERSATION) <= 795
+    assert bytes_each(Tracker(Settings(), peers=False), CONVERSATION) <= 700
 
 
 def test_a_syn_that_nobody_answers() -> None:

@@ -99,7 +99,11 @@ def test_why_a_rst_was_sent(trace: str, cause: str) -> None:
 def test_a_keep_alive_is_no_retransmission() -> None:
     trace = Trace().play(OPEN + "c ACK 101 301 5\ns ACK 301 106\n+7200\nc ACK 105 301\ns ACK 301 106")
     (connection,) = trace.end()
-    assert (connection.a.rare.keep_alives, connection.a.rare.retransmits, connection.a.unanswered_probes) == (
+    assert (
+        connection.a.rare.keep_alives,
+        connection.a.rare.retransmits,
+        connection.a.rare.unanswered_probes,
+    ) == (
         1,
         0,
         0,

@@ -37,11 +37,11 @@ def round_trip_ns(case: Case) -> int:
     """The handshake's round trip, both ways past the vantage point; -1 if it was not measured."""
     connection = case.connection
     client, server = case.endpoint(case.client_by), case.endpoint(case.server_by)
-    if not connection.syn_frame or not connection.syn_ack_frame or not connection.ack_frame:
+    if not connection.syn_frame() or not connection.syn_ack_frame or not connection.ack_frame:
         return -1
     if client.syns != 1 or server.syn_acks != 1:
         return -1
-    return connection.ack_ns - connection.syn_ns
+    return connection.ack_ns - connection.syn_ns()
 
 
 def acknowledged(case: Case, by: int) -> bool:

@@ -46,7 +46,7 @@ class ForeignReply:
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         connection = case.connection
-        if connection.syn_frame:
+        if connection.syn_frame():
             return self._asked(case)
         if connection.established and connection.a.bytes + connection.b.bytes > 0 and connection.ack_frame:
             return None
@@ -63,19 +63,19 @@ class ForeignReply:
 
         def evidence() -> list[Evidence]:
             text = f"{case.name(case.client_by)} sent SYN to {case.name(by)}"
-            lines = [case.evidence(connection.syn_frame, connection.syn_ns, text)]
+            lines = [case.evidence(connection.syn_frame(), connection.syn_ns(), text)]
             text = f"{case.name(by)} no longer knows the connection: the client's RST had ended it"
             lines.append(case.evidence(reset.frame, reset.ns, text))
             return lines
 
         return Claim(
             by,
-            connection.syn_ns,
+            connection.syn_ns(),
             reset.ns,
             CERTAIN,
             evidence,
             explains=_EXPLAINS,
-            hangs_on=("asked", *client_key(case), connection.syn_ns, client.isn),
+            hangs_on=("asked", *client_key(case), connection.syn_ns(), client.isn),
             facts=(use_of(connection, client, case.endpoint(by)), connection.last_ns),
             variant="asked",
         )

@@ -37,7 +37,7 @@ class IdleTimeout(Decided):
                 continue
             if reset.peer_outstanding or reset.own_outstanding or case.endpoint(by).unanswered:
                 continue
-            if case.endpoint(by).unanswered_probes:
+            if case.endpoint(by).rare.unanswered_probes:
                 continue
             if by == case.client_by and case.endpoint(by).bytes and not case.endpoint(case.server_by).bytes:
                 # It had asked, and gives up: nobody was idle.

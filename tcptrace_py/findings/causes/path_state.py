@@ -47,7 +47,7 @@ class PathStateLost:
             lines = [case.evidence(peer.last_frame, peer.last_ns, text)]
             text = f"{duration(seen.gap_ns)} idle, then {case.name(by)} sends: no answer"
             lines.append(case.evidence(seen.gap_end_frame, seen.gap_end_ns, text))
-            tries = endpoint.unanswered + endpoint.unanswered_probes
+            tries = endpoint.unanswered + endpoint.rare.unanswered_probes
             text = (
                 f"{times(tries, 'retransmission or probe', 'retransmissions or probes')} later: no answer yet"
             )

@@ -45,7 +45,7 @@ class Probe(Decided):
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         connection = case.connection
         client, server = case.endpoint(case.client_by), case.endpoint(case.server_by)
-        if client.bytes or server.bytes or not connection.syn_frame:
+        if client.bytes or server.bytes or not connection.syn_frame():
             return None
         by = case.client_by
         seen = case.seen
@@ -54,11 +54,11 @@ class Probe(Decided):
 
             def traced() -> list[Evidence]:
                 text = f"{case.name(by)} sent SYN to {case.name(case.server_by)} with TTL {low}"
-                return [case.evidence(connection.syn_frame, connection.syn_ns, text)]
+                return [case.evidence(connection.syn_frame(), connection.syn_ns(), text)]
 
             return Claim(
                 by,
-                connection.syn_ns,
+                connection.syn_ns(),
                 connection.last_syn_ns(),
                 CERTAIN if seen is not None and seen.ttl_rises else LIKELY,
                 traced,
@@ -70,12 +70,12 @@ class Probe(Decided):
 
             def made() -> list[Evidence]:
                 text = f"{case.name(by)} sent SYN number 0 to {case.name(case.server_by)}: made by hand"
-                return [case.evidence(connection.syn_frame, connection.syn_ns, text)]
+                return [case.evidence(connection.syn_frame(), connection.syn_ns(), text)]
 
             # A kernel's first number is a clock and a secret (RFC 6528): one in 4,000 million is 0.
             return Claim(
                 by,
-                connection.syn_ns,
+                connection.syn_ns(),
                 connection.last_syn_ns(),
                 LIKELY,
                 made,
@@ -83,21 +83,21 @@ class Probe(Decided):
                 variant="hand-made",
             )
         reset = None if seen is None else seen.resets[by - 1]
-        if not connection.established or reset is None or reset.ns - connection.syn_ns > _MUTE_NS:
+        if not connection.established or reset is None or reset.ns - connection.syn_ns() > _MUTE_NS:
             return None
         if server.fin_sent and server.fin_ns < reset.ns:
             return None
 
         def mute() -> list[Evidence]:
             text = f"{case.name(by)} connects to {case.name(case.server_by)}"
-            lines = [case.evidence(connection.syn_frame, connection.syn_ns, text)]
-            text = f"{duration(reset.ns - connection.syn_ns)} later: RST, and no data from either side"
+            lines = [case.evidence(connection.syn_frame(), connection.syn_ns(), text)]
+            text = f"{duration(reset.ns - connection.syn_ns())} later: RST, and no data from either side"
             lines.append(case.evidence(reset.frame, reset.ns, text))
             return lines
 
         return Claim(
             by,
-            connection.syn_ns,
+            connection.syn_ns(),
             reset.ns,
             CERTAIN,
             mute,

@@ -31,7 +31,7 @@ class SlowConnect(Decided):
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         connection = case.connection
-        if not connection.established or connection.simultaneous_open or not connection.syn_frame:
+        if not connection.established or connection.simultaneous_open or not connection.syn_frame():
             return None
         client, server = case.endpoint(case.client_by), case.endpoint(case.server_by)
         if (
@@ -41,8 +41,8 @@ class SlowConnect(Decided):
             or connection.reset_cause == REFUSED
         ):
             return None
-        took_ns = connection.ack_ns - connection.syn_ns
-        if took_ns < _SLOW_NS or connection.last_syn_ns() - connection.syn_ns < _SLOW_NS // 2:
+        took_ns = connection.ack_ns - connection.syn_ns()
+        if took_ns < _SLOW_NS or connection.last_syn_ns() - connection.syn_ns() < _SLOW_NS // 2:
             return None
         # A SYN+ACK that had passed before the SYN came again was lost behind the vantage point.
         answered = 0 < connection.syn_ack_ns < connection.last_syn_ns()
@@ -53,8 +53,8 @@ class SlowConnect(Decided):
             text = f"{case.name(case.client_by)} sent SYN to {case.name(by)}"
             if before_ns >= 0:
                 text += f", from a port used before, {duration(before_ns)} ago"
-            lines = [case.evidence(connection.syn_frame, connection.syn_ns, text)]
-            ns = connection.last_syn_ns() - connection.syn_ns
+            lines = [case.evidence(connection.syn_frame(), connection.syn_ns(), text)]
+            ns = connection.last_syn_ns() - connection.syn_ns()
             text = f"{duration(ns)} later: SYN again, number {client.syns}"
             lines.append(case.evidence(connection.last_syn_frame(), connection.last_syn_ns(), text))
             text = f"connected after {duration(took_ns)}"
@@ -63,7 +63,7 @@ class SlowConnect(Decided):
 
         return Claim(
             by,
-            connection.syn_ns,
+            connection.syn_ns(),
             connection.ack_ns,
             CERTAIN,
             evidence,

@@ -40,15 +40,15 @@ class StaleTimestamp:
 
         def evidence() -> list[Evidence]:
             text = _text(case.name(case.client_by), client.syn_ts_val, client.syns)
-            return [case.evidence(connection.syn_frame, connection.syn_ns, text)]
+            return [case.evidence(connection.syn_frame(), connection.syn_ns(), text)]
 
         return Claim(
             by,
-            connection.syn_ns,
+            connection.syn_ns(),
             connection.last_syn_ns(),
             LIKELY,
             evidence,
-            measure_ns=connection.last_syn_ns() - connection.syn_ns,
+            measure_ns=connection.last_syn_ns() - connection.syn_ns(),
             explains=self.EXPLAINS,
             hangs_on=(
                 client.address_hi,
@@ -56,10 +56,10 @@ class StaleTimestamp:
                 server.address_hi,
                 server.address_lo,
                 server.port,
-                connection.syn_ns,
+                connection.syn_ns(),
                 client.syn_ts_val,
             ),
-            facts=(connection.syn_ns, client.syn_ts_val),
+            facts=(connection.syn_ns(), client.syn_ts_val),
         )
 
     def key_of(self, attempt: Attempt) -> tuple[Key, tuple[object, ...]]:

@@ -32,7 +32,7 @@ class StoppedStream:
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         seen, connection = case.seen, case.connection
-        if seen is None or not connection.established or not connection.syn_frame:
+        if seen is None or not connection.established or not connection.syn_frame():
             return None
         by = seen.fast_close_by or connection.first_fin_by or connection.reset_by
         if not by:

@@ -57,7 +57,7 @@ class UnresponsiveServer:
         if server.rare.holes:
             # The client acknowledges what did not pass here: that may be the answer.
             return None
-        if client.unanswered or client.unanswered_probes:
+        if client.unanswered or client.rare.unanswered_probes:
             # Its host does not acknowledge any more either.
             return None
         asked_ns = seen.close_ns - seen.close_idle_ns

@@ -63,6 +63,8 @@ def connection_record(connection: Connection, kinds: Sequence[str], journal: Jou
     server = connection.server()
     version = connection.ip_version
     lasted_ns = connection.last_ns - connection.first_ns
+    stream = None if connection.words is None else connection.words.stream
+    tunnel = connection.rare.tunnel
     return ConnectionRecord(
         id=connection.id,
         first_ns=connection.first_ns,
@@ -76,8 +78,8 @@ def connection_record(connection: Connection, kinds: Sequence[str], journal: Jou
         reuse_of=connection.rare.reuse_of if connection.rare.reuse_of >= 0 else None,
         reused_by=connection.rare.reused_by if connection.rare.reused_by >= 0 else None,
         stray_resets=connection.rare.stray_resets,
-        stream=connection.stream.number if connection.stream is not None else connection.id,
-        completeness=connection.stream.completeness if connection.stream is not None else 0,
+        stream=connection.id if stream is None else stream.number,
+        completeness=0 if stream is None else stream.completeness,
         community_id=community_id(
             version,
             client.address_hi,
@@ -88,7 +90,7 @@ def connection_record(connection: Connection, kinds: Sequence[str], journal: Jou
             server.port,
         ),
         zeek=_zeek(connection),
-        tunnel=None if connection.tunnel is None else _tunnel(connection.tunnel, connection.client_is_a),
+        tunnel=None if tunnel is None else _tunnel(tunnel, connection.client_is_a),
     )
 
 
@@ -133,8 +135,8 @@ def _handshake(connection: Connection, client: Endpoint, server: Endpoint) -> Ha
     rtt_to_client_s = None
     # In a simultaneous open neither SYN is the answer to the other.
     if connection.syn_ack_frame and not connection.simultaneous_open:
-        round_trip_ns = connection.syn_ack_ns - connection.syn_ns
-        if connection.syn_frame and client.syns == 1 and round_trip_ns >= 0:
+        round_trip_ns = connection.syn_ack_ns - connection.syn_ns()
+        if connection.syn_frame() and client.syns == 1 and round_trip_ns >= 0:
             rtt_to_server_s = round_trip_ns / 1e9
         round_trip_ns = connection.ack_ns - connection.syn_ack_ns
         if connection.ack_frame and server.syn_acks == 1 and round_trip_ns >= 0:
@@ -143,7 +145,7 @@ def _handshake(connection: Connection, client: Endpoint, server: Endpoint) -> Ha
         outcome=_OUTCOMES[connection.handshake],
         simultaneous=bool(connection.simultaneous_open),
         fast_open=bool(connection.fast_open),
-        syn_ns=connection.syn_ns if connection.syn_frame else None,
+        syn_ns=connection.syn_ns() if connection.syn_frame() else None,
         synack_ns=connection.syn_ack_ns if connection.syn_ack_frame else None,
         ack_ns=connection.ack_ns if connection.ack_frame else None,
         syn_retransmits=client.syns - 1 if client.syns > 1 else 0,
@@ -177,9 +179,9 @@ def _close(connection: Connection) -> Close:
 
 
 def _zeek(connection: Connection) -> Zeek:
-    zeek = connection.zeek
     # Who lists connections has the tracker follow them in the peers' words.
-    assert zeek is not None
+    assert connection.words is not None
+    zeek = connection.words.zeek
     if connection.plain:
         zeek.catch_up(connection.a, connection.b)
     originator = zeek.a if zeek.orig_is_a else zeek.b

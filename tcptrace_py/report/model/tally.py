@@ -98,8 +98,8 @@ class Tally:
         close = connection.close
         took_ns = -1
         if outcome == COMPLETE and client.syns == 1 and server.syn_acks == 1 and connection.ack_frame:
-            if connection.syn_frame and not connection.simultaneous_open:
-                took_ns = connection.ack_ns - connection.syn_ns
+            if connection.syn_frame() and not connection.simultaneous_open:
+                took_ns = connection.ack_ns - connection.syn_ns()
                 if took_ns > LONGEST_ROUND_TRIP_NS or self._numbers[MEASURED_NS] > _MOST_SUM_NS:
                     took_ns = -1
         self._add(0, connection, client, server, outcome, close, took_ns)
