@@ -241,7 +241,8 @@ class Resets:
             return False
         if self._answers(case, by, reset):
             return False
-        if reset.after_peer_ns > max(3 * trip_ns(case, by), _THERE_NS):
+        # (Three times a trip of a century, as a broken clock may stamp it, would be beyond 64 bits.)
+        if reset.after_peer_ns > _THERE_NS and reset.after_peer_ns // 3 >= trip_ns(case, by):
             # Nothing provoked it, and who knows no connection does not begin to speak.
             return True
         return bool(0 <= reset.after_own_ns < _THERE_NS)
