@@ -25,7 +25,6 @@ cdef class Passes:
     cpdef list each(self)
     cdef object add(self, int64_t frame, int64_t ts_ns, int64_t end)
     cdef object keep(self)
-    @cython.locals(least=int64_t, each=int64_t)
     cpdef int64_t after(self, int64_t frame) except? -1
 
 

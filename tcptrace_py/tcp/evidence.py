@@ -76,16 +76,9 @@ class Passes:
         self.first_ns = 0
 
     def each(self) -> list[tuple[int, int]]:
-        each = []
-        if self.first:
-            each.append((self.first, self.first_end))
-        if self.later:
-            each.append((self.later, self.later_end))
-        if self.kept and self.kept != self.first and self.kept != self.later:
-            each.append((self.kept, self.kept_end))
-        if self.last != self.first and self.last != self.later and self.last != self.kept:
-            each.append((self.last, self.last_end))
-        return each
+        each = {self.first: self.first_end, self.later: self.later_end, self.kept: self.kept_end}
+        each[self.last] = self.last_end
+        return [(frame, end) for frame, end in each.items() if frame]
 
     def add(self, frame: int, ts_ns: int, end: int) -> None:
         if not self.first:
@@ -100,11 +93,7 @@ class Passes:
 
     def after(self, frame: int) -> int:
         """The first of them that passed after ``frame``, or 0."""
-        least = 0
-        for each in (self.first, self.later, self.kept, self.last):
-            if each > frame and (each < least or not least):
-                least = each
-        return least
+        return min([each for each, _ in self.each() if each > frame], default=0)
 
 
 class Evidence:
