@@ -59,9 +59,8 @@ _READ_AGAIN = 5_000_000
     metavar="N",
     type=click.IntRange(1, 256),
     help="Share the work among N processes; the report is the same. Default: one for each core, from"
-    " three on (two, where connections are short), where the captures are large enough for that to pay,"
-    " plain files and read whole; a format that is written as connections finish (--ndjson, --csv,"
-    " --parquet, --zeek) and a pipe take one.",
+    " three on, where the captures are large enough for that to pay, plain files and read whole; a format"
+    " that is written as connections finish (--ndjson, --csv, --parquet, --zeek) and a pipe take one.",
 )
 @click.option(
     "--cluster",

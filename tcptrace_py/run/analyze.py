@@ -50,7 +50,7 @@ def analyze(
     with Captures(captures, bpf, stop) as opened:
         if jobs != 1 and sink is None:
             if jobs is None:
-                jobs = jobs_for(opened, connections)
+                jobs = jobs_for(opened)
             if jobs > 1 and can_be_split(opened):
                 from tcptrace_py.run.jobs import Work, analyze_parts
 

@@ -7,13 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.capture.chunk import ChunkReader
-from tcptrace_py.capture.error import CaptureError
-from tcptrace_py.capture.source import open_source
 from tcptrace_py.engine import engine
-from tcptrace_py.wire.decoder import Decoder
 from tcptrace_py.wire.place import PLACES
-from tcptrace_py.wire.result import TCP
-from tcptrace_py.wire.segment import ACK, SYN
 
 if TYPE_CHECKING:
     from tcptrace_py.capture.source import Reader
@@ -27,15 +22,6 @@ _PAYS_BYTES = 2_000_000
 JOBS_PAY_BYTES = 32_000_000
 #: So many bytes for each process, at least.
 _BYTES_A_JOB = 16_000_000
-#: Two processes pay from so many bytes on, where connections are short and none is listed.
-SHORT_JOBS_PAY_BYTES = 64_000_000
-# Connections are short where one segment in so many asks for one, or more; but not most do: in a flood that
-# nobody answers, finding out that a SYN is new is as much work as reading it.
-_SHORT_SEGMENTS = 16
-_FLOOD_SEGMENTS = 2
-# That is told from these frames, one in eight: before them, too many connections are new.
-_LOOKED_AT = range(16_384, 32_768)
-_LOOKED_AT_EVERY = 8
 #: How long a thread that decompresses waits before it asks for the interpreter's lock: Python's five
 #: milliseconds are as long as following ten thousand packets takes.
 WAIT_S = 20e-6
@@ -94,11 +80,10 @@ def worth_a_thread(readers: Sequence[Reader]) -> list[int]:
     return large if len(large) <= _MOST_AHEAD else []
 
 
-def jobs_for(opened: Captures, listed: bool = False) -> int:
+def jobs_for(opened: Captures) -> int:
     """How many processes pay for these captures: one where they are small, compressed, or a pipe.
 
-    Two processes each read everything: one that reads in a thread is faster where connections are long, or
-    are ``listed``, which makes a record of each to be passed on.
+    Two processes each read everything: one that reads in a thread is as fast, for two thirds of the work.
     """
     total_bytes = 0
     for reader in opened.readers:
@@ -109,32 +94,7 @@ def jobs_for(opened: Captures, listed: bool = False) -> int:
     if total_bytes < JOBS_PAY_BYTES:
         return 1
     count = max(1, min(cores(), PLACES, total_bytes // _BYTES_A_JOB))
-    if count == 2 and opened.can_read_ahead():
-        short = not listed and total_bytes >= SHORT_JOBS_PAY_BYTES and _are_short(opened.readers[0].path)
-        return 2 if short else 1
-    return count
-
-
-def _are_short(path: str | os.PathLike[str]) -> bool:
-    """Whether a capture's connections are of few segments, by how many of these are SYNs."""
-    segments = syns = 0
-    try:
-        reader = open_source(path)
-    except CaptureError:
-        return False
-    decoder = Decoder()
-    try:
-        while reader.packets < _LOOKED_AT.stop and (count := reader.next_batch()):
-            decoder.begin(reader.batch)
-            if reader.packets > _LOOKED_AT.start:
-                for i in range(0, count, _LOOKED_AT_EVERY):
-                    if decoder.decode(reader.batch, i) == TCP:
-                        segments += 1
-                        syns += decoder.segment.flags & (SYN | ACK) == SYN
-    finally:
-        decoder.end()
-        reader.close()
-    return segments <= syns * _SHORT_SEGMENTS and syns * _FLOOD_SEGMENTS <= segments and segments > 0
+    return 1 if count == 2 and opened.can_read_ahead() else count
 
 
 def can_be_split(opened: Captures) -> bool:

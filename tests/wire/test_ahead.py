@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from benchmarks import workloads
 from fuzz.targets import decoded
 from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.capture.source import open_source
@@ -350,27 +349,6 @@ def test_on_two_cores_one_process_reads_in_a_thread(monkeypatch: pytest.MonkeyPa
             monkeypatch.delenv(THREADS_VARIABLE, raising=False)
         with Captures([path]) as opened:
             assert cores.jobs_for(opened) == processes
-
-
-@pytest.mark.parametrize(
-    ("workload", "listed", "processes"),
-    [("short", False, 2), ("short", True, 1), ("bulk", False, 1), ("flood", False, 1)],
-)
-def test_on_two_cores_two_processes_share_short_connections(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workload: str, listed: bool, processes: int
-) -> None:
-    path = tmp_path / "capture.pcap"
-    workloads.write(workload, path, 3_000)
-    for name, value in (("JOBS_PAY_BYTES", 0), ("SHORT_JOBS_PAY_BYTES", 0), ("_BYTES_A_JOB", 1)):
-        monkeypatch.setattr(cores, name, value)
-    monkeypatch.setattr(cores, "_LOOKED_AT", range(1_000, 3_000))
-    monkeypatch.setattr(cores, "_PAYS_BYTES", 0)
-    monkeypatch.delenv(THREADS_VARIABLE, raising=False)
-    monkeypatch.setattr(cores, "cores", lambda: 2)
-    with Captures([path]) as opened:
-        assert cores.jobs_for(opened, listed) == processes
-        monkeypatch.setattr(cores, "SHORT_JOBS_PAY_BYTES", path.stat().st_size + 1)
-        assert cores.jobs_for(opened, listed) == 1
 
 
 def test_several_captures_are_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
