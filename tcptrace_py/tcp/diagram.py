@@ -60,7 +60,7 @@ To add a rule:
 
 1. Write the trace that is read wrongly, with both histories as they should be, in
    `tests/tcp/test_faults.py`. `python -m pytest tests/tcp/test_faults.py` then fails.
-2. Write the rule as a function of a few lines in `opening.py`, `closing.py`, `resets.py` or `outcome.py` of
+2. Write the rule as a function of a few lines in `histories.py` (or `outcome.py`, where it moves no state) of
    `tcptrace_py/tcp/reading`: `@rule(section)`, the sentence as its docstring (subject, rule, consequence),
    and no look at another rule's answer except as an argument. What it asks must be kept by `Evidence.add`,
    of one end's own segments alone.
@@ -68,7 +68,9 @@ To add a rule:
 4. Run `tests/tcp/test_faults.py` again, and `tests/tcp/test_reading.py`. That holds the rule against the law
    of merging (both directions put together in any other way give the same histories), shows that it is
    needed (without it some connection is read otherwise), and that the regular way still says what would be
-   read. Then `tests/model/test_model.py`: no schedule of two RFC 9293 endpoints may refute it.
+   read. Then `tests/model/test_model.py`: no schedule of two RFC 9293 endpoints may refute it. Where a rule
+   or a piece of evidence goes, run `python -m tests.model` too: what the tests let pass, its largest
+   scenarios have refuted.
 5. Draw this page anew.
 
 Sections are RFC 9293's where no other source is named.

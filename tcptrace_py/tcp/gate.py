@@ -1,7 +1,7 @@
 """What its receiver would drop is no evidence (4.4 of the design): judged before a segment is read.
 
 Compiled (see ``gate.pxd``). RFC 9293 section 3.10.7; RFC 7323 for timestamps. Nothing is changed here but
-``EndpointRare.suspect_nxt``. What is judged are segments without RST; ``reading/resets.py`` weighs those.
+``EndpointRare.suspect_nxt``. What is judged are segments without RST; ``reading`` weighs those.
 """
 
 from __future__ import annotations
