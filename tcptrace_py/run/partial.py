@@ -149,8 +149,8 @@ class Partial:
         self.builder.renumber(numbers, streams)
         self.diagnosis.renumber(numbers)
         self.time_wait.renumber(numbers)
-        all_words = [connection.words for connection, _, _ in self.undecided]
-        for stream in {words.stream for words in all_words if words is not None}:
+        listed = [connection.compat for connection, _, _ in self.undecided]
+        for stream in {compat.stream for compat in listed if compat is not None}:
             if stream is not None:
                 stream.number = streams[stream.number]
         for connection, _, _ in self.undecided:
@@ -163,11 +163,11 @@ class Partial:
     def __getstate__(self) -> dict[str, object]:
         for connection, _, _ in self.undecided:
             # Which stream the next segment would be in is no matter any more.
-            words = connection.words
-            if words is not None:
-                words.stream_now = None
-                if words.stream is not None:
-                    words.stream.newer = None
+            compat = connection.compat
+            if compat is not None:
+                compat.stream_now = None
+                if compat.stream is not None:
+                    compat.stream.newer = None
         return self.__dict__
 
     def look_at_undecided(self, diagnosis: Diagnosis, history: Kept) -> Iterator[tuple[Connection, Kinds]]:

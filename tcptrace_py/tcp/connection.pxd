@@ -15,7 +15,7 @@ cdef int COMPLETE, OPEN, UNSEEN
 
 
 @cython.final
-cdef class Words:
+cdef class Compat:
     cdef public Zeek zeek
     cdef public Stream stream
     cdef public Stream stream_now
@@ -103,7 +103,7 @@ cdef class Connection:
     cdef public int64_t id
     cdef public object observed
     cdef public object shown
-    cdef public Words words
+    cdef public Compat compat
     cdef public int64_t first_ns
     cdef public int64_t first_frame
     cdef public int64_t syn_ack_ns

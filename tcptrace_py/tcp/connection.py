@@ -27,7 +27,7 @@ def new_connection() -> Connection:
     return connection
 
 
-class Words:
+class Compat:
     """What peers would say of a connection, where connections are listed (see ``compat.peers``)."""
 
     def __init__(self) -> None:
@@ -176,7 +176,7 @@ class Connection:
         #: What its segments have shown, an ``Incarnation``; made by the first that is out of the ordinary.
         self.shown: Any = None
         #: What peers would say of it, if that was asked for.
-        self.words: Words | None = None
+        self.compat: Compat | None = None
         #: Regular segments that tell neither of them anything new: by ``a`` with data 1, without 2;
         #: by ``b`` 4 and 8. Zeek's numbers are those of the endpoints while it is not 0.
         self.plain = 0

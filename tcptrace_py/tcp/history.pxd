@@ -10,7 +10,7 @@ cdef int CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, LIST
 cdef int THREE_WAY
 
 
-@cython.locals(told=list)
+@cython.locals(entries=list)
 cpdef list history_of(Endpoint endpoint, Journal journal)
 @cython.locals(connection=Connection, peer=Endpoint, told=list)
 cpdef list regular_history(Endpoint endpoint)

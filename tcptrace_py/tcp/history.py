@@ -9,7 +9,7 @@ from __future__ import annotations
 from tcptrace_py.tcp.codes import THREE_WAY
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.journal import Journal
+from tcptrace_py.tcp.journal import Entries, Journal
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
     CLOSE_WAIT,
@@ -26,21 +26,18 @@ from tcptrace_py.tcp.state import (
     TIME_WAIT,
 )
 
-#: ``(state, ts_ns, frame, basis)``, oldest first; frame 0 where a clock ran out.
-Told = list[tuple[int, int, int, int]]
 
-
-def history_of(endpoint: Endpoint, journal: Journal) -> Told:
+def history_of(endpoint: Endpoint, journal: Journal) -> Entries:
     """All of it."""
-    told = journal.history(endpoint.last)
-    return regular_history(endpoint) + told if endpoint.regular else told
+    entries = journal.history(endpoint.last)
+    return regular_history(endpoint) + entries if endpoint.regular else entries
 
 
-def regular_history(endpoint: Endpoint) -> Told:
+def regular_history(endpoint: Endpoint) -> Entries:
     """Its entries that are in no journal."""
     connection: Connection = endpoint.connection
     peer = connection.b if endpoint is connection.a else connection.a
-    told: Told
+    told: Entries
     if endpoint is connection.a:
         told = [
             (SYN_SENT, connection.syn_ns(), connection.syn_frame(), SENT),

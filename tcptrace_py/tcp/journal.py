@@ -12,6 +12,9 @@ from array import array
 
 from tcptrace_py.tcp.growing import Growing, Row
 
+#: A history: ``(state, ts_ns, frame, basis)``, oldest first; frame 0 where a clock ran out.
+Entries = list[tuple[int, int, int, int]]
+
 # An entry is three numbers: time, frame, and `(previous + 1) << 16 | state << 8 | basis`. Before the first
 # lies one of zeros, so that -1 is the index of an entry too.
 _FIELDS = 3
@@ -75,9 +78,9 @@ class Journal:
         self._free = index
         return previous
 
-    def history(self, index: int) -> list[tuple[int, int, int, int]]:
-        """A chain by its newest entry: ``(state, ts_ns, frame, basis)``, oldest first."""
-        entries: list[tuple[int, int, int, int]] = []
+    def history(self, index: int) -> Entries:
+        """A chain by its newest entry."""
+        entries: Entries = []
         while index >= 0:
             entries.append((self.state(index), self.ts_ns(index), self.frame(index), self.basis(index)))
             index = self.previous(index)

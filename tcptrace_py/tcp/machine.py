@@ -24,8 +24,9 @@ from tcptrace_py.tcp.codes import (
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.gate import acknowledges_unsent, echoes_another, takes
-from tcptrace_py.tcp.history import Told, history_of
+from tcptrace_py.tcp.history import history_of
 from tcptrace_py.tcp.incarnations import Incarnation, answers_syn, direction, set_aside, too_early
+from tcptrace_py.tcp.journal import Entries
 from tcptrace_py.tcp.reading import History, Reset, outcome, read
 from tcptrace_py.tcp.regular import Regular
 from tcptrace_py.tcp.serial import advance, distance
@@ -154,10 +155,10 @@ class Machine:
         self.transitions.linger(connection)
         self._conclude(connection, over)
 
-    def _timed(self, connection: Connection, endpoint: Endpoint, history: History) -> Told:
+    def _timed(self, connection: Connection, endpoint: Endpoint, history: History) -> Entries:
         """A history as it is told; most of it is as it was."""
         told = self._journal.history(endpoint.last)
-        entries: Told = []
+        entries: Entries = []
         for state, frame, basis in history:
             at = len(entries)
             ts_ns = told[at][1] if at < len(told) and told[at][2] == frame else -1

@@ -22,8 +22,8 @@ from tcptrace_py.tcp.codes import (
 )
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.history import Told, came_from_time_wait, history_of
-from tcptrace_py.tcp.journal import Journal
+from tcptrace_py.tcp.history import came_from_time_wait, history_of
+from tcptrace_py.tcp.journal import Entries, Journal
 from tcptrace_py.tcp.state import (
     CLOSED,
     CLOSING,
@@ -52,7 +52,7 @@ class Transitions:
         #: basis, ts_ns, frame)``; basis -1 for an entry taken back. For whoever watches live.
         self.moves: list[tuple[Endpoint, int, int, int, int, int]] | None = None
 
-    def tell(self, endpoint: Endpoint, entries: Told) -> None:
+    def tell(self, endpoint: Endpoint, entries: Entries) -> None:
         """From now on this is its history."""
         told = history_of(endpoint, self.journal)
         if told == entries:
@@ -99,7 +99,7 @@ class Transitions:
         endpoint.closed_by = closed_by
         self.enter(endpoint, CLOSED, basis, ts_ns, frame)
 
-    def _differ(self, endpoint: Endpoint, told: Told, entries: Told) -> None:
+    def _differ(self, endpoint: Endpoint, told: Entries, entries: Entries) -> None:
         """Live events go by state: what had been told, and is not so, is taken back."""
         same = 0
         while same < len(told) and same < len(entries) and told[same][0] == entries[same][0]:
@@ -115,7 +115,7 @@ class Transitions:
             moves.append((endpoint, before, state, basis, ts_ns, frame))
             before = state
 
-    def _count(self, endpoint: Endpoint, told: Told, entries: Told, passive: bool) -> None:
+    def _count(self, endpoint: Endpoint, told: Entries, entries: Entries, passive: bool) -> None:
         """Its stay in TIME_WAIT is counted as the history has it."""
         before = _stay(told)
         now = _stay(entries)
@@ -208,7 +208,7 @@ class Transitions:
         self.close(endpoint, TIMER, deadline_ns, NO_CLOCK, UNTIL_IT_SENDS)
 
 
-def _stay(entries: Told) -> tuple[int, int, int] | None:
+def _stay(entries: Entries) -> tuple[int, int, int] | None:
     """When and in which frame it entered TIME_WAIT, and when it left, if it did."""
     left_ns = _THERE_STILL
     for state, ts_ns, frame, _ in reversed(entries):

@@ -44,7 +44,8 @@ def _fill(label: Label) -> Segment:
     segment.ack = (seg.ack + _WRAP[1 - sender]) & _MASK if seg.flags & ACK else 0
     segment.flags = seg.flags
     if seg.flags & (RST | ACK) == RST | ACK and seg.seq == 0:
-        segment.seq = 0  # it has none (3.10.7.1)
+        # What refuses a SYN has the number 0 (3.10.7.1), whatever is added to others here.
+        segment.seq = 0
     segment.payload_bytes = seg.length
     segment.window = 1000
     segment.ttl = 64

@@ -158,7 +158,7 @@ def test_regular_segments_need_not_be_told(name: str) -> None:
     tracker.end()
     assert tracker.finished
     for connection in tracker.finished:
-        ours, all_told = connection.words.zeek, told[connection.id]
+        ours, all_told = connection.compat.zeek, told[connection.id]
         if connection.plain:
             ours.catch_up(connection.a, connection.b)
         assert (ours.conn_state(), ours.history()) == (all_told.conn_state(), all_told.history())

@@ -17,7 +17,7 @@ from tcptrace_py.tcp.codes import (
     RESET,
     UNANSWERED,
 )
-from tcptrace_py.tcp.connection import Connection, Words
+from tcptrace_py.tcp.connection import Compat, Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.state import (
@@ -65,7 +65,7 @@ class Scene:
         number = len(self.connections)
         connection.id = number
         connection.ip_version = 4
-        connection.words = Words()
+        connection.compat = Compat()
         client, server = connection.a, connection.b
         client.address_hi, client.address_lo = CLIENT
         server.address_hi, server.address_lo = SERVER

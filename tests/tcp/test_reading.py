@@ -17,11 +17,11 @@ from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.bounds import NONE
 from tcptrace_py.tcp.codes import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES
 from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.journal import Entries
 from tcptrace_py.tcp.reading import (
     RULES,
     History,
     Outcome,
-    Told,
     histories,
     outcome,
     read,
@@ -148,7 +148,7 @@ class Followed(NamedTuple):
     """A connection that is over, both its histories, and evidence of all its segments."""
 
     connection: Connection
-    told: tuple[Told, Told]
+    told: tuple[Entries, Entries]
     evidence: Noted
 
 

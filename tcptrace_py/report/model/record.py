@@ -63,7 +63,7 @@ def connection_record(connection: Connection, kinds: Sequence[str], journal: Jou
     server = connection.server()
     version = connection.ip_version
     lasted_ns = connection.last_ns - connection.first_ns
-    stream = None if connection.words is None else connection.words.stream
+    stream = None if connection.compat is None else connection.compat.stream
     tunnel = connection.rare.tunnel
     return ConnectionRecord(
         id=connection.id,
@@ -180,8 +180,8 @@ def _close(connection: Connection) -> Close:
 
 def _zeek(connection: Connection) -> Zeek:
     # Who lists connections has the tracker follow them in the peers' words.
-    assert connection.words is not None
-    zeek = connection.words.zeek
+    assert connection.compat is not None
+    zeek = connection.compat.zeek
     if connection.plain:
         zeek.catch_up(connection.a, connection.b)
     originator = zeek.a if zeek.orig_is_a else zeek.b

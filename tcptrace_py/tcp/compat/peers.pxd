@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from tcptrace_py.tcp.connection cimport Connection, Words
+from tcptrace_py.tcp.connection cimport Connection, Compat
 from tcptrace_py.tcp.flow_table cimport FlowTable
 from tcptrace_py.tcp.compat.wireshark cimport Stream
 from tcptrace_py.tcp.compat.zeek cimport Zeek
@@ -19,7 +19,7 @@ cdef class Peers:
     cdef object begin(self, Connection connection, Segment segment)
     @cython.locals(kind=int)
     cdef object pass_by(self, Connection connection, bint from_a, bint regular, Segment segment)
-    @cython.locals(in_step=bint, bare_syn=bint, words=Words, zeek=Zeek)
+    @cython.locals(in_step=bint, bare_syn=bint, compat=Compat, zeek=Zeek)
     cdef object _tell(self, Connection connection, int kind, bint regular, Segment segment)
     @cython.locals(stream=Stream, before=Stream, older=Connection)
-    cdef object _tell_stream(self, Connection connection, Words words, bint bare_syn, Segment segment)
+    cdef object _tell_stream(self, Connection connection, Compat compat, bint bare_syn, Segment segment)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 
 from tcptrace_py.tcp.compat.wireshark import Stream
-from tcptrace_py.tcp.connection import Connection, Words
+from tcptrace_py.tcp.connection import Compat, Connection
 from tcptrace_py.tcp.flow_table import FlowTable
 from tcptrace_py.wire.segment import ACK, SYN, Segment
 
@@ -26,8 +26,8 @@ class Peers:
 
     def begin(self, connection: Connection, segment: Segment) -> None:
         """A connection turns out to have begun earlier, with this segment of its ``a``: Zeek is told late."""
-        connection.words = Words()
-        connection.words.zeek.segment(True, segment)
+        connection.compat = Compat()
+        connection.compat.zeek.segment(True, segment)
 
     def pass_by(self, connection: Connection, from_a: bool, regular: bool, segment: Segment) -> None:
         """Every segment, frames captured twice too: neither Zeek nor Wireshark knows of them.
@@ -43,11 +43,11 @@ class Peers:
             self._tell(connection, kind, regular, segment)
 
     def _tell(self, connection: Connection, kind: int, regular: bool, segment: Segment) -> None:
-        words = connection.words
-        if words is None:
-            words = Words()
-            connection.words = words
-        zeek = words.zeek
+        compat = connection.compat
+        if compat is None:
+            compat = Compat()
+            connection.compat = compat
+        zeek = compat.zeek
         if connection.plain:
             zeek.catch_up(connection.a, connection.b)
         in_step = regular and zeek.in_step(connection.a, connection.b)
@@ -56,21 +56,21 @@ class Peers:
         # For Zeek, as for us, a SYN with another number is no part of this connection.
         if not (bare_syn and connection.pending_syn_by and connection.rare.pending_syn_isn == segment.seq):
             zeek.segment(kind <= 2, segment)
-        self._tell_stream(connection, words, bare_syn, segment)
+        self._tell_stream(connection, compat, bare_syn, segment)
         # What was just told need not be told again.
         if not in_step:
             connection.plain = 0
-        elif words.stream_now is words.stream:
+        elif compat.stream_now is compat.stream:
             connection.plain |= kind
 
-    def _tell_stream(self, connection: Connection, words: Words, bare_syn: bool, segment: Segment) -> None:
+    def _tell_stream(self, connection: Connection, compat: Compat, bare_syn: bool, segment: Segment) -> None:
         """Find the Wireshark stream that the segment is in, or begins."""
-        stream = words.stream_now
+        stream = compat.stream_now
         older: Connection | None = None
         if stream is None:
             older = self._table.older(connection, connection)
-            if older is not None and older.words is not None:
-                stream = older.words.stream_now
+            if older is not None and older.compat is not None:
+                stream = older.compat.stream_now
         while stream is not None and stream.newer is not None:
             stream = stream.newer
         if stream is not None and not (bare_syn and stream.reopens(segment)):
@@ -86,15 +86,15 @@ class Peers:
             stream.begin(segment)
             if before is not None:
                 before.newer = stream
-                if words.stream is not None:
+                if compat.stream is not None:
                     # Not through all those in between: they need not be kept.
-                    words.stream.newer = stream
+                    compat.stream.newer = stream
             while older is not None:
                 # Their segments, if any more come, are in the new stream.
-                if older.plain and older.words is not None:
-                    older.words.zeek.catch_up(older.a, older.b)
+                if older.plain and older.compat is not None:
+                    older.compat.zeek.catch_up(older.a, older.b)
                     older.plain = 0
                 older = self._table.older(older, connection)
-        words.stream_now = stream
-        if words.stream is None:
-            words.stream = stream
+        compat.stream_now = stream
+        if compat.stream is None:
+            compat.stream = stream

@@ -440,9 +440,8 @@ def weigh(end: Evidence, peer: Evidence, over: bool) -> tuple[Rst | None, Rst | 
                 came = rst
         if own is None and not contradicts and closes_by(end, peer, rst) and not goes_on(end, rst):
             own = rst
-    if own is None and came is not None:
-        if goes_on(end, came):
-            came = None
+    if own is None and came is not None and goes_on(end, came):
+        came = None
     return own, came
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from tcptrace_py.tcp import codes
 from tcptrace_py.tcp.bounds import NONE
 from tcptrace_py.tcp.evidence import Evidence, Rst, passed_to
+from tcptrace_py.tcp.journal import Entries
 from tcptrace_py.tcp.reading.histories import (
     acknowledged_by,
     answers_syn,
@@ -34,9 +35,6 @@ from tcptrace_py.tcp.state import (
     SYN_SENT,
     TIME_WAIT,
 )
-
-#: A history as it is told, with what clocks have done: ``(state, ts_ns, frame, basis)``, frame 0 for those.
-Told = list[tuple[int, int, int, int]]
 
 
 class Reset(NamedTuple):
@@ -70,7 +68,7 @@ class Outcome(NamedTuple):
 def outcome(
     a: Evidence,
     b: Evidence,
-    told: tuple[Told, Told],
+    told: tuple[Entries, Entries],
     over: bool = False,
     unreachable: bool = False,
     probes: int = 3,
@@ -92,7 +90,7 @@ def outcome(
 
 
 def _handshake(
-    a: Evidence, b: Evidence, told: tuple[Told, Told], reset: Reset | None, unreachable: bool
+    a: Evidence, b: Evidence, told: tuple[Entries, Entries], reset: Reset | None, unreachable: bool
 ) -> int:
     syn_acks = a.syn_acks + b.syn_acks
     if not (a.syns or b.syns or syn_acks):
@@ -109,7 +107,7 @@ def _handshake(
 
 
 @rule("3.5")
-def completed(history: Told, peer: Told) -> bool:
+def completed(history: Entries, peer: Entries) -> bool:
     """A handshake is complete once an end has what ends it, unless its peer was back in CLOSED or LISTEN
     by then."""
     for state, ts_ns, frame, _ in history:
@@ -119,12 +117,12 @@ def completed(history: Told, peer: Told) -> bool:
     return False
 
 
-def _before(history: Told, frame: int, ts_ns: int) -> list[int]:
+def _before(history: Entries, frame: int, ts_ns: int) -> list[int]:
     """What it had been when a frame passed. (A clock that ran out has no frame.)"""
     return [state for state, since_ns, by, _ in history if (by < frame if by else since_ns <= ts_ns)]
 
 
-def _handshake_ack(a: Evidence, b: Evidence, told: tuple[Told, Told]) -> tuple[int, int]:
+def _handshake_ack(a: Evidence, b: Evidence, told: tuple[Entries, Entries]) -> tuple[int, int]:
     """(A FIN behind a gap is not the segment that ended the handshake.)"""
     for end, history in ((b, told[1]), (a, told[0])):
         for (before, _, _, _), (state, ts_ns, frame, _) in pairwise(history):
@@ -136,7 +134,7 @@ def _handshake_ack(a: Evidence, b: Evidence, told: tuple[Told, Told]) -> tuple[i
 # --- the close -------------------------------------------------------------------------------------------
 
 
-def _close(a: Evidence, b: Evidence, told: tuple[Told, Told], reset: Reset | None) -> tuple[int, int]:
+def _close(a: Evidence, b: Evidence, told: tuple[Entries, Entries], reset: Reset | None) -> tuple[int, int]:
     """Its kind, and whose FIN was the first."""
     if not (a.fins and b.fins):
         by = 1 if a.fins else 2 if b.fins else 0
@@ -156,7 +154,7 @@ def _close(a: Evidence, b: Evidence, told: tuple[Told, Told], reset: Reset | Non
 
 
 def _resets(
-    a: Evidence, b: Evidence, told: tuple[Told, Told], over: bool, probes: int
+    a: Evidence, b: Evidence, told: tuple[Entries, Entries], over: bool, probes: int
 ) -> tuple[list[Reset], list[Reset], int]:
     """Those that took effect, and those that did nothing while somebody held the connection; how many more
     of these there were. What is not remembered went as the third."""
@@ -206,7 +204,7 @@ def expected(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     return acknowledged <= rst.seq <= passed_to(rst.in_order, rst.ahead, acknowledged)
 
 
-def ends_with(history: Told, rst: Rst, basis: int) -> bool:
+def ends_with(history: Entries, rst: Rst, basis: int) -> bool:
     """Did the end go to CLOSED, or back to LISTEN, by this RST: its own, or one that it believed?"""
     return any(
         state in (CLOSED, LISTEN) and frame >= rst.frame and shown == basis
@@ -214,12 +212,12 @@ def ends_with(history: Told, rst: Rst, basis: int) -> bool:
     )
 
 
-def state_at(history: Told, rst: Rst) -> int:
+def state_at(history: Entries, rst: Rst) -> int:
     """What it was when the RST passed."""
     return [CLOSED, *_before(history, rst.frame, rst.ts_ns)][-1]
 
 
-def state_before_end(history: Told, rst: Rst) -> int:
+def state_before_end(history: Entries, rst: Rst) -> int:
     """Also what passed later shows what the sender of a RST was before."""
     state = CLOSED
     for entered, _, frame, _ in history:
@@ -229,7 +227,7 @@ def state_before_end(history: Told, rst: Rst) -> int:
     return state
 
 
-def _passes_after_close(told: tuple[Told, Told], rst: Rst) -> bool:
+def _passes_after_close(told: tuple[Entries, Entries], rst: Rst) -> bool:
     """Nobody held the connection any more."""
     began = any(history and history[0][2] < rst.frame for history in told)
     return began and all(state_at(history, rst) in (CLOSED, LISTEN) for history in told)
