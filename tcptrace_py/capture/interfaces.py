@@ -49,6 +49,11 @@ def list_interfaces() -> list[Interface]:
     return found
 
 
+def names_here() -> str:
+    """The interfaces that a capture can be opened on, as a sentence lists them."""
+    return ", ".join(name for _, name in socket.if_nameindex()) + ", and any"
+
+
 def interface_state(name: str, index: int) -> str:
     """``up``, ``down`` or ``no carrier``; ``GONE`` where there is none of that name and index."""
     try:

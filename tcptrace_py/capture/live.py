@@ -14,7 +14,7 @@ from typing import Any
 
 from tcptrace_py.capture.batch import BATCH_FRAMES, FrameBatch
 from tcptrace_py.capture.error import CaptureError
-from tcptrace_py.capture.interfaces import GONE, interface_state
+from tcptrace_py.capture.interfaces import GONE, interface_state, names_here
 from tcptrace_py.capture.libpcap import compile_filter, libpcap, require_linux
 from tcptrace_py.capture.linktype import canonical_link_type, link_type_name
 from tcptrace_py.capture.live_frames import fill
@@ -146,8 +146,7 @@ class LiveCapture:
         except OSError as error:
             if "\0" in interface or len(interface.encode()) > 15:
                 raise CaptureError(f"{interface!r} is no name of an interface") from error
-            names = ", ".join(name for _, name in socket.if_nameindex())
-            raise CaptureError(f"there is no interface {interface!r} (there are {names}, and any)") from error
+            raise CaptureError(f"there is no interface {interface!r} (there are {names_here()})") from error
 
     @staticmethod
     def _why(pcapy: Any, interface: str, snap_bytes: int) -> str:

@@ -260,6 +260,7 @@ def open_capture(options: Mapping[str, Any], outputs: Outputs) -> LiveCapture | 
     write a target of ``outputs``: those were checked with root's rights before.
     """
     from tcptrace_py.capture.error import CaptureError
+    from tcptrace_py.capture.interfaces import names_here
     from tcptrace_py.capture.live import LiveCapture
     from tcptrace_py.cli.privileges import drop_privileges, invoking_user, load_all
 
@@ -270,7 +271,7 @@ def open_capture(options: Mapping[str, Any], outputs: Outputs) -> LiveCapture | 
     remote = options.get("remote")
     if (options["interface"] is None) == (remote is None):
         raise click.UsageError(
-            "Missing option '-i' / '--interface'."
+            f"Missing option '-i' / '--interface' (there are {names_here()})."
             if remote is None
             else "-i and --remote contradict each other."
         )

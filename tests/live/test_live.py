@@ -372,6 +372,7 @@ def test_interfaces(run_cli: RunCli, net: Net) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        ((), b"Missing option '-i' / '--interface' (there are lo"),
         (("-i", "nope0"), b"there is no interface 'nope0'"),
         (("-i", "x" * 40), b"no name of an interface"),
         (("-i", "lo", "--filter", "((("), b"filter"),
