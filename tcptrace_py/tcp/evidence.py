@@ -6,7 +6,7 @@ never does. Nothing here looks at the other end, so it does not matter how the t
 nothing is derived, so nothing is ever taken back. What its receiver would drop is not told here
 (``gate.py``). What all this means, ``reading`` says.
 
-Compiled (see ``evidence.pxd``). Frame 0: not seen. Numbers are distances from the first
+Compiled (see ``evidence.pxd``). Numbers are distances from the first
 number of the end that sent or acknowledged them (``Evidence.number``), so that they can be compared.
 """
 
@@ -30,11 +30,32 @@ _AHEAD = 8
 _NEAR_BYTES = 1 << 24
 
 
+class Frame:
+    """A frame of the capture, and when it passed. Fields that name it share it."""
+
+    def __init__(self, number: int, ts_ns: int) -> None:
+        self.number = number
+        self.ts_ns = ts_ns
+
+    def __bool__(self) -> bool:
+        return self.number > 0
+
+    def __lt__(self, later: Frame) -> bool:
+        return self.number < later.number
+
+    def __le__(self, later: Frame) -> bool:
+        return self.number <= later.number
+
+
+NOT_SEEN = Frame(0, 0)
+#: Later than all that passes.
+NEVER = Frame(BEYOND, BEYOND)
+
+
 class Rst(NamedTuple):
     """A RST, with what its sender had sent by then."""
 
-    frame: int
-    ts_ns: int
+    frame: Frame
     seq: int
     #: ``NONE`` without ACK.
     ack: int
@@ -71,19 +92,19 @@ class Passes:
         self.forget()
 
     def forget(self) -> None:
-        self.first = self.later = self.kept = self.last = 0
+        self.first = self.later = self.kept = self.last = NOT_SEEN
         self.first_end = self.later_end = self.kept_end = self.last_end = NONE
-        self.first_ns = 0
 
-    def each(self) -> list[tuple[int, int]]:
-        each = {self.first: self.first_end, self.later: self.later_end, self.kept: self.kept_end}
-        each[self.last] = self.last_end
-        return [(frame, end) for frame, end in each.items() if frame]
+    def each(self) -> list[tuple[Frame, int]]:
+        """Those that were seen; some of them may be one and the same."""
+        each = [(self.first, self.first_end), (self.later, self.later_end)]
+        each += [(self.kept, self.kept_end), (self.last, self.last_end)]
+        return [(frame, end) for frame, end in each if frame]
 
-    def add(self, frame: int, ts_ns: int, end: int) -> None:
+    def add(self, frame: Frame, end: int) -> None:
         if not self.first:
-            self.first, self.first_ns, self.first_end = frame, ts_ns, end
-        elif not self.later and ts_ns - self.first_ns >= RTO_MIN_NS:
+            self.first, self.first_end = frame, end
+        elif not self.later and frame.ts_ns - self.first.ts_ns >= RTO_MIN_NS:
             self.later, self.later_end = frame, end
         self.last, self.last_end = frame, end
 
@@ -91,9 +112,9 @@ class Passes:
         """What follows is another matter."""
         self.kept, self.kept_end = self.last, self.last_end
 
-    def after(self, frame: int) -> int:
-        """The first of them that passed after ``frame``, or 0."""
-        return min([each for each, _ in self.each() if each > frame], default=0)
+    def after(self, frame: Frame) -> Frame:
+        """The first of them that passed after ``frame``."""
+        return min([each for each, _ in self.each() if each > frame], default=NOT_SEEN)
 
 
 class Evidence:
@@ -104,12 +125,12 @@ class Evidence:
         self._origin = 0
 
         # How it opened.
-        self.syns = self.syn_frame = self.last_syn_frame = 0
-        self.syn_acks = 0
+        self.syns = self.syn_acks = 0
+        self.syn_frame = self.last_syn_frame = NOT_SEEN
         #: The first of all, forgotten or not.
-        self.first_syn_ack_frame = 0
+        self.first_syn_ack_frame = NOT_SEEN
         #: A SYN+ACK with another ISN, which it has forgotten.
-        self.former_syn_ack_frame = 0
+        self.former_syn_ack_frame = NOT_SEEN
         self.former_isn = NONE
 
         self.retransmits = 0
@@ -123,28 +144,28 @@ class Evidence:
         """An ISN begins: numbers from before that do not lead to it are another connection's (3.5.1)."""
         self.isn = NONE
         self.syn_bytes = 0
-        self.syn_ack_frame = self.last_syn_ack_frame = self.last_syn_ack_ns = 0
+        self.syn_ack_frame = self.last_syn_ack_frame = NOT_SEEN
         #: Its SYN+ACK again, and not at once: nothing had come.
-        self.syn_ack_again_frame = 0
+        self.syn_ack_again_frame = NOT_SEEN
         #: Without SYN: the first of all, the first that acknowledges more than that, the first with data.
-        self.first_frame = self.more_frame = self.data_frame = 0
+        self.first_frame = self.more_frame = self.data_frame = NOT_SEEN
         self.first_ack = NONE
         #: Those with and without data or FIN.
         self.acks, self.bare_acks = Passes(), Passes()
 
         # The highest number that it has sent (SND.NXT), and the least ACK there.
         self.nxt = NONE
-        self.nxt_frame = 0
+        self.nxt_frame = NOT_SEEN
         self.nxt_least_ack = BEYOND
         #: The last that went ahead of what had passed, and the one that leaves a gap open at the very end.
-        self.jump_frame = self.gap_frame = 0
+        self.jump_frame = self.gap_frame = NOT_SEEN
         #: All up to here has passed, and pieces beyond.
         self.in_order = NONE
         self.ahead: list[tuple[int, int]] = []
 
         # What it has acknowledged (RCV.NXT): the highest number, the one before it, and how.
         self.top_ack = self.lower_ack = NONE
-        self.top_frame = self.top_ns = self.lower_frame = 0
+        self.top_frame = self.lower_frame = NOT_SEEN
         self.bare, self.on_fin = Passes(), Passes()
         #: The end of the least new data that came with the highest ACK.
         self.with_data_to = BEYOND
@@ -153,18 +174,19 @@ class Evidence:
 
         # Its FIN.
         self.fin = self.fin_seq = NONE
-        self.fins = self.fin_frame = self.fin_ns = self.last_fin_frame = 0
+        self.fins = 0
+        self.fin_frame = self.last_fin_frame = NOT_SEEN
         #: The first and the last of its FINs sent again, that no network made of another.
-        self.fin_again_frame = self.last_fin_again_frame = 0
+        self.fin_again_frame = self.last_fin_again_frame = NOT_SEEN
         self.fin_least_ack = BEYOND
         self.fin_fills_gap = False
 
         # What it sent again knowing all that it ever knew, and the first such after its FIN.
-        self.again_frame = self.again_after_fin_frame = 0
+        self.again_frame = self.again_after_fin_frame = NOT_SEEN
         #: The last that it sent again, or to probe.
-        self.asked: list[int] = []
+        self.asked: list[Frame] = []
         #: But for RSTs, bare SYNs and SYN+ACKs that come after what it has sent since.
-        self.last_frame = self.last_ns = 0
+        self.last_frame = NOT_SEEN
 
     def number(self, number: int) -> int:
         """A 32-bit number of this end's as a distance from the first that was seen, whatever it has sent."""
@@ -185,44 +207,38 @@ class Evidence:
         """The number after its SYN and the data on that."""
         return self.isn + 1 + self.syn_bytes if self.isn != NONE else NONE
 
-    def frames(self) -> list[int]:
-        """Those that a reading may name; 0 among them."""
-        passes = [getattr(self, name) for name in _PASSES]
-        frames = [getattr(self, name) for name in _FRAMES] + [rst.frame for rst in self.rsts]
-        return frames + [frame for each in passes for frame in (each.first, each.later, each.kept, each.last)]
-
-    def add(self, frame: int, ts_ns: int, seq: int, ack: int, flags: int, payload_bytes: int) -> None:
+    def add(self, frame: Frame, seq: int, ack: int, flags: int, payload_bytes: int) -> None:
         """One segment of this end. ``seq`` by its own ``number``, ``ack`` by the other end's, or ``NONE``."""
         if flags & RST:
             if len(self.rsts) == _RSTS:
                 self.rsts.pop()
                 self.rsts_not_kept += 1
-            self.rsts.append(Rst(frame, ts_ns, seq, ack, self.nxt, self.in_order, tuple(self.ahead)))
+            self.rsts.append(Rst(frame, seq, ack, self.nxt, self.in_order, tuple(self.ahead)))
             return
         syn = bool(flags & SYN)
         fin = bool(flags & FIN)
         carries = bool(payload_bytes or fin)
         end = seq + payload_bytes + syn + fin
         if syn:
-            self._synchronizes(frame, ts_ns, seq, end, payload_bytes, bool(flags & ACK))
+            self._synchronizes(frame, seq, end, payload_bytes, bool(flags & ACK))
         elif not self.first_frame:
             self.first_frame = frame
         self.segments += 1
         if flags & (SYN | ACK) == SYN:
             self.last_syn_frame = frame
         else:
-            self.last_frame, self.last_ns = frame, ts_ns
+            self.last_frame = frame
         if fin or not syn:
             if self.fins and not fin and payload_bytes and end > self.fin + 1:
                 self._goes_on()
             within = self.nxt != NONE and end <= self.nxt and seq + syn < end
-            self._sends(frame, ts_ns, seq + syn, ack, end)
+            self._sends(frame, seq + syn, ack, end)
             if payload_bytes and not self.data_frame:
                 self.data_frame = frame
             if fin and (not self.fins or self.fin == end - 1) and end - 1 > self.isn:
                 if not self.fins:
                     self.fin, self.fin_seq, self.fin_fills_gap = end - 1, seq + syn, within
-                self._finishes(frame, ts_ns, ack)
+                self._finishes(frame, ack)
             self._passes_in_order(seq + syn, end)
         if ack != NONE:
             if not syn:
@@ -230,20 +246,18 @@ class Evidence:
                 upto = self.fin + 1 if NONE < end <= self.fin else end
                 bare = upto == end and not carries
                 acks = self.bare_acks if bare else self.acks
-                acks.add(frame, ts_ns, NONE if bare else upto)
+                acks.add(frame, NONE if bare else upto)
                 if self.first_ack == NONE or ack == self.first_ack:
                     acks.keep()
-            self._acknowledges(frame, ts_ns, ack)
+            self._acknowledges(frame, ack)
             if ack == self.top_ack and not syn:
                 old = not carries and end < self.nxt and self.bare.first
                 if not old:
-                    (self.on_fin if fin else self.bare).add(frame, ts_ns, end if carries else BEYOND)
+                    (self.on_fin if fin else self.bare).add(frame, end if carries else BEYOND)
                 if carries and self.nxt_frame == frame and end == self.nxt:
                     self.with_data_to = min(self.with_data_to, end)
 
-    def _synchronizes(
-        self, frame: int, ts_ns: int, isn: int, end: int, payload_bytes: int, answers: bool
-    ) -> None:
+    def _synchronizes(self, frame: Frame, isn: int, end: int, payload_bytes: int, answers: bool) -> None:
         if self.has_forgotten(isn):
             return
         if self.isn != isn:
@@ -259,10 +273,10 @@ class Evidence:
             if not self.syn_acks:
                 self.syn_ack_frame = frame
                 self.first_syn_ack_frame = self.first_syn_ack_frame or frame
-            elif ts_ns - self.last_syn_ack_ns >= UNDER_WAY_NS:
+            elif frame.ts_ns - self.last_syn_ack_frame.ts_ns >= UNDER_WAY_NS:
                 self.syn_ack_again_frame = frame
             self.syn_acks += 1
-            self.last_syn_ack_frame, self.last_syn_ack_ns = frame, ts_ns
+            self.last_syn_ack_frame = frame
         else:
             self.retransmits += self.syns > 0
             self.syn_frame = self.syn_frame or frame
@@ -270,9 +284,9 @@ class Evidence:
 
     def has_forgotten(self, isn: int) -> bool:
         """Is a SYN+ACK with this number a late copy of an answer of before it was reset?"""
-        return self.former_syn_ack_frame > 0 and self.former_isn == isn
+        return bool(self.former_syn_ack_frame) and self.former_isn == isn
 
-    def _sends(self, frame: int, ts_ns: int, seq: int, ack: int, end: int) -> None:
+    def _sends(self, frame: Frame, seq: int, ack: int, end: int) -> None:
         again = self.nxt != NONE and seq < end and seq < self.nxt
         self.retransmits += again
         if again or (end - seq <= 1 and seq == self.nxt - 1):
@@ -285,19 +299,19 @@ class Evidence:
             if self.nxt != NONE and seq > self.nxt:
                 self.jump_frame = frame
             leaves_gap = end == seq and NONE < self.in_order < end
-            self.gap_frame = frame if leaves_gap else 0
+            self.gap_frame = frame if leaves_gap else NOT_SEEN
             self.nxt, self.nxt_frame, self.nxt_least_ack = end, frame, ack
         elif end == self.nxt:
             self.nxt_least_ack = min(self.nxt_least_ack, ack)
             if end > seq:
-                self.gap_frame = 0
+                self.gap_frame = NOT_SEEN
         if end == seq == self.nxt and ack == self.top_ack:
             if self.duplicate_ack != ack:
                 lower = self.lower_duplicates
                 lower.forget()
                 self.lower_duplicate, self.lower_duplicates = self.duplicate_ack, self.duplicate_acks
                 self.duplicate_ack, self.duplicate_acks = ack, lower
-            self.duplicate_acks.add(frame, ts_ns, end)
+            self.duplicate_acks.add(frame, end)
 
     def _passes_in_order(self, seq: int, end: int) -> None:
         if self.in_order == NONE:
@@ -321,11 +335,11 @@ class Evidence:
                 pieces.append((begin, after))
         self.ahead = pieces[-_AHEAD:]
 
-    def _finishes(self, frame: int, ts_ns: int, ack: int) -> None:
+    def _finishes(self, frame: Frame, ack: int) -> None:
         if not self.fins:
-            self.fin_frame, self.fin_ns = frame, ts_ns
+            self.fin_frame = frame
             self.bare.keep()
-        elif ts_ns - self.fin_ns >= RTO_MIN_NS and ack >= self.top_ack:
+        elif frame.ts_ns - self.fin_frame.ts_ns >= RTO_MIN_NS and ack >= self.top_ack:
             self.fin_again_frame = self.fin_again_frame or frame
             self.last_fin_again_frame = frame
         self.fins += 1
@@ -335,28 +349,29 @@ class Evidence:
     def _goes_on(self) -> None:
         """Nobody sends anything beyond a FIN (3.10.4), so that was not its own."""
         self.fin = self.fin_seq = NONE
-        self.fins = self.fin_frame = self.fin_ns = self.last_fin_frame = 0
-        self.fin_again_frame = self.last_fin_again_frame = self.again_after_fin_frame = 0
+        self.fins = 0
+        self.fin_frame = self.last_fin_frame = NOT_SEEN
+        self.fin_again_frame = self.last_fin_again_frame = self.again_after_fin_frame = NOT_SEEN
         self.fin_least_ack = BEYOND
         self.on_fin.forget()
 
-    def _acknowledges(self, frame: int, ts_ns: int, ack: int) -> None:
+    def _acknowledges(self, frame: Frame, ack: int) -> None:
         if self.first_ack == NONE:
             self.first_ack = ack
         elif ack > self.first_ack and not self.more_frame:
             self.more_frame = frame
         if ack > self.top_ack:
             self.lower_ack, self.lower_frame = self.top_ack, self.top_frame
-            self.top_ack, self.top_frame, self.top_ns = ack, frame, ts_ns
+            self.top_ack, self.top_frame = ack, frame
             self.with_data_to = BEYOND
             self.bare.forget()
             self.on_fin.forget()
 
-    def acknowledges_late(self, frame: int, ts_ns: int, ack: int) -> None:
+    def acknowledges_late(self, frame: Frame, ack: int) -> None:
         """The ACK of its FIN, its last segment, was of something after all."""
         self.fin_least_ack = self.nxt_least_ack = ack
-        self._acknowledges(frame, ts_ns, ack)
-        self.on_fin.add(frame, ts_ns, self.nxt)
+        self._acknowledges(frame, ack)
+        self.on_fin.add(frame, self.nxt)
 
     # --- what the choice of the incarnation asks ----------------------------------------------
 
@@ -380,8 +395,4 @@ class Evidence:
             for rst in self.rsts
         ]
         for rst in unseen.rsts:
-            self.add(rst.frame, rst.ts_ns, rst.seq, rst.ack, RST, 0)
-
-
-_FRAMES = [name for name in dir(Evidence()) if name.endswith("_frame")]
-_PASSES = [name for name in dir(Evidence()) if isinstance(getattr(Evidence(), name), Passes)]
+            self.add(rst.frame, rst.seq, rst.ack, RST, 0)

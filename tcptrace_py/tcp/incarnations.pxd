@@ -3,12 +3,13 @@ from libc.stdint cimport int64_t
 
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
-from tcptrace_py.tcp.evidence cimport Evidence
+from tcptrace_py.tcp.evidence cimport Evidence, Frame
 from tcptrace_py.tcp.flow_table cimport FlowTable
 from tcptrace_py.tcp.gate cimport acknowledges_unsent, follows, refuses_ack
 from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.wire.segment cimport Segment
 
+cdef Frame NOT_SEEN
 cdef int ACK, FIN, RST, SYN
 cdef int64_t NONE, RTO_MIN_NS, _MOST_EARLY, _NEAR_BYTES
 
@@ -35,17 +36,15 @@ cdef bint _fits(Connection connection, Segment segment) except -1
 cdef class Incarnation:
     cdef public Evidence a
     cdef public Evidence b
-    cdef public int64_t marks
-    cdef public int64_t marks_left
     cdef bint _begun
     cdef list _dropped
 
     cpdef tuple ends(self, bint by_a)
-    @cython.locals(a=Endpoint, mine=Endpoint, other=Endpoint, sender=Evidence, peer=Evidence, by_a=bint, flags=int, seq=int64_t)
+    @cython.locals(a=Endpoint, mine=Endpoint, other=Endpoint, sender=Evidence, peer=Evidence, by_a=bint, frame=Frame, flags=int, seq=int64_t)
     cpdef object add(self, Connection connection, Segment segment)
     @cython.locals(mine=Evidence, peer=Evidence, attempt=Evidence, refuser=Evidence, by_a=bint)
     cpdef object resume(self, Connection connection, Incarnation older, Connection refused, Segment segment)
     @cython.locals(sender=Evidence, receiver=Evidence, own=int64_t)
-    cpdef object tell(self, bint by_a, int64_t frame, int64_t ts_ns, int64_t seq, int64_t ack, int flags, int64_t payload_bytes)
-    @cython.locals(sender=Evidence, receiver=Evidence, frame=int64_t, dropped_ns=int64_t, ack=int64_t)
-    cdef object _answered_early(self, bint by_a, int64_t ts_ns)
+    cpdef object tell(self, bint by_a, Frame frame, int64_t seq, int64_t ack, int flags, int64_t payload_bytes)
+    @cython.locals(sender=Evidence, receiver=Evidence, dropped=Frame, ack=int64_t)
+    cdef object _answered_early(self, bint by_a, Frame fin)

@@ -13,7 +13,7 @@ from tcptrace_py.tcp.bounds import NONE
 from tcptrace_py.tcp.clocks import RTO_MIN_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.evidence import Evidence
+from tcptrace_py.tcp.evidence import NOT_SEEN, Evidence, Frame
 from tcptrace_py.tcp.flow_table import FlowTable
 from tcptrace_py.tcp.gate import acknowledges_unsent, follows, refuses_ack
 from tcptrace_py.tcp.serial import advance, distance
@@ -150,13 +150,9 @@ class Incarnation:
     def __init__(self) -> None:
         self.a = Evidence()
         self.b = Evidence()
-        #: When the frames passed that evidence names: a chain of the journal's, and how many more it may
-        #: hold before the others are dropped.
-        self.marks = -1
-        self.marks_left = 0
         self._begun = False
-        #: Of ``b`` and of ``a``: frame and time of a FIN whose ACK was of nothing yet, and that ACK.
-        self._dropped: list[tuple[int, int, int]] = [(0, 0, NONE), (0, 0, NONE)]
+        #: Of ``b`` and of ``a``: a FIN whose ACK was of nothing yet, and that ACK.
+        self._dropped: list[tuple[Frame, int]] = [(NOT_SEEN, NONE), (NOT_SEEN, NONE)]
 
     def ends(self, by_a: bool) -> tuple[Evidence, Evidence]:
         """Of the sender and of the receiver."""
@@ -167,8 +163,10 @@ class Incarnation:
         if not self._begun and 0 < connection.syn_frame() != segment.frame:
             # Its SYN passed before it was known to begin a connection.
             a = connection.a
-            self.tell(True, connection.syn_frame(), connection.syn_ns(), a.isn, 0, SYN, a.rare.syn_bytes)
+            syn = Frame(connection.syn_frame(), connection.syn_ns())
+            self.tell(True, syn, a.isn, 0, SYN, a.rare.syn_bytes)
         by_a = connection.sent_by_a(segment)
+        frame = Frame(segment.frame, segment.ts_ns)
         flags = segment.flags
         seq = segment.seq
         sender, peer = (self.a, self.b) if by_a else (self.b, self.a)
@@ -184,14 +182,14 @@ class Incarnation:
         if flags & RST and refuses_ack(connection, mine, other, segment):
             return
         if not flags & SYN:
-            self._dropped[by_a] = (0, 0, NONE)
+            self._dropped[by_a] = (NOT_SEEN, NONE)
         if flags & FIN and flags & ACK:
             if acknowledges_unsent(other, segment.ack):
-                self._dropped[by_a] = (segment.frame, segment.ts_ns, peer.number(segment.ack))
+                self._dropped[by_a] = (frame, peer.number(segment.ack))
                 flags &= ~ACK
-        self.tell(by_a, segment.frame, segment.ts_ns, seq, segment.ack, flags, segment.payload_bytes)
+        self.tell(by_a, frame, seq, segment.ack, flags, segment.payload_bytes)
         if flags & FIN:
-            self._answered_early(by_a, segment.ts_ns)
+            self._answered_early(by_a, frame)
 
     def resume(
         self, connection: Connection, older: Incarnation, refused: Connection, segment: Segment
@@ -221,19 +219,17 @@ class Incarnation:
         else:
             older.b = Evidence()
 
-    def tell(
-        self, by_a: bool, frame: int, ts_ns: int, seq: int, ack: int, flags: int, payload_bytes: int
-    ) -> None:
+    def tell(self, by_a: bool, frame: Frame, seq: int, ack: int, flags: int, payload_bytes: int) -> None:
         """Add a segment of that end's as it was captured, with 32-bit numbers."""
         self._begun = True
         sender, receiver = (self.a, self.b) if by_a else (self.b, self.a)
         # The zero of a RST that answers a SYN (3.10.7.1) is no number of its sender's.
         own = NONE if flags & RST and flags & ACK and seq == 0 else sender.number(seq)
-        sender.add(frame, ts_ns, own, receiver.number(ack) if flags & ACK else NONE, flags, payload_bytes)
+        sender.add(frame, own, receiver.number(ack) if flags & ACK else NONE, flags, payload_bytes)
 
-    def _answered_early(self, by_a: bool, ts_ns: int) -> None:
+    def _answered_early(self, by_a: bool, fin: Frame) -> None:
         """The FIN that the peer's FIN, its last segment, acknowledged passes soon after: two clocks (4.6)."""
         sender, receiver = self.ends(by_a)
-        frame, dropped_ns, ack = self._dropped[not by_a]
-        if ack == sender.fin + 1 and frame and ts_ns - dropped_ns < RTO_MIN_NS:
-            receiver.acknowledges_late(frame, dropped_ns, ack)
+        dropped, ack = self._dropped[not by_a]
+        if ack == sender.fin + 1 and dropped and fin.ts_ns - dropped.ts_ns < RTO_MIN_NS:
+            receiver.acknowledges_late(dropped, ack)

@@ -20,11 +20,6 @@ cdef class Journal:
     cpdef int64_t pop(self, int64_t index) except -2
     @cython.locals(entries=list)
     cpdef list history(self, int64_t index)
-    cdef int64_t mark(self, int64_t index, int64_t frame, int64_t ts_ns) except -2
-    @cython.locals(before_ns=int64_t)
-    cdef int64_t marked_ns(self, int64_t index, int64_t frame, int64_t first_ns) except? -2
-    @cython.locals(kept=int64_t, frame=int64_t, ts_ns=int64_t)
-    cdef int64_t keep(self, int64_t index, set frames) except -2
     cpdef object release(self, int64_t index)
     @cython.locals(number=int64_t, previous=int64_t)
     cdef int64_t touch(self, int64_t index) noexcept

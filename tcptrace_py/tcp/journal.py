@@ -87,32 +87,6 @@ class Journal:
         entries.reverse()
         return entries
 
-    def mark(self, index: int, frame: int, ts_ns: int) -> int:
-        """Note in a chain that is no history when a frame passed; the chain's new end."""
-        return self.push(index, 0, 0, ts_ns, frame)
-
-    def marked_ns(self, index: int, frame: int, first_ns: int) -> int:
-        """When a frame passed, by a chain of marks; where that is not noted, the latest of those before."""
-        before_ns = -1
-        while index >= 0:
-            if self.frame(index) == frame:
-                return self.ts_ns(index)
-            if self.frame(index) < frame and self.ts_ns(index) > before_ns:
-                before_ns = self.ts_ns(index)
-            index = self.previous(index)
-        return before_ns if before_ns >= 0 else first_ns
-
-    def keep(self, index: int, frames: set[int]) -> int:
-        """Only marks of these ``frames``; the chain's new end."""
-        kept = -1
-        while index >= 0:
-            frame = self.frame(index)
-            ts_ns = self.ts_ns(index)
-            index = self.pop(index)
-            if frame in frames:
-                kept = self.mark(kept, frame, ts_ns)
-        return kept
-
     def release(self, index: int) -> None:
         """Give back a whole chain by its newest entry."""
         while index >= 0:

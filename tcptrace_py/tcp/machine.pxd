@@ -18,7 +18,6 @@ cdef int FITS_NOTHING, NO_RESET, RECEIVER_GOES_ON, SENDER_GOES_ON, UNANSWERED, U
 cdef int BY_ITS_SEGMENTS, FOR_GOOD, UNTIL_IT_SENDS
 cdef int FIN_WAIT_2_CLOCK, TIME_WAIT_CLOCK
 cdef int ACK, FIN, RST, SYN
-cdef int _MARKS
 cdef int64_t UNDER_WAY_NS
 
 
@@ -36,12 +35,10 @@ cdef class Machine:
     cdef bint _repeats(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment) except -1
     @cython.locals(rsts=uint32_t, over=bint)
     cdef object settle(self, Connection connection)
-    @cython.locals(named=set, shown=Incarnation, end=Evidence)
+    @cython.locals(shown=Incarnation, end=Evidence)
     cdef object tell(self, Connection connection, Endpoint sender, Segment segment)
-    @cython.locals(a=Endpoint, b=Endpoint, endpoint=Endpoint, shown=Incarnation, replaced=bint)
+    @cython.locals(a=Endpoint, b=Endpoint, endpoint=Endpoint, shown=Incarnation, history=list, replaced=bint)
     cdef object read(self, Connection connection, bint over=*)
-    @cython.locals(told=list, entries=list, at=Py_ssize_t, ts_ns=int64_t)
-    cdef list _timed(self, Connection connection, Endpoint endpoint, object history)
     cdef object _conclude(self, Connection connection, bint over)
     @cython.locals(rare=ConnectionRare)
     cdef object _note_strays(self, Connection connection, list strays, int64_t more)
@@ -68,4 +65,4 @@ cdef class Machine:
 @cython.locals(shown=Incarnation, heard_ns=int64_t)
 cdef bint _outlived(Connection connection) except -1
 @cython.locals(newer=Connection)
-cdef bint _closed_before_newer(Connection connection, object history) except -1
+cdef bint _closed_before_newer(Connection connection, list history) except -1

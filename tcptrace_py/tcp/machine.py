@@ -27,7 +27,7 @@ from tcptrace_py.tcp.gate import acknowledges_unsent, echoes_another, takes
 from tcptrace_py.tcp.history import history_of
 from tcptrace_py.tcp.incarnations import Incarnation, answers_syn, direction, set_aside, too_early
 from tcptrace_py.tcp.journal import Entries
-from tcptrace_py.tcp.reading import History, Reset, outcome, read
+from tcptrace_py.tcp.reading import Reset, outcome, read
 from tcptrace_py.tcp.regular import Regular
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import (
@@ -41,9 +41,6 @@ from tcptrace_py.tcp.state import (
 )
 from tcptrace_py.tcp.transitions import Transitions
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
-
-# So many frames pass before times are dropped of those that no history may name any more.
-_MARKS = 32
 
 
 class Machine:
@@ -111,7 +108,7 @@ class Machine:
             shown: Incarnation = connection.shown
             mine = shown.a if sender is connection.a else shown.b
             known = sender.bytes > 0 or (sender.has_snd and distance(segment.seq, sender.snd_nxt) <= 0)
-            return known and mine.first_frame > 0 and not sender.fin_sent and not receiver.fin_sent
+            return known and bool(mine.first_frame) and not sender.fin_sent and not receiver.fin_sent
         if not sender.has_snd or segment.seq != sender.snd_nxt:
             return False
         if sender.state == CLOSE_WAIT:
@@ -128,18 +125,11 @@ class Machine:
     def tell(self, connection: Connection, sender: Endpoint, segment: Segment) -> None:
         """The segment is evidence."""
         shown = connection.shown
-        shown.marks = self._journal.mark(shown.marks, segment.frame, segment.ts_ns)
         shown.add(connection, segment)
         end = shown.a if sender is connection.a else shown.b
         if sender.fin_sent and not end.fins:
             # It has sent data beyond "its" FIN.
             sender.fin_sent = False
-        if shown.marks_left:
-            shown.marks_left -= 1
-        else:
-            named = {segment.frame, *shown.a.frames(), *shown.b.frames()}
-            shown.marks = self._journal.keep(shown.marks, named)
-            shown.marks_left = _MARKS
 
     def read(self, connection: Connection, over: bool = False) -> None:
         """Both histories, by all that has been told; ``over``: nothing more will pass."""
@@ -151,21 +141,9 @@ class Machine:
         for endpoint, history in zip((a, b), histories, strict=True):
             replaced = endpoint.closed_by == FOR_GOOD and not _closed_before_newer(connection, history)
             if not replaced and endpoint.closed_by != UNTIL_IT_SENDS:
-                self.transitions.tell(endpoint, self._timed(connection, endpoint, history))
+                self.transitions.tell(endpoint, history)
         self.transitions.linger(connection)
         self._conclude(connection, over)
-
-    def _timed(self, connection: Connection, endpoint: Endpoint, history: History) -> Entries:
-        """A history as it is told; most of it is as it was."""
-        told = self._journal.history(endpoint.last)
-        entries: Entries = []
-        for state, frame, basis in history:
-            at = len(entries)
-            ts_ns = told[at][1] if at < len(told) and told[at][2] == frame else -1
-            if ts_ns < 0:
-                ts_ns = self._journal.marked_ns(connection.shown.marks, frame, connection.first_ns)
-            entries.append((state, ts_ns, frame, basis))
-        return entries
 
     def _conclude(self, connection: Connection, over: bool) -> None:
         """What has become of it, by both histories."""
@@ -182,7 +160,7 @@ class Machine:
         self.resets += (found.reset is not None) - (connection.reset_by > 0)
         if found.reset is not None:
             by, cause, rst, fits, _ = found.reset
-            connection.note_reset(by, cause, rst.ts_ns, rst.frame, fits)
+            connection.note_reset(by, cause, rst.frame.ts_ns, rst.frame.number, fits)
         elif connection.reset_by:
             connection.note_reset(0, NO_RESET, 0, 0, False)
         if found.strays or connection.rare.stray_resets:
@@ -197,8 +175,8 @@ class Machine:
         if strays:
             first = strays[0]
             rare.stray_reset_by = first.by
-            rare.stray_reset_frame = first.rst.frame
-            rare.stray_reset_ns = first.rst.ts_ns
+            rare.stray_reset_frame = first.rst.frame.number
+            rare.stray_reset_ns = first.rst.frame.ts_ns
             if first.fits:
                 end, _ = connection.shown.ends(first.by == 1)
                 goes_on = end.last_frame > first.rst.frame
@@ -386,9 +364,6 @@ class Machine:
         endpoint.isn = refused.isn
         endpoint.has_snd = True
         endpoint.snd_nxt = refused.snd_nxt
-        shown = connection.shown
-        for _, ts_ns, frame, _ in self._journal.history(older.shown.marks):
-            shown.marks = self._journal.mark(shown.marks, frame, ts_ns)
         self.read(older)
         self.read(connection)
         return True
@@ -401,7 +376,7 @@ class Machine:
             dropper.rsts -= 1
             shown: Incarnation = older.shown
             end = shown.a if dropper is older.a else shown.b
-            end.rsts = [rst for rst in end.rsts if rst.frame != segment.frame]
+            end.rsts = [rst for rst in end.rsts if rst.frame.number != segment.frame]
             self.read(older)
         else:
             dropper.rare.out_of_window -= 1
@@ -417,18 +392,18 @@ class Machine:
         self.transitions.close(endpoint, basis, ts_ns, frame, FOR_GOOD)
 
 
-def _closed_before_newer(connection: Connection, history: History) -> bool:
+def _closed_before_newer(connection: Connection, history: Entries) -> bool:
     """Was it closed before a newer one on its four-tuple was accepted, though that may have passed first?"""
     newer = connection.rare.newer
-    if newer is None or not history or history.state != CLOSED:
+    if newer is None or not history:
         return False
-    _, frame, _ = history[len(history) - 1]
-    return bool(frame < newer.syn_ack_frame)
+    state, _, frame, _ = history[len(history) - 1]
+    return bool(state == CLOSED and frame < newer.syn_ack_frame)
 
 
 def _outlived(connection: Connection) -> bool:
     """Both ends have gone on when nothing from before their last RST can have been under way any more."""
     shown: Incarnation = connection.shown
-    heard_ns = min(shown.a.last_ns, shown.b.last_ns)
+    heard_ns = min(shown.a.last_frame.ts_ns, shown.b.last_frame.ts_ns)
     rsts = [end.rsts[len(end.rsts) - 1] for end in (shown.a, shown.b) if end.rsts]
-    return all(heard_ns - rst.ts_ns >= UNDER_WAY_NS for rst in rsts)
+    return all(heard_ns - rst.frame.ts_ns >= UNDER_WAY_NS for rst in rsts)

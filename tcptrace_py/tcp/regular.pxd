@@ -2,8 +2,8 @@ cimport cython
 from libc.stdint cimport int64_t, uint32_t
 
 from tcptrace_py.tcp.connection cimport Connection, ConnectionRare
-from tcptrace_py.tcp.endpoint cimport Endpoint
-from tcptrace_py.tcp.evidence cimport Evidence
+from tcptrace_py.tcp.endpoint cimport Endpoint, EndpointRare
+from tcptrace_py.tcp.evidence cimport Evidence, Frame
 from tcptrace_py.tcp.history cimport write_down
 from tcptrace_py.tcp.incarnations cimport Incarnation
 from tcptrace_py.tcp.journal cimport Journal
@@ -41,7 +41,7 @@ cdef class Regular:
     cdef object go_on(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment, Step step)
     @cython.locals(endpoint=Endpoint, journal=Journal, shown=Incarnation, mine=Evidence, peers=Evidence, rare=ConnectionRare, passed=dict, seq=uint32_t)
     cdef object show(self, Connection connection, int64_t passing)
-    @cython.locals(passes=bint, shown=Incarnation, mine=Evidence, peers=Evidence, frame=int64_t, ts_ns=int64_t, sent=int64_t, acknowledged=int64_t)
+    @cython.locals(passes=bint, shown=Incarnation, mine=Evidence, peers=Evidence, frame=Frame, rare=EndpointRare, sent=int64_t, acknowledged=int64_t)
     cdef object _talked(self, Connection connection, Endpoint endpoint, Endpoint peer, int64_t passing, int64_t told)
 
 

@@ -23,6 +23,7 @@ from tcptrace_py.tcp.codes import (
 )
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.evidence import Frame
 from tcptrace_py.tcp.history import write_down
 from tcptrace_py.tcp.incarnations import Incarnation
 from tcptrace_py.tcp.serial import distance
@@ -172,8 +173,6 @@ class Regular:
             return
         connection.shown = shown = Incarnation()
         journal = self._transitions.journal
-        if connection.syn_frame():
-            shown.marks = journal.mark(shown.marks, connection.syn_frame(), connection.syn_ns())
         passed: dict[int, tuple[bool, int, int]] = {}
         for endpoint in (connection.a, connection.b):
             write_down(endpoint, journal)
@@ -185,12 +184,11 @@ class Regular:
             passed[rare.reset_frame] = connection.reset_by == 1, rare.reset_ns, RST | ACK
         for frame in sorted(passed):
             by_a, ts_ns, flags = passed[frame]
-            shown.marks = journal.mark(shown.marks, frame, ts_ns)
             mine, peers = shown.ends(by_a)
             seq = connection.a.isn if by_a else connection.b.isn
             if mine.nxt != NONE:
                 seq = mine.captured(mine.nxt)
-            shown.tell(by_a, frame, ts_ns, seq, peers.captured(peers.nxt), flags, 0)
+            shown.tell(by_a, Frame(frame, ts_ns), seq, peers.captured(peers.nxt), flags, 0)
             if frame == connection.ack_frame:
                 told = [by_a for by_a, _, _ in passed.values()]
                 self._talked(connection, connection.a, connection.b, passing, told.count(True))
@@ -207,20 +205,18 @@ class Regular:
         shown: Incarnation = connection.shown
         mine, peers = shown.ends(endpoint is connection.a)
         # The last frame that is known to be one of them, or else the first that may be.
-        frame = connection.ack_frame + 1
-        ts_ns = connection.ack_ns
+        frame = Frame(connection.ack_frame + 1, connection.ack_ns)
         if not (endpoint.fin_sent or peer.fin_sent or passes):
-            frame = max(frame, endpoint.last_frame)
-            ts_ns = endpoint.last_ns
+            frame = Frame(max(frame.number, endpoint.last_frame), endpoint.last_ns)
         # (More than 2 GiB may have passed: 32 bits do not tell how much.)
         sent = peers.isn + 1 + peer.bytes
         acknowledged = min(peers.near(endpoint.rcv_nxt, sent), sent)
         if endpoint.bytes:
-            mine.add(frame, ts_ns, mine.nxt, peers.isn + 1, ACK, endpoint.bytes)
-        mine.add(frame, ts_ns, mine.nxt, acknowledged, ACK, 0)
-        shown.marks = self._transitions.journal.mark(shown.marks, frame, ts_ns)
+            mine.add(frame, mine.nxt, peers.isn + 1, ACK, endpoint.bytes)
+        mine.add(frame, mine.nxt, acknowledged, ACK, 0)
         if endpoint.unanswered:
-            mine.asked = [endpoint.rare.first_unanswered_frame]
+            rare = endpoint.rare
+            mine.asked = [Frame(rare.first_unanswered_frame, rare.first_unanswered_ns)]
 
 
 def _again(sender: Endpoint, receiver: Endpoint, segment: Segment) -> bool:

@@ -381,10 +381,6 @@ class Tracker:
         if self._rest is None:
             self.transitions.journal.release(connection.a.last)
             self.transitions.journal.release(connection.b.last)
-            if connection.shown is not None:
-                self.transitions.journal.release(connection.shown.marks)
-        if connection.shown is not None:
-            connection.shown.marks = -1
         connection.a.last = connection.b.last = -1
         connection.a.regular = connection.b.regular = 0
         # Endpoints know their connection and it knows them: cut the circle.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tcptrace_py.tcp.connection import Connection
-from tcptrace_py.tcp.evidence import Evidence
+from tcptrace_py.tcp.evidence import Evidence, Frame
 from tcptrace_py.tcp.incarnations import Incarnation
-from tcptrace_py.tcp.reading import History, read
+from tcptrace_py.tcp.journal import Entries
+from tcptrace_py.tcp.reading import read
 from tcptrace_py.wire.segment import Segment
 
 #: Frame, time in ns, sender (0 or 1), sequence number, acknowledgment, flags, payload bytes.
@@ -17,11 +18,9 @@ class Noted(Incarnation):
         super().__init__()
         self.taken: list[Passing] = []
 
-    def tell(
-        self, by_a: bool, frame: int, ts_ns: int, seq: int, ack: int, flags: int, payload_bytes: int
-    ) -> None:
-        super().tell(by_a, frame, ts_ns, seq, ack, flags, payload_bytes)
-        self.taken.append((frame, ts_ns, 0 if by_a else 1, seq, ack, flags, payload_bytes))
+    def tell(self, by_a: bool, frame: Frame, seq: int, ack: int, flags: int, payload_bytes: int) -> None:
+        super().tell(by_a, frame, seq, ack, flags, payload_bytes)
+        self.taken.append((frame.number, frame.ts_ns, 0 if by_a else 1, seq, ack, flags, payload_bytes))
 
 
 class Gated:
@@ -52,9 +51,9 @@ def evidence(taken: list[Passing], origins: tuple[int, ...] = ()) -> tuple[Evide
     for end, origin in zip((incarnation.a, incarnation.b), origins, strict=False):
         end.number(origin)
     for frame, ts_ns, sender, seq, ack, flags, payload_bytes in taken:
-        incarnation.tell(sender == 0, frame, ts_ns, seq, ack, flags, payload_bytes)
+        incarnation.tell(sender == 0, Frame(frame, ts_ns), seq, ack, flags, payload_bytes)
     return incarnation.a, incarnation.b
 
 
-def both(taken: list[Passing], origins: tuple[int, ...] = ()) -> tuple[History, History]:
+def both(taken: list[Passing], origins: tuple[int, ...] = ()) -> tuple[Entries, Entries]:
     return read(*evidence(taken, origins))

@@ -75,12 +75,14 @@ def test_a_syn_that_nobody_answers() -> None:
     assert bytes_each(tracker, CONVERSATION[:1]) <= 64 * 1.25 + 8 * 8 / 3
 
 
-#: The server's data is sent again.
-AGAIN = (*CONVERSATION[:5], ("s", "ACK", 501, 301, 800), *CONVERSATION[5:])
+#: The server's data is sent again, and less of it once more: that is not of the regular way.
+AGAIN = (*CONVERSATION[:5], *(("s", "ACK", 501, 301, size) for size in (800, 700)), *CONVERSATION[6:])
 
 
 def test_a_connection_that_has_evidence() -> None:
-    assert bytes_each(Tracker(Settings(), peers=False), AGAIN) <= 5_000
+    tracker = Tracker(Settings(), peers=False)
+    assert bytes_each(tracker, AGAIN) <= 5_000
+    assert tracker.recent is not None and tracker.recent.shown is not None
 
 
 #: All of one connection.

@@ -14,13 +14,12 @@ import pytest
 from tcptrace_py.capture.merge import merge
 from tcptrace_py.capture.source import open_sources
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.bounds import NONE
 from tcptrace_py.tcp.codes import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES
 from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.evidence import NOT_SEEN, Frame
 from tcptrace_py.tcp.journal import Entries
 from tcptrace_py.tcp.reading import (
     RULES,
-    History,
     Outcome,
     histories,
     outcome,
@@ -69,10 +68,10 @@ def passing(trace: str) -> list[Passing]:
     return noted(trace).taken
 
 
-def words(history: History) -> str:
+def words(history: Entries) -> str:
     """As ``Trace.words`` has it."""
     letters = ["A" if name == "assumed" else name[0] for name in BASIS_NAMES]
-    return " ".join(f"{STATE_NAMES[state]}@{frame}{letters[basis]}" for state, frame, basis in history)
+    return " ".join(f"{STATE_NAMES[state]}@{frame}{letters[basis]}" for state, _, frame, basis in history)
 
 
 def states(history: str) -> list[str]:
@@ -141,7 +140,7 @@ def test_what_is_read(name: str) -> None:
 def test_only_a_rst_in_the_window_is_believed_by_the_silence_after_it(ahead: int, closes: bool) -> None:
     taken = noted(OPEN + f"s RST+ACK {301 + ahead} 101")
     for history in read(taken.a, taken.b, over=True):
-        assert (history.state == CLOSED) == closes
+        assert (history[-1][0] == CLOSED) == closes
 
 
 class Followed(NamedTuple):
@@ -205,7 +204,7 @@ def becomes(each: Followed) -> Became:
         CLOSE_KINDS[found.close],
         found.close_complete,
         found.first_fin_by,
-        (reset.by, RESET_CAUSES[reset.cause], reset.rst.frame) if reset else (0, "", 0),
+        (reset.by, RESET_CAUSES[reset.cause], reset.rst.frame.number) if reset else (0, "", 0),
         len(found.strays) + found.strays_more,
     )
 
@@ -214,7 +213,7 @@ def check(each: Followed) -> None:
     """What the regular way says is what its segments are read as."""
     for told, history in zip(each.told, read(each.evidence.a, each.evidence.b, over=True), strict=True):
         tracked = [state for state, _, _, basis in told if basis != TIMER]
-        found = [state for state, _, _ in history]
+        found = [state for state, _, _, _ in history]
         # (But for what only a newer connection on the same ports shows of the older.)
         replaced = each.connection.rare.reused_by >= 0 and [*found, CLOSED] == tracked
         assert tracked == found or replaced, words(history)
@@ -416,14 +415,13 @@ def homes(name: str) -> list[ModuleType]:
 
 
 #: Both histories, and what became of the connection.
-Read = tuple[tuple[History, History], Outcome]
+Read = tuple[tuple[Entries, Entries], Outcome]
 
 
 def read_all(taken: list[Passing]) -> Read:
     ends = evidence(taken)
     histories = read(*ends, over=True)
-    client, server = ([(state, 0, frame, basis) for state, frame, basis in each] for each in histories)
-    return histories, outcome(*ends, (client, server), over=True)
+    return histories, outcome(*ends, histories, over=True)
 
 
 def read_alike(traces: Iterable[list[Passing]]) -> list[tuple[list[Passing], Read]]:
@@ -449,7 +447,7 @@ def answers(name: str, says: Callable[[object], object], monkeypatch: pytest.Mon
 
 
 def nothing(answer: object) -> object:
-    return (0, NONE) if isinstance(answer, tuple) else type(answer)(0)  # type: ignore[call-arg]
+    return NOT_SEEN if isinstance(answer, Frame) else type(answer)(0)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("name", sorted(RULES))
@@ -495,7 +493,7 @@ def test_an_attempt_that_was_refused_and_goes_on_is_evidence_of_the_newer_connec
         assert played.tracker.recent is not None
         gated.add(played.tracker.recent, made)
     refused, opens = gated.incarnations[0], gated.incarnations[1]
-    assert (refused.a.segments, opens.b.syn_frame, opens.b.syns) == (0, 1, 1)
+    assert (refused.a.segments, opens.b.syn_frame.number, opens.b.syns) == (0, 1, 1)
     server, client = read(opens.a, opens.b)
     assert states(words(client)) == ["SYN_SENT", "SYN_RCVD", "ESTABLISHED"]
     assert states(words(server))[:2] == ["SYN_SENT", "SYN_RCVD"]
@@ -506,6 +504,8 @@ def test_evidence_of_one_connection_is_bounded() -> None:
     client, server = evidence([])
     for frame in range(1, 5000):
         seq, ack, flags = rng.randrange(1 << 17), rng.randrange(1 << 17), rng.randrange(64)
-        client.add(frame, frame, client.number(seq), server.number(ack), flags, rng.choice((0, 1, 1000)))
+        client.add(
+            Frame(frame, frame), client.number(seq), server.number(ack), flags, rng.choice((0, 1, 1000))
+        )
     assert len(client.rsts) <= 4
     assert len(client.ahead) <= 8

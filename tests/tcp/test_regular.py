@@ -76,7 +76,7 @@ class Looking(Trace):
         self.gated.add(connection, segment)
 
     def differences(self, over: bool = False) -> list[tuple[object, object]]:
-        """By state; ``over``: by frame and basis too."""
+        """By state; ``over``: by time, frame and basis too."""
         out: list[tuple[object, object]] = []
         for number, connection in self.found.items():
             if connection.rare.reused_by >= 0 or connection.rare.reuse_of >= 0:
@@ -86,10 +86,9 @@ class Looking(Trace):
             histories = read(evidence.a, evidence.b, over and rsts > 0 and number in self.held)
             for end, history in zip((connection.a, connection.b), histories, strict=True):
                 entries = [entry for entry in self.tracker.history(end) if entry[3] != TIMER]
-                told = [state for state, _, _, _ in entries]
-                exact = [(state, frame, basis) for state, _, frame, basis in entries]
-                if told != [state for state, _, _ in history] or (over and exact != list(history)):
-                    out.append((exact, list(history)))
+                told, states = ([entry[0] for entry in each] for each in (entries, history))
+                if told != states or (over and entries != history):
+                    out.append((entries, history))
         return out
 
 

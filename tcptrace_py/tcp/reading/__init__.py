@@ -13,6 +13,6 @@ from __future__ import annotations
 
 from tcptrace_py.tcp.reading.histories import read
 from tcptrace_py.tcp.reading.outcome import Outcome, Reset, outcome
-from tcptrace_py.tcp.reading.rules import RULES, History, Rule
+from tcptrace_py.tcp.reading.rules import RULES, Rule
 
-__all__ = ["RULES", "History", "Outcome", "Reset", "Rule", "outcome", "read"]
+__all__ = ["RULES", "Outcome", "Reset", "Rule", "outcome", "read"]

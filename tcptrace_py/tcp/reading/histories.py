@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from tcptrace_py.tcp.bounds import BEYOND, NONE, WINDOW_BYTES
 from tcptrace_py.tcp.clocks import RTO_MIN_NS, UNDER_WAY_NS
-from tcptrace_py.tcp.evidence import Evidence, Passes, Rst, passed_to
+from tcptrace_py.tcp.evidence import NEVER, NOT_SEEN, Evidence, Frame, Passes, Rst, passed_to
+from tcptrace_py.tcp.journal import Entries
 from tcptrace_py.tcp.reading.rules import History, rule
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
@@ -25,21 +26,21 @@ from tcptrace_py.tcp.state import (
 )
 
 #: What may have brought an end to ESTABLISHED: its frame, the basis, and where the data that it carried ends.
-Way = tuple[int, int, int]
+Way = tuple[Frame, int, int]
 
 
-def earliest(*frames: int) -> int:
+def earliest(*frames: Frame) -> Frame:
     """But for those that were not seen."""
-    return min((frame for frame in frames if frame), default=0)
+    return min((frame for frame in frames if frame), default=NOT_SEEN)
 
 
-def read(a: Evidence, b: Evidence, over: bool = False) -> tuple[History, History]:
+def read(a: Evidence, b: Evidence, over: bool = False) -> tuple[Entries, Entries]:
     """The histories of both ends, but for what clocks do; ``over``: nothing will pass any more."""
     a_own, b_own, a_came, b_came = weighed(a, b, over)
     return _read(a, b, a_own, a_came), _read(b, a, b_own, b_came)
 
 
-def _read(end: Evidence, peer: Evidence, own: Rst | None, came: Rst | None) -> History:
+def _read(end: Evidence, peer: Evidence, own: Rst | None, came: Rst | None) -> Entries:
     history = History()
     reach = Reach(end, peer, own, came)
     opens(history, end, peer)
@@ -49,7 +50,7 @@ def _read(end: Evidence, peer: Evidence, own: Rst | None, came: Rst | None) -> H
         sends_reset(history, end, peer, own)
     if came:
         believes_reset(history, end, peer, came)
-    return history
+    return history.entries()
 
 
 class Reach:
@@ -57,11 +58,12 @@ class Reach:
     the number of one that it believed, or the FIN that its own does not acknowledge."""
 
     def __init__(self, end: Evidence, peer: Evidence, own: Rst | None, came: Rst | None) -> None:
-        self.frame = self.seq = BEYOND
+        self.frame, self.seq = NEVER, BEYOND
         if came:
             self.frame, self.seq = came.frame, came.seq
         elif own:
-            self.frame = 0 if refuses_handshake(end, peer, own) or closed_before_ack(end) else own.frame
+            unheard = refuses_handshake(end, peer, own) or closed_before_ack(end)
+            self.frame = NOT_SEEN if unheard else own.frame
             if peer.fins and max(end.top_ack, *[rst.ack for rst in end.rsts]) <= peer.fin:
                 self.seq = peer.fin
 
@@ -70,7 +72,7 @@ class Reach:
 
 
 def opens(history: History, end: Evidence, peer: Evidence) -> None:
-    answered = end.syn_ack_frame if end.syn_acks else 0
+    answered = end.syn_ack_frame if end.syn_acks else NOT_SEEN
     in_syn_rcvd = overtaken(answered, end.first_frame)
     if end.syns:
         asked = overtaken(end.syn_frame, answered)
@@ -85,7 +87,7 @@ def opens(history: History, end: Evidence, peer: Evidence) -> None:
             history.put(SYN_RCVD, end.former_syn_ack_frame, SENT)
             history.put_if(forgot_former(end, peer), LISTEN, PRESUMED)
         else:
-            history.put_if(refused_first(end, peer, frame if answered else 0), CLOSED, SENT)
+            history.put_if(refused_first(end, peer, frame if answered else NOT_SEEN), CLOSED, SENT)
             history.put(LISTEN, frame, ACKNOWLEDGED if frame == answered else ASSUMED)
         if history.state == LISTEN:
             history.put(SYN_RCVD, frame, SENT if frame == answered else ASSUMED)
@@ -96,28 +98,29 @@ def opens(history: History, end: Evidence, peer: Evidence) -> None:
 
 
 @rule("3.4")
-def overtaken(frame: int, later: int) -> int:
+def overtaken(frame: Frame, later: Frame) -> Frame:
     """What an end sends later, and what passes first, shows that it had sent the other before."""
-    return later if 0 < later < frame else frame
+    return later if NOT_SEEN < later < frame else frame
 
 
 @rule("3.10.7.1")
-def refused_first(end: Evidence, peer: Evidence, opened: int) -> int:
+def refused_first(end: Evidence, peer: Evidence, opened: Frame) -> Frame:
     """An end whose RST, of no number of this connection's, passed before it opened had none yet: CLOSED."""
     if not end.rsts or 0 < end.rsts[0].seq - end.isn <= WINDOW_BYTES:
-        return 0
+        return NOT_SEEN
     rst = end.rsts[0]
-    return rst.frame if rst.frame < opened and (rst.ack == NONE or peer.isn < rst.ack <= peer.nxt) else 0
+    answers = rst.ack == NONE or peer.isn < rst.ack <= peer.nxt
+    return rst.frame if rst.frame < opened and answers else NOT_SEEN
 
 
 @rule("3.10.7.4 second check")
-def forgot_former(end: Evidence, peer: Evidence) -> int:
+def forgot_former(end: Evidence, peer: Evidence) -> Frame:
     """A listener that answers with another ISN has forgotten its first answer: a RST had sent it back
     to LISTEN."""
     for rst in peer.rsts:
-        if 0 < end.former_syn_ack_frame < rst.frame < end.syn_ack_frame:
+        if NOT_SEEN < end.former_syn_ack_frame < rst.frame < end.syn_ack_frame:
             return rst.frame
-    return 0
+    return NOT_SEEN
 
 
 @rule("3.10.7.2, 3.10.7.3")
@@ -127,11 +130,11 @@ def answered_unseen(end: Evidence, peer: Evidence) -> bool:
     if not peer.syns or end.first_frame:
         return peer.syns > 0 and peer.isn < end.top_ack and end.first_ack <= peer.nxt
     refused = end.rsts and end.rsts[0].frame < peer.first_frame
-    return not (refused or peer.syn_acks) and peer.first_frame > 0
+    return not (refused or peer.syn_acks) and bool(peer.first_frame)
 
 
 @rule("3.5.1")
-def picked_up(end: Evidence, peer: Evidence) -> int:
+def picked_up(end: Evidence, peer: Evidence) -> Frame:
     """An end of which no SYN passed, on either side, was ESTABLISHED before the capture began."""
     return earliest(end.first_frame, peer.first_frame)
 
@@ -155,7 +158,7 @@ def established(history: History, end: Evidence, peer: Evidence, reach: Reach) -
     ways = [
         (frame, PRESUMED, carried_to)
         for frame, carried_to in sorted(passed)
-        if again < frame < min(reach.frame, proof or BEYOND) and carried_to <= reach.seq
+        if again < frame < min(reach.frame, proof or NEVER) and carried_to <= reach.seq
     ]
     return [*ways, (proof, known(end, proof), NONE)] if proof else ways
 
@@ -164,20 +167,20 @@ def established(history: History, end: Evidence, peer: Evidence, reach: Reach) -
 def had_only_syn(end: Evidence, peer: Evidence) -> bool:
     """SYN_SENT that goes on having had a bare SYN opened at once with its peer: its own SYN+ACK never
     passed."""
-    answered = 0 < peer.syn_ack_frame < end.first_frame
+    answered = NOT_SEEN < peer.syn_ack_frame < end.first_frame
     return bool(peer.syns) and not answered and end.first_ack <= peer.syn_end()
 
 
 @rule("3.10.4")
-def known(end: Evidence, frame: int) -> int:
+def known(end: Evidence, frame: Frame) -> int:
     """What an end shows is a fact, unless something of its own never passed: that could have been its FIN."""
-    return ASSUMED if 0 < end.gap_frame <= frame else ACKNOWLEDGED
+    return ASSUMED if NOT_SEEN < end.gap_frame <= frame else ACKNOWLEDGED
 
 
 @rule("3.10.7.4 fifth check")
-def shows_open(end: Evidence, peer: Evidence) -> int:
+def shows_open(end: Evidence, peer: Evidence) -> Frame:
     """Who acknowledges more than a SYN has had its ACK, and so has who sends data: ESTABLISHED."""
-    return earliest(end.more_frame, 0 if fast_open(end, peer) else end.data_frame)
+    return earliest(end.more_frame, NOT_SEEN if fast_open(end, peer) else end.data_frame)
 
 
 @rule("RFC 7413 section 4.1")
@@ -187,19 +190,21 @@ def fast_open(end: Evidence, peer: Evidence) -> bool:
 
 
 @rule("3.8.1")
-def answered_again(end: Evidence, proof: int) -> int:
+def answered_again(end: Evidence, proof: Frame) -> Frame:
     """Who sends its SYN+ACK again had not had the ACK of it, whatever had passed; unless it proved
     that before."""
-    return end.last_syn_ack_frame if end.syn_acks > 1 and not 0 < proof < end.last_syn_ack_frame else 0
+    again = end.syn_acks > 1 and not NOT_SEEN < proof < end.last_syn_ack_frame
+    return end.last_syn_ack_frame if again else NOT_SEEN
 
 
 @rule("figure 7")
-def both_opened(end: Evidence, peer: Evidence, syn_ack_frame: int) -> int:
+def both_opened(end: Evidence, peer: Evidence, syn_ack_frame: Frame) -> Frame:
     """Where both have answered, a SYN+ACK of the peer's ends the handshake, unless the end answers again
     after it."""
-    if not peer.syn_acks or peer.last_syn_ack_ns < end.last_syn_ack_ns - UNDER_WAY_NS:
-        return 0
-    return 0 if end.syn_acks > 1 and syn_ack_frame < end.last_syn_ack_frame else syn_ack_frame
+    last = end.last_syn_ack_frame
+    if not peer.syn_acks or last.ts_ns - peer.last_syn_ack_frame.ts_ns > UNDER_WAY_NS:
+        return NOT_SEEN
+    return NOT_SEEN if end.syn_acks > 1 and syn_ack_frame < last else syn_ack_frame
 
 
 # --- how it closed (3.6, 3.10.4, 3.10.7.4) ------------------------------------------------------------------
@@ -208,10 +213,12 @@ def both_opened(end: Evidence, peer: Evidence, syn_ack_frame: int) -> int:
 def closes(history: History, end: Evidence, peer: Evidence, reach: Reach) -> None:
     ways = established(history, end, peer, reach)
     first = closed_first(end, peer)
-    got_fin = ((first and answered_early(end, peer)) or end.top_frame) if got_peers_fin(end, peer) else 0
-    fin_frame = overtaken(end.fin_frame, end.nxt_frame if first and end.nxt == end.fin + 1 else 0)
+    got_fin = (
+        ((first and answered_early(end, peer)) or end.top_frame) if got_peers_fin(end, peer) else NOT_SEEN
+    )
+    fin_frame = overtaken(end.fin_frame, end.nxt_frame if first and end.nxt == end.fin + 1 else NOT_SEEN)
     # Its FIN passed late, in a gap that it had left by when it acknowledged the peer's FIN.
-    fills = end.fin_fills_gap and 0 < end.jump_frame <= got_fin < end.fin_frame
+    fills = end.fin_fills_gap and NOT_SEEN < end.jump_frame <= got_fin < end.fin_frame
     lost = not first and fills and lost_at_first(end, peer, got_fin)
     hidden = history.state == SYN_RCVD and hidden_fin(end, peer)
     if history.state == SYN_RCVD:
@@ -234,7 +241,7 @@ def closes(history: History, end: Evidence, peer: Evidence, reach: Reach) -> Non
         _closes_actively(history, end, peer, got_fin, reach)
     else:
         acks = _may_come(end, peer, peer.bare, reach) + _may_come(end, peer, peer.on_fin, reach)
-        acknowledged = min((frame for frame in acks if frame > fin_again(end, peer)), default=0)
+        acknowledged = min((frame for frame in acks if frame > fin_again(end, peer)), default=NOT_SEEN)
         if lost:
             history.put(FIN_WAIT_1, got_fin, ASSUMED)
             history.put(CLOSING, got_fin, ASSUMED)
@@ -252,10 +259,11 @@ def got_peers_fin(end: Evidence, peer: Evidence) -> bool:
 
 
 @rule("3.10.7.4 eighth check")
-def answered_early(end: Evidence, peer: Evidence) -> int:
+def answered_early(end: Evidence, peer: Evidence) -> Frame:
     """A FIN whose ACK passes just before it came no later than it passes: the two directions have two
     clocks."""
-    return peer.fin_frame if 0 < peer.fin_ns - end.top_ns < RTO_MIN_NS else 0
+    early_ns = peer.fin_frame.ts_ns - end.top_frame.ts_ns
+    return peer.fin_frame if 0 < early_ns < RTO_MIN_NS else NOT_SEEN
 
 
 def _fin_ack(end: Evidence) -> int:
@@ -274,8 +282,8 @@ def closed_first(end: Evidence, peer: Evidence) -> bool:
 def hidden_fin(end: Evidence, peer: Evidence) -> bool:
     """SYN_RCVD that has had no more than a SYN sends no data: the one number that never passed was
     its FIN."""
-    unseen = end.gap_frame > 0 and end.nxt == end.isn + 2
-    return unseen and end.nxt_least_ack <= peer.syn_end() and not peer.syn_bytes
+    unseen = end.gap_frame and end.nxt == end.isn + 2
+    return bool(unseen) and end.nxt_least_ack <= peer.syn_end() and not peer.syn_bytes
 
 
 @rule("3.10.4")
@@ -286,26 +294,27 @@ def closed_unopened(end: Evidence, peer: Evidence) -> bool:
     return _fin_ack(end) <= peer.syn_end() and not sent_data
 
 
-def _had(ways: list[Way], frame: int, acknowledged: int) -> list[Way]:
+def _had(ways: list[Way], frame: Frame, acknowledged: int) -> list[Way]:
     """Those that passed before, and carried no more than was acknowledged."""
     return [way for way in ways if way[0] < frame and way[2] <= acknowledged]
 
 
 @rule("RFC 6298 section 2.4 and Linux")
-def lost_at_first(end: Evidence, peer: Evidence, got_fin: int) -> bool:
+def lost_at_first(end: Evidence, peer: Evidence, got_fin: Frame) -> bool:
     """A FIN in a gap was first sent before the peer's FIN came if the gap is older than the ACK of that, or
     if it comes as late as a retransmission and the peer had sent nothing again."""
     if end.jump_frame < got_fin:
         return True
-    return end.fin_ns - end.top_ns >= RTO_MIN_NS and not 0 < peer.again_after_fin_frame < end.top_frame
+    late = end.fin_frame.ts_ns - end.top_frame.ts_ns >= RTO_MIN_NS
+    return late and not NOT_SEEN < peer.again_after_fin_frame < end.top_frame
 
 
 @rule("3.8.1")
-def fin_again(end: Evidence, peer: Evidence) -> int:
+def fin_again(end: Evidence, peer: Evidence) -> Frame:
     """Who sends its FIN again, or anything before it, had not had the ACK of it, whatever had passed; nor had
     who sends its SYN+ACK again, having had nothing."""
     unopened = end.top_ack <= peer.syn_end()
-    return max(end.again_frame, end.syn_ack_again_frame if unopened else 0)
+    return max(end.again_frame, end.syn_ack_again_frame if unopened else NOT_SEEN)
 
 
 @rule("3.10.7.4 fifth check")
@@ -314,7 +323,7 @@ def took_what_came_with_it(end: Evidence, peer: Evidence) -> bool:
     return end.top_ack >= peer.with_data_to
 
 
-def _may_come(end: Evidence, peer: Evidence, passes: Passes, reach: Reach) -> list[int]:
+def _may_come(end: Evidence, peer: Evidence, passes: Passes, reach: Reach) -> list[Frame]:
     """What may have come of those that acknowledge its FIN."""
     if peer.top_ack <= end.fin:
         return []
@@ -326,28 +335,28 @@ def _may_come(end: Evidence, peer: Evidence, passes: Passes, reach: Reach) -> li
 
 
 @rule("3.10.7.4 first check")
-def dropped_as_old(end: Evidence, frame: int, carried_to: int) -> bool:
+def dropped_as_old(end: Evidence, frame: Frame, carried_to: int) -> bool:
     """What carries only what its receiver had had is dropped, its ACK unread."""
     return (carried_to <= end.top_ack and frame > end.top_frame) or (
         carried_to <= end.lower_ack and frame > end.lower_frame
     )
 
 
-def _closes_actively(history: History, end: Evidence, peer: Evidence, got_fin: int, reach: Reach) -> None:
+def _closes_actively(history: History, end: Evidence, peer: Evidence, got_fin: Frame, reach: Reach) -> None:
     """From FIN_WAIT_1 on: which came first, the ACK of its FIN or the peer's FIN?"""
     again = fin_again(end, peer)
     bare = _may_come(end, peer, peer.bare, reach)
     acks = bare + _may_come(end, peer, peer.on_fin, reach)
     proven = took_what_came_with_it(end, peer)
-    came = min((frame for frame in acks if frame > again or proven), default=0)
+    came = min((frame for frame in acks if frame > again or proven), default=NOT_SEEN)
     # A FIN that brings the ACK proves no bare one.
     proven = proven and not (peer.fins and peer.with_data_to == peer.fin + 1)
-    bare_came = min((frame for frame in bare if frame > again or proven), default=0)
+    bare_came = min((frame for frame in bare if frame > again or proven), default=NOT_SEEN)
     duplicate = fin_out_of_order(end, peer)
     # When it had had all that goes before the peer's FIN, and not that.
-    all_but_fin = (
-        end.top_frame if end.top_ack == peer.fin else end.lower_frame if end.lower_ack == peer.fin else 0
-    )
+    all_but_fin = end.top_frame if end.top_ack == peer.fin else NOT_SEEN
+    if end.lower_ack == peer.fin:
+        all_but_fin = end.lower_frame
     gap_filled = all_but_fin > peer.fin_frame
     if not got_fin:
         if bare_came and not fin_passed_before(end, peer, bare_came):
@@ -355,22 +364,22 @@ def _closes_actively(history: History, end: Evidence, peer: Evidence, got_fin: i
         elif duplicate and fin_brings_ack(end, peer) and not gap_filled:
             history.put(FIN_WAIT_2, duplicate, PRESUMED)
     elif fin_brings_ack(end, peer):
-        if 0 < bare_came < peer.fin_frame:
+        if NOT_SEEN < bare_came < peer.fin_frame:
             history.put(FIN_WAIT_2, bare_came, PRESUMED)
         elif not (gap_filled and end.lower_ack < peer.with_data_to):
             history.put_if(duplicate, FIN_WAIT_2, PRESUMED)
         history.put(TIME_WAIT, got_fin, known(end, got_fin))
     else:
-        passed = min(bare, default=0) if again < got_fin else bare_came
+        passed = min(bare, default=NOT_SEEN) if again < got_fin else bare_came
         fins = (peer.fin_frame, peer.fin_again_frame, peer.last_fin_again_frame)
         # What passed before a listener was open did not bring it that FIN, or it would have opened it.
         passive = end.syn_acks and not end.syns and history[-2][0] == ESTABLISHED
-        opened = history[-2][1] if passive else 1
-        last_fin = max((frame for frame in fins if opened <= frame < got_fin), default=BEYOND)
-        if 0 < passed < min(got_fin, last_fin):
+        opened = history[-2][1] if passive else NOT_SEEN
+        last_fin = max((frame for frame in fins if frame and opened <= frame < got_fin), default=NEVER)
+        if NOT_SEEN < passed < min(got_fin, last_fin):
             history.put(FIN_WAIT_2, bare_came if bare_came == passed else got_fin, PRESUMED)
             history.put(TIME_WAIT, got_fin, PRESUMED)
-        elif not bare_came and 0 < came < got_fin:
+        elif not bare_came and NOT_SEEN < came < got_fin:
             history.put(TIME_WAIT, got_fin, PRESUMED)
         else:
             any_passed = any(frame < got_fin for frame in acks)
@@ -386,20 +395,20 @@ def fin_brings_ack(end: Evidence, peer: Evidence) -> bool:
 
 
 @rule("3.10.7.4 eighth check")
-def fin_passed_before(end: Evidence, peer: Evidence, bare: int) -> bool:
+def fin_passed_before(end: Evidence, peer: Evidence, bare: Frame) -> bool:
     """A FIN that passed before the bare ACK, with all that goes before it, may have come first; not so the
     only one, if it was dropped for an ACK of what was never sent."""
     passed = passed_to(peer.in_order, peer.ahead, end.top_ack)
-    return 0 < peer.fin_frame < bare and passed > peer.fin and peer.fin_least_ack != NONE
+    return NOT_SEEN < peer.fin_frame < bare and passed > peer.fin and peer.fin_least_ack != NONE
 
 
 @rule("RFC 5681 section 4.2")
-def fin_out_of_order(end: Evidence, peer: Evidence) -> int:
+def fin_out_of_order(end: Evidence, peer: Evidence) -> Frame:
     """A duplicate ACK of what goes before the peer's FIN answers that FIN: it has come, out of order."""
     if NONE < end.duplicate_ack < peer.fin_seq:
         return end.duplicate_acks.after(peer.fin_frame)
     lower = NONE < end.lower_duplicate < peer.fin_seq
-    return end.lower_duplicates.after(peer.fin_frame) if lower else 0
+    return end.lower_duplicates.after(peer.fin_frame) if lower else NOT_SEEN
 
 
 # --- RST: whose was it, who believed it, and what does it show? (3.5, 3.10.7; RFC 5961) ---------------------
@@ -433,7 +442,7 @@ def weigh(end: Evidence, peer: Evidence, over: bool) -> tuple[Rst | None, Rst | 
         if not fits or challenged(peer, rst, acknowledged):
             continue
         contradicts = contradicted(end, peer, rst)
-        former = rst.frame < peer.syn_ack_frame and forgot_former(peer, end) > 0
+        former = rst.frame < peer.syn_ack_frame and bool(forgot_former(peer, end))
         if came is None and not (former or goes_on(peer, rst) or contradicts):
             # A SYN that comes again had not been refused, and what was acknowledged is too old.
             if peer.last_syn_frame <= max(rst.frame, peer.syn_frame) if asked else peer.top_ack <= rst.seq:
@@ -447,7 +456,7 @@ def weigh(end: Evidence, peer: Evidence, over: bool) -> tuple[Rst | None, Rst | 
 
 def only_asked(end: Evidence, rst: Rst) -> bool:
     """By the time of the RST it had sent a SYN, and nothing else."""
-    return end.syns > 0 and not end.syn_acks and not 0 < end.first_frame < rst.frame
+    return end.syns > 0 and not end.syn_acks and not NOT_SEEN < end.first_frame < rst.frame
 
 
 @rule("3.10.7.3 second check")
@@ -458,7 +467,7 @@ def answers_syn(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     return bool(end.syn_acks or end.syns) and rst.seq == end.nxt
 
 
-def acknowledged_by(end: Evidence, frame: int) -> int:
+def acknowledged_by(end: Evidence, frame: Frame) -> int:
     """The highest number that it had acknowledged by then, or ``NONE``."""
     if end.top_frame < frame:
         return end.top_ack
@@ -494,14 +503,14 @@ def challenged(peer: Evidence, rst: Rst, acknowledged: int) -> bool:
 @rule("3.10.7.1")
 def goes_on(end: Evidence, rst: Rst) -> bool:
     """Who still sends when nothing can be under way any more had not sent, or not believed, that RST."""
-    return end.last_frame > rst.frame and end.last_ns - rst.ts_ns >= UNDER_WAY_NS
+    return end.last_frame > rst.frame and end.last_frame.ts_ns - rst.frame.ts_ns >= UNDER_WAY_NS
 
 
 @rule("3.10.7.1")
 def contradicted(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     """Who acknowledges what passed after "its" RST, or brings more than the number of one that has an ACK,
     sent that later, so the RST was somebody else's."""
-    if 0 < rst.frame < min(end.top_frame, peer.nxt_frame) and end.top_ack >= peer.nxt:
+    if rst.frame < min(end.top_frame, peer.nxt_frame) and end.top_ack >= peer.nxt:
         return True
     return rst.ack != NONE and rst.nxt != NONE and rst.seq < end.nxt and rst.frame < end.nxt_frame
 
@@ -510,7 +519,7 @@ def contradicted(end: Evidence, peer: Evidence, rst: Rst) -> bool:
 def closes_by(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     """A RST is of a connection only with a number that its sender has used there; any other answers, from
     CLOSED, what it had not opened yet, or has forgotten."""
-    forgot = forgot_former(end, peer) > 0
+    forgot = bool(forgot_former(end, peer))
     if not forgot and rst.seq == end.former_isn + 1:
         return True
     if end.isn != NONE and rst.seq <= end.isn:
@@ -522,7 +531,7 @@ def closes_by(end: Evidence, peer: Evidence, rst: Rst) -> bool:
 def refuses_in_turn(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     """Who has sent a SYN, and answers the peer's SYN with a RST of no number of its own, has given its own
     up: CLOSED."""
-    return 0 < end.syn_frame < peer.syn_frame and rst.ack == peer.syn_end()
+    return NOT_SEEN < end.syn_frame < peer.syn_frame and rst.ack == peer.syn_end()
 
 
 @rule("3.5.2, 3.10.5")

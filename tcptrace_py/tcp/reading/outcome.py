@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tcptrace_py.tcp import codes
 from tcptrace_py.tcp.bounds import NONE
-from tcptrace_py.tcp.evidence import Evidence, Rst, passed_to
+from tcptrace_py.tcp.evidence import NOT_SEEN, Evidence, Rst, passed_to
 from tcptrace_py.tcp.journal import Entries
 from tcptrace_py.tcp.reading.histories import (
     acknowledged_by,
@@ -126,7 +126,11 @@ def _handshake_ack(a: Evidence, b: Evidence, told: tuple[Entries, Entries]) -> t
     """(A FIN behind a gap is not the segment that ended the handshake.)"""
     for end, history in ((b, told[1]), (a, told[0])):
         for (before, _, _, _), (state, ts_ns, frame, _) in pairwise(history):
-            if before == SYN_SENT and state == ESTABLISHED and not end.fin_frame == frame == end.jump_frame:
+            if (
+                before == SYN_SENT
+                and state == ESTABLISHED
+                and not end.fin_frame.number == frame == end.jump_frame.number
+            ):
                 return ts_ns, frame
     return 0, 0
 
@@ -207,21 +211,21 @@ def expected(end: Evidence, peer: Evidence, rst: Rst) -> bool:
 def ends_with(history: Entries, rst: Rst, basis: int) -> bool:
     """Did the end go to CLOSED, or back to LISTEN, by this RST: its own, or one that it believed?"""
     return any(
-        state in (CLOSED, LISTEN) and frame >= rst.frame and shown == basis
+        state in (CLOSED, LISTEN) and frame >= rst.frame.number and shown == basis
         for state, _, frame, shown in history
     )
 
 
 def state_at(history: Entries, rst: Rst) -> int:
     """What it was when the RST passed."""
-    return [CLOSED, *_before(history, rst.frame, rst.ts_ns)][-1]
+    return [CLOSED, *_before(history, rst.frame.number, rst.frame.ts_ns)][-1]
 
 
 def state_before_end(history: Entries, rst: Rst) -> int:
     """Also what passed later shows what the sender of a RST was before."""
     state = CLOSED
     for entered, _, frame, _ in history:
-        if entered in (CLOSED, LISTEN) and frame >= rst.frame:
+        if entered in (CLOSED, LISTEN) and frame >= rst.frame.number:
             break
         state = entered
     return state
@@ -229,7 +233,7 @@ def state_before_end(history: Entries, rst: Rst) -> int:
 
 def _passes_after_close(told: tuple[Entries, Entries], rst: Rst) -> bool:
     """Nobody held the connection any more."""
-    began = any(history and history[0][2] < rst.frame for history in told)
+    began = any(history and history[0][2] < rst.frame.number for history in told)
     return began and all(state_at(history, rst) in (CLOSED, LISTEN) for history in told)
 
 
@@ -243,7 +247,7 @@ def cause(end: Evidence, peer: Evidence, state: int, peers: int, rst: Rst, probe
         return codes.HANDSHAKE_ABORT
     if peers == TIME_WAIT:
         return codes.KILLS_TIME_WAIT
-    if 0 < end.fin_frame < rst.frame:
+    if NOT_SEEN < end.fin_frame < rst.frame:
         return codes.AFTER_CLOSE
     if state == CLOSE_WAIT:
         return codes.CLOSE_WAIT_ABORT

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
+from tcptrace_py.tcp.evidence import Frame
+from tcptrace_py.tcp.journal import Entries
 from tcptrace_py.tcp.state import (
     CLOSE_WAIT,
     CLOSED,
@@ -17,8 +19,6 @@ from tcptrace_py.tcp.state import (
     TIME_WAIT,
 )
 
-#: ``(state, frame, basis)``.
-Entry = tuple[int, int, int]
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
@@ -41,17 +41,17 @@ def rule(section: str) -> Callable[[_F], _F]:
     return note
 
 
-class History(list[Entry]):
-    """Entries in order: none is earlier than the one before it."""
+class History(list[tuple[int, Frame, int]]):
+    """Entries ``(state, frame, basis)`` in order: none is earlier than the one before it."""
 
-    def put(self, state: int, frame: int, basis: int) -> None:
+    def put(self, state: int, frame: Frame, basis: int) -> None:
         self.append((state, max(frame, self[-1][1]) if self else frame, basis))
 
-    def put_if(self, frame: int, state: int, basis: int) -> None:
+    def put_if(self, frame: Frame, state: int, basis: int) -> None:
         if frame:
             self.put(state, frame, basis)
 
-    def put_peers_fin(self, frame: int, basis: int) -> None:
+    def put_peers_fin(self, frame: Frame, basis: int) -> None:
         """The peer's FIN came (3.10.7.4): its ACK is checked fifth, and ends a handshake, the FIN eighth."""
         if self.state == SYN_RCVD:
             self.put(ESTABLISHED, frame, basis)
@@ -63,3 +63,6 @@ class History(list[Entry]):
     def state(self) -> int:
         """``CLOSED`` where there is none."""
         return self[-1][0] if self else CLOSED
+
+    def entries(self) -> Entries:
+        return [(state, frame.ts_ns, frame.number, basis) for state, frame, basis in self]
