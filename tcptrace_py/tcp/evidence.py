@@ -20,7 +20,7 @@ from tcptrace_py.tcp.clocks import RTO_MIN_NS, UNDER_WAY_NS
 from tcptrace_py.tcp.serial import distance
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN
 
-# RSTs remembered: the first three, and the last.
+# RSTs remembered: the first three, and the last, or the last with the number that is next.
 _RSTS = 4
 # Retransmissions and probes remembered.
 _ASKED = 16
@@ -211,8 +211,10 @@ class Evidence:
         """One segment of this end. ``seq`` by its own ``number``, ``ack`` by the other end's, or ``NONE``."""
         if flags & RST:
             if len(self.rsts) == _RSTS:
-                self.rsts.pop()
                 self.rsts_not_kept += 1
+                if seq < self.in_order == self.rsts[_RSTS - 1].seq:
+                    return  # Older than the last, which has the number that its receiver expects.
+                self.rsts.pop()
             self.rsts.append(Rst(frame, seq, ack, self.nxt, self.in_order, tuple(self.ahead)))
             return
         syn = bool(flags & SYN)

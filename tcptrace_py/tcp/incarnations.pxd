@@ -46,5 +46,5 @@ cdef class Incarnation:
     cpdef object resume(self, Connection connection, Incarnation older, Connection refused, Segment segment)
     @cython.locals(sender=Evidence, receiver=Evidence, own=int64_t)
     cpdef object tell(self, bint by_a, Frame frame, int64_t seq, int64_t ack, int flags, int64_t payload_bytes)
-    @cython.locals(sender=Evidence, receiver=Evidence, dropped=Frame, ack=int64_t)
-    cdef object _answered_early(self, bint by_a, Frame fin)
+    @cython.locals(sender=Evidence, receiver=Evidence, dropped=Frame, ack=int64_t, early=bint)
+    cdef object _was_sent(self, bint by_a, Frame passing)

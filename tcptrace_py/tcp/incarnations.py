@@ -188,8 +188,8 @@ class Incarnation:
                 self._dropped[by_a] = (frame, peer.number(segment.ack))
                 flags &= ~ACK
         self.tell(by_a, frame, seq, segment.ack, flags, segment.payload_bytes)
-        if flags & FIN:
-            self._answered_early(by_a, frame)
+        if not flags & (SYN | RST):
+            self._was_sent(by_a, frame)
 
     def resume(
         self, connection: Connection, older: Incarnation, refused: Connection, segment: Segment
@@ -227,9 +227,14 @@ class Incarnation:
         own = NONE if flags & RST and flags & ACK and seq == 0 else sender.number(seq)
         sender.add(frame, own, receiver.number(ack) if flags & ACK else NONE, flags, payload_bytes)
 
-    def _answered_early(self, by_a: bool, fin: Frame) -> None:
-        """The FIN that the peer's FIN, its last segment, acknowledged passes soon after: two clocks (4.6)."""
+    def _was_sent(self, by_a: bool, passing: Frame) -> None:
+        """What the peer's FIN, its last segment, acknowledged: a FIN that passes soon after, by two clocks
+        (4.6), or what never passed, and its sender goes on after it."""
         sender, receiver = self.ends(by_a)
         dropped, ack = self._dropped[not by_a]
-        if ack == sender.fin + 1 and dropped and fin.ts_ns - dropped.ts_ns < RTO_MIN_NS:
+        if not dropped:
+            return
+        early = ack == sender.fin + 1 and passing.ts_ns - dropped.ts_ns < RTO_MIN_NS
+        if early or sender.in_order < ack <= sender.nxt:
+            self._dropped[not by_a] = (NOT_SEEN, NONE)
             receiver.acknowledges_late(dropped, ack)

@@ -147,6 +147,12 @@ TRACES = {
         OPENED + " FIN_WAIT_1@5s TIME_WAIT@7a",
         SERVING + " CLOSE_WAIT@6a LAST_ACK@6s CLOSED@7p",
     ),
+    "many RSTs, of which the fourth has the exact number, and the last an older one": (
+        OPEN + "c ACK 111 301 20\nc RST+ACK 131 301\nc ACK 101 301 10\ns ACK 301 101\nc RST 101\nc RST 101\n"
+        "s ACK 301 131\nc RST 131\nc RST 101",
+        OPENED + " CLOSED@8s",
+        SERVING + " CLOSED@11p",
+    ),
     "a RST ahead of data that never passed, a challenge ACK, and the RST that answers it": (
         "c SYN 100\ns SYN+ACK 300 101\nc RST 111\ns ACK 301 101\nc RST 101",
         "SYN_SENT@1s ESTABLISHED@5A CLOSED@5s",

@@ -36,10 +36,11 @@ from tests.segments import Trace, segment
 
 from .gated import Gated, Noted, Passing, both, evidence
 from .test_faults import TRACES as FAULTS
+from .test_unseen_fin import TRACES as UNSEEN_FINS
 from .test_validity import OPEN
 from .test_validity import TRACES as VALIDITY
 
-TRACES = {**FAULTS, **VALIDITY}
+TRACES = {**FAULTS, **UNSEEN_FINS, **VALIDITY}
 SAMPLES = ROOT / "sample_pcaps"
 
 

@@ -174,7 +174,16 @@ def had_only_syn(end: Evidence, peer: Evidence) -> bool:
 @rule("3.10.4")
 def known(end: Evidence, frame: Frame) -> int:
     """What an end shows is a fact, unless something of its own never passed: that could have been its FIN."""
-    return ASSUMED if NOT_SEEN < end.gap_frame <= frame else ACKNOWLEDGED
+    unseen = NOT_SEEN < end.gap_frame <= frame or (end.isn == NONE and may_have_closed(end, end.nxt))
+    return ASSUMED if unseen else ACKNOWLEDGED
+
+
+@rule("3.10.4")
+def may_have_closed(end: Evidence, upto: int) -> bool:
+    """Where the last number before ``upto`` never passed, and nothing beyond, that may have been its FIN."""
+    if end.in_order > upto or any(after > upto or begin < upto == after for begin, after in end.ahead):
+        return False
+    return end.in_order < upto or not (end.isn != NONE or end.data_frame or end.fins)
 
 
 @rule("3.10.7.4 fifth check")
@@ -237,7 +246,7 @@ def closes(history: History, end: Evidence, peer: Evidence, reach: Reach) -> Non
         if got_fin:
             history.put_peers_fin(got_fin, known(end, got_fin))
     elif first:
-        history.put(FIN_WAIT_1, fin_frame, SENT)
+        history.put(FIN_WAIT_1, fin_frame, ASSUMED if may_have_closed(peer, _fin_ack(end)) else SENT)
         _closes_actively(history, end, peer, got_fin, reach)
     else:
         acks = _may_come(end, peer, peer.bare, reach) + _may_come(end, peer, peer.on_fin, reach)
