@@ -10,6 +10,7 @@ from typing import Protocol
 
 from tcptrace_py.capture.batch import FrameBatch
 from tcptrace_py.capture.error import CaptureError
+from tcptrace_py.capture.pointer import pointer
 
 # Half a mebibyte stays in the second-level cache of today's processors.
 CHUNK_BYTES = 512 * 1024
@@ -130,7 +131,8 @@ class ChunkReader:
         self.buffer = buffer
         # In C `data` is a bare pointer; what keeps it valid is the view, which forbids the buffer to move.
         self.view = buffer
-        self.data = buffer
+        first = pointer(buffer)
+        self.data = first
         self.batch.data = buffer
 
     def refill(self) -> None:

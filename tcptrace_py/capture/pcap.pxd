@@ -6,7 +6,7 @@ from tcptrace_py.capture.chunk cimport ChunkReader
 cdef int64_t BATCH_FRAMES
 cdef int LENGTHS_IN_ORDER, LENGTHS_SWAPPED, LENGTHS_EITHER
 
-@cython.locals(top=uint32_t)
+@cython.locals(here="const uint8_t*", top=uint32_t)
 cdef int64_t _u32(const uint8_t* data, int64_t at) noexcept nogil
 cdef int64_t _swapped(int64_t value) noexcept nogil
 

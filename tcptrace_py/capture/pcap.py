@@ -14,6 +14,7 @@ from tcptrace_py.capture.batch import BATCH_FRAMES
 from tcptrace_py.capture.chunk import CHUNK_BYTES, ChunkReader, Stream
 from tcptrace_py.capture.error import CaptureError
 from tcptrace_py.capture.linktype import canonical_link_type, link_type_name
+from tcptrace_py.capture.pointer import Pointer
 
 FILE_HEADER_BYTES = 24
 # The largest snap length that libpcap and Wireshark accept for network traffic.
@@ -39,11 +40,12 @@ LENGTHS_SWAPPED = 1
 LENGTHS_EITHER = 2
 
 
-def _u32(data: bytearray, at: int) -> int:
+def _u32(data: Pointer, at: int) -> int:
     """Four bytes, the lowest first. In C nothing checks that they are there: who calls has."""
+    here = data + at
     # The top byte through a wide variable, since in C it would overflow an int.
-    top = data[at + 3]
-    return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | top << 24
+    top = here[3]
+    return here[0] | here[1] << 8 | here[2] << 16 | top << 24
 
 
 def _swapped(value: int) -> int:

@@ -8,7 +8,7 @@ cdef int64_t SECTION_HEADER, INTERFACE_DESCRIPTION, OBSOLETE_PACKET, SIMPLE_PACK
 cdef int64_t INTERFACE_STATISTICS, ENHANCED_PACKET, EPB_DROPCOUNT
 cdef int64_t PACKET_BYTES, SIMPLE_PACKET_BYTES, LARGEST_BLOCK_BYTES
 
-@cython.locals(top=uint32_t)
+@cython.locals(here="const uint8_t*", top=uint32_t)
 cdef int64_t _u32(const uint8_t* data, int64_t at) noexcept nogil
 cdef int64_t _swapped(int64_t value) noexcept nogil
 

@@ -36,16 +36,18 @@ from tcptrace_py.capture.pcapng_blocks import (
     SIMPLE_PACKET,
     SIMPLE_PACKET_BYTES,
 )
+from tcptrace_py.capture.pointer import Pointer
 
 # Times are kept from 1970 to 2116, so that sums of a few of them fit into 64 bits.
 LATEST_NS = 2**62 - 1
 
 
-def _u32(data: bytearray, at: int) -> int:
+def _u32(data: Pointer, at: int) -> int:
     """Four bytes, the lowest first. In C nothing checks that they are there: who calls has."""
+    here = data + at
     # The top byte through a wide variable, since in C it would overflow an int.
-    top = data[at + 3]
-    return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | top << 24
+    top = here[3]
+    return here[0] | here[1] << 8 | here[2] << 16 | top << 24
 
 
 def _swapped(value: int) -> int:

@@ -30,9 +30,9 @@ cdef class FastPath:
                    Segment segment) noexcept nogil
 
     cdef inline int64_t u8(self, int64_t at) noexcept nogil
-    @cython.locals(data="const uint8_t*")
+    @cython.locals(here="const uint8_t*")
     cdef inline int64_t u16(self, int64_t at) noexcept nogil
-    @cython.locals(data="const uint8_t*", high=uint32_t)
+    @cython.locals(here="const uint8_t*", high=uint32_t)
     cdef inline int64_t u32(self, int64_t at) noexcept nogil
     @cython.locals(high=uint64_t)
     cdef inline uint64_t u64(self, int64_t at) noexcept nogil

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tcptrace_py.capture.pointer import pointer
 from tcptrace_py.wire.place import place_between
 from tcptrace_py.wire.result import (
     ELSEWHERE,
@@ -76,13 +77,15 @@ class FastPath:
         # In C `data` is a bare pointer; what keeps it valid is the view, which forbids a
         # bytearray to move.
         self.view = memoryview(data)
-        self.data = data
+        first = pointer(data)
+        self.data = first
         self.size = len(data)
 
     def close(self) -> None:
         """Lets go of the buffer."""
         self.size = 0
-        self.data = b""
+        nothing = pointer(b"")
+        self.data = nothing
         self.view = memoryview(b"")
 
     def decode(self, start: int, captured: int, original: int, link_type: int, segment: Segment) -> int:
@@ -157,14 +160,14 @@ class FastPath:
         return self.data[at]
 
     def u16(self, at: int) -> int:
-        data = self.data
-        return data[at] << 8 | data[at + 1]
+        here = self.data + at
+        return here[0] << 8 | here[1]
 
     def u32(self, at: int) -> int:
-        data = self.data
+        here = self.data + at
         # In a wide local first: a byte shifted by 24 would overflow a C int.
-        high = data[at]
-        return high << 24 | data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]
+        high = here[0]
+        return high << 24 | here[1] << 16 | here[2] << 8 | here[3]
 
     def u64(self, at: int) -> int:
         high = self.u32(at)

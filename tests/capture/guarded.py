@@ -18,13 +18,7 @@ from tcptrace_py.capture.pcapng import PcapngReader
 from tcptrace_py.capture.source import open_source
 from tcptrace_py.engine import engine
 from tests.capture.test_hostile import SAMPLES
-
-
-class Guarded(bytes):
-    def __getitem__(self, at: Any) -> Any:
-        if not 0 <= at < len(self):
-            raise AssertionError(f"byte {at} of {len(self)} is read")
-        return super().__getitem__(at)
+from tests.guarded import Guarded
 
 
 def guard(reader: Any) -> None:
@@ -32,7 +26,7 @@ def guard(reader: Any) -> None:
     scan = reader.scan
 
     def guarded_scan() -> int:
-        reader.data = Guarded(reader.buffer[: reader.filled])
+        reader.data = Guarded(bytes(reader.buffer[: reader.filled]))
         count: int = scan()
         return count
 

@@ -19,6 +19,7 @@ from tcptrace_py.wire.decoder import Decoder
 from tcptrace_py.wire.fast import FastPath
 from tcptrace_py.wire.segment import Segment
 from tests.conftest import for_this_run
+from tests.guarded import Guarded
 
 from . import frames as f
 from .frames import fields
@@ -30,15 +31,6 @@ from .test_tunnels import FRAMES as TUNNELS
 BEHIND = (b"\x00" * 64, b"\xff" * 64, b"\x08\x0a\x02\x04" * 16)
 
 
-class Guarded(bytes):
-    """A frame of which no byte before its first or after its last can be read."""
-
-    def __getitem__(self, at: Any) -> Any:
-        if not 0 <= at < len(self):
-            raise AssertionError(f"byte {at} of a frame of {len(self)} bytes is read")
-        return super().__getitem__(at)
-
-
 def _uncompiled_fast_path() -> Any:
     """A FastPath from the very file that is compiled: in C nothing would tell of a read outside."""
     path = Path(fast_module.__file__).with_name("fast.py")
@@ -47,6 +39,7 @@ def _uncompiled_fast_path() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.__file__.endswith(".py")
+    vars(module)["pointer"] = Guarded
     return module.FastPath()
 
 
@@ -64,7 +57,7 @@ def check(frame: bytes, original: int, link_type: int) -> int:
         fast.close()
         results.append((code, fields(segment) if code == result.TCP else None))
     guarded = Segment()
-    UNCOMPILED.open(Guarded(frame))
+    UNCOMPILED.open(frame)
     code = UNCOMPILED.decode(0, len(frame), original, link_type, guarded)
     UNCOMPILED.close()
     results.append((code, fields(guarded) if code == result.TCP else None))
