@@ -64,6 +64,13 @@ TRACES = {
         OPENED + " FIN_WAIT_1@3s",
         "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5p FIN_WAIT_1@6s",
     ),
+    "the first ACK of a FIN did not come, the next did, before the peer's FIN: FIN_WAIT_2 begins with that": (
+        OPEN
+        + "c ACK 101 301 10\nc FIN+ACK 111 301\ns FIN+ACK 301 101\nc ACK 112 302\n+1\ns FIN+ACK 301 101\n"
+        "c ACK 112 302\nc ACK 101 302 10\n+1\nc FIN+ACK 111 302\ns ACK 302 112",
+        OPENED + " FIN_WAIT_1@5s CLOSING@7a TIME_WAIT@12p",
+        SERVING + " FIN_WAIT_1@6s FIN_WAIT_2@9p TIME_WAIT@12p",
+    ),
     "a FIN sent too early again: data that came with the ACK of it, once taken in, proves that ACK": (
         OPEN + "c FIN+ACK 101 301\ns ACK 301 102 10\nc FIN+ACK 101 301\nc ACK 102 311",
         OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p",

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tcptrace_py.tcp.bounds import BEYOND, NONE, WINDOW_BYTES
 from tcptrace_py.tcp.clocks import RTO_MIN_NS, UNDER_WAY_NS
 from tcptrace_py.tcp.evidence import NEVER, NOT_SEEN, Evidence, Frame, Passes, Rst, passed_to
 from tcptrace_py.tcp.journal import Entries
-from tcptrace_py.tcp.reading.rules import History, rule
+from tcptrace_py.tcp.reading.rules import rule
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
     ASSUMED,
+    CLOSE_WAIT,
     CLOSED,
     CLOSING,
     ESTABLISHED,
@@ -29,9 +32,34 @@ from tcptrace_py.tcp.state import (
 Way = tuple[Frame, int, int]
 
 
-def earliest(*frames: Frame) -> Frame:
-    """But for those that were not seen."""
-    return min((frame for frame in frames if frame), default=NOT_SEEN)
+def earliest(frames: Iterable[Frame], after: Frame = NOT_SEEN) -> Frame:
+    """Of those that were seen, and passed after that one."""
+    return min([frame for frame in frames if frame > after], default=NOT_SEEN)
+
+
+class History(list[tuple[int, Frame, int]]):
+    """Entries ``(state, frame, basis)`` in order: none is earlier than the one before it."""
+
+    def put(self, state: int, frame: Frame, basis: int) -> None:
+        """If the frame was seen."""
+        if frame:
+            self.append((state, max(frame, self[-1][1]) if self else frame, basis))
+
+    def put_peers_fin(self, frame: Frame, basis: int) -> None:
+        """The peer's FIN came (3.10.7.4): its ACK is checked fifth, and ends a handshake, the FIN eighth."""
+        if self.state == SYN_RCVD:
+            self.put(ESTABLISHED, frame, basis)
+        if self.state in (ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2):
+            leads_to = {ESTABLISHED: CLOSE_WAIT, FIN_WAIT_1: CLOSING, FIN_WAIT_2: TIME_WAIT}
+            self.put(leads_to[self.state], frame, basis)
+
+    @property
+    def state(self) -> int:
+        """``CLOSED`` where there is none."""
+        return self[-1][0] if self else CLOSED
+
+    def entries(self) -> Entries:
+        return [(state, frame.ts_ns, frame.number, basis) for state, frame, basis in self]
 
 
 def read(a: Evidence, b: Evidence, over: bool = False) -> tuple[Entries, Entries]:
@@ -46,7 +74,7 @@ def _read(end: Evidence, peer: Evidence, own: Rst | None, came: Rst | None) -> E
     opens(history, end, peer)
     if history:
         closes(history, end, peer, reach)
-    if own and not (came and came < own and history):
+    if own and not (came and came < own):
         sends_reset(history, end, peer, own)
     if came:
         believes_reset(history, end, peer, came)
@@ -76,25 +104,24 @@ def opens(history: History, end: Evidence, peer: Evidence) -> None:
     in_syn_rcvd = overtaken(answered, end.first_frame)
     if end.syns:
         asked = overtaken(end.syn_frame, answered)
-        history.put_if(refused_first(end, peer, asked), CLOSED, SENT)
+        history.put(CLOSED, refused_first(end, peer, asked), SENT)
         history.put(SYN_SENT, asked, SENT if asked == end.syn_frame else ACKNOWLEDGED)
-        if answered:
-            history.put(SYN_RCVD, in_syn_rcvd, SENT if in_syn_rcvd == answered else ACKNOWLEDGED)
+        history.put(SYN_RCVD, in_syn_rcvd, SENT if in_syn_rcvd == answered else ACKNOWLEDGED)
     elif answered or answered_unseen(end, peer):
         frame = in_syn_rcvd or end.first_frame or peer.first_frame
         if end.former_syn_ack_frame:
             history.put(LISTEN, end.former_syn_ack_frame, ACKNOWLEDGED)
             history.put(SYN_RCVD, end.former_syn_ack_frame, SENT)
-            history.put_if(forgot_former(end, peer), LISTEN, PRESUMED)
+            history.put(LISTEN, forgot_former(end, peer), PRESUMED)
         else:
-            history.put_if(refused_first(end, peer, frame if answered else NOT_SEEN), CLOSED, SENT)
+            history.put(CLOSED, refused_first(end, peer, in_syn_rcvd), SENT)
             history.put(LISTEN, frame, ACKNOWLEDGED if frame == answered else ASSUMED)
         if history.state == LISTEN:
             history.put(SYN_RCVD, frame, SENT if frame == answered else ASSUMED)
     elif peer.syn_acks and not refused_first(end, peer, peer.first_syn_ack_frame):
         history.put(SYN_SENT, peer.first_syn_ack_frame, ASSUMED)
     elif not peer.syns:
-        history.put_if(picked_up(end, peer), ESTABLISHED, ASSUMED)
+        history.put(ESTABLISHED, picked_up(end, peer), ASSUMED)
 
 
 @rule("3.4")
@@ -115,12 +142,9 @@ def refused_first(end: Evidence, peer: Evidence, opened: Frame) -> Frame:
 
 @rule("3.10.7.4 second check")
 def forgot_former(end: Evidence, peer: Evidence) -> Frame:
-    """A listener that answers with another ISN has forgotten its first answer: a RST had sent it back
-    to LISTEN."""
-    for rst in peer.rsts:
-        if NOT_SEEN < end.former_syn_ack_frame < rst.frame < end.syn_ack_frame:
-            return rst.frame
-    return NOT_SEEN
+    """A listener that answers with another ISN has forgotten the first: a RST had sent it back to LISTEN."""
+    between = [rst.frame for rst in peer.rsts if end.former_syn_ack_frame < rst.frame < end.syn_ack_frame]
+    return between[0] if end.former_syn_ack_frame and between else NOT_SEEN
 
 
 @rule("3.10.7.2, 3.10.7.3")
@@ -136,7 +160,7 @@ def answered_unseen(end: Evidence, peer: Evidence) -> bool:
 @rule("3.5.1")
 def picked_up(end: Evidence, peer: Evidence) -> Frame:
     """An end of which no SYN passed, on either side, was ESTABLISHED before the capture began."""
-    return earliest(end.first_frame, peer.first_frame)
+    return earliest((end.first_frame, peer.first_frame))
 
 
 def established(history: History, end: Evidence, peer: Evidence, reach: Reach) -> list[Way]:
@@ -165,8 +189,7 @@ def established(history: History, end: Evidence, peer: Evidence, reach: Reach) -
 
 @rule("figure 7")
 def had_only_syn(end: Evidence, peer: Evidence) -> bool:
-    """SYN_SENT that goes on having had a bare SYN opened at once with its peer: its own SYN+ACK never
-    passed."""
+    """SYN_SENT that goes on having had a bare SYN opened at once with its peer, and answered that unseen."""
     answered = NOT_SEEN < peer.syn_ack_frame < end.first_frame
     return bool(peer.syns) and not answered and end.first_ack <= peer.syn_end()
 
@@ -189,7 +212,7 @@ def may_have_closed(end: Evidence, upto: int) -> bool:
 @rule("3.10.7.4 fifth check")
 def shows_open(end: Evidence, peer: Evidence) -> Frame:
     """Who acknowledges more than a SYN has had its ACK, and so has who sends data: ESTABLISHED."""
-    return earliest(end.more_frame, NOT_SEEN if fast_open(end, peer) else end.data_frame)
+    return earliest((end.more_frame, NOT_SEEN if fast_open(end, peer) else end.data_frame))
 
 
 @rule("RFC 7413 section 4.1")
@@ -200,16 +223,14 @@ def fast_open(end: Evidence, peer: Evidence) -> bool:
 
 @rule("3.8.1")
 def answered_again(end: Evidence, proof: Frame) -> Frame:
-    """Who sends its SYN+ACK again had not had the ACK of it, whatever had passed; unless it proved
-    that before."""
+    """Who sends its SYN+ACK again had not had the ACK of it, whatever had passed, but for earlier proof."""
     again = end.syn_acks > 1 and not NOT_SEEN < proof < end.last_syn_ack_frame
     return end.last_syn_ack_frame if again else NOT_SEEN
 
 
 @rule("figure 7")
 def both_opened(end: Evidence, peer: Evidence, syn_ack_frame: Frame) -> Frame:
-    """Where both have answered, a SYN+ACK of the peer's ends the handshake, unless the end answers again
-    after it."""
+    """Where both have answered, a SYN+ACK ends the handshake, unless its receiver answers again after it."""
     last = end.last_syn_ack_frame
     if not peer.syn_acks or last.ts_ns - peer.last_syn_ack_frame.ts_ns > UNDER_WAY_NS:
         return NOT_SEEN
@@ -222,43 +243,41 @@ def both_opened(end: Evidence, peer: Evidence, syn_ack_frame: Frame) -> Frame:
 def closes(history: History, end: Evidence, peer: Evidence, reach: Reach) -> None:
     ways = established(history, end, peer, reach)
     first = closed_first(end, peer)
-    got_fin = (
-        ((first and answered_early(end, peer)) or end.top_frame) if got_peers_fin(end, peer) else NOT_SEEN
-    )
-    fin_frame = overtaken(end.fin_frame, end.nxt_frame if first and end.nxt == end.fin + 1 else NOT_SEEN)
+    got_fin = NOT_SEEN
+    if got_peers_fin(end, peer):
+        got_fin = (first and answered_early(end, peer)) or end.top_frame
     # Its FIN passed late, in a gap that it had left by when it acknowledged the peer's FIN.
     fills = end.fin_fills_gap and NOT_SEEN < end.jump_frame <= got_fin < end.fin_frame
-    lost = not first and fills and lost_at_first(end, peer, got_fin)
-    hidden = history.state == SYN_RCVD and hidden_fin(end, peer)
-    if history.state == SYN_RCVD:
-        if hidden:
-            ways = _had(ways, end.gap_frame, end.nxt_least_ack)
-        elif lost:
-            ways = _had(ways, got_fin, peer.fin)
-        elif first and closed_unopened(end, peer):
-            ways = _had(ways, fin_frame, _fin_ack(end))
-    if ways:
-        frame, basis, _ = ways[0]
-        history.put(ESTABLISHED, frame, basis)
-    if hidden:
-        history.put(FIN_WAIT_1, end.gap_frame, ASSUMED)
-    elif not end.fins:
-        if got_fin:
-            history.put_peers_fin(got_fin, known(end, got_fin))
+    shown = ASSUMED if fills and not first else known(end, got_fin)
+    in_syn_rcvd = history.state == SYN_RCVD
+    # If it closed before the peer's FIN came: when, and what it had acknowledged by then.
+    closed, basis, had = NOT_SEEN, SENT, NONE
+    if in_syn_rcvd and hidden_fin(end, peer):
+        closed, basis, had = end.gap_frame, ASSUMED, end.nxt_least_ack
     elif first:
-        history.put(FIN_WAIT_1, fin_frame, ASSUMED if may_have_closed(peer, _fin_ack(end)) else SENT)
-        _closes_actively(history, end, peer, got_fin, reach)
-    else:
-        acks = _may_come(end, peer, peer.bare, reach) + _may_come(end, peer, peer.on_fin, reach)
-        acknowledged = min((frame for frame in acks if frame > fin_again(end, peer)), default=NOT_SEEN)
-        if lost:
-            history.put(FIN_WAIT_1, got_fin, ASSUMED)
-            history.put(CLOSING, got_fin, ASSUMED)
-            history.put_if(acknowledged, TIME_WAIT, PRESUMED)
-        else:
-            history.put_peers_fin(got_fin, ASSUMED if fills else known(end, got_fin))
-            history.put(LAST_ACK, fin_frame, ASSUMED if fills and peer.fin_fills_gap else SENT)
-            history.put_if(acknowledged, CLOSED, PRESUMED)
+        closed, had = end.fin_frame, _fin_ack(end)
+        if may_have_closed(peer, had):
+            basis = ASSUMED
+        if end.nxt == end.fin + 1:
+            closed = overtaken(closed, end.nxt_frame)
+    elif fills and lost_at_first(end, peer):
+        closed, basis, had = got_fin, ASSUMED, peer.fin
+    if closed and in_syn_rcvd and closed_unopened(end, peer, had):
+        ways = [way for way in ways if way[0] < closed and way[2] <= had]
+    if ways:
+        history.put(ESTABLISHED, *ways[0][:2])
+    if not closed:
+        history.put_peers_fin(got_fin, shown)
+        if end.fins:
+            history.put(LAST_ACK, end.fin_frame, ASSUMED if fills and peer.fin_fills_gap else SENT)
+            acks = _may_come(end, peer, peer.bare, reach) + _may_come(end, peer, peer.on_fin, reach)
+            history.put(CLOSED, earliest(acks, fin_again(end, peer)), PRESUMED)
+        return
+    # What passed before a listener was open did not bring it the peer's FIN, or it would have opened it.
+    opened = history[-1][1] if ways and not end.syns else NOT_SEEN
+    history.put(FIN_WAIT_1, closed, basis)
+    if end.fins:
+        _closes_actively(history, end, peer, got_fin, shown, opened, reach)
 
 
 @rule("3.10.7.4 eighth check")
@@ -269,8 +288,7 @@ def got_peers_fin(end: Evidence, peer: Evidence) -> bool:
 
 @rule("3.10.7.4 eighth check")
 def answered_early(end: Evidence, peer: Evidence) -> Frame:
-    """A FIN whose ACK passes just before it came no later than it passes: the two directions have two
-    clocks."""
+    """A FIN whose ACK passes just before it came no later than it passes: there are two clocks."""
     early_ns = peer.fin_frame.ts_ns - end.top_frame.ts_ns
     return peer.fin_frame if 0 < early_ns < RTO_MIN_NS else NOT_SEEN
 
@@ -282,38 +300,29 @@ def _fin_ack(end: Evidence) -> int:
 
 @rule("3.10.4")
 def closed_first(end: Evidence, peer: Evidence) -> bool:
-    """Whose FIN, or what has its number, once did not acknowledge the peer's FIN had sent it before
-    that came."""
+    """Whose FIN, or what has its number, once did not acknowledge the peer's FIN closed before that came."""
     return end.fins > 0 and (not got_peers_fin(end, peer) or _fin_ack(end) <= peer.fin)
 
 
 @rule("3.10.2, 3.10.4")
 def hidden_fin(end: Evidence, peer: Evidence) -> bool:
-    """SYN_RCVD that has had no more than a SYN sends no data: the one number that never passed was
-    its FIN."""
+    """SYN_RCVD that has had but a SYN sends no data: the one number that never passed was its FIN."""
     unseen = end.gap_frame and end.nxt == end.isn + 2
     return bool(unseen) and end.nxt_least_ack <= peer.syn_end() and not peer.syn_bytes
 
 
 @rule("3.10.4")
-def closed_unopened(end: Evidence, peer: Evidence) -> bool:
+def closed_unopened(end: Evidence, peer: Evidence, had: int) -> bool:
     """An end whose FIN follows its SYN, and acknowledges a SYN only, closed in SYN_RCVD, unless what ends a
     handshake passed before and carried no more than it had had."""
     sent_data = end.isn != NONE and end.fin > end.isn + 1 and not fast_open(end, peer)
-    return _fin_ack(end) <= peer.syn_end() and not sent_data
-
-
-def _had(ways: list[Way], frame: Frame, acknowledged: int) -> list[Way]:
-    """Those that passed before, and carried no more than was acknowledged."""
-    return [way for way in ways if way[0] < frame and way[2] <= acknowledged]
+    return had <= peer.syn_end() and not sent_data
 
 
 @rule("RFC 6298 section 2.4 and Linux")
-def lost_at_first(end: Evidence, peer: Evidence, got_fin: Frame) -> bool:
-    """A FIN in a gap was first sent before the peer's FIN came if the gap is older than the ACK of that, or
-    if it comes as late as a retransmission and the peer had sent nothing again."""
-    if end.jump_frame < got_fin:
-        return True
+def lost_at_first(end: Evidence, peer: Evidence) -> bool:
+    """A FIN in a gap, as late as a retransmission, was first sent before the peer's FIN came, unless the peer
+    had sent something again."""
     late = end.fin_frame.ts_ns - end.top_frame.ts_ns >= RTO_MIN_NS
     return late and not NOT_SEEN < peer.again_after_fin_frame < end.top_frame
 
@@ -336,11 +345,8 @@ def _may_come(end: Evidence, peer: Evidence, passes: Passes, reach: Reach) -> li
     """What may have come of those that acknowledge its FIN."""
     if peer.top_ack <= end.fin:
         return []
-    return [
-        frame
-        for frame, carried_to in passes.each()
-        if frame < reach.frame and not dropped_as_old(end, frame, carried_to)
-    ]
+    each = [way for way in passes.each() if way[0] < reach.frame]
+    return [frame for frame, carried_to in each if not dropped_as_old(end, frame, carried_to)]
 
 
 @rule("3.10.7.4 first check")
@@ -351,55 +357,46 @@ def dropped_as_old(end: Evidence, frame: Frame, carried_to: int) -> bool:
     )
 
 
-def _closes_actively(history: History, end: Evidence, peer: Evidence, got_fin: Frame, reach: Reach) -> None:
+def _closes_actively(
+    history: History, end: Evidence, peer: Evidence, got_fin: Frame, shown: int, opened: Frame, reach: Reach
+) -> None:
     """From FIN_WAIT_1 on: which came first, the ACK of its FIN or the peer's FIN?"""
-    again = fin_again(end, peer)
     bare = _may_come(end, peer, peer.bare, reach)
     acks = bare + _may_come(end, peer, peer.on_fin, reach)
+    again = fin_again(end, peer)
     proven = took_what_came_with_it(end, peer)
-    came = min((frame for frame in acks if frame > again or proven), default=NOT_SEEN)
+    came = earliest(acks, NOT_SEEN if proven else again)
     # A FIN that brings the ACK proves no bare one.
-    proven = proven and not (peer.fins and peer.with_data_to == peer.fin + 1)
-    bare_came = min((frame for frame in bare if frame > again or proven), default=NOT_SEEN)
-    duplicate = fin_out_of_order(end, peer)
-    # When it had had all that goes before the peer's FIN, and not that.
-    all_but_fin = end.top_frame if end.top_ack == peer.fin else NOT_SEEN
-    if end.lower_ack == peer.fin:
-        all_but_fin = end.lower_frame
-    gap_filled = all_but_fin > peer.fin_frame
-    if not got_fin:
-        if bare_came and not fin_passed_before(end, peer, bare_came):
-            history.put(FIN_WAIT_2, bare_came, PRESUMED)
-        elif duplicate and fin_brings_ack(end, peer) and not gap_filled:
-            history.put(FIN_WAIT_2, duplicate, PRESUMED)
-    elif fin_brings_ack(end, peer):
-        if NOT_SEEN < bare_came < peer.fin_frame:
-            history.put(FIN_WAIT_2, bare_came, PRESUMED)
-        elif not (gap_filled and end.lower_ack < peer.with_data_to):
-            history.put_if(duplicate, FIN_WAIT_2, PRESUMED)
-        history.put(TIME_WAIT, got_fin, known(end, got_fin))
-    else:
-        passed = min(bare, default=NOT_SEEN) if again < got_fin else bare_came
+    bare_came = earliest(bare, NOT_SEEN if proven and peer.with_data_to != peer.fin + 1 else again)
+    brings = fin_brings_ack(end, peer)
+    in_fin_wait_2 = NOT_SEEN
+    if got_fin and not brings:
+        # A copy of the peer's FIN that passed later than the bare ACK may be the one that came; an ACK from
+        # before the own FIN was sent again may have come after that.
         fins = (peer.fin_frame, peer.fin_again_frame, peer.last_fin_again_frame)
-        # What passed before a listener was open did not bring it that FIN, or it would have opened it.
-        passive = end.syn_acks and not end.syns and history[-2][0] == ESTABLISHED
-        opened = history[-2][1] if passive else NOT_SEEN
-        last_fin = max((frame for frame in fins if frame and opened <= frame < got_fin), default=NEVER)
-        if NOT_SEEN < passed < min(got_fin, last_fin):
-            history.put(FIN_WAIT_2, bare_came if bare_came == passed else got_fin, PRESUMED)
-            history.put(TIME_WAIT, got_fin, PRESUMED)
-        elif not bare_came and NOT_SEEN < came < got_fin:
-            history.put(TIME_WAIT, got_fin, PRESUMED)
-        else:
-            any_passed = any(frame < got_fin for frame in acks)
-            history.put(CLOSING, got_fin, PRESUMED if any_passed else known(end, got_fin))
-            history.put_if(came, TIME_WAIT, PRESUMED)
+        last_fin = max([frame for frame in fins if frame and opened <= frame < got_fin], default=got_fin)
+        if NOT_SEEN < bare_came < last_fin:
+            in_fin_wait_2 = bare_came
+        elif again < got_fin and any(frame < last_fin for frame in bare):
+            in_fin_wait_2 = got_fin
+    elif bare_came and not fin_passed_before(end, peer, bare_came):
+        in_fin_wait_2 = bare_came
+    elif brings:
+        in_fin_wait_2 = fin_out_of_order(end, peer)
+    history.put(FIN_WAIT_2, in_fin_wait_2, PRESUMED)
+    if brings:
+        history.put(TIME_WAIT, got_fin, shown)
+    elif in_fin_wait_2 or (not bare_came and NOT_SEEN < came < got_fin):
+        history.put(TIME_WAIT, got_fin, PRESUMED)
+    elif got_fin:
+        any_passed = any(frame < got_fin for frame in acks)
+        history.put(CLOSING, got_fin, PRESUMED if any_passed else shown)
+        history.put(TIME_WAIT, came, PRESUMED)
 
 
 @rule("3.10.7.4 fifth and eighth check")
 def fin_brings_ack(end: Evidence, peer: Evidence) -> bool:
-    """Where every copy of the peer's FIN acknowledges the end's, whichever came brought that ACK:
-    TIME_WAIT."""
+    """Where every copy of the peer's FIN acknowledges the end's, the one that came did: TIME_WAIT."""
     return peer.fin_least_ack > end.fin
 
 
@@ -413,7 +410,12 @@ def fin_passed_before(end: Evidence, peer: Evidence, bare: Frame) -> bool:
 
 @rule("RFC 5681 section 4.2")
 def fin_out_of_order(end: Evidence, peer: Evidence) -> Frame:
-    """A duplicate ACK of what goes before the peer's FIN answers that FIN: it has come, out of order."""
+    """A duplicate ACK of what goes before the peer's FIN answers that FIN, come out of order, unless all that
+    goes before it was acknowledged later, and it was not."""
+    if end.top_ack == peer.fin and end.top_frame > peer.fin_frame:
+        return NOT_SEEN
+    if end.lower_ack == peer.fin and end.lower_frame > peer.fin_frame:
+        return NOT_SEEN
     if NONE < end.duplicate_ack < peer.fin_seq:
         return end.duplicate_acks.after(peer.fin_frame)
     lower = NONE < end.lower_duplicate < peer.fin_seq
@@ -448,15 +450,14 @@ def weigh(end: Evidence, peer: Evidence, over: bool) -> tuple[Rst | None, Rst | 
             fits = answers_syn(end, peer, rst)
         else:
             fits = exact(end, rst, acknowledged) or (over and falls_silent(end, peer, rst, acknowledged))
-        if not fits or challenged(peer, rst, acknowledged):
+        if not fits or challenged(peer, rst, acknowledged) or contradicted(end, peer, rst):
             continue
-        contradicts = contradicted(end, peer, rst)
-        former = rst.frame < peer.syn_ack_frame and bool(forgot_former(peer, end))
-        if came is None and not (former or goes_on(peer, rst) or contradicts):
-            # A SYN that comes again had not been refused, and what was acknowledged is too old.
-            if peer.last_syn_frame <= max(rst.frame, peer.syn_frame) if asked else peer.top_ack <= rst.seq:
-                came = rst
-        if own is None and not contradicts and closes_by(end, peer, rst) and not goes_on(end, rst):
+        # A SYN that comes again had not been refused, and what was acknowledged is too old.
+        new = peer.last_syn_frame <= max(rst.frame, peer.syn_frame) if asked else peer.top_ack <= rst.seq
+        former = rst.frame < peer.syn_ack_frame and forgot_former(peer, end)
+        if came is None and new and not (former or goes_on(peer, rst)):
+            came = rst
+        if own is None and closes_by(end, peer, rst) and not goes_on(end, rst):
             own = rst
     if own is None and came is not None and goes_on(end, came):
         came = None
@@ -538,8 +539,7 @@ def closes_by(end: Evidence, peer: Evidence, rst: Rst) -> bool:
 
 @rule("3.10.7.1")
 def refuses_in_turn(end: Evidence, peer: Evidence, rst: Rst) -> bool:
-    """Who has sent a SYN, and answers the peer's SYN with a RST of no number of its own, has given its own
-    up: CLOSED."""
+    """Who answers the peer's SYN with a RST of no number of its own has given its own SYN up: CLOSED."""
     return NOT_SEEN < end.syn_frame < peer.syn_frame and rst.ack == peer.syn_end()
 
 
@@ -558,8 +558,7 @@ def refuses_handshake(end: Evidence, peer: Evidence, rst: Rst) -> bool:
 
 @rule("3.10.7.1")
 def closed_before_ack(end: Evidence) -> bool:
-    """Later RSTs with numbers before its FIN answer, from CLOSED, what was sent before the ACK of
-    that FIN."""
+    """Later RSTs with numbers before its FIN answer, from CLOSED, what was sent before the ACK of it."""
     return any(rst.ack == NONE and rst.seq <= end.fin for rst in end.rsts[1:])
 
 
@@ -569,14 +568,13 @@ def sends_reset(history: History, end: Evidence, peer: Evidence, rst: Rst) -> No
         history.put(ESTABLISHED, rst.frame, ASSUMED)
     if peer.fins and peer.fin < max([each.ack for each in end.rsts]) <= peer.nxt:
         history.put_peers_fin(rst.frame, ACKNOWLEDGED)
-    if history.state not in (CLOSED, LISTEN) or not history:
+    if not (history and history.state in (CLOSED, LISTEN)):
         history.put(CLOSED, rst.frame, SENT)
 
 
 @rule("RFC 5961 section 3.2")
 def goes_ahead(end: Evidence) -> bool:
-    """A RST ahead of all that its sender was seen to send, and within a window of that, shows that more had
-    been sent: it was ESTABLISHED."""
+    """A RST of SYN_SENT up to a window ahead of its SYN shows that more had been sent: ESTABLISHED."""
     return any(1 < each.seq - end.isn <= WINDOW_BYTES for each in end.rsts)
 
 

@@ -80,10 +80,14 @@ def outcome(
     close, first_fin_by = _close(a, b, told, reset)
     complete = reset is not None or (got_peers_fin(a, b) and got_peers_fin(b, a))
     handshake = _handshake(a, b, told, reset, unreachable)
-    both_asked = all(any(state == SYN_SENT for state, _, _, _ in history) for history in told)
-    return Outcome(
-        handshake, both_asked, _handshake_ack(a, b, told), close, complete, first_fin_by, reset, strays, more
-    )
+    both_asked = all(SYN_SENT in entered(history) for history in told)
+    ack = _handshake_ack(a, b, told)
+    return Outcome(handshake, both_asked, ack, close, complete, first_fin_by, reset, strays, more)
+
+
+def entered(history: Entries) -> dict[int, int]:
+    """The states that it has been in, and the frames by which it came there."""
+    return {state: frame for state, _, frame, _ in history}
 
 
 # --- the handshake ---------------------------------------------------------------------------------------
@@ -92,18 +96,18 @@ def outcome(
 def _handshake(
     a: Evidence, b: Evidence, told: tuple[Entries, Entries], reset: Reset | None, unreachable: bool
 ) -> int:
-    syn_acks = a.syn_acks + b.syn_acks
-    if not (a.syns or b.syns or syn_acks):
-        return codes.UNSEEN
-    if completed(*told) or completed(*told[::-1]):
-        return codes.COMPLETE
-    if reset and reset.cause == codes.REFUSED and reset.believed:
-        return codes.REFUSED_HANDSHAKE
-    if reset and reset.cause == codes.HANDSHAKE_ABORT:
-        return codes.ABORTED
-    if syn_acks:
-        return codes.HALF_OPEN
-    return codes.UNREACHABLE if unreachable else codes.UNANSWERED
+    """The first of these that holds."""
+    cause = reset.cause if reset else codes.NO_RESET
+    syn_acks = a.syn_acks + b.syn_acks > 0
+    rows = (
+        (not (a.syns or b.syns or syn_acks), codes.UNSEEN),
+        (completed(*told) or completed(*told[::-1]), codes.COMPLETE),
+        (reset is not None and cause == codes.REFUSED and reset.believed, codes.REFUSED_HANDSHAKE),
+        (cause == codes.HANDSHAKE_ABORT, codes.ABORTED),
+        (syn_acks, codes.HALF_OPEN),
+        (unreachable, codes.UNREACHABLE),
+    )
+    return next((outcome for holds, outcome in rows if holds), codes.UNANSWERED)
 
 
 @rule("3.5")
@@ -126,11 +130,8 @@ def _handshake_ack(a: Evidence, b: Evidence, told: tuple[Entries, Entries]) -> t
     """(A FIN behind a gap is not the segment that ended the handshake.)"""
     for end, history in ((b, told[1]), (a, told[0])):
         for (before, _, _, _), (state, ts_ns, frame, _) in pairwise(history):
-            if (
-                before == SYN_SENT
-                and state == ESTABLISHED
-                and not end.fin_frame.number == frame == end.jump_frame.number
-            ):
+            ends = before == SYN_SENT and state == ESTABLISHED
+            if ends and not end.fin_frame.number == frame == end.jump_frame.number:
                 return ts_ns, frame
     return 0, 0
 
@@ -145,12 +146,12 @@ def _close(a: Evidence, b: Evidence, told: tuple[Entries, Entries], reset: Reset
         if reset:
             return codes.RESET, by
         return (codes.HALF_CLOSED if by else codes.OPEN), by
-    first = [any(state == FIN_WAIT_1 for state, _, _, _ in history) for history in told]
-    if all(first):
+    states = [entered(history) for history in told]
+    if all(FIN_WAIT_1 in each for each in states):
         return codes.SIMULTANEOUS, 1 if a.fin_frame < b.fin_frame else 2
-    by = 1 if first[0] else 2
-    entered = {state: frame for state, _, frame, _ in told[2 - by]}
-    at_once = CLOSE_WAIT in entered and entered[CLOSE_WAIT] == entered.get(LAST_ACK)
+    by = 1 if FIN_WAIT_1 in states[0] else 2
+    second = states[2 - by]
+    at_once = CLOSE_WAIT in second and second[CLOSE_WAIT] == second.get(LAST_ACK)
     return (codes.THREE_WAY if at_once else codes.FOUR_WAY), by
 
 
@@ -171,7 +172,8 @@ def _resets(
         for number, rst in enumerate(end.rsts):
             closes = ends_with(mine, rst, SENT)
             believed = rst == came and ends_with(others, rst, PRESUMED)
-            state = state_before_end(mine, rst) if closes else state_at(mine, rst)
+            # Also what passed later shows what the sender of a RST was before.
+            state = [CLOSED, *(state for state, _, _, _ in mine)][-2] if closes else state_at(mine, rst)
             why = cause(end, peer, state, state_at(others, rst), rst, probes)
             reset = Reset(by, why, rst, expected(end, peer, rst), believed)
             # Who refuses was CLOSED before.
@@ -210,25 +212,13 @@ def expected(end: Evidence, peer: Evidence, rst: Rst) -> bool:
 
 def ends_with(history: Entries, rst: Rst, basis: int) -> bool:
     """Did the end go to CLOSED, or back to LISTEN, by this RST: its own, or one that it believed?"""
-    return any(
-        state in (CLOSED, LISTEN) and frame >= rst.frame.number and shown == basis
-        for state, _, frame, shown in history
-    )
+    state, _, frame, shown = history[-1] if history else (CLOSED, 0, 0, SENT)
+    return state in (CLOSED, LISTEN) and frame >= rst.frame.number and shown == basis
 
 
 def state_at(history: Entries, rst: Rst) -> int:
     """What it was when the RST passed."""
     return [CLOSED, *_before(history, rst.frame.number, rst.frame.ts_ns)][-1]
-
-
-def state_before_end(history: Entries, rst: Rst) -> int:
-    """Also what passed later shows what the sender of a RST was before."""
-    state = CLOSED
-    for entered, _, frame, _ in history:
-        if entered in (CLOSED, LISTEN) and frame >= rst.frame.number:
-            break
-        state = entered
-    return state
 
 
 def _passes_after_close(told: tuple[Entries, Entries], rst: Rst) -> bool:
@@ -238,25 +228,21 @@ def _passes_after_close(told: tuple[Entries, Entries], rst: Rst) -> bool:
 
 
 def cause(end: Evidence, peer: Evidence, state: int, peers: int, rst: Rst, probes: int) -> int:
-    """Why ``end`` sent a RST, by what both were before it, and by its form."""
+    """Why ``end`` sent a RST, by what both were before it, and by its form: the first of these that holds."""
     # (By two clocks a refusal may be stamped before the SYN that it acknowledges: 4.6.)
     asked = peers == SYN_SENT or (peer.syn_frame > rst.frame and rst.ack == peer.syn_end())
-    if asked and state in (CLOSED, SYN_SENT):
-        return codes.REFUSED
-    if state == SYN_SENT:
-        return codes.HANDSHAKE_ABORT
-    if peers == TIME_WAIT:
-        return codes.KILLS_TIME_WAIT
-    if NOT_SEEN < end.fin_frame < rst.frame:
-        return codes.AFTER_CLOSE
-    if state == CLOSE_WAIT:
-        return codes.CLOSE_WAIT_ABORT
-    if unanswered(end, peer, rst) >= probes:
-        return codes.TIMEOUT
-    holds = state not in (CLOSED, LISTEN)
-    if answers_unknown(end, peer, rst) and not (holds and refuses_handshake(end, peer, rst)):
-        return codes.NO_CONNECTION
-    return codes.ABORT
+    holds_it = state not in (CLOSED, LISTEN)
+    unknown = answers_unknown(end, peer, rst) and not (holds_it and refuses_handshake(end, peer, rst))
+    rows = (
+        (asked and state in (CLOSED, SYN_SENT), codes.REFUSED),
+        (state == SYN_SENT, codes.HANDSHAKE_ABORT),
+        (peers == TIME_WAIT, codes.KILLS_TIME_WAIT),
+        (NOT_SEEN < end.fin_frame < rst.frame, codes.AFTER_CLOSE),
+        (state == CLOSE_WAIT, codes.CLOSE_WAIT_ABORT),
+        (unanswered(end, peer, rst) >= probes, codes.TIMEOUT),
+        (unknown, codes.NO_CONNECTION),
+    )
+    return next((cause for holds, cause in rows if holds), codes.ABORT)
 
 
 @rule("3.8.3, 3.8.4")
