@@ -131,8 +131,8 @@ cdef class Connection:
     @cython.locals(a=Endpoint, b=Endpoint)
     cdef bint joins(self, Segment segment) except -1
     @cython.locals(a=Endpoint)
-    cpdef bint sent_by_a(self, Segment segment) except -1
-    cdef int64_t touch(self) except -1
+    cpdef bint sent_by_a(self, Segment segment) noexcept
+    cdef int64_t touch(self) noexcept
     @cython.locals(a=Endpoint, b=Endpoint)
     cdef int64_t touch_all(self) noexcept
     cpdef Endpoint client(self)

@@ -5,7 +5,7 @@ from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.compat.tcptrace cimport Stats
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int ACK, FIN, RST, SYN
+cdef int ACK, FIN, RST, SYN, _STEERING
 
 
 @cython.final
@@ -91,10 +91,10 @@ cdef class Endpoint:
     cpdef int64_t last_fin_frame(self) except? -1
     cpdef int64_t window_bytes(self)
     cdef bint keeps_on(self, Endpoint receiver, Segment segment) except -1
-    cdef object go_on(self, Endpoint receiver, Segment segment)
+    cdef int go_on(self, Endpoint receiver, Segment segment) except -1
     cdef int be_heard(self) noexcept
     cdef object ask(self, Segment segment)
-    cdef bint take_ack(self, uint32_t ack)
+    cdef bint take_ack(self, uint32_t ack) noexcept
     cdef object be_acknowledged(self, uint32_t ack)
     @cython.locals(reach=uint32_t, begin=uint32_t, end=uint32_t)
     cdef uint32_t passed_in_order(self, Endpoint receiver) except? 0

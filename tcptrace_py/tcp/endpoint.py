@@ -16,6 +16,9 @@ from tcptrace_py.tcp.compat.tcptrace import Stats
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 
+# What a segment does besides carrying data; together, since C reads each of them from memory.
+_STEERING = SYN | FIN | RST | ACK
+
 # Holes remembered for one endpoint; beyond that the oldest is given up as never filled.
 _HOLES = 64
 
@@ -177,7 +180,7 @@ class Endpoint:
         So do most segments of most connections: they change nothing but numbers.
         """
         return (
-            segment.flags & (SYN | FIN | RST | ACK) == ACK
+            segment.flags & _STEERING == ACK
             and self.snd_nxt == segment.seq
             and self.has_snd
             and self.rare.holes is None
@@ -206,7 +209,8 @@ class Endpoint:
             self.tail_gap = False
             self.bytes += segment.payload_bytes
             self.last_data_ns = segment.ts_ns
-        self.take_ack(segment.ack)
+        if segment.ack != self.rcv_nxt:
+            self.take_ack(segment.ack)
         receiver.snd_una = segment.ack
         receiver.be_heard()
 

@@ -26,7 +26,7 @@ from tcptrace_py.wire.segment cimport Segment
 
 cdef int CLOSED, ESTABLISHED, SENT, SYN_SENT, TIME_WAIT
 cdef int BY_LISTENER, BY_SYN, BY_SYN_ACK, LINGER_CLOCK, SYN_CLOCK
-cdef int ACK, FIN, RST, SYN
+cdef int ACK, FIN, RST, SYN, _SYN_OR_RST
 cdef int64_t _ALL, _HOLD_FROM, MOST_UNDECIDED, QUIET_NS
 
 
@@ -73,7 +73,7 @@ cdef class Tracker:
     cpdef object segment(self, Segment segment)
     @cython.locals(hashes=uint64_t[::1], first=list, table=FlowTable, connection=Connection, i=Py_ssize_t, flow_hash=uint64_t)
     cpdef object run(self, list segments, Py_ssize_t count)
-    @cython.locals(now_ns=int64_t, connection=Connection, a=Endpoint, sender=Endpoint, receiver=Endpoint, regular=bint,
+    @cython.locals(now_ns=int64_t, connection=Connection, by_a=bint, sender=Endpoint, receiver=Endpoint, regular=bint,
                    quiet_ns=int64_t, before_ns=int64_t, before=bint, unanswered=int64_t)
     cdef object _take(self, Segment segment, uint64_t flow_hash, Connection recent)
     cdef object _pass(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)

@@ -49,6 +49,8 @@ from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 RUN_SEGMENTS = 32
 
 _ALL = 0x7FFFFFFFFFFFFFFF
+# Together, since C reads each of them from memory.
+_SYN_OR_RST = SYN | RST
 
 # Attempts without an answer at once, from which on more of them will stay so: a flood, a scan, an outage.
 _HOLD_FROM = 1000
@@ -179,23 +181,23 @@ class Tracker:
             recent is not None
             and recent.rare.reuse_of < 0
             and not recent.pending_syn_by
-            and not segment.flags & (SYN | RST)
+            and not segment.flags & _SYN_OR_RST
         ):
             connection = recent
         else:
             connection = self._which(recent, segment, flow_hash)
         self.recent = connection
 
-        a = connection.a
-        if connection.sent_by_a(segment):
-            sender = a
+        by_a = connection.sent_by_a(segment)
+        if by_a:
+            sender = connection.a
             receiver = connection.b
         else:
             sender = connection.b
-            receiver = a
+            receiver = connection.a
         quiet_ns = segment.ts_ns - connection.last_ns
         connection.last_ns = segment.ts_ns
-        if sender.packets == 0 and sender is not a:
+        if sender.packets == 0 and not by_a:
             connection.answered_ns = segment.ts_ns
         before_ns = sender.last_ns
         sender.last_ns = segment.ts_ns
@@ -203,7 +205,7 @@ class Tracker:
         sender.packets += 1
         regular = sender.keeps_on(receiver, segment)
         if self.peers is not None:
-            self.peers.pass_by(connection, sender is a, regular, segment)
+            self.peers.pass_by(connection, by_a, regular, segment)
         before = self._duplicates.captured_before(segment, flow_hash, connection.place)
         if before and not another(sender, receiver, segment):
             sender_rare = sender.own_rare()
@@ -220,7 +222,7 @@ class Tracker:
             or segment.tls_alert >= 0
         ):
             self._observer.see(
-                connection, 1 if sender is a else 2, sender, receiver, segment, quiet_ns, before_ns, recent
+                connection, 1 if by_a else 2, sender, receiver, segment, quiet_ns, before_ns, recent
             )
         if (
             regular
@@ -236,7 +238,7 @@ class Tracker:
                 if segment.frame < receiver.last_frame:
                     connection.unread = True
             return
-        if connection.pending_syn_by == (1 if sender is a else 2) and segment.flags & (SYN | ACK) == SYN:
+        if connection.pending_syn_by == (1 if by_a else 2) and segment.flags & (SYN | ACK) == SYN:
             if segment.seq == connection.rare.pending_syn_isn:
                 asks_again(connection, segment)
                 return
