@@ -3,11 +3,11 @@ from libc.stdint cimport int64_t
 
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
+from tcptrace_py.tcp.history cimport history_of
 from tcptrace_py.wire.frame_id cimport frame_number, frame_source
 
 
 cdef class Case:
-    cdef object _history
     cdef readonly object gaps
     cdef list _gap_ends
     cdef public Connection connection
@@ -19,7 +19,7 @@ cdef class Case:
     cdef public bint at_end
     cdef public int64_t end_ns
 
-    cdef object fill(self, Connection connection, bint at_end, int64_t end_ns, object history, object gaps)
+    cdef object fill(self, Connection connection, bint at_end, int64_t end_ns, object gaps)
     @cython.locals(reached_ns=int64_t)
     cpdef int64_t until(self, int64_t since_ns, int64_t until_ns) except? -1
     cpdef Endpoint endpoint(self, int by)
@@ -31,7 +31,7 @@ cdef class Case:
 
 
 @cython.locals(case=Case)
-cpdef Case case_of(Connection connection, bint at_end, int64_t end_ns, object history, object gaps)
+cpdef Case case_of(Connection connection, bint at_end, int64_t end_ns, object gaps)
 
 
 cpdef object evidence(int64_t connection, int64_t frame_id, int64_t ts_ns, str text)

@@ -5,18 +5,14 @@ Compiled (see ``case.pxd``), with all that a flood of failed handshakes needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from tcptrace_py.capture.presence import Gaps
 from tcptrace_py.findings.finding import Evidence, Role
 from tcptrace_py.findings.wording import socket_name
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.history import Entries, history_of
 from tcptrace_py.wire.address import address_text
 from tcptrace_py.wire.frame_id import frame_number, frame_source
-
-#: ``(state, ts_ns, frame_id, basis)``, oldest first; ``frame_id`` is 0 for a clock's entry.
-History = list[tuple[int, int, int, int]]
 
 #: Endpoints by number, as ``Connection`` has them: 1 is ``a``, 2 is ``b``.
 ENDPOINTS = (1, 2)
@@ -25,21 +21,13 @@ ENDPOINTS = (1, 2)
 class Case:
     """A connection that was handed over; only valid during that call. Made by ``case_of``."""
 
-    def fill(
-        self,
-        connection: Connection,
-        at_end: bool,
-        end_ns: int,
-        history: Callable[[Endpoint], History],
-        gaps: Gaps,
-    ) -> None:
+    def fill(self, connection: Connection, at_end: bool, end_ns: int, gaps: Gaps) -> None:
         self.connection = connection
         self.client_by = 1 if connection.client_is_a else 2
         self.server_by = 3 - self.client_by
         #: Handed over because the capture ended, at ``end_ns``.
         self.at_end = at_end
         self.end_ns = end_ns
-        self._history = history
         #: Silences of the whole capture: no duration is counted across one.
         self.gaps = gaps
         self._gap_ends = gaps.ends
@@ -60,8 +48,8 @@ class Case:
     def endpoint(self, by: int) -> Endpoint:
         return self.connection.a if by == 1 else self.connection.b
 
-    def history(self, by: int) -> History:
-        return self._history(self.endpoint(by))
+    def history(self, by: int) -> Entries:
+        return history_of(self.endpoint(by))
 
     def role(self, by: int) -> Role:
         return "client" if (by == 1) == self.connection.client_is_a else "server"
@@ -87,12 +75,10 @@ class Case:
         return (a.last_ns, a.last_frame) if a.last_ns >= b.last_ns else (b.last_ns, b.last_frame)
 
 
-def case_of(
-    connection: Connection, at_end: bool, end_ns: int, history: Callable[[Endpoint], History], gaps: Gaps
-) -> Case:
+def case_of(connection: Connection, at_end: bool, end_ns: int, gaps: Gaps) -> Case:
     # (Compiled, a constructor's arguments go through a tuple, and numbers through objects.)
     case = Case.__new__(Case)
-    case.fill(connection, at_end, end_ns, history, gaps)
+    case.fill(connection, at_end, end_ns, gaps)
     return case
 
 

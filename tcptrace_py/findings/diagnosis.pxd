@@ -15,7 +15,6 @@ cdef dict _LOOKING
 
 cdef class Diagnosis:
     cdef object _settings
-    cdef object _history
     cdef object _gaps
     cdef list _gap_ends
     cdef Suspicion _suspicion

@@ -7,13 +7,13 @@ the number of culprits that are listed (``group.GROUPS`` a kind), not by the num
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import cast
 
 from tcptrace_py.capture.presence import NO_GAPS, Gaps
 from tcptrace_py.defects import Defects
-from tcptrace_py.findings.case import Case, History, case_of
+from tcptrace_py.findings.case import Case, case_of
 from tcptrace_py.findings.causes.claims import CAUSES, Causes, Revised
 from tcptrace_py.findings.causes.probe import LOW_TTL
 from tcptrace_py.findings.close_wait import CloseWaits
@@ -35,7 +35,6 @@ from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.attempt import Attempt
 from tcptrace_py.tcp.codes import REFUSED
 from tcptrace_py.tcp.connection import Connection
-from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.observations import BY_ATTEMPT, BY_SILENCE, BY_SLOWNESS, Observations
 from tcptrace_py.tcp.time_wait import TimeWait
 
@@ -79,20 +78,17 @@ class Diagnosis:
     """Looks at every connection of a capture and says in the end what is wrong.
 
     A value: a new one is the empty element, ``merge`` is associative and commutative, and
-    ``findings`` changes nothing but ``revised``. ``history`` gives an endpoint's ``(state, ts_ns,
-    frame_id, basis)`` entries, oldest first; ``gaps`` are those of the capture so far. ``culprits``:
-    listed at most for one kind; parts that are merged list as many.
+    ``findings`` changes nothing but ``revised``. ``gaps`` are those of the capture so far.
+    ``culprits``: listed at most for one kind; parts that are merged list as many.
     """
 
     def __init__(
         self,
         settings: Settings,
-        history: Callable[[Endpoint], History],
         gaps: Gaps = NO_GAPS,
         culprits: int = GROUPS,
     ) -> None:
         self._settings = settings
-        self._history = history
         self._gaps = gaps
         self._gap_ends = gaps.ends
         self._suspicion = Suspicion(settings)
@@ -108,8 +104,8 @@ class Diagnosis:
     def look(self, connection: Connection, at_end: bool, end_ns: int) -> tuple[str, ...]:
         """The kinds of finding that a connection takes part in, in the order of ``KINDS``.
 
-        To be called once for each connection, before its history is given back. ``at_end``: it
-        is handed over because the capture ended; ``end_ns``: the capture's time now. A
+        To be called once for each connection, before it is given back. ``at_end``: it is
+        handed over because the capture ended; ``end_ns``: the capture's time now. A
         ``time-wait-pile`` is not about connections and never among the kinds; what only the whole
         capture tells is in ``revised`` in the end.
         """
@@ -117,7 +113,7 @@ class Diagnosis:
         suspect = self._suspicion.suspicious(connection, end_ns)
         if not suspect:
             return ()
-        case = case_of(connection, at_end, end_ns, self._history, self._gaps)
+        case = case_of(connection, at_end, end_ns, self._gaps)
         kinds: list[str] = []
         waiting: Families | None = None
         if suspect & (OBSERVED | SLOW | SILENCE) or (suspect & HANDSHAKE and self._may_tell(connection)):
@@ -206,7 +202,7 @@ class Diagnosis:
         self._causes.renumber(numbers)
 
     def __reduce__(self) -> tuple[object, ...]:
-        # The histories stay behind: it has been shown all that it will be.
+        # (Its gaps stay behind: it has been shown all that it will be.)
         return _restored, (self._settings, self.knowledge, self._causes, self.defects)
 
     def restore(self, knowledge: Knowledge, causes: Causes, defects: Defects) -> None:
@@ -240,10 +236,6 @@ def revised_kinds(revised: Revised, record_id: int, kinds: Sequence[str]) -> lis
 
 
 def _restored(settings: Settings, knowledge: Knowledge, causes: Causes, defects: Defects) -> Diagnosis:
-    diagnosis = Diagnosis(settings, _no_history)
+    diagnosis = Diagnosis(settings)
     diagnosis.restore(knowledge, causes, defects)
     return diagnosis
-
-
-def _no_history(_endpoint: Endpoint) -> History:
-    raise RuntimeError("the histories of another process stay there")

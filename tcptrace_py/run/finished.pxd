@@ -5,6 +5,7 @@ from tcptrace_py.findings.diagnosis cimport Diagnosis
 from tcptrace_py.report.model.builder cimport ReportBuilder
 from tcptrace_py.tcp.attempt cimport Attempt
 from tcptrace_py.tcp.connection cimport Connection
+from tcptrace_py.tcp.history cimport write_down
 from tcptrace_py.tcp.roles cimport Listeners
 from tcptrace_py.tcp.tracker cimport Tracker
 

@@ -9,13 +9,12 @@ from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.report.model.builder import ReportBuilder
 from tcptrace_py.tcp.codes import BY_LISTENER
 from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.history import write_down
 from tcptrace_py.tcp.roles import Listeners
 from tcptrace_py.tcp.tracker import Tracker
 
-#: An endpoint's ``(state, ts_ns, frame_id, basis)`` entries, oldest first.
-History = list[tuple[int, int, int, int]]
-#: A connection, ``at_end``, and the histories of its ``a`` and ``b``.
-Undecided = tuple[Connection, bool, tuple[History, History]]
+#: A connection, and ``at_end``.
+Undecided = tuple[Connection, bool]
 
 _NOBODY = Listeners()
 
@@ -31,8 +30,8 @@ def report_finished(
     """Take what has finished from the tracker, which may forget it then.
 
     ``keep``: the report lists it. ``at_end``: it was handed over because the capture ended. Connections
-    whose roles wait until all listeners are known go to ``undecided`` instead, with ``at_end`` and the
-    histories of ``a`` and ``b``; where it is None, their roles are guessed from what is known.
+    whose roles wait until all listeners are known go to ``undecided`` instead, with ``at_end``;
+    where it is None, their roles are guessed from what is known.
     """
     while True:
         attempt = tracker.next_attempt()
@@ -64,8 +63,8 @@ def _report_connections(
         connection = finished.pop()
         if undecided is not None and connection.roles_basis >= BY_LISTENER:
             if connection.id < tracker.undecided_below:
-                histories = (tracker.history(connection.a), tracker.history(connection.b))
-                undecided.append((connection, at_end, histories))
+                write_down(connection)
+                undecided.append((connection, at_end))
                 tracker.release(connection)
                 continue
             # Too many wait. These do with what they show themselves, whichever listeners are known by now.

@@ -106,7 +106,7 @@ class ViewSource:
     def ladder(self, connection: Connection, recent: RecentFrames) -> Ladder:
         """Of a connection that goes on: its states so far, and what ``recent`` still has of its packets."""
         watch = self._watch
-        record = connection_record(connection, (), watch.tracker.transitions.journal)
+        record = connection_record(connection, ())
         passages = recent.passages(connection, watch.settings)
         ladder = build_ladder(record, [], passages, [watch.capture.path], full=True)
         gone = record.client.packets + record.server.packets - len(passages)

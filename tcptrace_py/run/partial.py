@@ -21,11 +21,9 @@ from tcptrace_py.findings.group import GROUPS
 from tcptrace_py.report.model.builder import ReportBuilder, Sink
 from tcptrace_py.report.model.model import Capture, Report, Skipped, Source, Undecoded
 from tcptrace_py.report.model.ranks import interleave
-from tcptrace_py.run.finished import History, Undecided
+from tcptrace_py.run.finished import Undecided
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.connection import Connection
-from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.roles import MOST_UNDECIDED, Listeners
 from tcptrace_py.tcp.time_wait import TimeWait
 from tcptrace_py.tcp.tracker import Tracker
@@ -69,30 +67,6 @@ class Counts:
         return mostly_unread(self.unread, cut, read, self.tcp_segments)
 
 
-class Kept:
-    """The histories of one connection that a tracker is done with, to be asked for by endpoint."""
-
-    def __init__(self) -> None:
-        self.journal = Journal()
-        self._ends: tuple[Endpoint, ...] = ()
-
-    def hold(self, connection: Connection, histories: tuple[History, History]) -> None:
-        for endpoint in self._ends:
-            self.journal.release(endpoint.last)
-            endpoint.last = -1
-        self._ends = (connection.a, connection.b)
-        for endpoint, history in zip(self._ends, histories, strict=True):
-            # Whatever it had was in a journal that may be gone.
-            endpoint.last = -1
-            endpoint.regular = 0
-            for state, ts_ns, frame, basis in history:
-                endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)
-
-    def __call__(self, endpoint: Endpoint) -> History:
-        history: History = self.journal.history(endpoint.last)
-        return history
-
-
 class Partial:
     """A new one is the empty element. ``connections``: the report lists them.
 
@@ -109,15 +83,12 @@ class Partial:
         sink: Sink | None = None,
         culprits: int = GROUPS,
     ) -> None:
-        history = _kept_elsewhere if tracker is None else tracker.history
         self.settings = settings
         self.connections = connections
         self.counts = Counts()
         gaps = NO_GAPS if tracker is None else tracker.gaps
-        self.builder = ReportBuilder(
-            None if tracker is None else tracker.transitions.journal, sink=sink, gaps=gaps
-        )
-        self.diagnosis = Diagnosis(settings, history, gaps, culprits)
+        self.builder = ReportBuilder(sink=sink, gaps=gaps)
+        self.diagnosis = Diagnosis(settings, gaps, culprits)
         #: When there were frames of any part.
         self.presence = Presence()
         self.time_wait = TimeWait(0) if tracker is None else tracker.time_wait
@@ -149,11 +120,11 @@ class Partial:
         self.builder.renumber(numbers, streams)
         self.diagnosis.renumber(numbers)
         self.time_wait.renumber(numbers)
-        listed = [connection.compat for connection, _, _ in self.undecided]
+        listed = [connection.compat for connection, _ in self.undecided]
         for stream in {compat.stream for compat in listed if compat is not None}:
             if stream is not None:
                 stream.number = streams[stream.number]
-        for connection, _, _ in self.undecided:
+        for connection, _ in self.undecided:
             connection.id = numbers[connection.id]
             if connection.rare.reuse_of >= 0:
                 connection.own_rare().reuse_of = numbers[connection.rare.reuse_of]
@@ -161,7 +132,7 @@ class Partial:
                 connection.own_rare().reused_by = numbers[connection.rare.reused_by]
 
     def __getstate__(self) -> dict[str, object]:
-        for connection, _, _ in self.undecided:
+        for connection, _ in self.undecided:
             # Which stream the next segment would be in is no matter any more.
             compat = connection.compat
             if compat is not None:
@@ -170,26 +141,24 @@ class Partial:
                     compat.stream.newer = None
         return self.__dict__
 
-    def look_at_undecided(self, diagnosis: Diagnosis, history: Kept) -> Iterator[tuple[Connection, Kinds]]:
+    def look_at_undecided(self, diagnosis: Diagnosis) -> Iterator[tuple[Connection, Kinds]]:
         """Guess the roles of those that wait for the listeners, by those that are known, and look at them.
 
-        ``diagnosis`` asks ``history``. Each is given with the kinds of finding that it takes part in.
+        Each is given with the kinds of finding that it takes part in.
         """
         nobody = Listeners()
         self.listeners.prune()
-        for number, (connection, at_end, histories) in enumerate(sorted(self.undecided, key=_id)):
-            history.hold(connection, histories)
+        for number, (connection, at_end) in enumerate(sorted(self.undecided, key=_id)):
             # Of several parts each has kept as many as the whole may.
             (self.listeners if number < MOST_UNDECIDED else nobody).guess(connection)
             yield connection, diagnosis.look(connection, at_end, connection.over_ns)
 
     def decide(self, sink: Sink | None = None) -> None:
         """All listeners are known: what has waited for them is counted, and told to ``sink``."""
-        history = Kept()
         gaps = Gaps(self.presence.gaps())
-        diagnosis = Diagnosis(self.settings, history, gaps)
-        builder = ReportBuilder(history.journal, sink=sink, gaps=gaps)
-        for connection, kinds in self.look_at_undecided(diagnosis, history):
+        diagnosis = Diagnosis(self.settings, gaps)
+        builder = ReportBuilder(sink=sink, gaps=gaps)
+        for connection, kinds in self.look_at_undecided(diagnosis):
             builder.add(connection, kinds, self.connections)
         self.undecided = []
         self.diagnosis.merge(diagnosis)
@@ -259,10 +228,6 @@ class Partial:
 
 def _id(undecided: Undecided) -> int:
     return undecided[0].id
-
-
-def _kept_elsewhere(_endpoint: Endpoint) -> History:
-    raise RuntimeError("this part was read elsewhere, and the histories of its endpoints stay there")
 
 
 def _unknown_links(unread: dict[int, int]) -> list[str]:

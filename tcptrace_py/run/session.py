@@ -20,7 +20,7 @@ from tcptrace_py.findings.group import GROUPS
 from tcptrace_py.report.model.builder import Sink
 from tcptrace_py.report.model.model import Report, Source
 from tcptrace_py.run.finished import report_finished
-from tcptrace_py.run.partial import Kept, Partial
+from tcptrace_py.run.partial import Partial
 from tcptrace_py.run.replay import Replay
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.connection import Connection
@@ -144,12 +144,11 @@ class Session:
         """Findings as of now, with ``open_ones``: the suspects among the connections that are not over."""
         now_ns = self.tracker.last_ns
         # Those over are diagnosed once and for all; those still there anew each time.
-        passing = Diagnosis(self.settings, self.tracker.history, self.tracker.gaps, self._culprits)
+        passing = Diagnosis(self.settings, self.tracker.gaps, self._culprits)
         for connection in open_ones:
             passing.look(connection, True, now_ns)
-        kept = Kept()
-        waiting = Diagnosis(self.settings, kept, self.tracker.gaps)
-        for _ in self.partial.look_at_undecided(waiting, kept):
+        waiting = Diagnosis(self.settings, self.tracker.gaps)
+        for _ in self.partial.look_at_undecided(waiting):
             pass
         passing.merge(waiting)
         passing.merge(self.partial.diagnosis)

@@ -125,7 +125,7 @@ class _Follower:
         self._wanted = wanted
         self._replay = Replay(settings)
         self._tracker = self._replay.tracker
-        self._with_older = Diagnosis(settings, self._tracker.history, self._tracker.gaps)
+        self._with_older = Diagnosis(settings, self._tracker.gaps)
         self._ids: list[int] = []
         self._target: Connection | None = None
         #: The target, where its roles wait for the listeners that are still to be seen.
@@ -232,7 +232,7 @@ class _Follower:
 
     def _find(self, connection: Connection, at_end: bool) -> None:
         kinds, findings = self._diagnose(connection, at_end)
-        record = connection_record(connection, kinds, self._tracker.transitions.journal)
+        record = connection_record(connection, kinds)
         # None where a second connection has come that may be meant.
         followed = self._following.followed.pop(connection.id, None)
         passages = [] if followed is None else followed.passages(bool(connection.client_is_a))
@@ -241,7 +241,7 @@ class _Follower:
     def _diagnose(self, connection: Connection, at_end: bool) -> tuple[list[str], list[Finding]]:
         """What is wrong with the wanted connection; what it shares with the older one on its ports too."""
         tracker = self._tracker
-        alone = Diagnosis(self._settings, tracker.history, tracker.gaps)
+        alone = Diagnosis(self._settings, tracker.gaps)
         kinds = alone.look(connection, at_end, connection.over_ns)
         both = self._with_older.look(connection, at_end, connection.over_ns)
         told = alone.findings(tracker.time_wait, tracker.last_ns)

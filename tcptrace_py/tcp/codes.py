@@ -6,6 +6,9 @@ from __future__ import annotations
 ROLES_BASIS_NAMES = ("syn", "syn_ack", "listener", "port", "first_speaker")
 BY_SYN, BY_SYN_ACK, BY_LISTENER, BY_PORT, BY_FIRST_SPEAKER = range(5)
 
+#: In place of a state or a code: no other than before.
+SAME = -1
+
 #: ``Connection.reset_cause``; index 0 is "no reset".
 RESET_CAUSES = (
     "",

@@ -291,7 +291,7 @@ class Connection:
         """Read what is asked of it when it is over; the number means nothing."""
         a = self.a
         b = self.b
-        return (a.port ^ a.last ^ a.syns) + (b.port ^ b.last ^ b.syns) + (self.over_ns & 1)
+        return (a.port ^ a.syns) + (b.port ^ b.syns) + (self.over_ns & 1)
 
     def heard_ns(self, endpoint: Endpoint) -> int:
         """When this end of it was first heard."""

@@ -1,5 +1,5 @@
 cimport cython
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.compat.tcptrace cimport Stats
@@ -10,6 +10,7 @@ cdef int ACK, FIN, RST, SYN, _STEERING
 
 @cython.final
 cdef class EndpointRare:
+    cdef public bytes history
     cdef public list holes
     cdef public Stats stats
     cdef public int64_t first_unanswered_ns
@@ -55,7 +56,6 @@ cdef class Endpoint:
     cdef public uint8_t ttl
     cdef public uint8_t has_syn_ts
     cdef public uint8_t passive
-    cdef public uint8_t regular
     cdef public uint32_t isn
     cdef public uint32_t snd_nxt
     cdef public uint32_t snd_una
@@ -70,7 +70,6 @@ cdef class Endpoint:
     cdef public uint32_t syn_acks
     cdef public uint32_t fins
     cdef public uint32_t rsts
-    cdef public int32_t last
     cdef public EndpointRare rare
     cdef public int64_t last_ns
     cdef public int64_t last_frame

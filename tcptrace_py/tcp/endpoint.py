@@ -29,6 +29,8 @@ class EndpointRare:
     def __init__(self) -> None:
         #: It is of more than one endpoint, and never written to.
         self.shared = False
+        #: What it has been, where that does not follow (``history.keep``).
+        self.history: bytes | None = None
         #: ``[left, right]`` pairs of sequence space that never passed.
         self.holes: list[list[int]] | None = None
         #: How often SND.NXT moved without our seeing what it sent, and with which of its packets last.
@@ -84,10 +86,6 @@ class Endpoint:
         self.state = 0
         #: ``codes.BY_ITS_SEGMENTS`` and those after it.
         self.closed_by = 0
-        #: Newest history entry in the tracker's journal, -1 while there is none; and how many before those
-        #: are of the regular way, and in no journal (``history.py``).
-        self.last = -1
-        self.regular = 0
 
         # Sequence space, by what passed the vantage point.
         self.has_isn = False

@@ -2,7 +2,6 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from tcptrace_py.tcp.connection cimport Connection
-from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int64_t INCARNATIONS
@@ -48,4 +47,4 @@ cdef class FlowTable:
 
 
 @cython.locals(first=Py_ssize_t, i=Py_ssize_t, connection=Connection)
-cpdef object fetch_last(list connections, int64_t most, Journal journal)
+cpdef object fetch_last(list connections, int64_t most)

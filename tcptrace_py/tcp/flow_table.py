@@ -11,7 +11,6 @@ import os
 from operator import attrgetter
 
 from tcptrace_py.tcp.connection import Connection
-from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.wire.segment import Segment
 
 _MASK = (1 << 64) - 1
@@ -220,8 +219,8 @@ class FlowTable:
         return [each for each in places if each is not None]
 
 
-def fetch_last(connections: list[Connection], most: int, journal: Journal) -> None:
-    """Have the last ``most`` connections in the cache, with their histories: they are over.
+def fetch_last(connections: list[Connection], most: int) -> None:
+    """Have the last ``most`` connections in the cache: they are over.
 
     All are asked for at once, so that memory which is far away is under way for many of them.
     """
@@ -229,7 +228,3 @@ def fetch_last(connections: list[Connection], most: int, journal: Journal) -> No
     for i in range(first, len(connections)):
         connection = connections[i]
         connection.touch_all()
-    for i in range(first, len(connections)):
-        connection = connections[i]
-        journal.touch(connection.a.last)
-        journal.touch(connection.b.last)

@@ -1,22 +1,41 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from tcptrace_py.tcp.connection cimport Connection
-from tcptrace_py.tcp.endpoint cimport Endpoint
-from tcptrace_py.tcp.journal cimport Journal
+from tcptrace_py.tcp.connection cimport Connection, ConnectionRare
+from tcptrace_py.tcp.endpoint cimport Endpoint, EndpointRare
 
-cdef int ACKNOWLEDGED, PRESUMED, SENT
+cdef int ACKNOWLEDGED, PRESUMED, SENT, TIMER
 cdef int CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, LISTEN, SYN_RCVD, SYN_SENT, TIME_WAIT
-cdef int THREE_WAY
+cdef int ACK, FIN, RST, SYN
+cdef int SAME, THREE_WAY
+cdef list _BY_PLACE
 
 
-@cython.locals(entries=list)
-cpdef list history_of(Endpoint endpoint, Journal journal)
-@cython.locals(connection=Connection, peer=Endpoint, told=list)
-cpdef list regular_history(Endpoint endpoint)
+@cython.final
+cdef class Step:
+    cdef int acknowledged
+    cdef int sent
+    cdef int presumed
+    cdef int handshake
+    cdef int close
+
+
+cdef int _at(int flags, int sender, int receiver) noexcept
+cpdef Step step_of(int flags, int sender, int receiver)
+@cython.locals(first=Endpoint, second=Endpoint, by_first=bint, found=list, rare=ConnectionRare)
+cpdef list passed(Connection connection)
+@cython.locals(connection=Connection, of_a=list, of_b=list)
+cpdef list history_of(Endpoint endpoint)
+@cython.locals(a=Endpoint, b=Endpoint, entries=list, states=list, step=Step, by_a=bint, flags=int, sender=Py_ssize_t, receiver=Py_ssize_t)
+cpdef tuple histories_of(Connection connection)
+cdef list _whole(Endpoint endpoint, list entries)
+@cython.locals(rare=EndpointRare)
+cpdef object keep(Endpoint endpoint, list entries)
+@cython.locals(of_a=list, of_b=list)
+cpdef object write_down(Connection connection)
 @cython.locals(connection=Connection)
 cpdef bint closes_first(Endpoint endpoint) except -1
-@cython.locals(told=list, state=int64_t, ts_ns=int64_t, frame=int64_t, basis=int64_t)
-cpdef object write_down(Endpoint endpoint, Journal journal)
-@cython.locals(before=int64_t, state=int64_t)
-cpdef bint came_from_time_wait(Endpoint endpoint, Journal journal) except -1
+@cython.locals(entries=list, before=Py_ssize_t)
+cpdef bint came_from_time_wait(Endpoint endpoint, Endpoint peer) except -1
+@cython.locals(each=int, left_ns=int64_t, ts_ns=int64_t)
+cpdef object stay(list entries, int state)

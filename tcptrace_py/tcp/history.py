@@ -1,15 +1,27 @@
-"""The history of an endpoint: what follows from the regular way, and what the journal has of it after that.
+"""The regular way of a connection, as a table, and the histories of endpoints, which follow from it.
 
-Compiled (see ``history.pxd``). On the regular way (``regular.py``) an endpoint can only have been this and
-then that, when its connection's handshake and FINs passed and were acknowledged: it keeps how far it came.
+Compiled (see ``history.pxd``). A connection that is opened, used and closed without anything out of the
+ordinary keeps when its handshake and its FINs passed and were acknowledged: what its ends have been follows.
+An end whose history was read from evidence, or was closed by no segment of its own, has that history itself.
 """
 
 from __future__ import annotations
 
-from tcptrace_py.tcp.codes import THREE_WAY
+from struct import Struct
+
+from tcptrace_py.tcp.codes import (
+    COMPLETE,
+    FOUR_WAY,
+    HALF_CLOSED,
+    HALF_OPEN,
+    REFUSED_HANDSHAKE,
+    RESET,
+    SAME,
+    THREE_WAY,
+    UNANSWERED,
+)
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.journal import Entries, Journal
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
     CLOSE_WAIT,
@@ -24,69 +36,168 @@ from tcptrace_py.tcp.state import (
     SYN_RCVD,
     SYN_SENT,
     TIME_WAIT,
+    TIMER,
 )
+from tcptrace_py.wire.segment import ACK, FIN, RST, SYN
+
+#: A history: ``(state, ts_ns, frame, basis)``, oldest first; frame 0 where a clock ran out.
+Entries = list[tuple[int, int, int, int]]
+#: Of a segment: whether ``a`` sent it, its flags, frame and time in ns.
+Passed = tuple[bool, int, int, int]
+
+# A history that is kept is bytes, of each entry these numbers: 18, where Python takes some 150.
+_ENTRY = Struct("=BqqB")
+#: In place of the time when a state was left: it was not.
+THERE_STILL = -1
 
 
-def history_of(endpoint: Endpoint, journal: Journal) -> Entries:
-    """All of it."""
-    entries = journal.history(endpoint.last)
-    return regular_history(endpoint) + entries if endpoint.regular else entries
+class Step:
+    """What one segment shows its sender to have become, by what it acknowledges and by being sent, what its
+    receiver presumably becomes, and what is to be said of the handshake, or the close, then."""
+
+    def __init__(
+        self, acknowledged: int, sent: int, presumed: int = SAME, handshake: int = SAME, close: int = SAME
+    ) -> None:
+        self.acknowledged = acknowledged
+        self.sent = sent
+        self.presumed = presumed
+        self.handshake = handshake
+        self.close = close
 
 
-def regular_history(endpoint: Endpoint) -> Entries:
-    """Its entries that are in no journal."""
+def _at(flags: int, sender: int, receiver: int) -> int:
+    """By what a step is found: flags, and the states before it."""
+    return flags << 8 | sender << 4 | receiver
+
+
+#: The whole way. Each segment has the very numbers that are expected, and no data.
+STEPS = {
+    _at(SYN, CLOSED, CLOSED): Step(SAME, SYN_SENT, handshake=UNANSWERED),
+    _at(RST | ACK, CLOSED, SYN_SENT): Step(SAME, CLOSED, CLOSED, REFUSED_HANDSHAKE, RESET),
+    _at(SYN | ACK, CLOSED, SYN_SENT): Step(LISTEN, SYN_RCVD, handshake=HALF_OPEN),
+    _at(ACK, SYN_SENT, SYN_RCVD): Step(ESTABLISHED, SAME, ESTABLISHED, COMPLETE),
+    _at(RST | ACK, ESTABLISHED, ESTABLISHED): Step(SAME, CLOSED, CLOSED, close=RESET),
+    _at(FIN | ACK, ESTABLISHED, ESTABLISHED): Step(SAME, FIN_WAIT_1, close=HALF_CLOSED),
+    _at(ACK, ESTABLISHED, FIN_WAIT_1): Step(CLOSE_WAIT, SAME, FIN_WAIT_2),
+    _at(FIN | ACK, ESTABLISHED, FIN_WAIT_1): Step(CLOSE_WAIT, LAST_ACK, close=THREE_WAY),
+    _at(FIN | ACK, CLOSE_WAIT, FIN_WAIT_2): Step(SAME, LAST_ACK, close=FOUR_WAY),
+    _at(ACK, FIN_WAIT_1, LAST_ACK): Step(TIME_WAIT, SAME, CLOSED),
+    _at(ACK, FIN_WAIT_2, LAST_ACK): Step(TIME_WAIT, SAME, CLOSED),
+}
+# (A place in a list is found faster than a key.)
+_BY_PLACE = [STEPS.get(at) for at in range(_at(SYN | ACK | FIN | RST, 15, 15) + 1)]
+
+
+def step_of(flags: int, sender: int, receiver: int) -> Step | None:
+    """The step that a segment with these flags is between ends in these states, if it is one."""
+    return _BY_PLACE[_at(flags, sender, receiver)]
+
+
+def passed(connection: Connection) -> list[Passed]:
+    """What has passed of the regular way and was a step, in its order."""
+    first, second = connection.a, connection.b
+    if connection.first_fin_by == 2:
+        first, second = second, first
+    by_first = first is connection.a
+    found: list[Passed] = []
+    if connection.syn_frame():
+        found.append((True, SYN, connection.syn_frame(), connection.syn_ns()))
+    if connection.syn_ack_frame:
+        found.append((False, SYN | ACK, connection.syn_ack_frame, connection.syn_ack_ns))
+    if connection.ack_frame:
+        found.append((True, ACK, connection.ack_frame, connection.ack_ns))
+    if first.fin_sent:
+        found.append((by_first, FIN | ACK, first.fin_frame, first.fin_ns))
+    if first.fin_acked_frame and connection.close != THREE_WAY:
+        found.append((not by_first, ACK, first.fin_acked_frame, first.fin_acked_ns))
+    if second.fin_sent:
+        found.append((not by_first, FIN | ACK, second.fin_frame, second.fin_ns))
+    if second.fin_acked_frame:
+        found.append((by_first, ACK, second.fin_acked_frame, second.fin_acked_ns))
+    if connection.reset_by:
+        rare = connection.rare
+        found.append((connection.reset_by == 1, RST | ACK, rare.reset_frame, rare.reset_ns))
+    return found
+
+
+def history_of(endpoint: Endpoint) -> Entries:
+    """All that it has been, as far as is known."""
+    if endpoint.rare.history is not None:
+        return list(_ENTRY.iter_unpack(endpoint.rare.history))
     connection: Connection = endpoint.connection
-    peer = connection.b if endpoint is connection.a else connection.a
-    told: Entries
-    if endpoint is connection.a:
-        told = [
-            (SYN_SENT, connection.syn_ns(), connection.syn_frame(), SENT),
-            (ESTABLISHED, connection.ack_ns, connection.ack_frame, ACKNOWLEDGED),
-        ]
-    else:
-        told = [
-            (LISTEN, connection.syn_ack_ns, connection.syn_ack_frame, ACKNOWLEDGED),
-            (SYN_RCVD, connection.syn_ack_ns, connection.syn_ack_frame, SENT),
-            (ESTABLISHED, connection.ack_ns, connection.ack_frame, PRESUMED),
-        ]
-    if closes_first(endpoint):
-        told.append((FIN_WAIT_1, endpoint.fin_ns, endpoint.fin_frame, SENT))
-        if connection.close != THREE_WAY:
-            told.append((FIN_WAIT_2, endpoint.fin_acked_ns, endpoint.fin_acked_frame, PRESUMED))
-        told.append((TIME_WAIT, peer.fin_acked_ns, peer.fin_acked_frame, ACKNOWLEDGED))
-    else:
-        told += [
-            (CLOSE_WAIT, peer.fin_acked_ns, peer.fin_acked_frame, ACKNOWLEDGED),
-            (LAST_ACK, endpoint.fin_ns, endpoint.fin_frame, SENT),
-            (CLOSED, endpoint.fin_acked_ns, endpoint.fin_acked_frame, PRESUMED),
-        ]
-    return told[: endpoint.regular]
+    of_a, of_b = histories_of(connection)
+    return of_a if endpoint is connection.a else of_b
+
+
+def histories_of(connection: Connection) -> tuple[Entries, Entries]:
+    """The same of both its ends."""
+    a = connection.a
+    b = connection.b
+    if a.rare.history is not None and b.rare.history is not None:
+        return history_of(a), history_of(b)
+    entries: list[Entries] = [[], []]
+    states = [CLOSED, CLOSED]
+    for by_a, flags, frame, ts_ns in passed(connection):
+        sender, receiver = (0, 1) if by_a else (1, 0)
+        step = step_of(flags, states[sender], states[receiver])
+        if step is None:
+            raise ValueError(f"frame {frame} is none of the regular way")
+        if step.acknowledged != SAME:
+            entries[sender].append((step.acknowledged, ts_ns, frame, ACKNOWLEDGED))
+            states[sender] = step.acknowledged
+        if step.sent != SAME:
+            entries[sender].append((step.sent, ts_ns, frame, SENT))
+            states[sender] = step.sent
+        if step.presumed != SAME:
+            entries[receiver].append((step.presumed, ts_ns, frame, PRESUMED))
+            states[receiver] = step.presumed
+    return _whole(a, entries[0]), _whole(b, entries[1])
+
+
+def _whole(endpoint: Endpoint, entries: Entries) -> Entries:
+    """What an end has been, by what follows for it from what has passed."""
+    if endpoint.rare.history is not None:
+        return history_of(endpoint)
+    if endpoint.closed_by:
+        # Its clock has run out, and none has run for it since.
+        entries.append((CLOSED, endpoint.deadline_ns, 0, TIMER))
+    return entries
+
+
+def keep(endpoint: Endpoint, entries: Entries) -> None:
+    """From now on this is its history, and does not follow from anything."""
+    rare = endpoint.own_rare()
+    rare.history = b"".join([_ENTRY.pack(*entry) for entry in entries])
+
+
+def write_down(connection: Connection) -> None:
+    """From now on the histories of both its ends are their own."""
+    of_a, of_b = histories_of(connection)
+    keep(connection.a, of_a)
+    keep(connection.b, of_b)
 
 
 def closes_first(endpoint: Endpoint) -> bool:
-    """Its FIN came before its peer's."""
+    """Its FIN came before its peer's, on the regular way."""
     connection: Connection = endpoint.connection
     return connection.first_fin_by == (1 if endpoint is connection.a else 2)
 
 
-def write_down(endpoint: Endpoint, journal: Journal) -> None:
-    """It leaves the regular way: from now on, all of its history is in the journal."""
-    if not endpoint.regular:
-        return
-    told = history_of(endpoint, journal)
-    journal.release(endpoint.last)
-    endpoint.last = -1
-    endpoint.regular = 0
-    for state, ts_ns, frame, basis in told:
-        endpoint.last = journal.push(endpoint.last, state, basis, ts_ns, frame)
-
-
-def came_from_time_wait(endpoint: Endpoint, journal: Journal) -> bool:
+def came_from_time_wait(endpoint: Endpoint, peer: Endpoint) -> bool:
     """It came from there to where it is now."""
-    before = journal.previous(endpoint.last) if endpoint.last >= 0 else -1
-    if before >= 0:
-        return journal.state(before) == TIME_WAIT
-    if endpoint.last < 0 or not endpoint.regular or not closes_first(endpoint):
-        return False
-    state, _, _, _ = regular_history(endpoint)[endpoint.regular - 1]
-    return state == TIME_WAIT
+    if endpoint.rare.history is None:
+        # (Asked of each connection that is over: told without making its history.)
+        return endpoint.closed_by > 0 and peer.fin_acked_frame > 0 and closes_first(endpoint)
+    entries = history_of(endpoint)
+    before = len(entries) - 2
+    return before >= 0 and entries[before][0] == TIME_WAIT
+
+
+def stay(entries: Entries, state: int) -> tuple[int, int, int] | None:
+    """When and in which frame a history enters a state, for the last time, and when it leaves it."""
+    left_ns = THERE_STILL
+    for each, ts_ns, frame, _ in reversed(entries):
+        if each == state:
+            return ts_ns, frame, left_ns
+        left_ns = ts_ns
+    return None

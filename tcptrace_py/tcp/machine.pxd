@@ -7,7 +7,6 @@ from tcptrace_py.tcp.evidence cimport Evidence
 from tcptrace_py.tcp.gate cimport acknowledges_unsent, echoes_another, takes
 from tcptrace_py.tcp.history cimport history_of
 from tcptrace_py.tcp.incarnations cimport Incarnation, answers_syn, direction, set_aside, too_early
-from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.regular cimport Regular, Step
 from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.transitions cimport Transitions
@@ -26,7 +25,6 @@ cdef class Machine:
     cdef public Transitions transitions
     cdef public int64_t resets
     cdef object _probes
-    cdef Journal _journal
     cdef Regular _regular
 
     @cython.locals(flags=int, step=Step, repeats=bint, early=bint, taken=bint)

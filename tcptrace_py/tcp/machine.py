@@ -24,9 +24,8 @@ from tcptrace_py.tcp.codes import (
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.gate import acknowledges_unsent, echoes_another, takes
-from tcptrace_py.tcp.history import history_of
+from tcptrace_py.tcp.history import Entries, history_of
 from tcptrace_py.tcp.incarnations import Incarnation, answers_syn, direction, set_aside, too_early
-from tcptrace_py.tcp.journal import Entries
 from tcptrace_py.tcp.reading import Reset, outcome, read
 from tcptrace_py.tcp.regular import Regular
 from tcptrace_py.tcp.serial import advance, distance
@@ -51,7 +50,6 @@ class Machine:
         #: RSTs that took effect.
         self.resets = 0
         self._probes = settings.dead_peer_probes
-        self._journal = self.transitions.journal
         self._regular = Regular(self.transitions)
 
     def segment(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
@@ -148,7 +146,7 @@ class Machine:
     def _conclude(self, connection: Connection, over: bool) -> None:
         """What has become of it, by both histories."""
         shown = connection.shown
-        told = self._journal.history(connection.a.last), self._journal.history(connection.b.last)
+        told = history_of(connection.a), history_of(connection.b)
         unreachable = connection.rare.unreachable_frame > 0
         found = outcome(shown.a, shown.b, told, over, unreachable, self._probes)
         connection.handshake = found.handshake
@@ -230,10 +228,10 @@ class Machine:
 
     def _infers(self, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
         """A SYN+ACK that has not passed here, or not yet: whose ISN another segment tells."""
-        if sender.state == SYN_SENT and not receiver.has_isn and receiver.last < 0:
+        if sender.state == SYN_SENT and not receiver.has_isn and not history_of(receiver):
             receiver.has_isn = True
             receiver.isn = advance(segment.ack, -1)
-        elif sender.last < 0 and receiver.state == SYN_SENT and not sender.has_isn:
+        elif receiver.state == SYN_SENT and not sender.has_isn and not history_of(sender):
             beyond = distance(segment.ack, receiver.isn)
             if beyond >= 1 and distance(segment.ack, receiver.snd_nxt) <= 0:
                 sender.has_isn = True
@@ -384,7 +382,7 @@ class Machine:
 
     def replace(self, endpoint: Endpoint, basis: int, ts_ns: int, frame: int) -> None:
         """The endpoint opened a new connection on this four-tuple."""
-        told = history_of(endpoint, self._journal)
+        told = history_of(endpoint)
         if told and told[len(told) - 1][1] > ts_ns:
             # It was still heard on the old one after the segment that shows it.
             _, ts_ns, last_frame, _ = told[len(told) - 1]

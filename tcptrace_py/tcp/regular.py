@@ -9,94 +9,19 @@ holds that it makes no difference.
 from __future__ import annotations
 
 from tcptrace_py.tcp.bounds import NONE
-from tcptrace_py.tcp.codes import (
-    ABORT,
-    COMPLETE,
-    FOUR_WAY,
-    HALF_CLOSED,
-    HALF_OPEN,
-    REFUSED,
-    REFUSED_HANDSHAKE,
-    RESET,
-    THREE_WAY,
-    UNANSWERED,
-)
+from tcptrace_py.tcp.codes import ABORT, COMPLETE, HALF_CLOSED, HALF_OPEN, REFUSED, RESET, SAME
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.evidence import Frame
-from tcptrace_py.tcp.history import write_down
+from tcptrace_py.tcp.history import Step, passed, step_of, write_down
 from tcptrace_py.tcp.incarnations import Incarnation
 from tcptrace_py.tcp.serial import distance
-from tcptrace_py.tcp.state import (
-    ACKNOWLEDGED,
-    CLOSE_WAIT,
-    CLOSED,
-    ESTABLISHED,
-    FIN_WAIT_1,
-    FIN_WAIT_2,
-    LAST_ACK,
-    LISTEN,
-    PRESUMED,
-    SENT,
-    SYN_RCVD,
-    SYN_SENT,
-    TIME_WAIT,
-)
+from tcptrace_py.tcp.state import ACKNOWLEDGED, CLOSED, ESTABLISHED, PRESUMED, SENT, SYN_SENT
 from tcptrace_py.tcp.transitions import Transitions
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 
-#: No other than before.
-SAME = -1
-
-
-class Step:
-    """What one segment shows its sender to have become, by what it acknowledges and by being sent, what its
-    receiver presumably becomes, and what is to be said of the handshake, or the close, then."""
-
-    def __init__(
-        self, acknowledged: int, sent: int, presumed: int = SAME, handshake: int = SAME, close: int = SAME
-    ) -> None:
-        self.acknowledged = acknowledged
-        self.sent = sent
-        self.presumed = presumed
-        self.handshake = handshake
-        self.close = close
-
-
-def _at(flags: int, sender: int, receiver: int) -> int:
-    """By what a step is found: flags, and the states before it."""
-    return flags << 8 | sender << 4 | receiver
-
-
-#: The whole way. Each segment has the very numbers that are expected, and no data.
-STEPS = {
-    _at(SYN, CLOSED, CLOSED): Step(SAME, SYN_SENT, handshake=UNANSWERED),
-    _at(RST | ACK, CLOSED, SYN_SENT): Step(SAME, CLOSED, CLOSED, REFUSED_HANDSHAKE, RESET),
-    _at(SYN | ACK, CLOSED, SYN_SENT): Step(LISTEN, SYN_RCVD, handshake=HALF_OPEN),
-    _at(ACK, SYN_SENT, SYN_RCVD): Step(ESTABLISHED, SAME, ESTABLISHED, COMPLETE),
-    _at(RST | ACK, ESTABLISHED, ESTABLISHED): Step(SAME, CLOSED, CLOSED, close=RESET),
-    _at(FIN | ACK, ESTABLISHED, ESTABLISHED): Step(SAME, FIN_WAIT_1, close=HALF_CLOSED),
-    _at(ACK, ESTABLISHED, FIN_WAIT_1): Step(CLOSE_WAIT, SAME, FIN_WAIT_2),
-    _at(FIN | ACK, ESTABLISHED, FIN_WAIT_1): Step(CLOSE_WAIT, LAST_ACK, close=THREE_WAY),
-    _at(FIN | ACK, CLOSE_WAIT, FIN_WAIT_2): Step(SAME, LAST_ACK, close=FOUR_WAY),
-    _at(ACK, FIN_WAIT_1, LAST_ACK): Step(TIME_WAIT, SAME, CLOSED),
-    _at(ACK, FIN_WAIT_2, LAST_ACK): Step(TIME_WAIT, SAME, CLOSED),
-}
-# (A place in a list is found faster than a key.)
-_BY_PLACE = [STEPS.get(at) for at in range(_at(SYN | ACK | FIN | RST, 15, 15) + 1)]
 #: Between established ends: an ACK, data, and data sent again.
 TALK = Step(SAME, SAME)
-
-#: What an end has sent that has shown itself to be in a state. (A RST, its connection knows.)
-_SENT_IN = {
-    SYN_SENT: SYN,
-    SYN_RCVD: SYN | ACK,
-    ESTABLISHED: ACK,
-    FIN_WAIT_1: FIN | ACK,
-    CLOSE_WAIT: ACK,
-    LAST_ACK: FIN | ACK,
-    TIME_WAIT: ACK,
-}
 
 
 class Regular:
@@ -127,7 +52,7 @@ class Regular:
             return None
         if flags & ACK and segment.ack != receiver.snd_nxt:
             return None
-        return _BY_PLACE[_at(flags, sender.state, receiver.state)]
+        return step_of(flags, sender.state, receiver.state)
 
     def go_on(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment, step: Step
@@ -153,14 +78,11 @@ class Regular:
                 cause = ABORT if step.handshake == SAME else REFUSED
                 connection.note_reset(by, cause, ts_ns, frame, True)
         if step.acknowledged != SAME:
-            transitions.go_on(sender, step.acknowledged, ACKNOWLEDGED, ts_ns, frame)
-        if step.sent == CLOSED:
-            transitions.enter(sender, CLOSED, SENT, ts_ns, frame)
-            transitions.enter(receiver, CLOSED, PRESUMED, ts_ns, frame)
-        elif step.sent != SAME:
-            transitions.go_on(sender, step.sent, SENT, ts_ns, frame)
-        elif step.presumed != SAME:
-            transitions.go_on(receiver, step.presumed, PRESUMED, ts_ns, frame)
+            transitions.enter(sender, step.acknowledged, ACKNOWLEDGED, ts_ns, frame)
+        if step.sent != SAME:
+            transitions.enter(sender, step.sent, SENT, ts_ns, frame)
+        if step.presumed != SAME:
+            transitions.enter(receiver, step.presumed, PRESUMED, ts_ns, frame)
         connection.close_complete = receiver.state == CLOSED and sender.state != SYN_SENT
 
     def show(self, connection: Connection, passing: int) -> None:
@@ -171,28 +93,19 @@ class Regular:
         """
         if connection.shown is not None:
             return
+        segments = passed(connection)
+        write_down(connection)
         connection.shown = shown = Incarnation()
-        journal = self._transitions.journal
-        passed: dict[int, tuple[bool, int, int]] = {}
-        for endpoint in (connection.a, connection.b):
-            write_down(endpoint, journal)
-            for state, ts_ns, frame, basis in journal.history(endpoint.last):
-                if basis != PRESUMED and state in _SENT_IN:
-                    passed[frame] = endpoint is connection.a, ts_ns, _SENT_IN[state]
-        if connection.reset_by:
-            rare = connection.rare
-            passed[rare.reset_frame] = connection.reset_by == 1, rare.reset_ns, RST | ACK
-        for frame in sorted(passed):
-            by_a, ts_ns, flags = passed[frame]
+        for by_a, flags, frame, ts_ns in segments:
             mine, peers = shown.ends(by_a)
             seq = connection.a.isn if by_a else connection.b.isn
             if mine.nxt != NONE:
                 seq = mine.captured(mine.nxt)
             shown.tell(by_a, Frame(frame, ts_ns), seq, peers.captured(peers.nxt), flags, 0)
             if frame == connection.ack_frame:
-                told = [by_a for by_a, _, _ in passed.values()]
-                self._talked(connection, connection.a, connection.b, passing, told.count(True))
-                self._talked(connection, connection.b, connection.a, passing, told.count(False))
+                by_whom = [each[0] for each in segments]
+                self._talked(connection, connection.a, connection.b, passing, by_whom.count(True))
+                self._talked(connection, connection.b, connection.a, passing, by_whom.count(False))
 
     def _talked(
         self, connection: Connection, endpoint: Endpoint, peer: Endpoint, passing: int, told: int

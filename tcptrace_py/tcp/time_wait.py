@@ -244,24 +244,19 @@ class TimeWait:
             pile = piles.find(endpoint, peer.address_hi, peer.address_lo, peer.port, ip_version)
             self._shrink(piles, pile, departure)
 
-    def resume(self, endpoint: Endpoint, peer: Endpoint, ip_version: int, ts_ns: int) -> None:
-        """It is in TIME_WAIT still: that it had left at ``ts_ns`` was a wrong belief."""
-        arrival = arrives(ts_ns)
-        self.now += 1
-        self._timeline.add(arrival)
-        self._resume(self._by_address.of(endpoint, 0, 0, 0, ip_version), arrival)
-        if not endpoint.passive:
-            pile = self._by_destination.of(endpoint, peer.address_hi, peer.address_lo, peer.port, ip_version)
-            self._resume(pile, arrival)
-
-    def take_back(self, endpoint: Endpoint, peer: Endpoint, ip_version: int) -> None:
-        """It never entered TIME_WAIT, as was believed; it is counted there still."""
+    def take_back(
+        self, endpoint: Endpoint, peer: Endpoint, ip_version: int, entered_ns: int, left_ns: int
+    ) -> None:
+        """It never entered TIME_WAIT at ``entered_ns``, nor left it again (-1: had not), as was believed."""
         self.entered -= 1
-        pile = self._by_address.of(endpoint, 0, 0, 0, ip_version)
-        pile.entered -= 1
+        self._take_back(self._by_address.of(endpoint, 0, 0, 0, ip_version), left_ns)
         if not endpoint.passive:
             pile = self._by_destination.of(endpoint, peer.address_hi, peer.address_lo, peer.port, ip_version)
-            pile.entered -= 1
+            self._take_back(pile, left_ns)
+        if left_ns >= 0:
+            self.now += 1
+            self._timeline.arrive(left_ns)
+        self.leave(endpoint, peer, ip_version, entered_ns)
 
     def merge(self, other: TimeWait) -> None:
         """Take in what another part of the capture counted, which stays as it is."""
@@ -284,10 +279,12 @@ class TimeWait:
         """Piles of active openers by address and destination."""
         return list(self._by_destination.by_key.values())
 
-    def _resume(self, pile: Pile, arrival: int) -> None:
-        pile.now += 1
-        pile.arrived += 1
-        pile.timeline.add(arrival)
+    def _take_back(self, pile: Pile, left_ns: int) -> None:
+        pile.entered -= 1
+        if left_ns >= 0:
+            pile.now += 1
+            pile.arrived += 1
+            pile.timeline.arrive(left_ns)
 
     def _shrink(self, piles: Piles, pile: Pile | None, departure: int) -> None:
         if pile is None:

@@ -10,7 +10,6 @@ from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.flow_table cimport FlowTable, fetch_last
 from tcptrace_py.tcp.history cimport history_of
 from tcptrace_py.tcp.incarnations cimport answered, answers_syn, direction, early_answers, incarnation
-from tcptrace_py.tcp.journal cimport Journal
 from tcptrace_py.tcp.late_copies cimport LateCopies
 from tcptrace_py.tcp.machine cimport Machine
 from tcptrace_py.tcp.compat.peers cimport Peers
@@ -76,6 +75,7 @@ cdef class Tracker:
     @cython.locals(now_ns=int64_t, connection=Connection, by_a=bint, sender=Endpoint, receiver=Endpoint, regular=bint,
                    quiet_ns=int64_t, before_ns=int64_t, before=bint, unanswered=int64_t)
     cdef object _take(self, Segment segment, uint64_t flow_hash, Connection recent)
+    @cython.locals(lingers=Endpoint)
     cdef object _pass(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
     @cython.locals(segment=Segment, sender=Endpoint, receiver=Endpoint, older=Connection)
     cdef object _pass_early(self, Connection connection)

@@ -248,8 +248,9 @@ class Tracker:
 
     def _pass(self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment) -> None:
         """A segment of the connection that may move it, or what came before on its four-tuple."""
-        if connection.a.clock >= LINGER_CLOCK:
-            self._clocks.start(connection.a, connection.a.clock)
+        lingers = self.transitions.lingers(connection)
+        if lingers is not None:
+            self._clocks.start(lingers, lingers.clock)
         if sender.rare.stats is not None and receiver.rare.stats is not None:
             sender.rare.stats.sends(receiver.rare.stats, segment)
         self.machine.segment(connection, sender, receiver, segment)
@@ -311,7 +312,7 @@ class Tracker:
             if self.attempts_wait:
                 self._attempts.let_all_go()
         rest = self._rest
-        fetch_last(rest, most, self.transitions.journal)
+        fetch_last(rest, most)
         for _ in range(most):
             number = self._attempts.oldest()
             if number >= 0 and (not rest or self._attempts.id(number) < rest[len(rest) - 1].id):
@@ -379,12 +380,7 @@ class Tracker:
         self.hand_over(connection, self.over_ns(attempt))
 
     def release(self, connection: Connection) -> None:
-        """Nobody needs this finished connection any more: its history's room is free, if there are more."""
-        if self._rest is None:
-            self.transitions.journal.release(connection.a.last)
-            self.transitions.journal.release(connection.b.last)
-        connection.a.last = connection.b.last = -1
-        connection.a.regular = connection.b.regular = 0
+        """Nobody needs this finished connection any more."""
         # Endpoints know their connection and it knows them: cut the circle.
         connection.a.connection = None
         connection.b.connection = None
@@ -403,7 +399,7 @@ class Tracker:
 
     def history(self, endpoint: Endpoint) -> list[tuple[int, int, int, int]]:
         """``(state, ts_ns, frame, basis)``, oldest first; frame 0 where a clock ran out."""
-        return history_of(endpoint, self.transitions.journal)
+        return history_of(endpoint)
 
     def unreachable(self, error: object, segment: Segment) -> None:
         """An ICMP error quotes a segment (filled into ``segment``: four-tuple, ``seq``, time, frame).

@@ -24,7 +24,7 @@ class Stage(Capture):
         super().__init__("stage", link_type=LINK_RAW_IP, step_s=0.001)
         self.settings = settings or Settings()
         self.tracker = Tracker(self.settings)
-        self.diagnosis = Diagnosis(self.settings, self.tracker.history, self.tracker.gaps, culprits)
+        self.diagnosis = Diagnosis(self.settings, self.tracker.gaps, culprits)
         self.clock = Clock(0)
         self.wait = self.clock.wait
         self.frame = 0

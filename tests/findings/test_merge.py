@@ -36,8 +36,8 @@ def _findings(path: Path, seed: int, order: list[int]) -> tuple[list[Finding], l
     readers, _ = open_sources([path])
     replay = Replay(settings)
     tracker = replay.tracker
-    whole = Diagnosis(settings, tracker.history)
-    parts = [Diagnosis(settings, tracker.history) for _ in range(PARTS)]
+    whole = Diagnosis(settings)
+    parts = [Diagnosis(settings) for _ in range(PARTS)]
 
     def drain(at_end: bool) -> None:
         finished, tracker.finished = tracker.finished, []
@@ -55,7 +55,7 @@ def _findings(path: Path, seed: int, order: list[int]) -> tuple[list[Finding], l
     drain(False)
     tracker.end()
     drain(True)
-    merged = Diagnosis(settings, tracker.history)
+    merged = Diagnosis(settings)
     for i in order:
         merged.merge(parts[i])
     end_ns = replay.last_ns
@@ -77,7 +77,7 @@ def test_the_culprits_kept_do_not_depend_on_who_was_shown_what() -> None:
     stage = Stage()
 
     def empty() -> Diagnosis:
-        return Diagnosis(stage.settings, stage.tracker.history, culprits=5)
+        return Diagnosis(stage.settings, culprits=5)
 
     parts = [empty() for _ in range(PARTS)]
     finished: list[Connection] = []

@@ -78,7 +78,7 @@ class TrackerWatcher:
         self._tracker.tick((_EPOCH_S + at_s) * _SECOND_NS)
         before = len(self._tracker.finished)
         self._tracker.end()
-        diagnosis = Diagnosis(_SETTINGS, self._tracker.history)
+        diagnosis = Diagnosis(_SETTINGS)
         kinds: set[str] = set()
         for number, connection in enumerate(self._tracker.finished):
             kinds.update(diagnosis.look(connection, number >= before, self._tracker.last_ns))

@@ -19,7 +19,7 @@ from tcptrace_py.tcp.codes import (
 )
 from tcptrace_py.tcp.connection import Compat, Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.journal import Journal
+from tcptrace_py.tcp.history import history_of, keep
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
     CLOSE_WAIT,
@@ -49,14 +49,13 @@ class Scene:
     """Connections as a tracker hands them over, and the histories it keeps of them."""
 
     def __init__(self) -> None:
-        self.journal = Journal()
         self.connections: list[Connection] = []
         self.kinds: list[tuple[str, ...]] = []
 
     def tell(self, endpoint: Endpoint, *entries: tuple[int, int, int, int]) -> None:
         """Add ``(state, ts_ns, frame, basis)`` to its history, and have it in the last state."""
-        for state, ts_ns, frame, basis in entries:
-            endpoint.last = self.journal.push(endpoint.last, state, basis, ts_ns, frame)
+        keep(endpoint, [*(history_of(endpoint) if endpoint.rare.history else ()), *entries])
+        for state, _, _, _ in entries:
             endpoint.state = state
 
     def open(self, at_s: float = 0.0, port: int = 8080, **fields: object) -> Connection:
@@ -78,6 +77,7 @@ class Scene:
         self.connections.append(connection)
         self.kinds.append(())
         self.tell(client, (SYN_SENT, connection.syn_ns(), connection.syn_frame(), SENT))
+        self.tell(server)
         for name, value in fields.items():
             setattr(connection, name, value)
         return connection
@@ -192,7 +192,7 @@ TIME_WAIT_COUNTS = SimpleNamespace(entered=2, peak=2, peak_at_ns=BEGIN_NS + 5 * 
 
 
 def finish(scene: Scene, findings: list[Finding], info: Capture, keep: bool = True) -> Report:
-    builder = ReportBuilder(scene.journal)
+    builder = ReportBuilder()
     for connection, kinds in zip(scene.connections, scene.kinds, strict=True):
         builder.add(connection, kinds, keep)
     return builder.finish(info, findings, TIME_WAIT_COUNTS, Settings(), keep=keep)

@@ -135,7 +135,7 @@ def test_an_ipv4_service_is_not_the_ipv6_one_with_the_same_number(scene: Scene) 
 
 
 def test_a_scan_keeps_the_services_that_matter(scene: Scene) -> None:
-    builder = ReportBuilder(scene.journal, services=3)
+    builder = ReportBuilder(services=3)
     for port in range(1, 200):
         scene.refuse(scene.open(port=port))
     for port, stuck in ((443, ()), (5432, ("stuck-close-wait",)), (22, ()), (22, ())):
@@ -153,7 +153,7 @@ def test_a_scan_keeps_the_services_that_matter(scene: Scene) -> None:
 
 
 def test_of_equal_services_the_first_seen_stay(scene: Scene) -> None:
-    builder = ReportBuilder(scene.journal, services=4)
+    builder = ReportBuilder(services=4)
     for port in range(100, 107):
         builder.add(scene.open(port=port), (), False)
     report = builder.finish(capture(), [], NO_TIME_WAIT, Settings(), keep=False)
@@ -165,7 +165,7 @@ def test_order_of_hand_over_changes_nothing_but_work() -> None:
     texts = set()
     for seed in range(4):
         scene = sick_scene()
-        builder = ReportBuilder(scene.journal)
+        builder = ReportBuilder()
         order = list(range(len(scene.connections)))
         random.Random(seed).shuffle(order)
         for i in order:
@@ -219,8 +219,7 @@ def test_frames_of_further_files_name_their_source(scene: Scene) -> None:
     connection = scene.open()
     scene.refuse(connection)
     connection.own_rare().reset_frame = (2 << 40) | 7
-    scene.journal.release(connection.b.last)
-    connection.b.last = -1
+    connection.b.own_rare().history = b""
     scene.tell(connection.b, (CLOSED, BEGIN_NS, (2 << 40) | 7, SENT))
     report = only(scene)
     assert report.listed is not None
@@ -285,7 +284,7 @@ def test_roles_may_be_the_other_way_round(scene: Scene) -> None:
 
 
 def test_time_wait_peak_is_null_where_there_was_none(scene: Scene) -> None:
-    builder = ReportBuilder(scene.journal)
+    builder = ReportBuilder()
     assert builder.finish(capture(), [], NO_TIME_WAIT, Settings()).summary.time_wait.peak_at_ns is None
     counts = SimpleNamespace(entered=3, peak=2, peak_at_ns=BEGIN_NS + 5 * MILLISECOND)
     assert builder.finish(capture(), [], counts, Settings()).summary.time_wait.peak_at_ns == (

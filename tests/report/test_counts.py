@@ -127,7 +127,7 @@ def check_sums(report: Report) -> None:
 
 def traced(trace: Trace) -> Report:
     tracker = trace.tracker
-    builder = ReportBuilder(tracker.transitions.journal)
+    builder = ReportBuilder()
     for connection in trace.end():
         builder.add(connection, (), True)
     capture = Capture(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.evidence import Evidence, Frame
+from tcptrace_py.tcp.history import Entries
 from tcptrace_py.tcp.incarnations import Incarnation
-from tcptrace_py.tcp.journal import Entries
 from tcptrace_py.tcp.reading import read
 from tcptrace_py.wire.segment import Segment
 

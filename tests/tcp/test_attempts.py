@@ -41,8 +41,8 @@ class Reporter:
         self.tracker = self.replay.tracker
         self.tracker.hold_from = hold_from
         self.tracker.attempts_wait = counted
-        self.builder = ReportBuilder(self.tracker.transitions.journal, gaps=self.tracker.gaps)
-        self.diagnosis = Diagnosis(self.settings, self.tracker.history, self.tracker.gaps)
+        self.builder = ReportBuilder(gaps=self.tracker.gaps)
+        self.diagnosis = Diagnosis(self.settings, self.tracker.gaps)
 
     def drain(self, at_end: bool = False) -> None:
         report_finished(self.tracker, self.diagnosis, self.builder, False, at_end)

@@ -9,7 +9,6 @@ import pytest
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp import growing
 from tcptrace_py.tcp.growing import Growing
-from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.tracker import Tracker
 from tests.segments import BEGIN_NS, segment
 
@@ -59,31 +58,30 @@ def test_a_kernel_without_large_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("large_bytes")
-def test_a_journal_grows() -> None:
-    journal = Journal()
-    last = -1
-    for number in range(20_000):
-        last = journal.push(last, number % 11, number % 5, 1_000 + number, number)
-    expected = [(number % 11, 1_000 + number, number, number % 5) for number in range(20_000)]
-    assert journal.history(last) == expected
-
-
-@pytest.mark.usefixtures("large_bytes")
 def test_without_memory_what_there_was_is_there_still(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing_left(self: Growing, more: int) -> None:
         raise MemoryError
 
-    journal = Journal()
+    def passes(number: int) -> None:
+        at_ns = BEGIN_NS + number
+        syn = segment("c", "SYN", number, src_port=1 + number, ts_ns=at_ns, now_ns=at_ns, frame=number + 1)
+        tracker.segment(syn)
+
+    tracker = Tracker(Settings(), peers=False)
+    tracker.hold_from = 0
+    passes(0)
+    grow = Growing.grow
     monkeypatch.setattr(Growing, "grow", nothing_left)
-    last = -1
-    pushed = 0
+    held = 1
     with pytest.raises(MemoryError):
         while True:
-            last = journal.push(last, 1, 2, pushed, pushed)
-            pushed += 1
-    assert [ts_ns for _, ts_ns, _, _ in journal.history(last)] == list(range(pushed))
-    monkeypatch.undo()
-    assert journal.ts_ns(journal.push(last, 1, 2, pushed, pushed)) == pushed
+            passes(held)
+            held += 1
+    assert tracker.known == held
+    monkeypatch.setattr(Growing, "grow", grow)
+    passes(held + 1)
+    tracker.end()
+    assert [connection.a.isn for connection in tracker.finished] == [*range(held), held + 1]
 
 
 @pytest.mark.usefixtures("large_bytes")

@@ -17,7 +17,7 @@ from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.codes import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.evidence import NOT_SEEN, Frame
-from tcptrace_py.tcp.journal import Entries
+from tcptrace_py.tcp.history import Entries
 from tcptrace_py.tcp.reading import (
     RULES,
     Outcome,

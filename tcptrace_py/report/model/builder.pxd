@@ -5,18 +5,15 @@ from tcptrace_py.report.model.record cimport connection_record
 from tcptrace_py.report.model.tally cimport Tally
 from tcptrace_py.tcp.attempt cimport Attempt
 from tcptrace_py.tcp.connection cimport Connection
-from tcptrace_py.tcp.journal cimport Journal
 
 
 cdef class ReportBuilder:
-    cdef Journal _journal
     cdef object _sink
     cdef int64_t _services
     cdef Tally _tally
     cdef list _connections
     cdef readonly object defects
 
-    @cython.locals(journal=Journal)
     cpdef object add(self, Connection connection, object kinds, bint keep)
     cpdef object add_attempt(self, Attempt attempt)
     cpdef object merge(self, ReportBuilder other)

@@ -41,7 +41,6 @@ from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.attempt import Attempt
 from tcptrace_py.tcp.codes import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES
 from tcptrace_py.tcp.connection import Connection
-from tcptrace_py.tcp.journal import Journal
 from tcptrace_py.tcp.state import STATES
 from tcptrace_py.version import __version__
 from tcptrace_py.wire.address import address_text
@@ -73,18 +72,15 @@ class ReportBuilder:
 
     A value: ``merge`` is associative and commutative.
 
-    ``journal`` has the histories of connections that are added; it is asked only within ``add``. ``sink``
-    is called with each connection as it is added. ``gaps``: those of the capture so far.
+    ``sink`` is called with each connection as it is added. ``gaps``: those of the capture so far.
     """
 
     def __init__(
         self,
-        journal: Journal | None,
         services: int = SERVICES,
         sink: Sink | None = None,
         gaps: Gaps = NO_GAPS,
     ) -> None:
-        self._journal = journal
         self._services = services
         self._sink = sink
         self._tally = Tally(services, gaps=gaps)
@@ -94,14 +90,11 @@ class ReportBuilder:
 
     def add(self, connection: Connection, kinds: Sequence[str], keep: bool) -> None:
         """Count a connection; ``kinds``: the findings it is part of; ``keep``: list it as well."""
-        journal = self._journal
-        if journal is None:
-            raise RuntimeError("the histories of another process stay there")
         try:
-            self._tally.count(connection, _STUCK in kinds, journal)
+            self._tally.count(connection, _STUCK in kinds)
             if not keep and self._sink is None:
                 return
-            record = connection_record(connection, kinds, journal)
+            record = connection_record(connection, kinds)
         except Exception as error:
             frames = (connection.first_frame, connection.a.last_frame, connection.b.last_frame)
             self.defects.note(f"the record of connection {connection.id}", frames, error)
@@ -209,7 +202,7 @@ class ReportBuilder:
 
 
 def _restored(services: int, tally: Tally, records: bytes, defects: Defects) -> ReportBuilder:
-    builder = ReportBuilder(None, services)
+    builder = ReportBuilder(services)
     builder.restore(tally, decode(records, type=list[ConnectionRecord]), defects)
     return builder
 

@@ -4,16 +4,15 @@ from libc.stdint cimport int64_t
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.compat.zeek cimport Side as ZeekSide, Zeek as ZeekView
-from tcptrace_py.tcp.history cimport history_of
-from tcptrace_py.tcp.journal cimport Journal
+from tcptrace_py.tcp.history cimport histories_of
 from tcptrace_py.wire.frame_id cimport frame_number, frame_source
 
 
 @cython.locals(client=Endpoint, server=Endpoint, version=int64_t, lasted_ns=int64_t)
-cpdef object connection_record(Connection connection, object kinds, Journal journal)
+cpdef object connection_record(Connection connection, object kinds)
 
 @cython.locals(state=int64_t, frame_id=int64_t, basis_index=int64_t)
-cdef object _endpoint_record(Endpoint endpoint, int64_t version, Journal journal, int64_t lasted_ns)
+cdef object _endpoint_record(Endpoint endpoint, int64_t version, list history, int64_t lasted_ns)
 
 @cython.locals(round_trip_ns=int64_t)
 cdef object _handshake(Connection connection, Endpoint client, Endpoint server)

@@ -37,8 +37,7 @@ from tcptrace_py.tcp.codes import (
 )
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.history import history_of
-from tcptrace_py.tcp.journal import Journal
+from tcptrace_py.tcp.history import Entries, histories_of
 from tcptrace_py.tcp.state import ASSUMED, BASIS_NAMES, STATE_NAMES
 from tcptrace_py.wire.address import address_text
 from tcptrace_py.wire.frame_id import frame_number, frame_source
@@ -54,13 +53,16 @@ _CAUSES = cast("tuple[ResetCause, ...]", RESET_CAUSES)
 _INITIATORS: tuple[Literal["client", "server", "both"] | None, ...] = (None, "client", "server", "both")
 
 
-def connection_record(connection: Connection, kinds: Sequence[str], journal: Journal) -> ConnectionRecord:
-    """Copy what the report tells of a connection, whose histories go on in ``journal``.
+def connection_record(connection: Connection, kinds: Sequence[str]) -> ConnectionRecord:
+    """Copy what the report tells of a connection, which may go on.
 
     ``kinds``: the findings that it is part of.
     """
     client = connection.client()
     server = connection.server()
+    of_client, of_server = histories_of(connection)
+    if not connection.client_is_a:
+        of_client, of_server = of_server, of_client
     version = connection.ip_version
     lasted_ns = connection.last_ns - connection.first_ns
     stream = None if connection.compat is None else connection.compat.stream
@@ -69,8 +71,8 @@ def connection_record(connection: Connection, kinds: Sequence[str], journal: Jou
         id=connection.id,
         first_ns=connection.first_ns,
         last_ns=connection.last_ns,
-        client=_endpoint_record(client, version, journal, lasted_ns),
-        server=_endpoint_record(server, version, journal, lasted_ns),
+        client=_endpoint_record(client, version, of_client, lasted_ns),
+        server=_endpoint_record(server, version, of_server, lasted_ns),
         roles_basis=_ROLES_BASES[connection.roles_basis],
         handshake=_handshake(connection, client, server),
         close=_close(connection),
@@ -94,10 +96,10 @@ def connection_record(connection: Connection, kinds: Sequence[str], journal: Jou
     )
 
 
-def _endpoint_record(endpoint: Endpoint, version: int, journal: Journal, lasted_ns: int) -> EndpointRecord:
+def _endpoint_record(endpoint: Endpoint, version: int, history: Entries, lasted_ns: int) -> EndpointRecord:
     moves = []
     basis = _BASES[ASSUMED]
-    for state, ts_ns, frame_id, basis_index in history_of(endpoint, journal):
+    for state, ts_ns, frame_id, basis_index in history:
         basis = _BASES[basis_index]
         frame = frame_number(frame_id) if frame_id else None
         moves.append(Move(_STATES[state], ts_ns, frame, basis, frame_source(frame_id)))

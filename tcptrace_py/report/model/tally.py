@@ -43,8 +43,7 @@ from tcptrace_py.tcp.codes import COMPLETE, OPEN, UNANSWERED
 from tcptrace_py.tcp.compat.tcptrace import LONGEST_ROUND_TRIP_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.history import closes_first
-from tcptrace_py.tcp.journal import Journal
+from tcptrace_py.tcp.history import THERE_STILL, closes_first, history_of, stay
 from tcptrace_py.tcp.state import CLOSE_WAIT, CLOSED, SYN_SENT
 
 # Services known at once. With fewer than that in a capture, the report does not depend on how it was split.
@@ -56,7 +55,6 @@ _NO_SUMS = (FIRST_NS, LAST_NS, MEASURED_LEAST_NS, MEASURED_MOST_NS, WAIT_OLDEST_
 _PLACES = 256
 _FIELDS = 4
 # For when it left CLOSE_WAIT, of an endpoint that has not.
-_THERE_STILL = -1
 # No more is added to a sum of 64 bits from here on.
 _MOST_SUM_NS = 1 << 62
 
@@ -86,11 +84,8 @@ class Tally:
         self.unlisted = 0
         self._new_row()
 
-    def count(self, connection: Connection, stuck: bool, journal: Journal) -> None:
-        """Add one connection, whose histories are in ``journal``.
-
-        ``stuck``: an endpoint of it is part of a stuck-close-wait finding.
-        """
+    def count(self, connection: Connection, stuck: bool) -> None:
+        """Add one connection; ``stuck``: an endpoint of it is part of a stuck-close-wait finding."""
         client = connection.client()
         server = connection.server()
         row = self._row(connection.ip_version, server.address_hi, server.address_lo, server.port)
@@ -105,9 +100,9 @@ class Tally:
         self._add(0, connection, client, server, outcome, close, took_ns)
         self._add(row * WIDTH, connection, client, server, outcome, close, took_ns)
         if server.fins:
-            self._close_wait(row, journal, client, server)
+            self._close_wait(row, client, server)
         if client.fins:
-            self._close_wait(row, journal, server, client)
+            self._close_wait(row, server, client)
         if stuck:
             self._numbers[WAIT_STUCK] += 1
             self._numbers[row * WIDTH + WAIT_STUCK] += 1
@@ -148,20 +143,17 @@ class Tally:
         self._recent[at + 3] = row
         return row
 
-    def _close_wait(self, row: int, journal: Journal, endpoint: Endpoint, peer: Endpoint) -> None:
+    def _close_wait(self, row: int, endpoint: Endpoint, peer: Endpoint) -> None:
         """Add the stay in CLOSE_WAIT that an endpoint's history has, if it has one."""
-        left_ns = _THERE_STILL
-        entry = endpoint.last
-        while entry >= 0:
-            ts_ns = journal.ts_ns(entry)
-            if journal.state(entry) == CLOSE_WAIT:
-                self._stayed(row, ts_ns, left_ns)
-                return
-            left_ns = ts_ns
-            entry = journal.previous(entry)
-        if endpoint.regular and peer.fin_acked_frame and not closes_first(endpoint):
-            # It was there from its ACK of the FIN to its own.
-            self._stayed(row, peer.fin_acked_ns, endpoint.fin_ns if endpoint.fin_sent else left_ns)
+        if endpoint.rare.history is None and (endpoint.fin_sent or closes_first(endpoint)):
+            # (Told without making its history: it was there from its ACK of the FIN to its own.)
+            if not closes_first(endpoint):
+                self._stayed(row, peer.fin_acked_ns, endpoint.fin_ns)
+            return
+        found = stay(history_of(endpoint), CLOSE_WAIT)
+        if found is not None:
+            entered_ns, _, left_ns = found
+            self._stayed(row, entered_ns, left_ns)
 
     def _stayed(self, row: int, entered_ns: int, left_ns: int) -> None:
         if self._gap_ends:
@@ -171,14 +163,14 @@ class Tally:
 
     def _known_stay(self, row: int, entered_ns: int, left_ns: int) -> int:
         """When it left CLOSE_WAIT, or the gap of the capture up to which it is known to have been there."""
-        until_ns = _MOST_SUM_NS if left_ns == _THERE_STILL else left_ns
+        until_ns = _MOST_SUM_NS if left_ns == THERE_STILL else left_ns
         known_ns: int = self._gaps.until(entered_ns, until_ns)
         if known_ns == until_ns:
             return left_ns
-        if left_ns == _THERE_STILL:
+        if left_ns == THERE_STILL:
             # Still there, as far as anybody knows; but not since when without a gap.
-            self._add_close_wait(0, _MOST_SUM_NS, _THERE_STILL)
-            self._add_close_wait(row * WIDTH, _MOST_SUM_NS, _THERE_STILL)
+            self._add_close_wait(0, _MOST_SUM_NS, THERE_STILL)
+            self._add_close_wait(row * WIDTH, _MOST_SUM_NS, THERE_STILL)
         return known_ns
 
     def _add(
@@ -225,7 +217,7 @@ class Tally:
 
     def _add_close_wait(self, at: int, entered_ns: int, left_ns: int) -> None:
         numbers = self._numbers
-        if left_ns == _THERE_STILL:
+        if left_ns == THERE_STILL:
             if numbers[at + WAIT_OPEN] == 0 or entered_ns < numbers[at + WAIT_OLDEST_NS]:
                 numbers[at + WAIT_OLDEST_NS] = entered_ns
             numbers[at + WAIT_OPEN] += 1

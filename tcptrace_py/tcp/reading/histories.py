@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from tcptrace_py.tcp.bounds import BEYOND, NONE, WINDOW_BYTES
 from tcptrace_py.tcp.clocks import RTO_MIN_NS, UNDER_WAY_NS
 from tcptrace_py.tcp.evidence import NEVER, NOT_SEEN, Evidence, Frame, Passes, Rst, passed_to
-from tcptrace_py.tcp.journal import Entries
+from tcptrace_py.tcp.history import Entries
 from tcptrace_py.tcp.reading.rules import rule
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tcptrace_py.tcp import codes
 from tcptrace_py.tcp.bounds import NONE
 from tcptrace_py.tcp.evidence import NOT_SEEN, Evidence, Rst, passed_to
-from tcptrace_py.tcp.journal import Entries
+from tcptrace_py.tcp.history import Entries
 from tcptrace_py.tcp.reading.histories import (
     acknowledged_by,
     answers_syn,
