@@ -42,8 +42,8 @@ cdef class Incarnation:
     cpdef tuple ends(self, bint by_a)
     @cython.locals(a=Endpoint, mine=Endpoint, other=Endpoint, sender=Evidence, peer=Evidence, by_a=bint, frame=Frame, flags=int, seq=int64_t)
     cpdef object add(self, Connection connection, Segment segment)
-    @cython.locals(mine=Evidence, peer=Evidence, attempt=Evidence, refuser=Evidence, by_a=bint)
-    cpdef object resume(self, Connection connection, Incarnation older, Connection refused, Segment segment)
+    @cython.locals(mine=Evidence, peer=Evidence, attempt=Evidence, by_a=bint, only_asked=bint)
+    cpdef bint resume(self, Connection connection, Incarnation older, Connection refused, Segment segment) except -1
     @cython.locals(sender=Evidence, receiver=Evidence, own=int64_t)
     cpdef object tell(self, bint by_a, Frame frame, int64_t seq, int64_t ack, int flags, int64_t payload_bytes)
     @cython.locals(sender=Evidence, receiver=Evidence, dropped=Frame, ack=int64_t, early=bint)

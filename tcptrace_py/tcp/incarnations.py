@@ -193,31 +193,29 @@ class Incarnation:
 
     def resume(
         self, connection: Connection, older: Incarnation, refused: Connection, segment: Segment
-    ) -> None:
+    ) -> bool:
         """What goes on with a SYN that was refused on the older connection: that attempt is of this one.
 
         To be asked before ``add`` where this connection reuses the ports of ``refused``.
         """
         if segment.flags & RST or not segment.flags & (SYN | ACK):
-            return
+            return False
         by_a = connection.sent_by_a(segment)
         mine, peer = self.ends(by_a)
-        attempt, refuser = older.ends(refused.sent_by_a(segment))
-        if mine.segments or not attempt.only_asked() or peer.resets_with_ack():
-            return
+        attempt, _ = older.ends(refused.sent_by_a(segment))
+        only_asked = 0 < attempt.syns == attempt.segments
+        if mine.segments or not only_asked or max([rst.ack for rst in peer.rsts], default=NONE) != NONE:
+            return False
         if peer.top_ack != NONE and mine.captured(peer.top_ack) != attempt.captured(attempt.syn_end()):
-            return
+            return False
         if attempt.number(segment.seq) != (attempt.isn if segment.flags & SYN else attempt.syn_end()):
-            return
-        attempt.resumes(refuser, mine, peer)
-        if by_a:
-            self.a = attempt
-        else:
-            self.b = attempt
+            return False
+        mine.resumes(attempt, peer)
         if attempt is older.a:
             older.a = Evidence()
         else:
             older.b = Evidence()
+        return True
 
     def tell(self, by_a: bool, frame: Frame, seq: int, ack: int, flags: int, payload_bytes: int) -> None:
         """Add a segment of that end's as it was captured, with 32-bit numbers."""

@@ -354,9 +354,7 @@ class Machine:
         endpoint, _ = direction(connection, segment)
         self._regular.show(older, segment.frame)
         self._regular.show(connection, segment.frame)
-        before = connection.shown.a, connection.shown.b
-        connection.shown.resume(connection, older.shown, older, segment)
-        if before == (connection.shown.a, connection.shown.b):
+        if not connection.shown.resume(connection, older.shown, older, segment):
             return False
         endpoint.has_isn = True
         endpoint.isn = refused.isn

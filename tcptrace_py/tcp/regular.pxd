@@ -27,7 +27,7 @@ cdef class Regular:
     cdef object go_on(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment, Step step)
     @cython.locals(segments=list, shown=Incarnation, mine=Evidence, peers=Evidence, by_a=bint, flags=int, frame=int64_t, ts_ns=int64_t, seq=uint32_t)
     cdef object show(self, Connection connection, int64_t passing)
-    @cython.locals(passes=bint, shown=Incarnation, mine=Evidence, peers=Evidence, frame=Frame, rare=EndpointRare, sent=int64_t, acknowledged=int64_t)
+    @cython.locals(passes=bint, shown=Incarnation, mine=Evidence, peers=Evidence, frame=Frame, data=Frame, rare=EndpointRare, sent=int64_t, acknowledged=int64_t)
     cdef object _talked(self, Connection connection, Endpoint endpoint, Endpoint peer, int64_t passing, int64_t told)
 
 

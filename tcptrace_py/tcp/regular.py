@@ -125,7 +125,8 @@ class Regular:
         sent = peers.isn + 1 + peer.bytes
         acknowledged = min(peers.near(endpoint.rcv_nxt, sent), sent)
         if endpoint.bytes:
-            mine.add(frame, mine.nxt, peers.isn + 1, ACK, endpoint.bytes)
+            data = Frame(frame.number, frame.ts_ns)
+            mine.add(data, mine.nxt, peers.isn + 1, ACK, endpoint.bytes)
         mine.add(frame, mine.nxt, acknowledged, ACK, 0)
         if endpoint.unanswered:
             rare = endpoint.rare

@@ -81,7 +81,7 @@ AGAIN = (*CONVERSATION[:5], *(("s", "ACK", 501, 301, size) for size in (800, 700
 
 def test_a_connection_that_has_evidence() -> None:
     tracker = Tracker(Settings(), peers=False)
-    assert bytes_each(tracker, AGAIN) <= 5_000
+    assert bytes_each(tracker, AGAIN) <= 4_600
     assert tracker.recent is not None and tracker.recent.shown is not None
 
 

@@ -482,10 +482,15 @@ def test_every_rule_says_where_it_is_from_and_what_follows() -> None:
 # --- incarnations -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("goes_on", ["c SYN+ACK 100 301", "c ACK 101 301"])
-def test_an_attempt_that_was_refused_and_goes_on_is_evidence_of_the_newer_connection(goes_on: str) -> None:
+@pytest.mark.parametrize("isn", [100, 2**32 - 1])
+@pytest.mark.parametrize("goes_on", ["SYN+ACK", "ACK"])
+def test_an_attempt_that_was_refused_and_goes_on_is_evidence_of_the_newer_connection(
+    goes_on: str, isn: int
+) -> None:
     """The refusal had not come, and both open at once: the client's SYN, its number and its frame move."""
-    opened = f"c SYN 100\ns RST+ACK 0 101\ns SYN 300\n{goes_on}\ns SYN+ACK 300 101"
+    after = (isn + 1) % 2**32
+    goes_on = f"c SYN+ACK {isn} 301" if goes_on == "SYN+ACK" else f"c ACK {after} 301"
+    opened = f"c SYN {isn}\ns RST+ACK 0 {after}\ns SYN 300\n{goes_on}\ns SYN+ACK 300 {after}"
     gated, played = Gated(), Trace()
     for line in opened.splitlines():
         sender, flags, *numbers = line.split()

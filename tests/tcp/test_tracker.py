@@ -148,3 +148,12 @@ def test_all_that_a_reset_did_to_its_receiver_is_taken_back() -> None:
     assert trace.words(trace.tracker.recent.b) == server + " ESTABLISHED@4p CLOSE_WAIT@4p CLOSED@4p"
     trace.play("s FIN+ACK 301 101")
     assert trace.words(trace.tracker.recent.b) == server + " FIN_WAIT_1@5s CLOSING@5p CLOSED@5p"
+
+
+@pytest.mark.parametrize("isn", [300, 2**32 - 1])
+def test_a_late_copy_of_an_answer_that_was_forgotten_is_not_where_the_numbers_begin(isn: int) -> None:
+    trace = Trace().play(f"c SYN 100\ns SYN+ACK {isn} 101\nc RST 101\n+1\nc SYN 100\ns SYN+ACK 900000 101")
+    trace.play(f"s SYN+ACK {isn} 101\nc ACK 101 900001\ns ACK 900001 101 10")
+    (connection,) = trace.tracker.table.all()
+    assert connection.server().isn == 900000
+    assert connection.server().bytes == 10

@@ -28,8 +28,8 @@ from tcptrace_py.tcp.state import (
     TIME_WAIT,
 )
 
-#: What may have brought an end to ESTABLISHED: its frame, the basis, and where the data that it carried ends.
-Way = tuple[Frame, int, int]
+#: What may have brought an end to ESTABLISHED: its frame, and the basis.
+Way = tuple[Frame, int]
 
 
 def earliest(frames: Iterable[Frame], after: Frame = NOT_SEEN) -> Frame:
@@ -101,6 +101,7 @@ class Reach:
 
 def opens(history: History, end: Evidence, peer: Evidence) -> None:
     answered = end.syn_ack_frame if end.syn_acks else NOT_SEEN
+    first_answer = peer.former_syn_ack_frame or peer.syn_ack_frame
     in_syn_rcvd = overtaken(answered, end.first_frame)
     if end.syns:
         asked = overtaken(end.syn_frame, answered)
@@ -118,8 +119,8 @@ def opens(history: History, end: Evidence, peer: Evidence) -> None:
             history.put(LISTEN, frame, ACKNOWLEDGED if frame == answered else ASSUMED)
         if history.state == LISTEN:
             history.put(SYN_RCVD, frame, SENT if frame == answered else ASSUMED)
-    elif peer.syn_acks and not refused_first(end, peer, peer.first_syn_ack_frame):
-        history.put(SYN_SENT, peer.first_syn_ack_frame, ASSUMED)
+    elif peer.syn_acks and not refused_first(end, peer, first_answer):
+        history.put(SYN_SENT, first_answer, ASSUMED)
     elif not peer.syns:
         history.put(ESTABLISHED, picked_up(end, peer), ASSUMED)
 
@@ -171,20 +172,20 @@ def established(history: History, end: Evidence, peer: Evidence, reach: Reach) -
         if not frame:
             return []
         if not had_only_syn(end, peer):
-            return [(frame, known(end, frame), NONE)]
+            return [(frame, known(end, frame))]
         history.put(SYN_RCVD, frame, ASSUMED)
     if history.state != SYN_RCVD:
         return []
     proof = shows_open(end, peer)
     passed = [*peer.acks.each(), *peer.bare_acks.each()] if peer.top_ack > end.isn else []
-    passed += [(both_opened(end, peer, each), NONE) for each in (peer.syn_ack_frame, peer.last_syn_ack_frame)]
+    passed += [both_opened(end, peer, each) for each in (peer.syn_ack_frame, peer.last_syn_ack_frame)]
     again = answered_again(end, proof)
     ways = [
-        (frame, PRESUMED, carried_to)
-        for frame, carried_to in sorted(passed)
-        if again < frame < min(reach.frame, proof or NEVER) and carried_to <= reach.seq
+        (frame, PRESUMED)
+        for frame in sorted(passed)
+        if again < frame < min(reach.frame, proof or NEVER) and frame.carried_to <= reach.seq
     ]
-    return [*ways, (proof, known(end, proof), NONE)] if proof else ways
+    return [*ways, (proof, known(end, proof))] if proof else ways
 
 
 @rule("figure 7")
@@ -260,12 +261,16 @@ def closes(history: History, end: Evidence, peer: Evidence, reach: Reach) -> Non
             basis = ASSUMED
         if end.nxt == end.fin + 1:
             closed = overtaken(closed, end.nxt_frame)
-    elif fills and lost_at_first(end, peer):
+    elif fills and lost_at_first(end):
         closed, basis, had = got_fin, ASSUMED, peer.fin
     if closed and in_syn_rcvd and closed_unopened(end, peer, had):
-        ways = [way for way in ways if way[0] < closed and way[2] <= had]
+        ways = [
+            (frame, shown_by)
+            for frame, shown_by in ways
+            if frame < closed and (shown_by != PRESUMED or frame.carried_to <= had)
+        ]
     if ways:
-        history.put(ESTABLISHED, *ways[0][:2])
+        history.put(ESTABLISHED, *ways[0])
     if not closed:
         history.put_peers_fin(got_fin, shown)
         if end.fins:
@@ -320,11 +325,9 @@ def closed_unopened(end: Evidence, peer: Evidence, had: int) -> bool:
 
 
 @rule("RFC 6298 section 2.4 and Linux")
-def lost_at_first(end: Evidence, peer: Evidence) -> bool:
-    """A FIN in a gap, as late as a retransmission, was first sent before the peer's FIN came, unless the peer
-    had sent something again."""
-    late = end.fin_frame.ts_ns - end.top_frame.ts_ns >= RTO_MIN_NS
-    return late and not NOT_SEEN < peer.again_after_fin_frame < end.top_frame
+def lost_at_first(end: Evidence) -> bool:
+    """A FIN that fills a gap as late as a retransmission was first sent before the peer's FIN came."""
+    return end.fin_frame.ts_ns - end.top_frame.ts_ns >= RTO_MIN_NS
 
 
 @rule("3.8.1")
@@ -345,15 +348,15 @@ def _may_come(end: Evidence, peer: Evidence, passes: Passes, reach: Reach) -> li
     """What may have come of those that acknowledge its FIN."""
     if peer.top_ack <= end.fin:
         return []
-    each = [way for way in passes.each() if way[0] < reach.frame]
-    return [frame for frame, carried_to in each if not dropped_as_old(end, frame, carried_to)]
+    return [each for each in passes.each() if each < reach.frame and not dropped_as_old(end, each)]
 
 
 @rule("3.10.7.4 first check")
-def dropped_as_old(end: Evidence, frame: Frame, carried_to: int) -> bool:
+def dropped_as_old(end: Evidence, frame: Frame) -> bool:
     """What carries only what its receiver had had is dropped, its ACK unread."""
-    return (carried_to <= end.top_ack and frame > end.top_frame) or (
-        carried_to <= end.lower_ack and frame > end.lower_frame
+    return NONE < frame.carried_to and (
+        (frame.carried_to <= end.top_ack and frame > end.top_frame)
+        or (frame.carried_to <= end.lower_ack and frame > end.lower_frame)
     )
 
 
@@ -373,7 +376,7 @@ def _closes_actively(
     if got_fin and not brings:
         # A copy of the peer's FIN that passed later than the bare ACK may be the one that came; an ACK from
         # before the own FIN was sent again may have come after that.
-        fins = (peer.fin_frame, peer.fin_again_frame, peer.last_fin_again_frame)
+        fins = (peer.fin_frame, peer.fin_again_frame)
         last_fin = max([frame for frame in fins if frame and opened <= frame < got_fin], default=got_fin)
         if NOT_SEEN < bare_came < last_fin:
             in_fin_wait_2 = bare_came
@@ -416,10 +419,10 @@ def fin_out_of_order(end: Evidence, peer: Evidence) -> Frame:
         return NOT_SEEN
     if end.lower_ack == peer.fin and end.lower_frame > peer.fin_frame:
         return NOT_SEEN
-    if NONE < end.duplicate_ack < peer.fin_seq:
-        return end.duplicate_acks.after(peer.fin_frame)
-    lower = NONE < end.lower_duplicate < peer.fin_seq
-    return end.lower_duplicates.after(peer.fin_frame) if lower else NOT_SEEN
+    for duplicates in (end.duplicates, end.lower_duplicates):
+        if NONE < duplicates.ack < peer.fin_seq:
+            return duplicates.after(peer.fin_frame)
+    return NOT_SEEN
 
 
 # --- RST: whose was it, who believed it, and what does it show? (3.5, 3.10.7; RFC 5961) ---------------------
@@ -507,7 +510,7 @@ def in_window(rst: Rst, acknowledged: int) -> bool:
 def challenged(peer: Evidence, rst: Rst, acknowledged: int) -> bool:
     """A RST ahead of all that had passed without a gap is answered with a challenge ACK, and moves nobody."""
     passed = passed_to(rst.in_order, rst.ahead, acknowledged)
-    return rst.nxt != NONE and passed < rst.seq and rst.frame < peer.bare_acks.last
+    return rst.in_order != NONE and passed < rst.seq and rst.frame < peer.bare_acks.last
 
 
 @rule("3.10.7.1")
@@ -522,7 +525,7 @@ def contradicted(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     sent that later, so the RST was somebody else's."""
     if rst.frame < min(end.top_frame, peer.nxt_frame) and end.top_ack >= peer.nxt:
         return True
-    return rst.ack != NONE and rst.nxt != NONE and rst.seq < end.nxt and rst.frame < end.nxt_frame
+    return rst.ack != NONE and rst.in_order != NONE and rst.seq < end.nxt and rst.frame < end.nxt_frame
 
 
 @rule("3.10.7.1")
