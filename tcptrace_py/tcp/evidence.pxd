@@ -61,6 +61,5 @@ cdef class Evidence:
     cdef object _finishes(self, Frame frame, int64_t seq, int64_t ack, int64_t fin, bint within)
     @cython.locals(acks=Passes)
     cdef object _acknowledges(self, Frame frame, int64_t ack, bint syn, bint fin, int64_t seq, int64_t end)
-    cdef object acknowledges_late(self, Frame frame, int64_t ack)
     @cython.locals(seq=int64_t, ack=int64_t)
     cpdef object resumes(self, Evidence attempt, Evidence peer)

@@ -318,11 +318,6 @@ class Evidence:
             if seq < end == self.nxt and self.nxt_frame is frame:
                 self.with_data_to = min(self.with_data_to, end)
 
-    def acknowledges_late(self, frame: Frame, ack: int) -> None:
-        """The ACK of its FIN, its last segment, was of something after all."""
-        self.fin_least_ack = self.nxt_least_ack = ack
-        self._acknowledges(frame, ack, False, True, self.fin_seq, self.fin + 1)
-
     def resumes(self, attempt: Evidence, peer: Evidence) -> None:
         """Who only asked goes on with another peer: its SYNs and RSTs came before the RSTs that are all that
         is known of it here."""

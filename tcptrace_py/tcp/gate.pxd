@@ -10,7 +10,7 @@ cdef int ACK, ESTABLISHED, FIN, SYN, SYN_SENT
 cdef int64_t _HALF_BYTES, _LEAST_WINDOW_BYTES, _NEAR_BYTES
 
 
-@cython.locals(flags=int, asked=bint)
+@cython.locals(flags=int, asked=bint, unopened=bint)
 cpdef bint takes(Connection connection, Endpoint sender, Endpoint receiver, Segment segment) except -1
 cpdef bint precedes_syn(Endpoint sender, Segment segment) except -1
 cpdef bint follows(Endpoint sender, int64_t number) except -1

@@ -39,7 +39,8 @@ def takes(connection: Connection, sender: Endpoint, receiver: Endpoint, segment:
     elif precedes_syn(sender, segment) or not in_window(sender, receiver, segment):
         return False
     asked = receiver.syns > 0 or (receiver.has_isn and not receiver.packets)
-    if flags & ACK and asked and (flags & SYN or (receiver.state == SYN_SENT and not sender.has_isn)):
+    unopened = not sender.has_isn and (receiver.state == SYN_SENT or receiver.rsts > 0)
+    if flags & ACK and asked and (flags & SYN or unopened):
         return acknowledges_syn(receiver, segment.ack)
     return True
 
@@ -71,15 +72,13 @@ def acknowledges_unsent(receiver: Endpoint, ack: int) -> bool:
 
 
 def refuses_ack(connection: Connection, opener: Endpoint, peer: Endpoint, rst: Segment) -> bool:
-    """Is this the answer of SYN_SENT to an ACK that is not of its SYN? It stays in SYN_SENT.
+    """Does SYN_SENT refuse a SYN+ACK for its timestamp? It stays there, though the number is the right one.
 
-    Such a RST has the number that it refuses (3.10.7.3, first check; figures 9 and 10). CLOSED answers a
-    SYN+ACK likewise, but there the number is the right one. So it is where the timestamp was refused: a
-    SYN+ACK echoes that of the SYN (RFC 7323 section 3.2), and Linux answers any other with RST.
+    A SYN+ACK echoes the timestamp of the SYN (RFC 7323 section 3.2); Linux answers any other with RST.
     """
     if rst.flags & ACK or opener.state != SYN_SENT or not opener.syns:
         return False
-    return connection.foreign_echo if peer.has_isn else not acknowledges_syn(opener, rst.seq)
+    return peer.has_isn and connection.foreign_echo
 
 
 def echoes_another(connection: Connection, opener: Endpoint, syn_ack: Segment) -> bool:

@@ -9,7 +9,6 @@ from tcptrace_py.tcp.gate cimport acknowledges_unsent, follows, refuses_ack
 from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.wire.segment cimport Segment
 
-cdef Frame NOT_SEEN
 cdef int ACK, FIN, RST, SYN
 cdef int64_t NONE, RTO_MIN_NS, _MOST_EARLY, _NEAR_BYTES
 
@@ -37,14 +36,15 @@ cdef class Incarnation:
     cdef public Evidence a
     cdef public Evidence b
     cdef bint _begun
-    cdef list _dropped
+    cdef Incarnation _early
+    cdef int64_t _early_ns
 
     cpdef tuple ends(self, bint by_a)
-    @cython.locals(a=Endpoint, mine=Endpoint, other=Endpoint, sender=Evidence, peer=Evidence, by_a=bint, frame=Frame, flags=int, seq=int64_t)
+    @cython.locals(a=Endpoint, mine=Endpoint, other=Endpoint, sender=Evidence, by_a=bint, unsent=bint, frame=Frame, flags=int, taken=int, seq=int64_t)
     cpdef object add(self, Connection connection, Segment segment)
     @cython.locals(mine=Evidence, peer=Evidence, attempt=Evidence, by_a=bint, only_asked=bint)
     cpdef bint resume(self, Connection connection, Incarnation older, Connection refused, Segment segment) except -1
     @cython.locals(sender=Evidence, receiver=Evidence, own=int64_t)
     cpdef object tell(self, bint by_a, Frame frame, int64_t seq, int64_t ack, int flags, int64_t payload_bytes)
-    @cython.locals(sender=Evidence, receiver=Evidence, dropped=Frame, ack=int64_t, early=bint)
-    cdef object _was_sent(self, bint by_a, Frame passing)
+    @cython.locals(sender=Evidence, receiver=Evidence, in_time=bint)
+    cdef object _answered_early(self, Incarnation early, bint by_a, Frame frame, int flags, Segment segment)

@@ -7,13 +7,13 @@ changed here; its evidence is kept beside it.
 
 from __future__ import annotations
 
-from copy import copy
+from copy import copy, deepcopy
 
 from tcptrace_py.tcp.bounds import NONE
 from tcptrace_py.tcp.clocks import RTO_MIN_NS
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
-from tcptrace_py.tcp.evidence import NOT_SEEN, Evidence, Frame
+from tcptrace_py.tcp.evidence import Evidence, Frame
 from tcptrace_py.tcp.flow_table import FlowTable
 from tcptrace_py.tcp.gate import acknowledges_unsent, follows, refuses_ack
 from tcptrace_py.tcp.serial import advance, distance
@@ -151,8 +151,9 @@ class Incarnation:
         self.a = Evidence()
         self.b = Evidence()
         self._begun = False
-        #: Of ``b`` and of ``a``: a FIN whose ACK was of nothing yet, and that ACK.
-        self._dropped: list[tuple[Frame, int]] = [(NOT_SEEN, NONE), (NOT_SEEN, NONE)]
+        #: The same if the ACK counts of a FIN that acknowledges nothing yet, and when that passed.
+        self._early: Incarnation | None = None
+        self._early_ns = 0
 
     def ends(self, by_a: bool) -> tuple[Evidence, Evidence]:
         """Of the sender and of the receiver."""
@@ -169,27 +170,23 @@ class Incarnation:
         frame = Frame(segment.frame, segment.ts_ns)
         flags = segment.flags
         seq = segment.seq
-        sender, peer = (self.a, self.b) if by_a else (self.b, self.a)
+        sender = self.a if by_a else self.b
         if flags & (SYN | ACK) == SYN:
             if connection.pending_syn_by and connection.rare.pending_syn_isn == seq:
                 return  # It seems stale.
             if sender.isn != NONE and sender.number(seq) != sender.isn:
                 return  # Another ISN, that began no connection.
             flags &= ~FIN  # SYN_SENT has nothing to finish (3.10.4).
-        mine, other = connection.a, connection.b
-        if not by_a:
-            mine, other = other, mine
+        mine, other = direction(connection, segment)
         if flags & RST and refuses_ack(connection, mine, other, segment):
             return
-        if not flags & SYN:
-            self._dropped[by_a] = (NOT_SEEN, NONE)
-        if flags & FIN and flags & ACK:
-            if acknowledges_unsent(other, segment.ack):
-                self._dropped[by_a] = (frame, peer.number(segment.ack))
-                flags &= ~ACK
-        self.tell(by_a, frame, seq, segment.ack, flags, segment.payload_bytes)
-        if not flags & (SYN | RST):
-            self._was_sent(by_a, frame)
+        unsent = flags & FIN and flags & ACK and acknowledges_unsent(other, segment.ack)
+        if unsent and self._early is None:
+            self._early, self._early_ns = deepcopy(self), segment.ts_ns
+        taken = flags & ~ACK if unsent else flags
+        self.tell(by_a, frame, seq, segment.ack, taken, segment.payload_bytes)
+        if self._early is not None:
+            self._answered_early(self._early, by_a, frame, flags, segment)
 
     def resume(
         self, connection: Connection, older: Incarnation, refused: Connection, segment: Segment
@@ -225,14 +222,17 @@ class Incarnation:
         own = NONE if flags & RST and flags & ACK and seq == 0 else sender.number(seq)
         sender.add(frame, own, receiver.number(ack) if flags & ACK else NONE, flags, payload_bytes)
 
-    def _was_sent(self, by_a: bool, passing: Frame) -> None:
-        """What the peer's FIN, its last segment, acknowledged: a FIN that passes soon after, by two clocks
-        (4.6), or what never passed, and its sender goes on after it."""
-        sender, receiver = self.ends(by_a)
-        dropped, ack = self._dropped[not by_a]
-        if not dropped:
-            return
-        early = ack == sender.fin + 1 and passing.ts_ns - dropped.ts_ns < RTO_MIN_NS
-        if early or sender.in_order < ack <= sender.nxt:
-            self._dropped[not by_a] = (NOT_SEEN, NONE)
-            receiver.acknowledges_late(dropped, ack)
+    def _answered_early(
+        self, early: Incarnation, by_a: bool, frame: Frame, flags: int, segment: Segment
+    ) -> None:
+        """Was it of something: of what passes soon after, by two clocks (4.6), or of what never passed, and
+        its sender goes on after that?"""
+        early.tell(by_a, frame, segment.seq, segment.ack, flags, segment.payload_bytes)
+        sender, receiver = early.ends(by_a)
+        in_time = frame.ts_ns - self._early_ns < RTO_MIN_NS
+        if sender.top_ack <= receiver.nxt and receiver.top_ack <= sender.nxt:
+            if in_time or sender.in_order < receiver.top_ack:
+                self.a, self.b = early.a, early.b
+            self._early = None
+        elif not in_time and sender.top_ack > receiver.nxt:
+            self._early = None

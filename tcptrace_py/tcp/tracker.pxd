@@ -8,6 +8,7 @@ from tcptrace_py.tcp.connection cimport Connection, new_connection
 from tcptrace_py.tcp.duplicates cimport Duplicates, another
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.flow_table cimport FlowTable, fetch_last
+from tcptrace_py.tcp.gate cimport follows
 from tcptrace_py.tcp.history cimport history_of
 from tcptrace_py.tcp.incarnations cimport answered, answers_syn, direction, early_answers, incarnation
 from tcptrace_py.tcp.late_copies cimport LateCopies

@@ -20,6 +20,7 @@ from tcptrace_py.tcp.connection import Connection, new_connection
 from tcptrace_py.tcp.duplicates import Duplicates, another
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.flow_table import FlowTable, fetch_last
+from tcptrace_py.tcp.gate import follows
 from tcptrace_py.tcp.history import history_of
 from tcptrace_py.tcp.incarnations import answered, answers_syn, direction, early_answers, incarnation
 from tcptrace_py.tcp.late_copies import LateCopies
@@ -482,7 +483,8 @@ class Tracker:
             return self._accept_pending(connection, segment, flow_hash)
         if flags & SYN:
             sender, _ = direction(connection, segment)
-            if sender.state == CLOSED and sender.fin_sent and not sender.syns and sender.isn != segment.seq:
+            known = sender.isn == segment.seq or (not sender.syn_acks and follows(sender, segment.seq))
+            if sender.state == CLOSED and sender.fin_sent and not sender.syns and not known:
                 # A listener answers an old SYN that came again: for it that is another attempt.
                 began = self._begin(segment, flow_hash, segment.frame)
                 succeed(connection, began, segment)
@@ -501,11 +503,10 @@ class Tracker:
             # (Who had only answered, and is done with that, now asks itself, whatever number it takes.)
             return connection
         sender_by = 1 if sender is connection.a else 2
-        if connection.pending_syn_by == sender_by and connection.rare.pending_syn_isn == segment.seq:
+        pending = connection.pending_syn_by == sender_by and connection.rare.pending_syn_isn == segment.seq
+        if pending or (not sender.has_isn and receiver.state == SYN_SENT and receiver.syns):
             return connection
         answers = early_answers(connection, segment)
-        if not sender.has_isn and receiver.state == SYN_SENT and receiver.syns:
-            return connection
         in_time_wait = sender.state == TIME_WAIT or receiver.state == TIME_WAIT
         unanswered = sender.state == SYN_SENT
         released = over or in_time_wait or unanswered

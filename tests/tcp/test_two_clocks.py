@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,10 @@ from tcptrace_py.tcp.codes import HANDSHAKE_OUTCOMES, RESET_CAUSES
 from tcptrace_py.tcp.state import STATE_NAMES, TIMER
 from tcptrace_py.tcp.tracker import Tracker
 from tcptrace_py.tcp.two_clocks import TwoClocks
-from tcptrace_py.wire.segment import Segment
-from tests.segments import Trace, segment
+from tcptrace_py.wire.segment import ACK, RST, SYN, Segment
+from tests.segments import ADDRESS, STEP_NS, Trace, segment
 
-from .test_reading import SAMPLES, again, segments
+from .test_reading import SAMPLES, TRACES, Passed, again, segments
 
 #: Microseconds, and what passes then: whole connections over a round trip of 100 microseconds.
 OPENED = (
@@ -258,3 +259,47 @@ def test_a_skew_makes_no_difference_to_captures_of_others() -> None:
                         other.add(path.name)
     assert not other
     assert merged > 800
+
+
+# --- traces, with a skew ---------------------------------------------------------------------------------
+
+
+def left_out(passed: list[Segment], order: list[Segment]) -> bool:
+    """Three kinds, in two of which no number decides how many connections there are.
+
+    Both ends open, and one resets: if a SYN of its own was on its way by then, there is one connection, else
+    there was none yet, or none any more. What is of before the capture, by the peer's SYN, is a stray on the
+    connection after that SYN, but one of its own before it. And the third is not read yet: a listener
+    answers anew, and that passes before the RST that sent it back to LISTEN.
+    """
+    anew = [each for each in order if each.flags & SYN and each.flags & ACK or each.flags & RST]
+    isns = {each.seq for each in anew if each.flags & SYN}
+    if len(isns) > 1 and anew != [each for each in passed if each in anew]:
+        return True
+    bare = [each for each in passed if each.flags & (SYN | ACK) == SYN]
+    if len({each.src_port for each in bare}) == 2 and any(each.flags & RST for each in passed):
+        return True
+    asker = bare[0].src_port if bare else 0
+    asked = [each.seq for each in passed if each.src_port == asker and not each.flags & RST]
+    before = [each for each in order[: order.index(bare[0])] if each is not passed[0]] if bare else []
+    return any(not (each.flags & ACK and asked[0] < each.ack <= max(asked) + 1) for each in before)
+
+
+def ascending(history: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """As of a capture whose frames go up: no entry is earlier than the one before it."""
+    latest = accumulate((frame for _, frame, _ in history), max)
+    return [(state, frame, basis) for (state, _, basis), frame in zip(history, latest, strict=True)]
+
+
+@pytest.mark.parametrize("name", TRACES)
+def test_a_skew_makes_no_difference_to_a_trace(name: str) -> None:
+    """Whichever direction is stamped late: no state, frame or basis moves, where numbers decide."""
+    passed = Passed().play(TRACES[name][0]).segments
+    for number, each in enumerate(passed, 1):
+        each.frame = each.ip_id = number
+    whole = histories(passed)
+    for port, late in ((port, address) for address, port in ADDRESS.values()):
+        for steps in (1, 2, 3, 5, 8):
+            order = skewed(passed, steps * STEP_NS + 1, (port, late))
+            if not left_out(passed, order):
+                assert [ascending(each) for each in histories(order)] == whole, [each.frame for each in order]

@@ -90,8 +90,8 @@ class Reach:
         if came:
             self.frame, self.seq = came.frame, came.seq
         elif own:
-            unheard = refuses_handshake(end, peer, own) or closed_before_ack(end)
-            self.frame = NOT_SEEN if unheard else own.frame
+            refused = refuses_handshake(end, peer, own)
+            self.frame = NOT_SEEN if refused else end.fin_frame if closed_before_ack(end) else own.frame
             if peer.fins and max(end.top_ack, *[rst.ack for rst in end.rsts]) <= peer.fin:
                 self.seq = peer.fin
 
