@@ -1,9 +1,10 @@
-"""Who closes with a FIN that acknowledges what never passed may answer a FIN: FIN_WAIT_1 is no fact then."""
+"""A FIN never passed: the other side's, which acknowledges it, is the second, or may be."""
 
 from __future__ import annotations
 
 import pytest
 
+from tcptrace_py.tcp.codes import CLOSE_KINDS
 from tests.segments import Trace
 
 OPEN = "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301\nc ACK 101 301 10\ns ACK 301 111 20\nc ACK 111 321\n"
@@ -14,11 +15,16 @@ UNDER_WAY = "ESTABLISHED@1A"
 TRACES = {
     "the first FIN never passed, the second is in a segment of its own": (
         OPEN + "s ACK 321 112\ns FIN+ACK 321 112\nc ACK 112 322",
-        OPENED + " CLOSE_WAIT@9A",
-        SERVING + " FIN_WAIT_1@8A FIN_WAIT_2@9p",
+        OPENED + " FIN_WAIT_1@7A FIN_WAIT_2@7p TIME_WAIT@9A",
+        SERVING + " CLOSE_WAIT@7A LAST_ACK@8A CLOSED@9p",
     ),
     "the first FIN never passed, the second is on the ACK of it": (
         OPEN + "s FIN+ACK 321 112\nc ACK 112 322",
+        OPENED + " FIN_WAIT_1@7A TIME_WAIT@8A",
+        SERVING + " CLOSE_WAIT@7A LAST_ACK@7A CLOSED@8p",
+    ),
+    "more than one number is missing: data, or data and a FIN": (
+        OPEN + "s FIN+ACK 321 121\nc ACK 121 322",
         OPENED + " CLOSE_WAIT@8A",
         SERVING + " FIN_WAIT_1@7A FIN_WAIT_2@8p",
     ),
@@ -61,3 +67,16 @@ def test_a_fin_that_may_answer_an_unseen_one(trace: str, client: str, server: st
     (connection,) = played.end()
     ends = sorted((connection.a, connection.b), key=lambda end: -end.port)
     assert [played.words(end) for end in ends] == [client, server]
+
+
+@pytest.mark.parametrize(
+    ("name", "close"),
+    [
+        ("the first FIN never passed, the second is in a segment of its own", "four_way"),
+        ("the first FIN never passed, the second is on the ACK of it", "three_way"),
+    ],
+)
+def test_the_close_is_complete_and_began_with_the_unseen_fin(name: str, close: str) -> None:
+    (connection,) = Trace().play(TRACES[name][0]).end()
+    assert (CLOSE_KINDS[connection.close], connection.close_complete) == (close, True)
+    assert connection.first_fin_by == 1

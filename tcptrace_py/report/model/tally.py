@@ -99,9 +99,10 @@ class Tally:
                     took_ns = -1
         self._add(0, connection, client, server, outcome, close, took_ns)
         self._add(row * WIDTH, connection, client, server, outcome, close, took_ns)
-        if server.fins:
+        # (A FIN that never passed may be told as well.)
+        if server.fins or client.rare.history is not None:
             self._close_wait(row, client, server)
-        if client.fins:
+        if client.fins or server.rare.history is not None:
             self._close_wait(row, server, client)
         if stuck:
             self._numbers[WAIT_STUCK] += 1

@@ -3,17 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from tcptrace_py.tcp.bounds import BEYOND, NONE, WINDOW_BYTES
 from tcptrace_py.tcp.clocks import RTO_MIN_NS, UNDER_WAY_NS
 from tcptrace_py.tcp.evidence import NEVER, NOT_SEEN, Evidence, Frame, Passes, Rst, passed_to
 from tcptrace_py.tcp.history import Entries
-from tcptrace_py.tcp.reading.rules import rule
+from tcptrace_py.tcp.reading.rules import History, earliest, rule
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
     ASSUMED,
-    CLOSE_WAIT,
     CLOSED,
     CLOSING,
     ESTABLISHED,
@@ -30,36 +27,6 @@ from tcptrace_py.tcp.state import (
 
 #: What may have brought an end to ESTABLISHED: its frame, and the basis.
 Way = tuple[Frame, int]
-
-
-def earliest(frames: Iterable[Frame], after: Frame = NOT_SEEN) -> Frame:
-    """Of those that were seen, and passed after that one."""
-    return min([frame for frame in frames if frame > after], default=NOT_SEEN)
-
-
-class History(list[tuple[int, Frame, int]]):
-    """Entries ``(state, frame, basis)`` in order: none is earlier than the one before it."""
-
-    def put(self, state: int, frame: Frame, basis: int) -> None:
-        """If the frame was seen."""
-        if frame:
-            self.append((state, max(frame, self[-1][1]) if self else frame, basis))
-
-    def put_peers_fin(self, frame: Frame, basis: int) -> None:
-        """The peer's FIN came (3.10.7.4): its ACK is checked fifth, and ends a handshake, the FIN eighth."""
-        if self.state == SYN_RCVD:
-            self.put(ESTABLISHED, frame, basis)
-        if self.state in (ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2):
-            leads_to = {ESTABLISHED: CLOSE_WAIT, FIN_WAIT_1: CLOSING, FIN_WAIT_2: TIME_WAIT}
-            self.put(leads_to[self.state], frame, basis)
-
-    @property
-    def state(self) -> int:
-        """``CLOSED`` where there is none."""
-        return self[-1][0] if self else CLOSED
-
-    def entries(self) -> Entries:
-        return [(state, frame.ts_ns, frame.number, basis) for state, frame, basis in self]
 
 
 def read(a: Evidence, b: Evidence, over: bool = False) -> tuple[Entries, Entries]:
@@ -251,6 +218,11 @@ def closes(history: History, end: Evidence, peer: Evidence, reach: Reach) -> Non
     fills = end.fin_fills_gap and NOT_SEEN < end.jump_frame <= got_fin < end.fin_frame
     shown = ASSUMED if fills and not first else known(end, got_fin)
     in_syn_rcvd = history.state == SYN_RCVD
+    opened = bool(ways) or history.state == ESTABLISHED
+    never_passed = opened and not end.fins and fin_never_passed(end, peer)
+    answers_unseen = first and opened and fin_never_passed(peer, end)
+    if answers_unseen:
+        first, got_fin, shown = False, end.top_frame, ASSUMED
     # If it closed before the peer's FIN came: when, and what it had acknowledged by then.
     closed, basis, had = NOT_SEEN, SENT, NONE
     if in_syn_rcvd and hidden_fin(end, peer):
@@ -261,6 +233,8 @@ def closes(history: History, end: Evidence, peer: Evidence, reach: Reach) -> Non
             basis = ASSUMED
         if end.nxt == end.fin + 1:
             closed = overtaken(closed, end.nxt_frame)
+    elif never_passed:
+        closed, basis, shown = peer.top_frame, ASSUMED, ASSUMED
     elif fills and lost_at_first(end):
         closed, basis, had = got_fin, ASSUMED, peer.fin
     if closed and in_syn_rcvd and closed_unopened(end, peer, had):
@@ -274,15 +248,25 @@ def closes(history: History, end: Evidence, peer: Evidence, reach: Reach) -> Non
     if not closed:
         history.put_peers_fin(got_fin, shown)
         if end.fins:
-            history.put(LAST_ACK, end.fin_frame, ASSUMED if fills and peer.fin_fills_gap else SENT)
+            history.put(
+                LAST_ACK, end.fin_frame, ASSUMED if answers_unseen or (fills and peer.fin_fills_gap) else SENT
+            )
             acks = _may_come(end, peer, peer.bare, reach) + _may_come(end, peer, peer.on_fin, reach)
             history.put(CLOSED, earliest(acks, fin_again(end, peer)), PRESUMED)
         return
     # What passed before a listener was open did not bring it the peer's FIN, or it would have opened it.
-    opened = history[-1][1] if ways and not end.syns else NOT_SEEN
+    began = history[-1][1] if ways and not end.syns else NOT_SEEN
     history.put(FIN_WAIT_1, closed, basis)
-    if end.fins:
-        _closes_actively(history, end, peer, got_fin, shown, opened, reach)
+    if end.fins or never_passed:
+        _closes_actively(history, end, peer, got_fin, shown, began, reach)
+
+
+@rule("3.10.4")
+def fin_never_passed(end: Evidence, peer: Evidence) -> bool:
+    """Where all has passed but the last number that the peer's FIN acknowledges, and nothing follows it, that
+    was a FIN."""
+    one = peer.fins > 0 and end.in_order + 1 == _fin_ack(peer) == peer.top_ack
+    return one and (end.isn != NONE or bool(end.data_frame)) and may_have_closed(end, peer.top_ack)
 
 
 @rule("3.10.7.4 eighth check")

@@ -16,6 +16,7 @@ from tcptrace_py.tcp.history import Entries
 from tcptrace_py.tcp.reading.histories import (
     acknowledged_by,
     answers_syn,
+    fin_never_passed,
     got_peers_fin,
     in_window,
     only_asked,
@@ -78,7 +79,7 @@ def outcome(
     resets, strays, more = _resets(a, b, told, over, probes) if a.rsts or b.rsts else ([], [], 0)
     reset = resets[0] if resets else None
     close, first_fin_by = _close(a, b, told, reset)
-    complete = reset is not None or (got_peers_fin(a, b) and got_peers_fin(b, a))
+    complete = reset is not None or (_finished(a, b) and _finished(b, a))
     handshake = _handshake(a, b, told, reset, unreachable)
     both_asked = all(SYN_SENT in entered(history) for history in told)
     ack = _handshake_ack(a, b, told)
@@ -141,7 +142,7 @@ def _handshake_ack(a: Evidence, b: Evidence, told: tuple[Entries, Entries]) -> t
 
 def _close(a: Evidence, b: Evidence, told: tuple[Entries, Entries], reset: Reset | None) -> tuple[int, int]:
     """Its kind, and whose FIN was the first."""
-    if not (a.fins and b.fins):
+    if not ((a.fins or fin_never_passed(a, b)) and (b.fins or fin_never_passed(b, a))):
         by = 1 if a.fins else 2 if b.fins else 0
         if reset:
             return codes.RESET, by
@@ -153,6 +154,10 @@ def _close(a: Evidence, b: Evidence, told: tuple[Entries, Entries], reset: Reset
     second = states[2 - by]
     at_once = CLOSE_WAIT in second and second[CLOSE_WAIT] == second.get(LAST_ACK)
     return (codes.THREE_WAY if at_once else codes.FOUR_WAY), by
+
+
+def _finished(end: Evidence, peer: Evidence) -> bool:
+    return got_peers_fin(end, peer) or fin_never_passed(peer, end)
 
 
 # --- RSTs ------------------------------------------------------------------------------------------------
