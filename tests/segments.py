@@ -12,6 +12,7 @@ from typing import Self
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.history import history_of
 from tcptrace_py.tcp.state import BASIS_NAMES, STATE_NAMES
 from tcptrace_py.tcp.tracker import Tracker
 from tcptrace_py.wire import segment as wire
@@ -113,7 +114,7 @@ class Trace(Passing):
     def words(self, endpoint: Endpoint) -> str:
         """``SYN_SENT@1s ESTABLISHED@3a``; an entry of a clock has no frame: ``CLOSED@t``."""
         words = []
-        for state, _, frame, basis in self.tracker.history(endpoint):
+        for state, _, frame, basis in history_of(endpoint):
             letter = "A" if BASIS_NAMES[basis] == "assumed" else BASIS_NAMES[basis][0]
             words.append(f"{STATE_NAMES[state]}@{frame or ''}{letter}")
         return " ".join(words)

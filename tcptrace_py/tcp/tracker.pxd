@@ -9,7 +9,6 @@ from tcptrace_py.tcp.duplicates cimport Duplicates, another
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.flow_table cimport FlowTable, fetch_last
 from tcptrace_py.tcp.gate cimport follows
-from tcptrace_py.tcp.history cimport history_of
 from tcptrace_py.tcp.incarnations cimport answered, answers_syn, direction, early_answers, incarnation
 from tcptrace_py.tcp.late_copies cimport LateCopies
 from tcptrace_py.tcp.machine cimport Machine
@@ -95,7 +94,6 @@ cdef class Tracker:
     @cython.locals(connection=Connection)
     cpdef object connect(self, Attempt attempt)
     cpdef object release(self, Connection connection)
-    cpdef list history(self, Endpoint endpoint)
     @cython.locals(connection=Connection, endpoint=Endpoint)
     cpdef object unreachable(self, object error, Segment segment)
     @cython.locals(connection=Connection, number=int64_t)

@@ -21,7 +21,6 @@ from tcptrace_py.tcp.duplicates import Duplicates, another
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.flow_table import FlowTable, fetch_last
 from tcptrace_py.tcp.gate import follows
-from tcptrace_py.tcp.history import history_of
 from tcptrace_py.tcp.incarnations import answered, answers_syn, direction, early_answers, incarnation
 from tcptrace_py.tcp.late_copies import LateCopies
 from tcptrace_py.tcp.machine import Machine
@@ -397,10 +396,6 @@ class Tracker:
             self.release(connection)
         self.finished = []
         self._attempts.forget()
-
-    def history(self, endpoint: Endpoint) -> list[tuple[int, int, int, int]]:
-        """``(state, ts_ns, frame, basis)``, oldest first; frame 0 where a clock ran out."""
-        return history_of(endpoint)
 
     def unreachable(self, error: object, segment: Segment) -> None:
         """An ICMP error quotes a segment (filled into ``segment``: four-tuple, ``seq``, time, frame).

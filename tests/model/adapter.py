@@ -11,6 +11,7 @@ from tcptrace_py.findings.diagnosis import Diagnosis
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.history import history_of
 from tcptrace_py.tcp.state import BASIS_NAMES, STATE_NAMES
 from tcptrace_py.tcp.tracker import Tracker
 from tcptrace_py.wire.segment import ACK, RST, Segment
@@ -94,7 +95,7 @@ class TrackerWatcher:
         return self._known
 
     def _history(self, endpoint: Endpoint) -> tuple[Entry, ...]:
-        return tuple(map(self._entry, self._tracker.history(endpoint)))
+        return tuple(map(self._entry, history_of(endpoint)))
 
     def _entry(self, told: tuple[int, int, int, int]) -> Entry:
         entry = self._entries.get(told)

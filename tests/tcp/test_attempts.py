@@ -18,6 +18,7 @@ from tcptrace_py.report.model.model import Capture, Skipped
 from tcptrace_py.run.finished import report_finished
 from tcptrace_py.run.replay import Replay
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.history import history_of
 from tcptrace_py.tcp.tracker import Tracker
 from tcptrace_py.wire.segment import ACK, RST, SYN, Segment
 from tests.conftest import for_this_run
@@ -255,7 +256,7 @@ def test_its_clock_runs_from_when_it_came() -> None:
     (connection,) = trace.end()
     assert trace.words(connection.a) == "SYN_SENT@1s CLOSED@t"
     assert connection.a.rare.retransmits == 1
-    (sent, closed) = trace.tracker.history(connection.a)
+    (sent, closed) = history_of(connection.a)
     assert closed[1] - sent[1] == 127_000_000_000
 
 

@@ -15,6 +15,7 @@ import pytest
 from tcptrace_py.engine import engine
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.compat import tcptrace
+from tcptrace_py.tcp.history import history_of
 from tcptrace_py.tcp.tracker import Tracker
 from tcptrace_py.wire.segment import Segment
 
@@ -76,7 +77,7 @@ def _let_go(tracker: Tracker) -> int:
     """Release what is finished; the longest history of that."""
     longest = 0
     for connection in tracker.finished:
-        longest = max(longest, *(len(tracker.history(each)) for each in (connection.a, connection.b)))
+        longest = max(longest, *(len(history_of(each)) for each in (connection.a, connection.b)))
         tracker.release(connection)
     tracker.finished = []
     return longest

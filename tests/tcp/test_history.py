@@ -6,6 +6,7 @@ import pytest
 
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
+from tcptrace_py.tcp.history import history_of
 from tcptrace_py.tcp.state import TIMER
 
 from .test_regular import CLOSES, WHOLE, Looking, made
@@ -22,7 +23,7 @@ def test_a_regular_history_is_what_was_told_live(close: str) -> None:
 
     def agrees(endpoint: Endpoint) -> None:
         told = [(to, ts_ns, frame, basis) for of, _, to, basis, ts_ns, frame in moves if of is endpoint]
-        assert looking.tracker.history(endpoint) == told
+        assert history_of(endpoint) == told
 
     connection: Connection | None = None
     for line in (WHOLE.strip() + "\n" + close).splitlines():
@@ -32,10 +33,10 @@ def test_a_regular_history_is_what_was_told_live(close: str) -> None:
         agrees(connection.b)
     assert connection is not None
     assert connection.shown is None
-    assert len(looking.tracker.history(connection.a)) >= 2
-    assert len(looking.tracker.history(connection.b)) >= 3
+    assert len(history_of(connection.a)) >= 2
+    assert len(history_of(connection.b)) >= 3
     looking.tracker.tick(looking.tracker.last_ns + MINUTE_NS)
     agrees(connection.a)
     agrees(connection.b)
-    ran_out = [end for end in (connection.a, connection.b) if looking.tracker.history(end)[-1][3] == TIMER]
+    ran_out = [end for end in (connection.a, connection.b) if history_of(end)[-1][3] == TIMER]
     assert len(ran_out) == (1 if "FIN" in close else 0)

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tcptrace_py.tcp.codes import CLOSE_KINDS, HANDSHAKE_OUTCOMES
+from tcptrace_py.tcp.history import history_of
 from tcptrace_py.tcp.state import BASIS_NAMES, LISTEN, STATE_NAMES, TRANSITIONS
 from tcptrace_py.wire.segment import Segment
 from tests.conftest import asked_for_uncompiled
@@ -58,7 +59,7 @@ def test_histories_follow_transitions(
         assert 0 <= connection.handshake < len(HANDSHAKE_OUTCOMES)
         assert 0 <= connection.close < len(CLOSE_KINDS)
         for endpoint in (connection.a, connection.b):
-            history = trace.tracker.history(endpoint)
+            history = history_of(endpoint)
             states = [state for state, *_ in history]
             assert endpoint.state == (states[-1] if states else 0)
             for before, after in zip(states, states[1:], strict=False):

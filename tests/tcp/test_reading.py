@@ -17,7 +17,7 @@ from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.codes import CLOSE_KINDS, HANDSHAKE_OUTCOMES, RESET_CAUSES
 from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.evidence import NOT_SEEN, Frame
-from tcptrace_py.tcp.history import Entries
+from tcptrace_py.tcp.history import Entries, history_of
 from tcptrace_py.tcp.reading import (
     RULES,
     Outcome,
@@ -163,7 +163,7 @@ def followed(passed: Iterable[Segment]) -> Iterator[Followed]:
         gated.add(connection, made)
     tracker.end()
     for number, connection in connections.items():
-        told = tracker.history(connection.a), tracker.history(connection.b)
+        told = history_of(connection.a), history_of(connection.b)
         yield Followed(connection, told, gated.incarnations[number])
 
 

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from tcptrace_py.tcp.connection import Connection
+from tcptrace_py.tcp.history import history_of
 from tcptrace_py.tcp.reading import read
 from tcptrace_py.tcp.state import TIMER
 from tcptrace_py.wire.segment import Segment
@@ -85,7 +86,7 @@ class Looking(Trace):
             rsts = connection.a.rsts or connection.b.rsts
             histories = read(evidence.a, evidence.b, over and rsts > 0 and number in self.held)
             for end, history in zip((connection.a, connection.b), histories, strict=True):
-                entries = [entry for entry in self.tracker.history(end) if entry[3] != TIMER]
+                entries = [entry for entry in history_of(end) if entry[3] != TIMER]
                 told, states = ([entry[0] for entry in each] for each in (entries, history))
                 if told != states or (over and entries != history):
                     out.append((entries, history))
