@@ -12,17 +12,24 @@ from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
     ASSUMED,
     CLOSED,
-    CLOSING,
     ESTABLISHED,
     FIN_WAIT_1,
-    FIN_WAIT_2,
-    LAST_ACK,
-    LISTEN,
+    GETS_ACK_OF_FIN,
+    GETS_ACK_OF_SYN,
+    GETS_FIN,
+    GETS_FIN_WITH_ACK_OF_FIN,
+    GETS_RST,
+    GETS_RST_AS_LISTENER,
+    GETS_SYN_ACK,
+    LISTENS,
     PRESUMED,
+    SENDS_FIN,
+    SENDS_RST,
+    SENDS_SYN,
+    SENDS_SYN_ACK,
     SENT,
     SYN_RCVD,
     SYN_SENT,
-    TIME_WAIT,
 )
 
 #: What may have brought an end to ESTABLISHED: its frame, and the basis.
@@ -72,24 +79,23 @@ def opens(history: History, end: Evidence, peer: Evidence) -> None:
     in_syn_rcvd = overtaken(answered, end.first_frame)
     if end.syns:
         asked = overtaken(end.syn_frame, answered)
-        history.put(CLOSED, refused_first(end, peer, asked), SENT)
-        history.put(SYN_SENT, asked, SENT if asked == end.syn_frame else ACKNOWLEDGED)
-        history.put(SYN_RCVD, in_syn_rcvd, SENT if in_syn_rcvd == answered else ACKNOWLEDGED)
+        history.begin(CLOSED, refused_first(end, peer, asked), SENT)
+        history.take(SENDS_SYN, asked, SENT if asked == end.syn_frame else ACKNOWLEDGED)
+        history.take(SENDS_SYN_ACK, in_syn_rcvd, SENT if in_syn_rcvd == answered else ACKNOWLEDGED)
     elif answered or answered_unseen(end, peer):
         frame = in_syn_rcvd or end.first_frame or peer.first_frame
         if end.former_syn_ack_frame:
-            history.put(LISTEN, end.former_syn_ack_frame, ACKNOWLEDGED)
-            history.put(SYN_RCVD, end.former_syn_ack_frame, SENT)
-            history.put(LISTEN, forgot_former(end, peer), PRESUMED)
+            history.take(LISTENS, end.former_syn_ack_frame, ACKNOWLEDGED)
+            history.take(SENDS_SYN_ACK, end.former_syn_ack_frame, SENT)
+            history.take(GETS_RST_AS_LISTENER, forgot_former(end, peer), PRESUMED)
         else:
-            history.put(CLOSED, refused_first(end, peer, in_syn_rcvd), SENT)
-            history.put(LISTEN, frame, ACKNOWLEDGED if frame == answered else ASSUMED)
-        if history.state == LISTEN:
-            history.put(SYN_RCVD, frame, SENT if frame == answered else ASSUMED)
+            history.begin(CLOSED, refused_first(end, peer, in_syn_rcvd), SENT)
+            history.take(LISTENS, frame, ACKNOWLEDGED if frame == answered else ASSUMED)
+        history.take(SENDS_SYN_ACK, frame, SENT if frame == answered else ASSUMED)
     elif peer.syn_acks and not refused_first(end, peer, first_answer):
-        history.put(SYN_SENT, first_answer, ASSUMED)
+        history.take(SENDS_SYN, first_answer, ASSUMED)
     elif not peer.syns:
-        history.put(ESTABLISHED, picked_up(end, peer), ASSUMED)
+        history.begin(ESTABLISHED, picked_up(end, peer), ASSUMED)
 
 
 @rule("3.4")
@@ -140,7 +146,7 @@ def established(history: History, end: Evidence, peer: Evidence, reach: Reach) -
             return []
         if not had_only_syn(end, peer):
             return [(frame, known(end, frame))]
-        history.put(SYN_RCVD, frame, ASSUMED)
+        history.take(SENDS_SYN_ACK, frame, ASSUMED)
     if history.state != SYN_RCVD:
         return []
     proof = shows_open(end, peer)
@@ -244,19 +250,19 @@ def closes(history: History, end: Evidence, peer: Evidence, reach: Reach) -> Non
             if frame < closed and (shown_by != PRESUMED or frame.carried_to <= had)
         ]
     if ways:
-        history.put(ESTABLISHED, *ways[0])
+        history.take(GETS_SYN_ACK, *ways[0])
+        history.take(GETS_ACK_OF_SYN, *ways[0])
     if not closed:
-        history.put_peers_fin(got_fin, shown)
+        history.gets_fin(got_fin, shown)
         if end.fins:
-            history.put(
-                LAST_ACK, end.fin_frame, ASSUMED if answers_unseen or (fills and peer.fin_fills_gap) else SENT
-            )
+            basis = ASSUMED if answers_unseen or (fills and peer.fin_fills_gap) else SENT
+            history.take(SENDS_FIN, end.fin_frame, basis)
             acks = _may_come(end, peer, peer.bare, reach) + _may_come(end, peer, peer.on_fin, reach)
-            history.put(CLOSED, earliest(acks, fin_again(end, peer)), PRESUMED)
+            history.take(GETS_ACK_OF_FIN, earliest(acks, fin_again(end, peer)), PRESUMED)
         return
     # What passed before a listener was open did not bring it the peer's FIN, or it would have opened it.
     began = history[-1][1] if ways and not end.syns else NOT_SEEN
-    history.put(FIN_WAIT_1, closed, basis)
+    history.take(SENDS_FIN, closed, basis)
     if end.fins or never_passed:
         _closes_actively(history, end, peer, got_fin, shown, began, reach)
 
@@ -370,15 +376,14 @@ def _closes_actively(
         in_fin_wait_2 = bare_came
     elif brings:
         in_fin_wait_2 = fin_out_of_order(end, peer)
-    history.put(FIN_WAIT_2, in_fin_wait_2, PRESUMED)
-    if brings:
-        history.put(TIME_WAIT, got_fin, shown)
-    elif in_fin_wait_2 or (not bare_came and NOT_SEEN < came < got_fin):
-        history.put(TIME_WAIT, got_fin, PRESUMED)
-    elif got_fin:
-        any_passed = any(frame < got_fin for frame in acks)
-        history.put(CLOSING, got_fin, PRESUMED if any_passed else shown)
-        history.put(TIME_WAIT, came, PRESUMED)
+    history.take(GETS_ACK_OF_FIN, in_fin_wait_2, PRESUMED)
+    if got_fin:
+        presumed = not brings and (in_fin_wait_2 or any(frame < got_fin for frame in acks))
+        basis = PRESUMED if presumed else shown
+        if brings or (not bare_came and NOT_SEEN < came < got_fin):
+            history.take(GETS_FIN_WITH_ACK_OF_FIN, got_fin, basis)
+        history.take(GETS_FIN, got_fin, basis)
+        history.take(GETS_ACK_OF_FIN, came, PRESUMED)
 
 
 @rule("3.10.7.4 fifth and eighth check")
@@ -551,12 +556,12 @@ def closed_before_ack(end: Evidence) -> bool:
 
 def sends_reset(history: History, end: Evidence, peer: Evidence, rst: Rst) -> None:
     """It is CLOSED; its RSTs may show what it was before."""
-    if history.state == SYN_SENT and goes_ahead(end):
-        history.put(ESTABLISHED, rst.frame, ASSUMED)
+    if goes_ahead(end):
+        history.take(GETS_SYN_ACK, rst.frame, ASSUMED)
     if peer.fins and peer.fin < max([each.ack for each in end.rsts]) <= peer.nxt:
-        history.put_peers_fin(rst.frame, ACKNOWLEDGED)
-    if not (history and history.state in (CLOSED, LISTEN)):
-        history.put(CLOSED, rst.frame, SENT)
+        history.gets_fin(rst.frame, ACKNOWLEDGED)
+    history.take(SENDS_RST, rst.frame, SENT)
+    history.begin(CLOSED, rst.frame, SENT)
 
 
 @rule("RFC 5961 section 3.2")
@@ -567,13 +572,12 @@ def goes_ahead(end: Evidence) -> bool:
 
 def believes_reset(history: History, end: Evidence, peer: Evidence, rst: Rst) -> None:
     """It is CLOSED, or listens again: it has had all that the peer sent before that RST."""
-    if history.state in (CLOSED, LISTEN):
-        return
     if history.state == FIN_WAIT_1 and peer.top_ack > end.fin and rst.seq >= peer.with_data_to:
-        history.put(FIN_WAIT_2, rst.frame, PRESUMED)
+        history.take(GETS_ACK_OF_FIN, rst.frame, PRESUMED)
     if peer.fins and rst.seq == peer.fin + 1:
-        history.put_peers_fin(rst.frame, PRESUMED)
-    elif history.state == SYN_RCVD and NONE < end.top_ack < rst.seq:
-        history.put(ESTABLISHED, rst.frame, PRESUMED)
-    listens_again = history.state == SYN_RCVD and not end.syns
-    history.put(LISTEN if listens_again else CLOSED, rst.frame, PRESUMED)
+        history.gets_fin(rst.frame, PRESUMED)
+    elif NONE < end.top_ack < rst.seq:
+        history.take(GETS_ACK_OF_SYN, rst.frame, PRESUMED)
+    if not end.syns:
+        history.take(GETS_RST_AS_LISTENER, rst.frame, PRESUMED)
+    history.take(GETS_RST, rst.frame, PRESUMED)

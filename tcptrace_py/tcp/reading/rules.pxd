@@ -1,4 +1,5 @@
 from tcptrace_py.tcp.evidence cimport Frame
 
 cdef Frame NOT_SEEN
-cdef int CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, SYN_RCVD, TIME_WAIT
+cdef bytes _AFTER
+cdef int CLOSED, EVENTS, GETS_ACK_OF_SYN, GETS_FIN, NO_TRANSITION

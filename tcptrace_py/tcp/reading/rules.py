@@ -9,16 +9,15 @@ from typing import NamedTuple, TypeVar
 from tcptrace_py.tcp.evidence import NOT_SEEN, Frame
 from tcptrace_py.tcp.history import Entries
 from tcptrace_py.tcp.state import (
-    CLOSE_WAIT,
     CLOSED,
-    CLOSING,
-    ESTABLISHED,
-    FIN_WAIT_1,
-    FIN_WAIT_2,
-    SYN_RCVD,
-    TIME_WAIT,
+    EVENTS,
+    GETS_ACK_OF_SYN,
+    GETS_FIN,
+    NO_TRANSITION,
+    transition_table,
 )
 
+_AFTER = transition_table()
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
@@ -49,18 +48,21 @@ def earliest(frames: Iterable[Frame], after: Frame = NOT_SEEN) -> Frame:
 class History(list[tuple[int, Frame, int]]):
     """Entries ``(state, frame, basis)`` in order: none is earlier than the one before it."""
 
-    def put(self, state: int, frame: Frame, basis: int) -> None:
-        """If the frame was seen."""
-        if frame:
+    def begin(self, state: int, frame: Frame, basis: int) -> None:
+        """The first that is known of it, if that was seen."""
+        if frame and not self:
+            self.append((state, frame, basis))
+
+    def take(self, event: int, frame: Frame, basis: int) -> None:
+        """An event, if that was seen; where its state has no transition for it, nothing changes."""
+        state = _AFTER[self.state * EVENTS + event]
+        if frame and state != NO_TRANSITION:
             self.append((state, max(frame, self[-1][1]) if self else frame, basis))
 
-    def put_peers_fin(self, frame: Frame, basis: int) -> None:
+    def gets_fin(self, frame: Frame, basis: int) -> None:
         """The peer's FIN came (3.10.7.4): its ACK is checked fifth, and ends a handshake, the FIN eighth."""
-        if self.state == SYN_RCVD:
-            self.put(ESTABLISHED, frame, basis)
-        if self.state in (ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2):
-            leads_to = {ESTABLISHED: CLOSE_WAIT, FIN_WAIT_1: CLOSING, FIN_WAIT_2: TIME_WAIT}
-            self.put(leads_to[self.state], frame, basis)
+        self.take(GETS_ACK_OF_SYN, frame, basis)
+        self.take(GETS_FIN, frame, basis)
 
     @property
     def state(self) -> int:
