@@ -151,6 +151,7 @@ class Machine:
         found = outcome(shown.a, shown.b, told, over, unreachable, self._probes)
         connection.handshake = found.handshake
         connection.simultaneous_open = found.simultaneous_open
+        connection.fast_open = found.fast_open
         connection.ack_ns, connection.ack_frame = found.ack
         connection.close = found.close
         connection.close_complete = found.close_complete
@@ -282,8 +283,6 @@ class Machine:
             rare = connection.own_rare()
             rare.last_syn_ack_ns = segment.ts_ns
             rare.last_syn_ack_frame = segment.frame
-        if receiver.rare.syn_bytes and distance(segment.ack, receiver.isn) > 1:
-            connection.fast_open = True
         if receiver.window_scale < 0 or segment.window_scale < 0:
             # Scaling holds only if both SYNs offer it (RFC 7323 section 2.2).
             if receiver.has_isn and receiver.syns:

@@ -96,6 +96,15 @@ def test_a_fin_that_passes_long_after_its_ack_was_not_acknowledged() -> None:
     assert [each[-1] for each in states(trace)] == ["FIN_WAIT_1", "FIN_WAIT_1"]
 
 
+@pytest.mark.parametrize("passing", ["c SYN 100 0 10\ns SYN+ACK 300 {}", "s SYN+ACK 300 {}\nc SYN 100 0 10"])
+@pytest.mark.parametrize(("acknowledges", "fast_open"), [(111, True), (101, False)])
+def test_data_on_a_syn_is_taken_whichever_passes_first(
+    passing: str, acknowledges: int, fast_open: bool
+) -> None:
+    (connection,) = Trace().play(passing.format(acknowledges)).tracker.table.all()
+    assert bool(connection.fast_open) == fast_open
+
+
 def handshake(tracker: Tracker, port: int, early_us: int) -> None:
     """One whose SYN+ACK is stamped so much earlier than its SYN."""
     begin_ns = 1_700_000_000_000_000_000 + port * 1_000_000

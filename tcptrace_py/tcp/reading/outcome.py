@@ -53,6 +53,8 @@ class Reset(NamedTuple):
 class Outcome(NamedTuple):
     handshake: int
     simultaneous_open: bool
+    #: A SYN+ACK acknowledged data on the SYN (RFC 7413).
+    fast_open: bool
     #: When the segment passed that ended the handshake, and its frame; or zeros.
     ack: tuple[int, int]
     close: int
@@ -82,8 +84,9 @@ def outcome(
     complete = reset is not None or (_finished(a, b) and _finished(b, a))
     handshake = _handshake(a, b, told, reset, unreachable)
     both_asked = all(SYN_SENT in entered(history) for history in told)
+    fast_open = _takes_syn_data(a, b) or _takes_syn_data(b, a)
     ack = _handshake_ack(a, b, told)
-    return Outcome(handshake, both_asked, ack, close, complete, first_fin_by, reset, strays, more)
+    return Outcome(handshake, both_asked, fast_open, ack, close, complete, first_fin_by, reset, strays, more)
 
 
 def entered(history: Entries) -> dict[int, int]:
@@ -109,6 +112,10 @@ def _handshake(
         (unreachable, codes.UNREACHABLE),
     )
     return next((outcome for holds, outcome in rows if holds), codes.UNANSWERED)
+
+
+def _takes_syn_data(end: Evidence, peer: Evidence) -> bool:
+    return end.syn_acks > 0 and peer.syn_bytes > 0 and end.first_ack > peer.isn + 1
 
 
 @rule("3.5")
