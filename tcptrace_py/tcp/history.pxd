@@ -10,6 +10,8 @@ cdef int ACK, FIN, RST, SYN
 cdef int SAME, THREE_WAY
 cdef list _BY_PLACE
 
+ctypedef int Pair[2]
+
 
 @cython.final
 cdef class Step:
@@ -26,7 +28,7 @@ cpdef Step step_of(int flags, int sender, int receiver)
 cpdef list passed(Connection connection)
 @cython.locals(connection=Connection, of_a=list, of_b=list)
 cpdef list history_of(Endpoint endpoint)
-@cython.locals(a=Endpoint, b=Endpoint, entries=list, states=list, step=Step, by_a=bint, flags=int, sender=Py_ssize_t, receiver=Py_ssize_t)
+@cython.locals(a=Endpoint, b=Endpoint, entries=list, states=Pair, step=Step, by_a=bint, flags=int, sender=Py_ssize_t, receiver=Py_ssize_t)
 cpdef tuple histories_of(Connection connection)
 cdef list _whole(Endpoint endpoint, list entries)
 @cython.locals(rare=EndpointRare)

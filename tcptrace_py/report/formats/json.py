@@ -20,6 +20,7 @@ _encoder = msgspec.json.Encoder()
 
 # A list of numbers, spread over lines. Within a JSON string there is no raw line feed.
 _NUMBERS = re.compile(rb"\[\n\s+(-?\d+(?:,\n\s+-?\d+)*)\n\s+\]")
+_BLOCK_BYTES = 1 << 16
 _BETWEEN_NUMBERS = re.compile(rb",\n\s+")
 
 
@@ -63,8 +64,13 @@ def _on_one_line(match: re.Match[bytes]) -> bytes:
 
 
 def _lines(items: Iterable[msgspec.Struct]) -> Iterator[bytes]:
-    opening = b"[\n    "
+    block = bytearray(b"[")
+    separator = b"\n    "
     for item in items:
-        yield opening + _encoder.encode(item)
-        opening = b",\n    "
-    yield b"[]" if opening.startswith(b"[") else b"\n  ]"
+        block += separator
+        _encoder.encode_into(item, block, -1)
+        separator = b",\n    "
+        if len(block) >= _BLOCK_BYTES:
+            yield bytes(block)
+            block.clear()
+    yield bytes(block) + (b"\n  ]" if separator.startswith(b",") else b"]")

@@ -25,6 +25,7 @@ from tcptrace_py.findings.timers import Timer, Timers
 from tcptrace_py.report.model.host import Kernel, Listener, Socket
 from tcptrace_py.report.model.stats import EndpointStats
 from tcptrace_py.settings import Settings
+from tcptrace_py.tcp.compat.zeek import ConnState
 from tcptrace_py.wire.tunnels import Kind as TunnelKind
 
 __all__ = [
@@ -88,9 +89,6 @@ HandshakeOutcome = Literal[
 ]
 CloseKind = Literal["four_way", "three_way", "simultaneous", "reset", "half_closed", "open"]
 Side = Literal["client", "server"]
-ConnState = Literal[
-    "S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH"
-]
 ResetCause = Literal[
     "refused",
     "handshake_abort",

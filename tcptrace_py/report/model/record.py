@@ -13,7 +13,6 @@ from tcptrace_py.report.model.model import (
     Basis,
     Close,
     CloseKind,
-    ConnState,
     Handshake,
     HandshakeOutcome,
     Move,
@@ -101,8 +100,10 @@ def _endpoint_record(endpoint: Endpoint, version: int, history: Entries, lasted_
     basis = _BASES[ASSUMED]
     for state, ts_ns, frame_id, basis_index in history:
         basis = _BASES[basis_index]
-        frame = frame_number(frame_id) if frame_id else None
-        moves.append(Move(_STATES[state], ts_ns, frame, basis, frame_source(frame_id)))
+        source = frame_source(frame_id)
+        # (Of the first file the id is the number: the same object, not one more for each.)
+        frame = frame_number(frame_id) if source else frame_id
+        moves.append(Move(_STATES[state], ts_ns, frame or None, basis, source))
     return EndpointRecord(
         address=address_text(endpoint.address_hi, endpoint.address_lo, version),
         port=endpoint.port,
@@ -189,7 +190,7 @@ def _zeek(connection: Connection) -> Zeek:
     originator = zeek.a if zeek.orig_is_a else zeek.b
     responder = zeek.b if zeek.orig_is_a else zeek.a
     return Zeek(
-        conn_state=cast("ConnState", zeek.conn_state()),
+        conn_state=zeek.conn_state(),
         history=zeek.history(),
         originator=_side(connection, 1 if zeek.orig_is_a else 2),
         orig_bytes=zeek.size(originator, responder),

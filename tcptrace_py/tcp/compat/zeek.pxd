@@ -76,7 +76,6 @@ cdef class Zeek:
     @cython.locals(missing=int64_t, skip=int64_t, off=int64_t, left=int64_t, piece_of_a=bint)
     cdef object _acknowledged(self, Side side, Side peer, bint of_a, int64_t ack)
     cdef bint _orderly(self, Side side) except -1
-    @cython.locals(packed=uint64_t)
     cpdef str history(self)
     @cython.locals(originator=Side, responder=Side, orig=int, resp=int, orig_silent=bint, resp_silent=bint)
     cpdef str conn_state(self)

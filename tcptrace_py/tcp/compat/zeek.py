@@ -12,8 +12,15 @@ length cut from a packet is not a content gap.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Literal
+
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
+
+ConnState = Literal[
+    "S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH"
+]
 
 # Zeek's states of one side, by what it has sent.
 INACTIVE = 0
@@ -60,6 +67,16 @@ LIKELY_SERVER_PORTS = frozenset(
         *(8000, 8080, 8888, 20000),
     )
 )
+
+
+@lru_cache(maxsize=1024)
+def _spelled(packed: int) -> str:
+    """Letters that are packed. (Most connections of a capture have one of a few histories.)"""
+    letters = ""
+    while packed:
+        letters = _LETTERS[packed % 32 - 1] + letters
+        packed //= 32
+    return letters
 
 
 class Side:
@@ -451,15 +468,11 @@ class Zeek:
 
     def history(self) -> str:
         """The letters so far, the originator's in capitals."""
-        packed = self._packed
-        letters = ""
-        while packed:
-            letters = _LETTERS[packed % 32 - 1] + letters
-            packed //= 32
-        return self._letters.decode() + letters
+        letters = _spelled(self._packed)
+        return self._letters.decode() + letters if self._letters else letters
 
-    def conn_state(self) -> str:
-        """One of S0 S1 SF REJ S2 S3 RSTO RSTR RSTOS0 RSTRH SH SHR OTH."""
+    def conn_state(self) -> ConnState:
+        """The column ``conn_state``."""
         originator = self.a if self.orig_is_a else self.b
         responder = self.b if self.orig_is_a else self.a
         orig = originator.state
