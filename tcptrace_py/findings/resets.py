@@ -335,16 +335,14 @@ class Resets:
         if case.seen is not None and case.seen.subflow:
             # MP_FASTCLOSE of either side may have passed on another subflow.
             return POSSIBLE
-        if not connection.rare.reset_exact:
-            # Not exact; only the silence afterwards speaks for it.
-            return LIKELY
-        if connection.doubtful:
-            # Another RST on this connection was not its sender's, or was not believed; this may be like it.
-            return LIKELY
         if cause == NO_CONNECTION and 0 <= connection.rare.reset_ns - self._before_ns(case) < _THERE_NS:
             # No host starts anew in so short a time; its connection may have been dropped, or aborted.
             return POSSIBLE
-        return LIKELY if cause in (NO_CONNECTION, KILLS_TIME_WAIT) else CERTAIN
+        if not connection.rare.reset_certain or connection.doubtful:
+            # It may have another cause; or another RST on this connection was not its sender's, or was not
+            # believed, and this may be like it.
+            return LIKELY
+        return LIKELY if cause == KILLS_TIME_WAIT else CERTAIN
 
     def _before_ns(self, case: Case) -> int:
         """When the sender of the RST had sent the segment before it; 0 if that is not known."""

@@ -41,7 +41,7 @@ cdef class ConnectionRare:
     cdef public int64_t unreachable_ns
     cdef public object unreachable
     cdef public int64_t reset_frame
-    cdef public uint8_t reset_exact
+    cdef public uint8_t reset_certain
     cdef public int64_t reset_ns
     cdef public int64_t stray_reset_frame
     cdef public int64_t stray_reset_ns

@@ -81,8 +81,8 @@ class ConnectionRare:
         # The first RST that took effect (``Connection.reset_by``).
         self.reset_frame = 0
         self.reset_ns = 0
-        #: Its number was the one expected, so that it does not rest on the silence after it.
-        self.reset_exact = False
+        #: Its number was the one expected, and it has no other cause: ``reading.certain``.
+        self.reset_certain = False
         # Those that changed nothing.
         self.stray_resets = 0
         self.stray_reset_by = 0
@@ -223,14 +223,14 @@ class Connection:
         """Its handshake is complete."""
         return self.handshake == COMPLETE
 
-    def note_reset(self, by: int, cause: int, ts_ns: int, frame: int, exact: bool) -> None:
+    def note_reset(self, by: int, cause: int, ts_ns: int, frame: int, certain: bool) -> None:
         """This RST is the first that took effect."""
         self.reset_by = by
         self.reset_cause = cause
         rare = self.own_rare()
         rare.reset_ns = ts_ns
         rare.reset_frame = frame
-        rare.reset_exact = exact
+        rare.reset_certain = certain
 
     def note_syn(self, ts_ns: int, frame: int, ts_val: int) -> None:
         """The first SYN passes."""

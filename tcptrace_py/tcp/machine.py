@@ -26,7 +26,7 @@ from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.gate import acknowledges_unsent, echoes_another, takes
 from tcptrace_py.tcp.history import Entries, history_of
 from tcptrace_py.tcp.incarnations import Incarnation, answers_syn, direction, set_aside, too_early
-from tcptrace_py.tcp.reading import Reset, outcome, read
+from tcptrace_py.tcp.reading import Reset, certain, outcome, read
 from tcptrace_py.tcp.regular import Regular
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import (
@@ -158,8 +158,10 @@ class Machine:
         connection.first_fin_by = found.first_fin_by
         self.resets += (found.reset is not None) - (connection.reset_by > 0)
         if found.reset is not None:
-            by, cause, rst, fits, _ = found.reset
-            connection.note_reset(by, cause, rst.frame.ts_ns, rst.frame.number, fits)
+            by, cause, rst, _, _ = found.reset
+            sender, receiver = shown.ends(by == 1)
+            sure = certain(sender, receiver, found.reset)
+            connection.note_reset(by, cause, rst.frame.ts_ns, rst.frame.number, sure)
         elif connection.reset_by:
             connection.note_reset(0, NO_RESET, 0, 0, False)
         if found.strays or connection.rare.stray_resets:

@@ -304,3 +304,52 @@ def test_one_that_cost_something_among_many(
                 c.data(300)
             s.rst()
     assert one(stage.end(), "reset-after-close" if after_close else "reset-abort").severity == severity
+
+
+@pytest.mark.parametrize(
+    ("missing", "confidence"),
+    [
+        ("nothing", "certain"),
+        ("its FIN", "likely"),
+        ("data before its last", "certain"),
+        ("the peer's FIN", "likely"),
+    ],
+)
+def test_an_abort_is_not_certain_where_a_fin_may_have_passed_unseen(missing: str, confidence: str) -> None:
+    """The last number before the RST, or the last that it acknowledges, never passed: that may be a FIN."""
+    stage = Stage()
+    c, s = stage.established(CLIENT, SERVER)
+    if missing == "its FIN":
+        s.fin(seen=False)
+        c.ack()
+    elif missing == "the peer's FIN":
+        c.fin(seen=False)
+    elif missing == "data before its last":
+        s.data(500, seen=False)
+        s.data(500)
+        c.ack()
+    c.data(300, arrives=False) if missing != "the peer's FIN" else s.data(300)
+    s.rst()
+    abort = one(stage.end(), "reset-abort")
+    assert (abort.confidence, abort.severity) == (confidence, "warning")
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize("took_up", [False, True])
+def test_an_abort_is_not_certain_in_the_form_of_an_answer_of_no_connection(bare: bool, took_up: bool) -> None:
+    """RST without ACK, its number just what was acknowledged (RFC 9293 section 3.10.7.1)."""
+    stage = Stage()
+    c, s = stage.pair(CLIENT, SERVER)
+    c.syn()
+    s.syn_ack()
+    c.ack()
+    c.data(300)
+    if took_up:
+        s.data(200)
+        c.data(100)
+    if bare:
+        s.rst_to()
+    else:
+        s.rst()
+    abort = one(stage.end(), "reset-abort")
+    assert abort.confidence == ("likely" if bare else "certain")

@@ -19,6 +19,7 @@ from tcptrace_py.tcp.reading.histories import (
     fin_never_passed,
     got_peers_fin,
     in_window,
+    may_have_closed,
     only_asked,
     refuses_handshake,
     weighed,
@@ -220,6 +221,19 @@ def expected(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     if acknowledged == NONE:
         return rst.in_order in (NONE, rst.seq)
     return acknowledged <= rst.seq <= passed_to(rst.in_order, rst.ahead, acknowledged)
+
+
+@rule("3.10.4")
+def closed_unseen(end: Evidence, peer: Evidence, rst: Rst) -> bool:
+    """Where the last number before a RST never passed, or the last that its sender acknowledged, that may
+    have been a FIN: what the RST ended is uncertain."""
+    return may_have_closed(end, rst.seq) or may_have_closed(peer, max(end.top_ack, rst.ack))
+
+
+def certain(end: Evidence, peer: Evidence, reset: Reset) -> bool:
+    """Is its number the expected one, and its cause the only one that it may have?"""
+    answers = reset.cause != codes.AFTER_CLOSE and answers_unknown(end, peer, reset.rst)
+    return reset.fits and not answers and not closed_unseen(end, peer, reset.rst)
 
 
 def ends_with(history: Entries, rst: Rst, basis: int) -> bool:
