@@ -27,6 +27,8 @@ cdef class Passes:
 @cython.final
 cdef class Evidence:
     cdef int64_t _first
+    cdef public Evidence early
+    cdef public int64_t early_ns
     cdef public uint32_t segments, retransmits, syns, syn_acks, fins, rsts_not_kept
     cdef public Frame syn_frame, last_syn_frame, former_syn_ack_frame
     cdef public Frame syn_ack_frame, last_syn_ack_frame, syn_ack_again_frame
@@ -44,6 +46,7 @@ cdef class Evidence:
     cdef public Frame fin_frame, fin_again_frame
     cdef public bint fin_fills_gap
 
+    cpdef Evidence copied(self)
     cdef object _forget(self)
     cdef object _has_no_fin(self)
     cpdef int64_t number(self, int64_t number) except? -1

@@ -13,6 +13,7 @@ that they can be compared.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from typing import NamedTuple
 
 from tcptrace_py.tcp.bounds import BEYOND, NONE
@@ -115,7 +116,19 @@ class Evidence:
         self.segments = self.retransmits = 0
         self.rsts: list[Rst] = []
         self.rsts_not_kept = 0
+        #: The same if the ACK counts of a FIN that acknowledges nothing yet, and when that passed.
+        self.early: Evidence | None = None
+        self.early_ns = 0
         self._forget()
+
+    def copied(self) -> Evidence:
+        """The same, to grow on its own: all else that it keeps is replaced, and not changed."""
+        made = copy(self)
+        made.rsts = self.rsts[:]
+        made.acks, made.bare_acks = copy(self.acks), copy(self.bare_acks)
+        made.bare, made.on_fin = copy(self.bare), copy(self.on_fin)
+        made.duplicates, made.lower_duplicates = copy(self.duplicates), copy(self.lower_duplicates)
+        return made
 
     def _forget(self) -> None:
         """An ISN begins: numbers from before that do not lead to it are another connection's (3.5.1)."""

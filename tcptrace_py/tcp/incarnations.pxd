@@ -36,15 +36,13 @@ cdef class Incarnation:
     cdef public Evidence a
     cdef public Evidence b
     cdef bint _begun
-    cdef Incarnation _early
-    cdef int64_t _early_ns
 
     cpdef tuple ends(self, bint by_a)
-    @cython.locals(a=Endpoint, mine=Endpoint, other=Endpoint, sender=Evidence, by_a=bint, unsent=bint, frame=Frame, flags=int, taken=int, seq=int64_t)
+    @cython.locals(a=Endpoint, mine=Endpoint, other=Endpoint, sender=Evidence, receiver=Evidence, by_a=bint, unsent=bint, frame=Frame, flags=int, taken=int, seq=int64_t)
     cpdef object add(self, Connection connection, Segment segment)
     @cython.locals(mine=Evidence, peer=Evidence, attempt=Evidence, by_a=bint, only_asked=bint)
     cpdef bint resume(self, Connection connection, Incarnation older, Connection refused, Segment segment) except -1
-    @cython.locals(sender=Evidence, receiver=Evidence, own=int64_t)
-    cpdef object tell(self, bint by_a, Frame frame, int64_t seq, int64_t ack, int flags, int64_t payload_bytes)
-    @cython.locals(sender=Evidence, receiver=Evidence, in_time=bint)
-    cdef object _answered_early(self, Incarnation early, bint by_a, Frame frame, int flags, Segment segment)
+    @cython.locals(sender=Evidence, receiver=Evidence, own=int64_t, acknowledged=int64_t)
+    cpdef object tell(self, bint by_a, Frame frame, int64_t seq, int64_t ack, int flags, int64_t payload_bytes, bint unsent=*)
+    @cython.locals(in_time=bint)
+    cdef object _judge_early(self, Evidence end, Evidence early, Evidence peer, int64_t ts_ns, bint goes_on)

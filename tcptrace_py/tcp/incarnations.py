@@ -7,7 +7,7 @@ changed here; its evidence is kept beside it.
 
 from __future__ import annotations
 
-from copy import copy, deepcopy
+from copy import copy
 
 from tcptrace_py.tcp.bounds import NONE
 from tcptrace_py.tcp.clocks import RTO_MIN_NS
@@ -151,9 +151,6 @@ class Incarnation:
         self.a = Evidence()
         self.b = Evidence()
         self._begun = False
-        #: The same if the ACK counts of a FIN that acknowledges nothing yet, and when that passed.
-        self._early: Incarnation | None = None
-        self._early_ns = 0
 
     def ends(self, by_a: bool) -> tuple[Evidence, Evidence]:
         """Of the sender and of the receiver."""
@@ -170,7 +167,7 @@ class Incarnation:
         frame = Frame(segment.frame, segment.ts_ns)
         flags = segment.flags
         seq = segment.seq
-        sender = self.a if by_a else self.b
+        sender, receiver = self.ends(by_a)
         if flags & (SYN | ACK) == SYN:
             if connection.pending_syn_by and connection.rare.pending_syn_isn == seq:
                 return  # It seems stale.
@@ -181,12 +178,13 @@ class Incarnation:
         if flags & RST and refuses_ack(connection, mine, other, segment):
             return
         unsent = flags & FIN and flags & ACK and acknowledges_unsent(other, segment.ack)
-        if unsent and self._early is None:
-            self._early, self._early_ns = deepcopy(self), segment.ts_ns
-        taken = flags & ~ACK if unsent else flags
-        self.tell(by_a, frame, seq, segment.ack, taken, segment.payload_bytes)
-        if self._early is not None:
-            self._answered_early(self._early, by_a, frame, flags, segment)
+        if unsent and sender.early is None:
+            sender.early, sender.early_ns = sender.copied(), segment.ts_ns
+        self.tell(by_a, frame, seq, segment.ack, flags, segment.payload_bytes, unsent != 0)
+        if sender.early is not None:
+            self._judge_early(sender, sender.early, receiver, segment.ts_ns, True)
+        if receiver.early is not None:
+            self._judge_early(receiver, receiver.early, sender, segment.ts_ns, False)
 
     def resume(
         self, connection: Connection, older: Incarnation, refused: Connection, segment: Segment
@@ -214,25 +212,39 @@ class Incarnation:
             older.b = Evidence()
         return True
 
-    def tell(self, by_a: bool, frame: Frame, seq: int, ack: int, flags: int, payload_bytes: int) -> None:
-        """Add a segment of that end's as it was captured, with 32-bit numbers."""
+    def tell(
+        self,
+        by_a: bool,
+        frame: Frame,
+        seq: int,
+        ack: int,
+        flags: int,
+        payload_bytes: int,
+        unsent: bool = False,
+    ) -> None:
+        """Add a segment of that end's as it was captured, with 32-bit numbers; ``unsent``: its ACK is of
+        nothing yet."""
         self._begun = True
-        sender, receiver = (self.a, self.b) if by_a else (self.b, self.a)
+        sender, receiver = self.ends(by_a)
         # The zero of a RST that answers a SYN (3.10.7.1) is no number of its sender's.
         own = NONE if flags & RST and flags & ACK and seq == 0 else sender.number(seq)
-        sender.add(frame, own, receiver.number(ack) if flags & ACK else NONE, flags, payload_bytes)
+        acknowledged = receiver.number(ack) if flags & ACK else NONE
+        if sender.early is not None:
+            sender.early.add(frame, own, acknowledged, flags, payload_bytes)
+        if unsent:
+            acknowledged, flags = NONE, flags & ~ACK
+        sender.add(frame, own, acknowledged, flags, payload_bytes)
 
-    def _answered_early(
-        self, early: Incarnation, by_a: bool, frame: Frame, flags: int, segment: Segment
-    ) -> None:
-        """Was it of something: of what passes soon after, by two clocks (4.6), or of what never passed, and
-        its sender goes on after that?"""
-        early.tell(by_a, frame, segment.seq, segment.ack, flags, segment.payload_bytes)
-        sender, receiver = early.ends(by_a)
-        in_time = frame.ts_ns - self._early_ns < RTO_MIN_NS
-        if sender.top_ack <= receiver.nxt and receiver.top_ack <= sender.nxt:
-            if in_time or sender.in_order < receiver.top_ack:
-                self.a, self.b = early.a, early.b
-            self._early = None
-        elif not in_time and sender.top_ack > receiver.nxt:
-            self._early = None
+    def _judge_early(self, end: Evidence, early: Evidence, peer: Evidence, ts_ns: int, goes_on: bool) -> None:
+        """Was the FIN's ACK of something: of what passes soon after, by two clocks (4.6), or of what never
+        passed, and its sender goes on after that?"""
+        in_time = ts_ns - end.early_ns < RTO_MIN_NS
+        if early.top_ack <= peer.nxt:
+            end.early = None
+            if in_time or peer.in_order < early.top_ack:
+                if end is self.a:
+                    self.a = early
+                else:
+                    self.b = early
+        elif goes_on and not in_time:
+            end.early = None

@@ -7,7 +7,7 @@ from tcptrace_py.tcp.evidence import Evidence, Frame
 from tcptrace_py.tcp.history import Entries
 from tcptrace_py.tcp.incarnations import Incarnation
 from tcptrace_py.tcp.reading import read
-from tcptrace_py.wire.segment import Segment
+from tcptrace_py.wire.segment import ACK, Segment
 
 #: Frame, time in ns, sender (0 or 1), sequence number, acknowledgment, flags, payload bytes.
 Passing = tuple[int, int, int, int, int, int, int]
@@ -18,9 +18,19 @@ class Noted(Incarnation):
         super().__init__()
         self.taken: list[Passing] = []
 
-    def tell(self, by_a: bool, frame: Frame, seq: int, ack: int, flags: int, payload_bytes: int) -> None:
-        super().tell(by_a, frame, seq, ack, flags, payload_bytes)
-        self.taken.append((frame.number, frame.ts_ns, 0 if by_a else 1, seq, ack, flags, payload_bytes))
+    def tell(
+        self,
+        by_a: bool,
+        frame: Frame,
+        seq: int,
+        ack: int,
+        flags: int,
+        payload_bytes: int,
+        unsent: bool = False,
+    ) -> None:
+        super().tell(by_a, frame, seq, ack, flags, payload_bytes, unsent)
+        counted = flags & ~ACK if unsent else flags
+        self.taken.append((frame.number, frame.ts_ns, 0 if by_a else 1, seq, ack, counted, payload_bytes))
 
 
 class Gated:
