@@ -11,10 +11,10 @@ from tcptrace_py.tcp.flow_table import FlowTable
 from tcptrace_py.wire.place import PLACES
 from tcptrace_py.wire.segment import FIN, RST, SYN, Segment
 
-# How many of the latest frames are remembered for the four-tuples that share a place (``wire.place``), a
-# power of two, and how long. With an IP identification two equal frames are one packet; without, only haste
-# tells.
-_REMEMBERED = 64
+# The latest frames are remembered for the four-tuples that share a place (``wire.place``): two in each of so
+# many boxes, a power of two. So one frame in between, as of the other direction of a mirror, hides nothing.
+_BOXES = 32
+# And how long. With an IP identification two equal frames are one packet; without, only haste tells.
 _WITH_ID_NS = 1_000_000_000
 _WITHOUT_ID_NS = 5_000_000
 
@@ -34,9 +34,9 @@ class Duplicates:
 
     def __init__(self, table: FlowTable) -> None:
         self._table = table
-        # Pairs: the fingerprint of a frame, and its time.
+        # Boxes: the fingerprint of the last frame in it, and its time, and those of the one before.
         # Memory that nobody has written to costs nothing: most captures touch little of it.
-        self._seen = memoryview(bytearray(16 * PLACES * _REMEMBERED)).cast("Q")
+        self._seen = memoryview(bytearray(32 * PLACES * _BOXES)).cast("Q")
 
     def captured_before(self, segment: Segment, flow_hash: int, place: int) -> bool:
         """Was the same packet captured a moment ago? If not, it is remembered.
@@ -55,11 +55,19 @@ class Duplicates:
         # seen. The same capture must give the same report, and so must its parts: frames of four-tuples that
         # may be in another part do not come in between.
         at = segment.seq
-        at = (at ^ (at >> 12) ^ segment.ip_id * 31 ^ segment.src_port) & (_REMEMBERED - 1)
-        at = 2 * (place * _REMEMBERED + at)
-        since_ns = segment.ts_ns - self._seen[at + 1]
-        if self._seen[at] == fingerprint and 0 <= since_ns < within_ns:
-            return True
+        at = (at ^ (at >> 12) ^ segment.ip_id * 31 ^ segment.src_port) & (_BOXES - 1)
+        at = 4 * (place * _BOXES + at)
+        last = self._seen[at]
+        if last == fingerprint:
+            since_ns = segment.ts_ns - self._seen[at + 1]
+            if 0 <= since_ns < within_ns:
+                return True
+        elif self._seen[at + 2] == fingerprint:
+            since_ns = segment.ts_ns - self._seen[at + 3]
+            if 0 <= since_ns < within_ns:
+                return True
+        self._seen[at + 2] = last
+        self._seen[at + 3] = self._seen[at + 1]
         self._seen[at] = fingerprint
         self._seen[at + 1] = segment.ts_ns
         return False

@@ -131,6 +131,15 @@ def test_frames_captured_twice_are_not_retransmissions() -> None:
     assert connection.a.bytes == 40
 
 
+def test_a_frame_is_captured_twice_whatever_passes_in_between() -> None:
+    """A mirror of both directions: the copy of one comes behind a frame of the other."""
+    for number in range(0, 4096, 37):
+        trace = Trace().play(f"c ACK 101 301 40 ip_id=7\ns ACK {301 + number} 141 9 ip_id={number + 1}")
+        trace.play("c ACK 101 301 40 ip_id=7")
+        (connection,) = trace.end()
+        assert (connection.a.rare.duplicates, connection.a.rare.retransmits) == (1, 0), number
+
+
 def test_a_reset_that_crossed_data_and_never_came_is_withdrawn() -> None:
     """What the server sends at once had crossed the RST; five seconds later it still goes on."""
     trace = Trace().play(
