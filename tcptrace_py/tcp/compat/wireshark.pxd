@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from tcptrace_py.wire.segment cimport Segment
 
 cdef int ACK, FIN, RST, SYN
+cdef int SEEN_SYN, SEEN_SYN_ACK, SEEN_ACK, SEEN_DATA, SEEN_FIN, SEEN_RST
 cdef int64_t _SEQ_MASK
 
 
