@@ -146,3 +146,27 @@ CAUSE_TEXTS: dict[str, Text] = {
         "RFC 9293 section 3.5",
     ),
 }
+
+#: ``keep-alive-race`` whose clients had acknowledged the close before they sent the request.
+CLOSED_BEFORE = Text(
+    "requests on connections that were closed",
+    "The server's FIN had come and the client's kernel had acknowledged it; its application, or its pool of"
+    " connections, did not look before it sent the next request. At the server nobody reads that: it drew"
+    ' RST, and the client gets "connection reset" or "broken pipe".',
+    "Let its pool drop a connection that the other side has closed: read() returns 0 there, and most pools"
+    " can test a connection before they lend it (a stale check, test on borrow, pre-ping). Retry requests"
+    " that got no answer on a reused connection, where they may be repeated.",
+    "RFC 9112 sections 9.3.1 and 9.5; RFC 9293 section 3.6.1",
+)
+
+#: ``unresponsive-server`` whose server closes before it has answered.
+CLOSED_INSTEAD = Text(
+    "closed instead of an answer",
+    "The request had arrived, and the server's FIN took the place of the answer: its process ended or its"
+    " worker failed on the request (a crash, a kill for memory, a restart during a rollout), or it gave the"
+    " request up after a time-out of its own. A balancer in front shows 502 (upstream prematurely closed).",
+    "Look at the server's log at these times: did its process or a worker end (crash, out of memory,"
+    " restart), or a time-out cut the request off? At a rollout, take the instance out of the balancer first"
+    " and let it finish what it has begun.",
+    "RFC 9293 section 3.6; RFC 9112 section 9.6",
+)

@@ -18,7 +18,7 @@ from tcptrace_py.findings.causes.claims import CAUSES, Causes, Revised
 from tcptrace_py.findings.causes.probe import LOW_TTL
 from tcptrace_py.findings.close_wait import CloseWaits
 from tcptrace_py.findings.damage import doubt
-from tcptrace_py.findings.families import HANDSHAKE, OBSERVED, SILENCE, SLOW
+from tcptrace_py.findings.families import HANDSHAKE, OBSERVED, SILENCE, SLOW, UNANSWERED
 from tcptrace_py.findings.family import Families, Family
 from tcptrace_py.findings.fin_wait import FinWaits
 from tcptrace_py.findings.finding import KINDS, Finding, worst_first
@@ -35,7 +35,7 @@ from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.attempt import Attempt
 from tcptrace_py.tcp.codes import REFUSED
 from tcptrace_py.tcp.connection import Connection
-from tcptrace_py.tcp.observations import BY_ATTEMPT, BY_SILENCE, BY_SLOWNESS, Observations
+from tcptrace_py.tcp.observations import BY_ATTEMPT, BY_CLOSE, BY_SILENCE, BY_SLOWNESS, Observations
 from tcptrace_py.tcp.time_wait import TimeWait
 
 #: The general families, in the order in which they look: a later one is told what earlier ones found.
@@ -55,6 +55,8 @@ _LOOKING: dict[int, tuple[int, ...]] = {}
 GENERAL_KINDS = frozenset(KINDS) - {cause.KIND for cause in CAUSES} - {"time-wait-pile"}
 
 _LOW_TTL = LOW_TTL
+#: What makes causes look at a connection.
+_CAUSED = OBSERVED | SLOW | SILENCE | UNANSWERED
 
 
 def _looking(suspect: int) -> tuple[int, ...]:
@@ -71,6 +73,8 @@ def _reasons(connection: Connection, suspect: int) -> int:
         found |= BY_SILENCE
     if suspect & SLOW:
         found |= BY_SLOWNESS
+    if suspect & UNANSWERED:
+        found |= BY_CLOSE
     return found
 
 
@@ -116,7 +120,7 @@ class Diagnosis:
         case = case_of(connection, at_end, end_ns, self._gaps)
         kinds: list[str] = []
         waiting: Families | None = None
-        if suspect & (OBSERVED | SLOW | SILENCE) or (suspect & HANDSHAKE and self._may_tell(connection)):
+        if suspect & _CAUSED or (suspect & HANDSHAKE and self._may_tell(connection)):
             try:
                 reasons = _reasons(connection, suspect)
                 kinds, waiting, hanging = self._causes.look(case, reasons, self.knowledge)

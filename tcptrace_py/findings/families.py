@@ -20,6 +20,8 @@ SILENCE = 64
 OBSERVED = 128
 #: A SYN sent again, then success.
 SLOW = 256
+#: The server closed first, and its client had the last word.
+UNANSWERED = 512
 
 #: A handshake without a retransmission is late when it has waited so long: the first
 #: retransmission is due after 1 s (RFC 6298 section 2), or 3 s in older systems.

@@ -5,7 +5,15 @@ from __future__ import annotations
 from tcptrace_py.findings.finding import Finding, Severity
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.text import Text
-from tcptrace_py.findings.texts import AT_ONCE, GENERAL, IF_NOTHING_CAME, RESET_ABORT, TEXTS, remedy
+from tcptrace_py.findings.texts import (
+    AT_ONCE,
+    GENERAL,
+    IF_NOTHING_CAME,
+    RESET_ABORT,
+    TEXTS,
+    UPON_FIRST,
+    remedy,
+)
 from tcptrace_py.findings.wording import part, span, times
 
 ABORT_KIND = "reset-abort"
@@ -18,6 +26,8 @@ STRAY_KIND = "stray-reset"
 _PEERS = 10
 #: So few that cost something, among others that did not.
 _FEW = 2
+#: So many that end within so short a time end for one reason.
+_SEVERAL, _AT_ONCE_NS = 3, 1_000_000_000
 #: Said of RSTs whose number shows what they answer.
 _ANSWERS = (
     "They answer segments that were still under way when their sender had closed, each by the number that the"
@@ -80,12 +90,16 @@ def _abort_finding(group: Group) -> Finding:
     lost = group.variant != "timeout" and not _cheap(group)
     # Where a RST is all that was seen of a connection, there is nothing to go by.
     severity: Severity = "warning" if lost and group.confidence() != "possible" else "info"
-    if group.tally["at_once"] == group.count:
+    if group.tally["took"] == group.count:
+        text = UPON_FIRST
+    elif group.tally["at_once"] == group.count:
         text = AT_ONCE
     return group.finding(ABORT_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
 
 
 def _abort_meaning(group: Group, text: Text) -> str:
+    if group.tally["took"] == group.count:
+        return UPON_FIRST.meaning
     if group.tally["at_once"] == group.count:
         return AT_ONCE.meaning
     if group.variant == "abort" and group.tally["received_nothing"] == group.count:
@@ -100,7 +114,18 @@ def _nothing_lost(group: Group) -> str:
 
 def _hints(group: Group) -> list[str]:
     hints = []
-    if group.tally["at_once"]:
+    together = group.count >= _SEVERAL and group.last_ns - group.first_ns < _AT_ONCE_NS
+    if together and not group.tally["took"] and not group.tally["at_once"]:
+        hints.append(
+            "All of them within a second: as when the process that holds them ends (killed, restarted, its"
+            " machine drained), or one device on the way drops them all."
+        )
+    if group.tally["took"]:
+        hints.append(
+            f"{part(group.tally['took'], group.count)} came upon what the client said first, which the server"
+            " had received; it had not sent a byte."
+        )
+    elif group.tally["at_once"]:
         hints.append(
             f"{part(group.tally['at_once'], group.count)} came soon after the handshake, before the"
             " server had sent a byte: a full accept queue with net.ipv4.tcp_abort_on_overflow=1, or a"

@@ -45,6 +45,8 @@ cdef class Resets:
     cdef bint _was_there(self, Case case) except -1
     @cython.locals(soon_ns=int64_t)
     cdef bint _answers(self, Case case, int by, Reset reset) except -1
+    @cython.locals(reset=Reset, client=Endpoint)
+    cdef bint _took_first(self, Case case, int by) except -1
     @cython.locals(reset=Reset)
     cdef bint _upon_data(self, Case case, int by) except -1
     @cython.locals(
@@ -58,7 +60,7 @@ cdef class Resets:
     cdef int _confidence(self, Case case, int cause) except -1
     @cython.locals(connection=Connection, reset=Reset)
     cdef int64_t _before_ns(self, Case case) except? -1
-    @cython.locals(connection=Connection, reset=Reset, seen=Observations)
+    @cython.locals(connection=Connection, reset=Reset, seen=Observations, gap_by=int, took=bint)
     cdef int64_t _idle_ns(self, Case case) except? -2
     @cython.locals(connection=Connection, by=int, endpoint=Endpoint, sender=Endpoint, first=Reset)
     cdef list _evidence(self, Case case, int cause, int64_t idle_ns)

@@ -258,6 +258,17 @@ class Resets:
             and reset.after_own_ns - reset.after_peer_ns > _AT_ONCE_NS
         )
 
+    def _took_first(self, case: Case, by: int) -> bool:
+        """The server's RST acknowledges what its client said first: it had the connection, and cut it.
+
+        What an accept queue does not take draws RST without ACK (Linux).
+        """
+        reset: Reset | None = None if case.seen is None else case.seen.resets[by - 1]
+        client = case.endpoint(peer_of(by))
+        if reset is None or not reset.has_ack or not client.bytes or not client.has_isn:
+            return False
+        return distance(reset.ack, client.isn) > 1
+
     def _upon_data(self, case: Case, by: int) -> bool:
         """A server's RST follows so soon on its client's data that it will be for this data."""
         reset: Reset | None = None if case.seen is None else case.seen.resets[by - 1]
@@ -284,6 +295,8 @@ class Resets:
             group.tally["subflow"] += 1
         if cause == ABORT:
             since_ns = connection.rare.reset_ns - connection.ack_ns
+            if by == case.server_by and not sender.bytes and self._took_first(case, by):
+                group.tally["took"] += 1
             if by == case.server_by and connection.ack_ns and sender.bytes == 0:
                 # Linux resets what its accept queue does not take by a RST without ACK.
                 mute = sender.packets <= sender.syn_acks + sender.rsts
@@ -358,7 +371,9 @@ class Resets:
         if seen is None or reset is None:
             return -1
         gap_by = seen.gap_by
-        if gap_by and gap_by != connection.reset_by and reset.ns - seen.gap_end_ns < _THERE_NS:
+        # Not where it had acknowledged what ended the silence: then it resets for another reason.
+        took = 0 <= reset.after_own_ns < reset.ns - seen.gap_end_ns
+        if gap_by and gap_by != connection.reset_by and not took and reset.ns - seen.gap_end_ns < _THERE_NS:
             return max(seen.gap_ns, reset.quiet_ns)
         return reset.quiet_ns
 

@@ -15,6 +15,7 @@ from tcptrace_py.findings.families import (
     REUSE,
     SILENCE,
     SLOW,
+    UNANSWERED,
     WAITS,
 )
 from tcptrace_py.settings import Settings
@@ -66,6 +67,12 @@ class Suspicion:
             found |= self._after_fin(a, b, end_ns)
         if b.fin_sent:
             found |= self._after_fin(b, a, end_ns)
+        if connection.first_fin_by == 2 and connection.client_is_a:
+            if a.last_data_ns > b.last_data_ns:
+                found |= UNANSWERED
+        elif connection.first_fin_by == 1 and not connection.client_is_a:
+            if b.last_data_ns > a.last_data_ns:
+                found |= UNANSWERED
         if a.unanswered + a.rare.unanswered_probes >= self.probes:
             found |= SILENCE
         elif b.unanswered + b.rare.unanswered_probes >= self.probes:

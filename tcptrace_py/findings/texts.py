@@ -264,11 +264,24 @@ AT_ONCE = Text(
     "aborted as soon as they were open",
     "Usual reasons: a full accept queue with net.ipv4.tcp_abort_on_overflow=1, or a server that closes at"
     " once without reading (a limit of connections, an access rule).",
-    "On the server, see whether the accept queue is full, where Recv-Q is more than Send-Q: `ss -ltn"
-    " '{filter}'`, and how often it was: `nstat -az TcpExtListenOverflows`. If so, find what keeps the"
-    " application from calling accept(); a longer backlog of listen() only helps with bursts. If not, look at"
-    " the server's limits and access rules.",
+    "See whether the server's accept queue is full, or a limit or an access rule turns clients away. On the"
+    " server, `ss -ltn '{filter}'` shows the queue (Recv-Q above Send-Q: full), and `nstat -az"
+    " TcpExtListenOverflows` counts how often it was. If so, find what keeps the application from calling"
+    " accept(); a longer backlog of listen() only helps with bursts.",
     f"listen(2); {_SYSCTLS} (tcp_abort_on_overflow, somaxconn)",
+)
+
+#: ``reset-abort`` of connections that a server drops upon what the client said first.
+UPON_FIRST = Text(
+    "aborted upon the first request",
+    "The RST acknowledges what the client said first, so the connection had been taken up. Usual reasons: the"
+    " server does not serve that name or protocol (TLS server name, plain text on a TLS port), an access rule"
+    " or a limit turns the client away, its worker failed, or a device on the way refuses the request in the"
+    " server's name.",
+    "See in the server's log why it cuts connections upon their first request. Compare that request with one"
+    " that is served: server name (SNI), protocol, address of the client. If the server itself did not send"
+    " the RST (capture there), a device on the way did: a firewall or a filter of names.",
+    "RFC 9293 section 3.10.5; RFC 6066 section 3; RFC 2525 section 2.17",
 )
 
 #: ``time-wait-reuse`` where the SYN was refused for its timestamp.

@@ -7,6 +7,7 @@ see `_doubt`.
 from __future__ import annotations
 
 from tcptrace_py.findings.case import Case, server_trip_ns
+from tcptrace_py.findings.causes import closed_instead
 from tcptrace_py.findings.causes.about import acknowledged, service_key, service_of
 from tcptrace_py.findings.causes.claim import Claim, Key
 from tcptrace_py.findings.finding import LIKELY, Evidence, Finding, Severity
@@ -47,6 +48,8 @@ class UnresponsiveServer:
         seen = case.seen
         connection = case.connection
         client_by = case.client_by
+        if connection.first_fin_by == case.server_by:
+            return closed_instead.closed_instead(case)
         if seen is None or seen.backwards or not connection.established or seen.close_by != client_by:
             return None
         if seen.close_spoke_last != client_by or not seen.close_settled or seen.close_idle_ns < _WAITED_NS:
@@ -93,6 +96,8 @@ class UnresponsiveServer:
         )
 
     def judge(self, key: Key, facts: tuple[object, ...], group: Group, knowledge: Knowledge) -> bool:
+        if key[0] == closed_instead.VARIANT:
+            return closed_instead.judge(key, group, knowledge)
         service = knowledge.services.entries.get(key[1:5])
         talks = bool(key[5])
         if talks and not _steady(group):
@@ -106,6 +111,8 @@ class UnresponsiveServer:
         return bool(key[6]) and _steady(group) and group.least_ns >= _PATIENCE_NS // 2
 
     def finding(self, group: Group, knowledge: Knowledge, end_ns: int) -> Finding:
+        if group.variant == closed_instead.VARIANT:
+            return closed_instead.finding(self.KIND, group, knowledge)
         text = TEXTS[self.KIND]
         steady = _steady(group)
         waited = span(group.least_ns, group.most_ns)
