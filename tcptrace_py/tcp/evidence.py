@@ -223,13 +223,13 @@ class Evidence:
             self.last_frame = frame
         if fin or not syn:
             if NONE < self.fin < end - 1 and payload_bytes and not fin:
-                # Nobody sends anything beyond a FIN (3.10.4), so that was not its own.
+                # Nobody sends anything beyond a FIN (3.10.4), so that was not its own, nor is its copy.
                 self._has_no_fin()
             within = begin < end <= self.nxt
             self._sends(frame, begin, ack, end)
             if payload_bytes:
                 self.data_frame = self.data_frame or frame
-            if fin and (not self.fins or self.fin == end - 1) and end - 1 > self.isn:
+            if fin and (not self.fins or self.fin == end - 1) and self.isn < end - 1 == self.nxt - 1:
                 self._finishes(frame, begin, ack, end - 1, within)
             self._passes(begin, end)
         if ack != NONE:

@@ -293,6 +293,18 @@ def test_a_fin_whose_ack_is_of_what_was_never_sent_moves_nobody_else() -> None:
     assert trace.words(connection.server()) == SERVING + " CLOSED@7s"
 
 
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("later", ["", "+1\n"])
+def test_so_is_its_copy_behind_what_goes_beyond_it(first: bool, later: str) -> None:
+    """Nobody sends anything beyond its FIN (3.10.4), so one behind what goes beyond it was dropped."""
+    fin = "c FIN+ACK 101 10301\n"
+    trace = Trace().play(OPEN + fin * first + "c ACK 101 301 1000\ns ACK 301 1101\n" + later + fin)
+    (connection,) = trace.end()
+    assert trace.words(connection.client()) == OPENED
+    assert trace.words(connection.server()) == SERVING
+    assert not connection.client().fin_sent
+
+
 #: By how many numbers the ACK of a FIN is beyond SND.NXT.
 @pytest.mark.parametrize("beyond", [1, 2, 1000])
 @pytest.mark.parametrize("version", [4, 6])
