@@ -21,7 +21,6 @@ cdef class Passes:
 
     cpdef list each(self)
     cdef object add(self, Frame frame)
-    cpdef Frame after(self, Frame frame)
 
 
 @cython.final

@@ -95,10 +95,6 @@ class Passes:
         elif not self.later and frame.ts_ns - self.first.ts_ns >= RTO_MIN_NS:
             self.later = frame
 
-    def after(self, frame: Frame) -> Frame:
-        """The first of them that passed after ``frame``."""
-        return min([each for each in self.each() if each > frame], default=NOT_SEEN)
-
 
 class Evidence:
     """Of one end. ``*_frame`` of what is sent more than once: the first, if not said otherwise."""

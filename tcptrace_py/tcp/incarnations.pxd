@@ -1,5 +1,5 @@
 cimport cython
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint32_t
 
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
@@ -24,7 +24,8 @@ cdef bint _answers(Segment segment, Endpoint opener) except -1
 @cython.locals(each=Segment)
 cpdef object set_aside(Connection connection, Segment segment)
 @cython.locals(each=Segment, in_time=bint)
-cpdef list early_answers(Connection connection, Segment syn)
+cpdef list early_answers(Connection connection, Segment asker, uint32_t ack)
+@cython.locals(overtaken=bint)
 cpdef bint answered(Endpoint opener, Segment syn) except -1
 @cython.locals(sender=Endpoint, receiver=Endpoint)
 cdef bint _goes_on(Connection connection, Segment segment) except -1

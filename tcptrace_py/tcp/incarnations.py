@@ -54,11 +54,12 @@ def answers_syn(segment: Segment) -> bool:
 
 
 def answered(opener: Endpoint, syn: Segment) -> bool:
-    """Has the answer to an endpoint's first SYN passed before it (4.6)? That tells where the SYN ends."""
-    if opener.packets or not opener.has_snd:
-        return False
+    """Has the answer to an endpoint's first SYN, or what it sent just after that, passed before it (4.6)?"""
+    if opener.packets > opener.rsts:
+        overtaken = not opener.has_isn and syn.ts_ns - opener.last_ns < RTO_MIN_NS
+        return overtaken and opener.snd_nxt == advance(syn.seq, 1 + syn.payload_bytes)
     if not opener.has_isn:
-        return follows(opener, syn.seq)
+        return opener.has_snd and follows(opener, syn.seq)
     return opener.isn == syn.seq or opener.isn == advance(syn.seq, syn.payload_bytes)
 
 
@@ -92,13 +93,13 @@ def set_aside(connection: Connection, segment: Segment) -> None:
     rare.early = early
 
 
-def early_answers(connection: Connection, syn: Segment) -> list[Segment]:
-    """What was set aside and answers this SYN, and what followed that."""
+def early_answers(connection: Connection, asker: Segment, ack: int) -> list[Segment]:
+    """What was set aside and answers with that ``ack`` the SYN of who sends this now, and what followed."""
     found: list[Segment] = []
     for each in connection.rare.early or ():
-        in_time = syn.ts_ns - each.ts_ns < RTO_MIN_NS
-        if in_time and each.src_port == syn.dst_port and each.src_lo == syn.dst_lo:
-            if found or (answers_syn(each) and each.ack == advance(syn.seq, 1 + syn.payload_bytes)):
+        in_time = asker.ts_ns - each.ts_ns < RTO_MIN_NS
+        if in_time and each.src_port == asker.dst_port and each.src_lo == asker.dst_lo:
+            if found or (answers_syn(each) and each.ack == ack):
                 found.append(each)
     return found
 

@@ -6,7 +6,7 @@ from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.evidence cimport Evidence
 from tcptrace_py.tcp.gate cimport acknowledges_unsent, echoes_another, takes
 from tcptrace_py.tcp.history cimport history_of
-from tcptrace_py.tcp.incarnations cimport Incarnation, answers_syn, direction, set_aside, too_early
+from tcptrace_py.tcp.incarnations cimport Incarnation, answers_syn, direction, early_answers, set_aside, too_early
 from tcptrace_py.tcp.regular cimport Regular, Step
 from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.transitions cimport Transitions
@@ -29,6 +29,8 @@ cdef class Machine:
 
     @cython.locals(flags=int, step=Step, repeats=bint, early=bint, taken=bint)
     cdef object segment(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
+    @cython.locals(each=Segment)
+    cdef object _take_early(self, Connection connection, Endpoint sender, Endpoint receiver, Segment rst)
     @cython.locals(known=bint, shown=Incarnation, mine=Evidence)
     cdef bint _repeats(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment) except -1
     @cython.locals(rsts=uint32_t, over=bint)

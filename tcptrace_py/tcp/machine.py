@@ -25,7 +25,14 @@ from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.gate import acknowledges_unsent, echoes_another, takes
 from tcptrace_py.tcp.history import Entries, history_of
-from tcptrace_py.tcp.incarnations import Incarnation, answers_syn, direction, set_aside, too_early
+from tcptrace_py.tcp.incarnations import (
+    Incarnation,
+    answers_syn,
+    direction,
+    early_answers,
+    set_aside,
+    too_early,
+)
 from tcptrace_py.tcp.reading import Reset, certain, outcome, read
 from tcptrace_py.tcp.regular import Regular
 from tcptrace_py.tcp.serial import advance, distance
@@ -87,6 +94,19 @@ class Machine:
             connection.unread = True
         else:
             self.read(connection)
+        if flags & RST and connection.rare.early is not None:
+            self._take_early(connection, sender, receiver, segment)
+
+    def _take_early(self, connection: Connection, sender: Endpoint, receiver: Endpoint, rst: Segment) -> None:
+        """By two clocks (4.6) what a listener answers after a RST may pass before it: it came no earlier."""
+        for each in early_answers(connection, rst, advance(sender.isn, 1 + sender.rare.syn_bytes)):
+            if not each.flags & RST:
+                connection.rare.early = [other for other in connection.rare.early or () if other is not each]
+                self.give_away(connection, each)
+                receiver.packets += 1
+                each.frame = max(each.frame, rst.frame)
+                each.ts_ns = max(each.ts_ns, rst.ts_ns)
+                self.segment(connection, receiver, sender, each)
 
     def _repeats(
         self, connection: Connection, sender: Endpoint, receiver: Endpoint, segment: Segment
@@ -275,7 +295,7 @@ class Machine:
             sender.window_field = segment.window
             return
         sender.syn_acks += 1
-        if not receiver.packets and not receiver.has_isn:
+        if receiver.packets == receiver.rsts and not receiver.has_isn:
             self.pick_up(connection, sender, receiver, segment)
         connection.foreign_echo = echoes_another(connection, receiver, segment)
         if connection.syn_ack_frame == 0:

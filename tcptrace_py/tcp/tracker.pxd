@@ -16,7 +16,7 @@ from tcptrace_py.tcp.compat.peers cimport Peers
 from tcptrace_py.tcp.observer cimport Observer
 from tcptrace_py.tcp.reuse cimport accepted, asks_again, call_stale, give_pending, opened_anew, pending_syn, resume, shows_answer, succeed, wait_for_answer
 from tcptrace_py.tcp.roles cimport Listeners
-from tcptrace_py.tcp.serial cimport distance
+from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.compat.tcptrace cimport Stats
 from tcptrace_py.tcp.time_wait cimport TimeWait
 from tcptrace_py.tcp.two_clocks cimport TwoClocks
@@ -103,7 +103,7 @@ cdef class Tracker:
     cdef Connection _connection_of(self, Attempt attempt)
     @cython.locals(flags=int, connection=Connection, sender=Endpoint, receiver=Endpoint, began=Connection)
     cdef Connection _which(self, Connection newest, Segment segment, uint64_t flow_hash)
-    @cython.locals(sender=Endpoint, receiver=Endpoint, sender_by=int, over=bint, in_time_wait=bint, unanswered=bint, released=bint, began=Connection, holder=Endpoint, answers=list)
+    @cython.locals(sender=Endpoint, receiver=Endpoint, sender_by=int, over=bint, in_time_wait=bint, unanswered=bint, dropped=bint, released=bint, began=Connection, holder=Endpoint, answers=list)
     cdef Connection _attempt(self, Connection connection, Segment segment, uint64_t flow_hash)
     @cython.locals(asked=Segment, began=Connection, asker=Endpoint)
     cdef Connection _accept_pending(self, Connection connection, Segment segment, uint64_t flow_hash)

@@ -39,7 +39,7 @@ from tcptrace_py.tcp.reuse import (
     wait_for_answer,
 )
 from tcptrace_py.tcp.roles import MOST_UNDECIDED, Listeners
-from tcptrace_py.tcp.serial import distance
+from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import CLOSED, ESTABLISHED, SENT, SYN_SENT, TIME_WAIT
 from tcptrace_py.tcp.two_clocks import TwoClocks
 from tcptrace_py.wire.place import place
@@ -489,7 +489,9 @@ class Tracker:
     def _attempt(self, connection: Connection, segment: Segment, flow_hash: int) -> Connection:
         """A bare SYN on a four-tuple that has a connection: the same attempt again, or another?"""
         sender, receiver = direction(connection, segment)
-        if answered(sender, segment):
+        # (Where its receivers dropped all that passed, nothing has begun yet.)
+        dropped = connection.rare.out_of_window == sender.packets + receiver.packets
+        if dropped or answered(sender, segment):
             connection.roles_basis = BY_SYN
             connection.client_is_a = sender is connection.a
             return connection
@@ -501,7 +503,7 @@ class Tracker:
         pending = connection.pending_syn_by == sender_by and connection.rare.pending_syn_isn == segment.seq
         if pending or (not sender.has_isn and receiver.state == SYN_SENT and receiver.syns):
             return connection
-        answers = early_answers(connection, segment)
+        answers = early_answers(connection, segment, advance(segment.seq, 1 + segment.payload_bytes))
         in_time_wait = sender.state == TIME_WAIT or receiver.state == TIME_WAIT
         unanswered = sender.state == SYN_SENT
         released = over or in_time_wait or unanswered

@@ -7,7 +7,7 @@ from tcptrace_py.tcp.evidence import Evidence, Frame
 from tcptrace_py.tcp.history import Entries
 from tcptrace_py.tcp.incarnations import Incarnation
 from tcptrace_py.tcp.reading import read
-from tcptrace_py.wire.segment import ACK, Segment
+from tcptrace_py.wire.segment import ACK, RST, Segment
 
 #: Frame, time in ns, sender (0 or 1), sequence number, acknowledgment, flags, payload bytes.
 Passing = tuple[int, int, int, int, int, int, int]
@@ -41,6 +41,8 @@ class Gated:
         self.incarnations: dict[int, Noted] = {}
         self._connections: dict[int, Connection] = {}
         self._dropped: dict[int, int] = {}
+        #: What was set aside by then.
+        self._early: dict[int, list[Segment]] = {}
 
     def add(self, connection: Connection, segment: Segment) -> None:
         incarnation = self.incarnations.setdefault(connection.id, Noted())
@@ -48,11 +50,17 @@ class Gated:
         before = self._dropped.get(connection.id, 0)
         dropped = connection.rare.out_of_window + connection.a.rare.duplicates + connection.b.rare.duplicates
         self._dropped[connection.id] = dropped
-        if dropped == before:
+        early = self._early.get(connection.id, [])
+        self._early[connection.id] = list(connection.rare.early or ())
+        if dropped <= before:
             if connection.rare.reuse_of in self._connections:
                 refused = self._connections[connection.rare.reuse_of]
                 incarnation.resume(connection, self.incarnations[refused.id], refused, segment)
             incarnation.add(connection, segment)
+            left = [(each.seq, each.ack, each.flags) for each in self._early[connection.id]]
+            for each in early if segment.flags & RST else ():
+                if (each.seq, each.ack, each.flags) not in left:
+                    incarnation.add(connection, each)
 
 
 def evidence(taken: list[Passing], origins: tuple[int, ...] = ()) -> tuple[Evidence, Evidence]:

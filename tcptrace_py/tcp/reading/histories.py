@@ -117,7 +117,7 @@ def refused_first(end: Evidence, peer: Evidence, opened: Frame) -> Frame:
 @rule("3.10.7.4 second check")
 def forgot_former(end: Evidence, peer: Evidence) -> Frame:
     """A listener that answers with another ISN has forgotten the first: a RST had sent it back to LISTEN."""
-    between = [rst.frame for rst in peer.rsts if end.former_syn_ack_frame < rst.frame < end.syn_ack_frame]
+    between = [rst.frame for rst in peer.rsts if end.former_syn_ack_frame < rst.frame <= end.syn_ack_frame]
     return between[0] if end.former_syn_ack_frame and between else NOT_SEEN
 
 
@@ -197,8 +197,8 @@ def fast_open(end: Evidence, peer: Evidence) -> bool:
 
 @rule("3.8.1")
 def answered_again(end: Evidence, proof: Frame) -> Frame:
-    """Who sends its SYN+ACK again had not had the ACK of it, whatever had passed, but for earlier proof."""
-    again = end.syn_acks > 1 and not NOT_SEEN < proof < end.last_syn_ack_frame
+    """Who sends its SYN+ACK again, or another, had not had the ACK of it, but for earlier proof."""
+    again = (end.syn_acks > 1 or end.former_isn != NONE) and not NOT_SEEN < proof < end.last_syn_ack_frame
     return end.last_syn_ack_frame if again else NOT_SEEN
 
 
@@ -410,7 +410,7 @@ def fin_out_of_order(end: Evidence, peer: Evidence) -> Frame:
         return NOT_SEEN
     for duplicates in (end.duplicates, end.lower_duplicates):
         if NONE < duplicates.ack < peer.fin_seq:
-            return duplicates.after(peer.fin_frame)
+            return earliest(duplicates.each(), peer.fin_frame)
     return NOT_SEEN
 
 
@@ -446,7 +446,7 @@ def weigh(end: Evidence, peer: Evidence, over: bool) -> tuple[Rst | None, Rst | 
             continue
         # A SYN that comes again had not been refused, and what was acknowledged is too old.
         new = peer.last_syn_frame <= max(rst.frame, peer.syn_frame) if asked else peer.top_ack <= rst.seq
-        former = rst.frame < peer.syn_ack_frame and forgot_former(peer, end)
+        former = rst.frame <= peer.syn_ack_frame and forgot_former(peer, end)
         if came is None and new and not (former or goes_on(peer, rst)):
             came = rst
         if own is None and closes_by(end, peer, rst) and not goes_on(end, rst):
