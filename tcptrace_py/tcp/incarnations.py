@@ -227,8 +227,10 @@ class Incarnation:
         nothing yet."""
         self._begun = True
         sender, receiver = self.ends(by_a)
-        # The zero of a RST that answers a SYN (3.10.7.1) is no number of its sender's.
-        own = NONE if flags & RST and flags & ACK and seq == 0 else sender.number(seq)
+        zero = flags & RST and flags & ACK and seq == 0
+        own = sender.near(seq, sender.nxt) if zero else sender.number(seq)
+        if zero and own != sender.nxt and own != receiver.top_ack:
+            own = NONE  # That of a RST that answers a SYN (3.10.7.1) is no number of its sender's.
         acknowledged = receiver.number(ack) if flags & ACK else NONE
         if sender.early is not None:
             sender.early.add(frame, own, acknowledged, flags, payload_bytes)

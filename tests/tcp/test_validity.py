@@ -305,6 +305,30 @@ def test_so_is_its_copy_behind_what_goes_beyond_it(first: bool, later: str) -> N
     assert not connection.client().fin_sent
 
 
+ABORTS = {
+    "in SYN_RCVD": "c SYN -1\ns SYN+ACK 300 0\nc RST+ACK 0 301",
+    "in CLOSE_WAIT": "c SYN 100\ns SYN+ACK -1 101\nc ACK 101 0\nc FIN+ACK 101 0\n"
+    "s ACK 0 102\ns RST+ACK 0 102",
+    "behind what never passed": "c SYN 100\ns SYN+ACK -2 101\nc ACK 101 -1\nc ACK 101 -1 10\n"
+    "s ACK -1 111\nc ACK 111 0\ns RST+ACK 0 111",
+    "in FIN_WAIT_2": "c SYN 100\ns SYN+ACK -2 101\nc ACK 101 -1\ns FIN+ACK -1 101\nc ACK 101 0\n"
+    "c ACK 101 0 10\ns RST+ACK 0 111",
+}
+
+
+@pytest.mark.parametrize("name", ABORTS)
+def test_the_zero_of_a_reset_may_be_the_number_that_is_due(name: str) -> None:
+    """It is not always that of the answer to a SYN (3.10.7.1)."""
+    told = []
+    for isn in (0, 1000):
+        trace = Trace()
+        trace.isn = isn
+        (connection,) = trace.play(ABORTS[name]).end()
+        told.append([trace.words(connection.client()), trace.words(connection.server())])
+        assert connection.reset_by and not connection.rare.stray_resets
+    assert told[0] == told[1]
+
+
 #: By how many numbers the ACK of a FIN is beyond SND.NXT.
 @pytest.mark.parametrize("beyond", [1, 2, 1000])
 @pytest.mark.parametrize("version", [4, 6])
