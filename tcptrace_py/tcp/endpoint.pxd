@@ -26,7 +26,6 @@ cdef class EndpointRare:
     cdef public uint32_t unanswered_probes
     cdef public uint32_t time_wait_restarts
     cdef public uint32_t syn_bytes
-    cdef public uint32_t out_of_window
     cdef public uint32_t duplicates
     cdef public uint32_t retransmits
     cdef public bint shared
@@ -95,8 +94,6 @@ cdef class Endpoint:
     cdef object ask(self, Segment segment)
     cdef bint take_ack(self, uint32_t ack) noexcept
     cdef object be_acknowledged(self, uint32_t ack)
-    @cython.locals(reach=uint32_t, begin=uint32_t, end=uint32_t)
-    cdef uint32_t passed_in_order(self, Endpoint receiver) except? 0
     @cython.locals(carried=int64_t, seq=int64_t, ahead=int64_t, fresh=int64_t)
     cdef int64_t take_sequence_space(self, Segment segment) except -1
     cdef object _skip_to(self, uint32_t seq)

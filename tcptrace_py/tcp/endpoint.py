@@ -38,7 +38,6 @@ class EndpointRare:
         self.gap_packet = 0
         #: Out-of-window segment seen last, in case the next one goes on from there.
         self.suspect_nxt = 0
-        self.out_of_window = 0
         self.duplicates = 0
         self.retransmits = 0
         self.keep_alives = 0
@@ -246,14 +245,6 @@ class Endpoint:
         if not self.has_una or distance(ack, self.snd_una) > 0:
             self.has_una = True
             self.snd_una = ack
-
-    def passed_in_order(self, receiver: Endpoint) -> int:
-        """Up to here all that the receiver may still lack has passed, without a hole."""
-        reach = self.snd_nxt
-        for begin, end in self.rare.holes or ():
-            if receiver.has_rcv and distance(end, receiver.rcv_nxt) > 0 and distance(begin, reach) < 0:
-                reach = begin
-        return reach
 
     def take_sequence_space(self, segment: Segment) -> int:
         """Account for what a segment of this endpoint carries (SYN, payload, FIN).

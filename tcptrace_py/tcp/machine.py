@@ -77,8 +77,6 @@ class Machine:
         elif not taken:
             rare = connection.own_rare()
             rare.out_of_window += 1
-            sender_rare = sender.own_rare()
-            sender_rare.out_of_window += 1
             self.transitions.linger(connection)
             return
         else:
@@ -396,7 +394,6 @@ class Machine:
             end.rsts = [rst for rst in end.rsts if rst.frame.number != segment.frame]
             self.read(older)
         else:
-            dropper.rare.out_of_window -= 1
             older.rare.out_of_window -= 1
 
     def replace(self, endpoint: Endpoint, basis: int, ts_ns: int, frame: int) -> None:

@@ -23,7 +23,6 @@ cdef class Reset:
     cdef public int64_t quiet_ns
     cdef public int64_t after_peer_ns
     cdef public int64_t after_peer_data_ns
-    cdef public int64_t after_own_data_ns
     cdef public int64_t after_own_ns
     cdef public int64_t peer_outstanding
     cdef public int64_t peer_unanswered

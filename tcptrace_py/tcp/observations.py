@@ -74,9 +74,8 @@ class Reset:
         #: How long ago the other side had last sent anything (-1: never), and last new data.
         self.after_peer_ns = segment.ts_ns - receiver.last_ns if receiver.packets else -1
         self.after_peer_data_ns = segment.ts_ns - receiver.last_data_ns if receiver.last_data_ns else -1
-        #: How long ago its sender itself had last sent anything, and new data.
+        #: How long ago its sender itself had last sent anything.
         self.after_own_ns = segment.ts_ns - before_ns if before_ns else -1
-        self.after_own_data_ns = segment.ts_ns - sender.last_data_ns if sender.last_data_ns else -1
         #: What of either side was unacknowledged then, in bytes of sequence space.
         self.peer_outstanding = outstanding(receiver)
         #: The same before the RST itself, which may acknowledge some of it.

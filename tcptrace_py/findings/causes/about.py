@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from tcptrace_py.findings.case import Case, other
+from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.group import Group
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.service import Service, ServiceKey
 from tcptrace_py.tcp.observations import class_ns, idle_class
 from tcptrace_py.tcp.serial import distance
-
-#: Idle times that differ by no more than this part are one timer's.
-SPREAD = 0.05
 
 
 def service_key(case: Case) -> ServiceKey:
@@ -48,17 +45,6 @@ def acknowledged(case: Case, by: int) -> bool:
     """Everything that endpoint ``by`` sent was acknowledged, as far as was seen."""
     endpoint = case.endpoint(by)
     return bool(endpoint.has_una and endpoint.has_snd and distance(endpoint.snd_nxt, endpoint.snd_una) <= 0)
-
-
-def repeats_unanswered(case: Case, by: int, tries: int) -> bool:
-    """Endpoint ``by`` sent data again ``tries`` times at least and nothing of the other side followed."""
-    endpoint, peer = case.endpoint(by), case.endpoint(other(by))
-    return endpoint.unanswered >= tries and peer.last_ns <= endpoint.last_ns
-
-
-def timer_near(closed: dict[int, int], ns: int) -> tuple[int, int, int]:
-    """``(count, least_ns, most_ns)`` of the closes in a class near ``ns``; what one timer does."""
-    return timer_between(closed, round(ns * (1 - SPREAD)), round(ns * (1 + SPREAD)))
 
 
 def timer_between(closed: dict[int, int], least_ns: int, most_ns: int) -> tuple[int, int, int]:
