@@ -44,7 +44,7 @@ def resume(table: FlowTable, machine: Machine, connection: Connection, segment: 
 
 
 def accepted(table: FlowTable, machine: Machine, connection: Connection, segment: Segment) -> None:
-    """A SYN+ACK passed: its sender holds no older connection on this four-tuple."""
+    """A SYN was accepted or refused: who says so holds no older connection on this four-tuple."""
     if connection.rare.reuse_of < 0:
         return
     older = table.older(connection, connection)

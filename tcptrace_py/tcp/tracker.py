@@ -254,9 +254,9 @@ class Tracker:
         if sender.rare.stats is not None and receiver.rare.stats is not None:
             sender.rare.stats.sends(receiver.rare.stats, segment)
         self.machine.segment(connection, sender, receiver, segment)
-        if segment.flags & SYN and segment.flags & ACK and not connection.simultaneous_open:
+        if answers_syn(segment) and not connection.simultaneous_open:
             if 1 <= distance(segment.ack, receiver.isn) <= 1 + receiver.rare.syn_bytes:
-                # Its sender listens, and holds no older connection on this four-tuple.
+                # Its sender holds no older connection on this four-tuple.
                 if sender.passive:
                     self.listeners.add(sender)
                 accepted(self.table, self.machine, connection, segment)

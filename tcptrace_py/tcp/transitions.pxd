@@ -7,7 +7,7 @@ from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.history cimport came_from_time_wait, history_of, keep, stay, write_down
 from tcptrace_py.tcp.time_wait cimport TimeWait
 
-cdef int TIMER
+cdef int ACKNOWLEDGED, TIMER
 cdef int CLOSED, LISTEN, SYN_SENT, SYN_RCVD, FIN_WAIT_1, FIN_WAIT_2, CLOSING, LAST_ACK, TIME_WAIT
 cdef int FIN_CLOCK, FIN_WAIT_2_CLOCK, LINGER_CLOCK, NO_CLOCK, REUSE_CLOCK
 cdef int SYN_ACK_CLOCK, SYN_CLOCK, TIME_WAIT_CLOCK

@@ -32,6 +32,7 @@ from tcptrace_py.tcp.history import (
     write_down,
 )
 from tcptrace_py.tcp.state import (
+    ACKNOWLEDGED,
     CLOSED,
     CLOSING,
     FIN_WAIT_1,
@@ -84,10 +85,13 @@ class Transitions:
         """No segment of this connection's has closed it; nothing is read of it but by ``closed_by``."""
         if endpoint.state == CLOSED or endpoint.state == LISTEN:
             return
+        # A listener that answers another SYN in SYN_RCVD was back in LISTEN (3.10.7.4 fourth check).
+        listens = basis == ACKNOWLEDGED and endpoint.passive and endpoint.state == SYN_RCVD
+        state = LISTEN if listens else CLOSED
         if basis != TIMER or endpoint.rare.history is not None:
-            keep(endpoint, [*history_of(endpoint), (CLOSED, ts_ns, frame, basis)])
+            keep(endpoint, [*history_of(endpoint), (state, ts_ns, frame, basis)])
         endpoint.closed_by = closed_by
-        self.enter(endpoint, CLOSED, basis, ts_ns, frame)
+        self.enter(endpoint, state, basis, ts_ns, frame)
 
     def tell(self, endpoint: Endpoint, entries: Entries) -> None:
         """From now on this is its history."""

@@ -42,7 +42,7 @@ SAMPLES = [
             Connection(
                 "10.0.0.10:46102 > 10.0.0.20:80",
                 CLIENT + " FIN_WAIT_1@8s FIN_WAIT_2@10p TIME_WAIT@12a",
-                SERVER + " CLOSE_WAIT@10A LAST_ACK@11s CLOSED@12p",
+                SERVER + " CLOSE_WAIT@10A LAST_ACK@11A CLOSED@12p",
                 HANDSHAKE,
                 "four_way client complete",
                 retransmits=(1, 0),

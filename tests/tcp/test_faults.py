@@ -15,7 +15,7 @@ TRACES = {
     "a late FIN that acknowledges the peer's, whose FIN had come again: it closed second": (
         OPEN + "c FIN+ACK 101 301\n+1\nc FIN+ACK 101 301\ns ACK 302 102\ns FIN+ACK 301 102",
         OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@6p",
-        SERVING + " CLOSE_WAIT@6A LAST_ACK@7s",
+        SERVING + " CLOSE_WAIT@6A LAST_ACK@7A",
     ),
     "the FIN was lost on its way here, and sent again with a newer acknowledgment: both closed at once": (
         OPEN + "c FIN+ACK 101 301\ns ACK 302 102\n+1\ns FIN+ACK 301 102",
@@ -30,7 +30,7 @@ TRACES = {
     "such a FIN sooner than anybody sends again: overtaken by a later ACK, it closed second": (
         OPEN + "c FIN+ACK 101 301\ns ACK 302 102\ns FIN+ACK 301 102\nc ACK 102 302",
         OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@5p TIME_WAIT@7a",
-        SERVING + " CLOSE_WAIT@5A LAST_ACK@6s CLOSED@7p",
+        SERVING + " CLOSE_WAIT@5A LAST_ACK@6A CLOSED@7p",
     ),
     "such a FIN in a gap from before it acknowledged the peer's: both closed at once, beyond doubt": (
         "c SYN 100\ns SYN+ACK 300 101\n+1\ns SYN+ACK 300 101\nc ACK 112 301\ns FIN+ACK 301 101 10\n"
@@ -452,7 +452,7 @@ TRACES = {
     "a late FIN, and the peer had to send again what came with its own: perhaps the first was lost": (
         OPEN + "c ACK 101 301 10\n+1\nc FIN+ACK 101 301 10\ns ACK 302 112\ns FIN+ACK 301 112",
         OPENED + " FIN_WAIT_1@5s FIN_WAIT_2@6p",
-        SERVING + " CLOSE_WAIT@6A LAST_ACK@7s",
+        SERVING + " CLOSE_WAIT@6A LAST_ACK@7A",
     ),
     "an ACK that its sender's FIN has overtaken does not open what that FIN did not": (
         "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 101 301\nc ACK 101 301\ns FIN+ACK 301 101",
@@ -510,6 +510,33 @@ TRACES = {
         "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301 10\nc ACK 101 301\ns FIN+ACK 301 101",
         OPENED,
         "LISTEN@2a SYN_RCVD@2s ESTABLISHED@4p FIN_WAIT_1@5s",
+    ),
+    # What follows, Linux kernels did in the lab's random lives.
+    "data is answered before it closes, though what goes before that data is lost": (
+        "c SYN 100\ns SYN+ACK 300 101\nc ACK 111 301 10\ns ACK 301 101\ns FIN+ACK 301 101",
+        OPENED,
+        SERVING + " FIN_WAIT_1@5s",
+    ),
+    "a FIN behind lost data ends the handshake, and the RST after that does not acknowledge it": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 102 301\ns ACK 301 101\ns RST+ACK 301 101",
+        OPENED + " FIN_WAIT_1@3s CLOSED@5p",
+        SERVING + " CLOSED@5s",
+    ),
+    "what goes before the peer's FIN is sent again after the ACK: FIN_WAIT_2 until that is refused": (
+        OPEN + "c ACK 101 301 10\nc FIN+ACK 111 301\ns FIN+ACK 301 101\nc ACK 112 302\n+.3\n"
+        "c ACK 101 302 10\ns RST 302",
+        OPENED + " FIN_WAIT_1@5s CLOSING@7a CLOSED@9p",
+        SERVING + " FIN_WAIT_1@6s FIN_WAIT_2@7p CLOSED@9s",
+    ),
+    "a RST that acknowledges the SYN+ACK, in place of the ACK: it was ESTABLISHED": (
+        "c SYN 100\ns SYN+ACK 300 101\nc RST+ACK 101 301",
+        "SYN_SENT@1s ESTABLISHED@3a CLOSED@3s",
+        "LISTEN@2a SYN_RCVD@2s LISTEN@3p",
+    ),
+    "a SYN with data was given up: the RST that refuses the late SYN+ACK goes on after that data": (
+        "c SYN 100 0 10\ns ACK 301 111 20\n+1\ns SYN+ACK 300 111\nc RST 111",
+        "SYN_SENT@1s CLOSED@4s",
+        "LISTEN@2A SYN_RCVD@2A LISTEN@4p",
     ),
 }
 

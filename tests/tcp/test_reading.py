@@ -277,6 +277,10 @@ BECAME = {
     "the same, and it acknowledges the peer's FIN": (
         "half_open", "reset", True, 2, (1, "close_wait_abort", 4), 0,
     ),
+    # Who takes the SYN+ACK, and resets in place of the ACK, completes nothing.
+    "a RST that acknowledges the SYN+ACK, in place of the ACK: it was ESTABLISHED": (
+        "aborted", "reset", True, 0, (1, "handshake_abort", 3), 0,
+    ),
     # What a listener had acknowledged to a client that reset it is forgotten, so the form tells nothing.
     "a listener that was reset answers anew: it had not opened": (
         "complete", "reset", True, 0, (1, "abort", 4), 0,

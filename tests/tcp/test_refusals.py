@@ -51,3 +51,24 @@ def test_a_refusal_that_comes_to_syn_rcvd_is_dropped() -> None:
     _, opened = sorted(played.tracker.table.all(), key=lambda connection: connection.id)
     assert played.words(opened.a) == "SYN_SENT@3s SYN_RCVD@5s CLOSED@6p"
     assert (opened.reset_by, opened.rare.stray_resets) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("trace", "server"),
+    [
+        (
+            "c SYN 100\ns SYN+ACK 300 101\n+3\nc SYN 5000\ns SYN+ACK 700 5001",
+            "LISTEN@2a SYN_RCVD@2s LISTEN@4a",
+        ),
+        (
+            "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301\nc FIN+ACK 101 301\ns ACK 301 102\n"
+            "+3\nc SYN 5000\ns RST+ACK 0 5001",
+            "LISTEN@2a SYN_RCVD@2s ESTABLISHED@3p CLOSE_WAIT@5a CLOSED@7a",
+        ),
+    ],
+    ids=["it listens again", "its host was started again"],
+)
+def test_who_answers_another_syn_holds_nothing_older(trace: str, server: str) -> None:
+    played = Trace().play(trace)
+    older, _ = played.end()
+    assert played.words(older.server()) == server

@@ -57,7 +57,7 @@ def _read(end: Evidence, peer: Evidence, own: Rst | None, came: Rst | None) -> E
 
 class Reach:
     """What may have come to an end: what passed before the RST that closed it, and nothing that goes beyond
-    the number of one that it believed, or the FIN that its own does not acknowledge."""
+    the number of one that it believed, or the FIN, in order, that its own does not acknowledge."""
 
     def __init__(self, end: Evidence, peer: Evidence, own: Rst | None, came: Rst | None) -> None:
         self.frame, self.seq = NEVER, BEYOND
@@ -66,7 +66,8 @@ class Reach:
         elif own:
             refused = refuses_handshake(end, peer, own)
             self.frame = NOT_SEEN if refused else end.fin_frame if closed_before_ack(end) else own.frame
-            if peer.fins and max(end.top_ack, *[rst.ack for rst in end.rsts]) <= peer.fin:
+            unacknowledged = max(end.top_ack, *[rst.ack for rst in end.rsts]) <= peer.fin
+            if peer.fins and unacknowledged and peer.jump_frame is not peer.fin_frame:
                 self.seq = peer.fin
 
 
@@ -244,10 +245,12 @@ def closes(history: History, end: Evidence, peer: Evidence, reach: Reach) -> Non
     elif fills and lost_at_first(end):
         closed, basis, had = got_fin, ASSUMED, peer.fin
     if closed and in_syn_rcvd and closed_unopened(end, peer, had):
+        # What it answered before with an ACK of no more had come, out of order.
+        acked = end.first_frame
         ways = [
             (frame, shown_by)
             for frame, shown_by in ways
-            if frame < closed and (shown_by != PRESUMED or frame.carried_to <= had)
+            if frame < closed and (shown_by != PRESUMED or frame.carried_to <= had or frame < acked < closed)
         ]
     if ways:
         history.take(GETS_SYN_ACK, *ways[0])
@@ -255,7 +258,8 @@ def closes(history: History, end: Evidence, peer: Evidence, reach: Reach) -> Non
     if not closed:
         history.gets_fin(got_fin, shown)
         if end.fins:
-            basis = ASSUMED if answers_unseen or (fills and peer.fin_fills_gap) else SENT
+            # In a gap it may have been sent first before the peer's FIN came.
+            basis = ASSUMED if answers_unseen or fills else SENT
             history.take(SENDS_FIN, end.fin_frame, basis)
             acks = _may_come(end, peer, peer.bare, reach) + _may_come(end, peer, peer.on_fin, reach)
             history.take(GETS_ACK_OF_FIN, earliest(acks, fin_again(end, peer)), PRESUMED)
@@ -309,7 +313,7 @@ def hidden_fin(end: Evidence, peer: Evidence) -> bool:
 @rule("3.10.4")
 def closed_unopened(end: Evidence, peer: Evidence, had: int) -> bool:
     """An end whose FIN follows its SYN, and acknowledges a SYN only, closed in SYN_RCVD, unless what ends a
-    handshake passed before and carried no more than it had had."""
+    handshake passed before and carried no more than it had had, or had an ACK."""
     sent_data = end.isn != NONE and end.fin > end.isn + 1 and not fast_open(end, peer)
     return had <= peer.syn_end() and not sent_data
 
@@ -395,9 +399,12 @@ def fin_brings_ack(end: Evidence, peer: Evidence) -> bool:
 @rule("3.10.7.4 eighth check")
 def fin_passed_before(end: Evidence, peer: Evidence, bare: Frame) -> bool:
     """A FIN that passed before the bare ACK, with all that goes before it, may have come first; not so the
-    only one, if it was dropped for an ACK of what was never sent."""
+    only one, if it was dropped for an ACK of what was never sent, nor one before which something was never
+    acknowledged, and sent again after that ACK."""
     passed = passed_to(peer.in_order, peer.ahead, end.top_ack)
-    return NOT_SEEN < peer.fin_frame < bare and passed > peer.fin and peer.fin_least_ack != NONE
+    lacked = end.top_ack < peer.fin_seq and bare < peer.again_frame
+    in_order = passed > peer.fin and peer.fin_least_ack != NONE and not lacked
+    return in_order and NOT_SEEN < peer.fin_frame < bare
 
 
 @rule("RFC 5681 section 4.2")
@@ -556,7 +563,9 @@ def closed_before_ack(end: Evidence) -> bool:
 
 def sends_reset(history: History, end: Evidence, peer: Evidence, rst: Rst) -> None:
     """It is CLOSED; its RSTs may show what it was before."""
-    if goes_ahead(end):
+    if acknowledges_syn_ack(end, peer, rst):
+        history.take(GETS_SYN_ACK, rst.frame, ACKNOWLEDGED)
+    elif goes_ahead(end):
         history.take(GETS_SYN_ACK, rst.frame, ASSUMED)
     if peer.fins and peer.fin < max([each.ack for each in end.rsts]) <= peer.nxt:
         history.gets_fin(rst.frame, ACKNOWLEDGED)
@@ -564,10 +573,16 @@ def sends_reset(history: History, end: Evidence, peer: Evidence, rst: Rst) -> No
     history.begin(CLOSED, rst.frame, SENT)
 
 
+@rule("3.5.2, 3.10.7.3 first check")
+def acknowledges_syn_ack(end: Evidence, peer: Evidence, rst: Rst) -> bool:
+    """SYN_SENT refuses with a RST without ACK; one that acknowledges the SYN+ACK is of who had taken that."""
+    return not peer.syns and rst.seq != NONE and peer.isn < rst.ack <= peer.nxt
+
+
 @rule("RFC 5961 section 3.2")
 def goes_ahead(end: Evidence) -> bool:
     """A RST of SYN_SENT up to a window ahead of its SYN shows that more had been sent: ESTABLISHED."""
-    return any(1 < each.seq - end.isn <= WINDOW_BYTES for each in end.rsts)
+    return any(0 < each.seq - end.syn_end() <= WINDOW_BYTES for each in end.rsts)
 
 
 def believes_reset(history: History, end: Evidence, peer: Evidence, rst: Rst) -> None:

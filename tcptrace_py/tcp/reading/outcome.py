@@ -104,8 +104,11 @@ def _handshake(
     """The first of these that holds."""
     cause = reset.cause if reset else codes.NO_RESET
     syn_acks = a.syn_acks + b.syn_acks > 0
+    # Instead of the ACK that would have ended the handshake.
+    at_once = reset is not None and cause == codes.HANDSHAKE_ABORT and reset.rst.ack != NONE
     rows = (
         (not (a.syns or b.syns or syn_acks), codes.UNSEEN),
+        (at_once, codes.ABORTED),
         (completed(*told) or completed(*told[::-1]), codes.COMPLETE),
         (reset is not None and cause == codes.REFUSED and reset.believed, codes.REFUSED_HANDSHAKE),
         (cause == codes.HANDSHAKE_ABORT, codes.ABORTED),
@@ -259,9 +262,10 @@ def cause(end: Evidence, peer: Evidence, state: int, peers: int, rst: Rst, probe
     asked = peers == SYN_SENT or (peer.syn_frame > rst.frame and rst.ack == peer.syn_end())
     holds_it = state not in (CLOSED, LISTEN)
     unknown = answers_unknown(end, peer, rst) and not (holds_it and refuses_handshake(end, peer, rst))
+    takes_and_resets = only_asked(end, rst) and (rst.seq, rst.ack) == (end.syn_end(), peer.isn + 1)
     rows = (
         (asked and state in (CLOSED, SYN_SENT), codes.REFUSED),
-        (state == SYN_SENT, codes.HANDSHAKE_ABORT),
+        (state == SYN_SENT or takes_and_resets, codes.HANDSHAKE_ABORT),
         (peers == TIME_WAIT, codes.KILLS_TIME_WAIT),
         (NOT_SEEN < end.fin_frame < rst.frame, codes.AFTER_CLOSE),
         (state == CLOSE_WAIT, codes.CLOSE_WAIT_ABORT),
