@@ -22,6 +22,8 @@ OBSERVED = 128
 SLOW = 256
 #: The server closed first, and its client had the last word.
 UNANSWERED = 512
+#: What a side lacks, and says so by SACK, did not pass.
+HOLE = 1024
 
 #: A handshake without a retransmission is late when it has waited so long: the first
 #: retransmission is due after 1 s (RFC 6298 section 2), or 3 s in older systems.

@@ -31,6 +31,8 @@ from tcptrace_py.wire.inside import is_inside
 
 #: What Linux waits at least before it gives up by itself: the last of six retransmissions, 63 s.
 _KERNEL_GIVES_UP_NS = 60_000_000_000
+#: Who refuses the old connection so often asks for a new one each time.
+_INSISTS = 3
 #: No kernel sends its last SYN sooner than that: Windows does after 9 s, of two retransmissions.
 _NO_KERNEL_NS = 8_500_000_000
 
@@ -375,6 +377,10 @@ class Handshakes:
         group = self._stale.of(case, by)
         group.add(case, by, connection.rare.stale_syn_ns, connection.rare.stale_syn_ns, POSSIBLE)
         group.tally["ignored"] += connection.rare.stale_syns
+        lasted_ns = case.last_segment()[0] - connection.rare.stale_syn_ns
+        if by == case.client_by and case.endpoint(by).rsts >= _INSISTS and lasted_ns >= LATE_NS:
+            # No copy of an old SYN: the client wants to connect, and refuses the old numbers each time.
+            group.tally["insisted"] += 1
         if group.wants_example(connection.id):
             text = (
                 f"SYN from {case.name(by)} with another number in the middle of the connection;"

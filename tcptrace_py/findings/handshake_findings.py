@@ -9,7 +9,7 @@ from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.host import before, up_meanwhile
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.scans import FLOOD, Scanners, begun_scans, flood_finding, peers_tried, scans
-from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, TEXTS, meaning, remedy
+from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, STILL_OPEN, TEXTS, meaning, remedy
 from tcptrace_py.findings.wording import moment, part, span, times
 from tcptrace_py.wire.inside import is_inside
 
@@ -332,4 +332,11 @@ def _stale_finding(group: Group) -> Finding:
         f"{group.who()} is named as sender of stale SYNs on {group.connections()} to {group.they()}:"
         f" {', '.join(said)}."
     )
+    insisted = group.tally["insisted"]
+    if insisted * 2 > group.count:
+        first = (
+            f"{group.who()} asked for a new connection on ports of {group.connections()} to {group.they()}"
+            " that the other side still held open, again and again, and did not get it."
+        )
+        return group.finding(STALE_KIND, "warning", f"{first} {STILL_OPEN.meaning}", remedy(STILL_OPEN, ""))
     return group.finding(STALE_KIND, "info", f"{first} {text.meaning}", remedy(text, ""))

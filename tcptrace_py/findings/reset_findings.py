@@ -12,9 +12,10 @@ from tcptrace_py.findings.texts import (
     RESET_ABORT,
     TEXTS,
     UPON_FIRST,
+    WENT_ON,
     remedy,
 )
-from tcptrace_py.findings.wording import part, span, times
+from tcptrace_py.findings.wording import duration, part, span, times
 
 ABORT_KIND = "reset-abort"
 AFTER_CLOSE_KIND = "reset-after-close"
@@ -90,7 +91,9 @@ def _abort_finding(group: Group) -> Finding:
     lost = group.variant != "timeout" and not _cheap(group)
     # Where a RST is all that was seen of a connection, there is nothing to go by.
     severity: Severity = "warning" if lost and group.confidence() != "possible" else "info"
-    if group.tally["took"] == group.count:
+    if group.tally["went_on"] == group.count:
+        text = WENT_ON
+    elif group.tally["took"] == group.count:
         text = UPON_FIRST
     elif group.tally["at_once"] == group.count:
         text = AT_ONCE
@@ -98,6 +101,8 @@ def _abort_finding(group: Group) -> Finding:
 
 
 def _abort_meaning(group: Group, text: Text) -> str:
+    if group.tally["went_on"] == group.count:
+        return WENT_ON.meaning
     if group.tally["took"] == group.count:
         return UPON_FIRST.meaning
     if group.tally["at_once"] == group.count:
@@ -114,6 +119,9 @@ def _nothing_lost(group: Group) -> str:
 
 def _hints(group: Group) -> list[str]:
     hints = []
+    if group.tally["went_on"]:
+        many = part(group.tally["went_on"], group.count)
+        hints.append(f"{many} went on afterwards: the endpoint itself still held the connection.")
     together = group.count >= _SEVERAL and group.last_ns - group.first_ns < _AT_ONCE_NS
     if together and not group.tally["took"] and not group.tally["at_once"]:
         hints.append(
@@ -191,7 +199,13 @@ def _no_connection_finding(group: Group) -> Finding:
     sentences.append(text.meaning)
     cheap = _cheap(group) or group.tally["midstream"] == group.count
     severity: Severity = "info" if cheap else "warning"
-    return group.finding(NO_CONNECTION_KIND, severity, " ".join(sentences), remedy(text, ""))
+    advice = remedy(text, "")
+    if group.tally["idle"] == group.count:
+        advice = (
+            "Find out what forgot these connections: a restart or a fail-over at that time, or an idle"
+            f" time-out on the way of less than {duration(group.least_ns)}. {advice}"
+        )
+    return group.finding(NO_CONNECTION_KIND, severity, " ".join(sentences), advice)
 
 
 def _assassination_finding(group: Group) -> Finding:

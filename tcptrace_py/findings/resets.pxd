@@ -47,11 +47,13 @@ cdef class Resets:
     cdef bint _answers(self, Case case, int by, Reset reset) except -1
     @cython.locals(reset=Reset, client=Endpoint)
     cdef bint _took_first(self, Case case, int by) except -1
+    @cython.locals(reset=Reset, sender=Endpoint)
+    cdef bint _went_on(self, Case case, int by) except -1
     @cython.locals(reset=Reset)
     cdef bint _upon_data(self, Case case, int by) except -1
     @cython.locals(
         connection=Connection, by=int, reset=Reset, group=Group, idle_ns=int64_t, sender=Endpoint, since_ns=int64_t,
-        mute=bint, bare=bint, groups=Groups, seen=Observations,
+        mute=bint, bare=bint, went_on=bint, sure=int, groups=Groups, seen=Observations,
     )
     cdef object _take(self, Case case, int cause)
     @cython.locals(connection=Connection, seen=Observations, by=int, group=Group, groups=Groups)

@@ -269,6 +269,14 @@ class Resets:
             return False
         return distance(reset.ack, client.isn) > 1
 
+    def _went_on(self, case: Case, by: int) -> bool:
+        """Its sender went on; what the RST had only overtaken, all ahead of its number, does not count."""
+        reset: Reset | None = None if case.seen is None else case.seen.resets[by - 1]
+        sender = case.endpoint(by)
+        if reset is None or not reset.went_on or reset.frame != case.connection.rare.reset_frame:
+            return False
+        return sender.last_data_ns < reset.ns or distance(sender.snd_nxt, reset.seq) > 0
+
     def _upon_data(self, case: Case, by: int) -> bool:
         """A server's RST follows so soon on its client's data that it will be for this data."""
         reset: Reset | None = None if case.seen is None else case.seen.resets[by - 1]
@@ -283,7 +291,12 @@ class Resets:
         reset = None if case.seen is None else case.seen.resets[by - 1]
         groups = self._groups[kind]
         group = groups.of(case, by, RESET_CAUSES[cause] if kind == ABORT_KIND else "")
-        group.add(case, by, connection.rare.reset_ns, connection.rare.reset_ns, self._confidence(case, cause))
+        # Its sender goes on as if it had sent none: then the application did not, whatever the number says.
+        went_on = cause == ABORT and self._went_on(case, by)
+        sure = LIKELY if went_on else self._confidence(case, cause)
+        group.add(case, by, connection.rare.reset_ns, connection.rare.reset_ns, sure)
+        if went_on:
+            group.tally["went_on"] += 1
         idle_ns = self._idle_ns(case)
         if cause in (ABORT, NO_CONNECTION) and idle_ns >= _IDLE_NS:
             group.measure(idle_ns)
@@ -313,7 +326,7 @@ class Resets:
             group.tally["midstream"] += 1
         if answered_all(case, by, cause):
             group.tally["answered"] += 1
-        elif harmless(case, by, cause):
+        elif not went_on and harmless(case, by, cause):
             group.tally["unwanted" if unwanted(case, by) else "harmless"] += 1
         if cause == AFTER_CLOSE and case.seen is not None and case.seen.after_fin_bytes[2 - by]:
             group.tally["data"] += 1

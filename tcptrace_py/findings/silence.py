@@ -126,6 +126,8 @@ class DeadPeers:
         group.measure(endpoint.last_ns - case.gaps.since(peer.last_ns, endpoint.last_ns))
         group.tally["retransmissions"] += endpoint.unanswered
         group.tally["probes"] += endpoint.rare.unanswered_probes
+        if by == case.client_by and 0 < peer.packets <= peer.syn_acks:
+            group.tally["opened"] += 1
         if case.connection.reset_by == by and case.connection.reset_cause == TIMEOUT:
             group.tally["reset"] += 1
         if group.wants_example(case.connection.id):
@@ -198,6 +200,13 @@ class DeadPeers:
                 f"{forgotten} ended by RST of the silent side: it had started anew meanwhile, or a device on"
                 " the way had forgotten the connection and speaks for it."
             )
+        opened = group.tally["opened"] == group.count > 1
+        if opened:
+            sentences.append(
+                "On all of them the handshake passed and nothing after it: what lets SYNs pass, or answers"
+                " them itself (a firewall that looks into the requests, a SYN proxy, a server that does not"
+                " accept), drops the rest."
+            )
         if group.tally["reset"]:
             ended = part(group.tally["reset"], group.count)
             sentences.append(f"{ended} ended by RST of the side that waited.")
@@ -206,7 +215,10 @@ class DeadPeers:
             sentences.append(up)
         sentences.append(meaning(KIND, bool(up), group.about_peer and group.side == "server"))
         severity: Severity = "info" if group.of_most() == "possible" else "warning"
-        return group.finding(KIND, severity, " ".join(sentences), remedy(TEXTS[KIND], ""))
+        advice = remedy(TEXTS[KIND], "")
+        if opened:
+            advice = f"Capture at the server too: do the requests arrive there, or only the SYNs? {advice}"
+        return group.finding(KIND, severity, " ".join(sentences), advice)
 
 
 def _tries(retransmissions: int, probes: int) -> str:

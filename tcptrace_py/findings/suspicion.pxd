@@ -5,7 +5,7 @@ from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.observations cimport Observations
 
-cdef int FIN_UNANSWERED, HALF_CLOSE, HANDSHAKE, OBSERVED, RESETS, REUSE, SILENCE, SLOW, UNANSWERED, WAITS
+cdef int FIN_UNANSWERED, HALF_CLOSE, HANDSHAKE, HOLE, OBSERVED, RESETS, REUSE, SILENCE, SLOW, UNANSWERED, WAITS
 cdef int COMPLETE, SYN_RCVD
 
 

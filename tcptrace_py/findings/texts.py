@@ -284,6 +284,31 @@ UPON_FIRST = Text(
     "RFC 9293 section 3.10.5; RFC 6066 section 3; RFC 2525 section 2.17",
 )
 
+#: ``stale-syn`` of a client that wants to connect on ports whose old connection the server still holds.
+STILL_OPEN = Text(
+    "SYNs that meet an old connection",
+    "One side had given the old connection up, or a device on the way had, and the other was not told. A SYN"
+    " in the midst of a connection draws an ACK of the old numbers; the RST that answers that ends the old"
+    " one, and the next SYN is accepted. Here that did not happen: the ACK or the RST does not pass the"
+    " firewalls on the way.",
+    "Let firewalls on the way pass the ACK and the RST of such connections, and keep closed ones in mind for"
+    " as long as the ends do. Let the side that holds old connections find that out by keep-alive"
+    " (SO_KEEPALIVE with TCP_KEEPIDLE). Let the client take its source ports from a wider range.",
+    "RFC 9293 sections 3.5.1 and 3.10.7.4; RFC 5961 section 4",
+)
+
+#: ``reset-abort`` whose sender went on with the connection.
+WENT_ON = Text(
+    "reset, and its sender went on",
+    "Usual reasons: a segment came to this host that fits none of its connections, because its address was"
+    " not translated on the way (connection tracking called it invalid), and the RST that refused it passed"
+    " translated; or a device on the way resets in the name of an endpoint.",
+    "Look for a NAT or a firewall on the way that sends packets on untranslated, or resets by itself. On"
+    " Linux `conntrack -S` counts invalid ones, and this rule drops them: `iptables -I FORWARD -m conntrack"
+    " --ctstate INVALID -j DROP`. Capture at that endpoint: to what does it answer with RST?",
+    "RFC 9293 section 3.5.2; RFC 5961 section 3",
+)
+
 #: ``time-wait-reuse`` where the SYN was refused for its timestamp.
 STALE_REUSE = Text(
     "refused for an older timestamp",

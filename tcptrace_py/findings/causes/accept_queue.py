@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tcptrace_py.findings.case import Case
-from tcptrace_py.findings.causes.about import service_key
+from tcptrace_py.findings.causes.about import service_key, service_of
 from tcptrace_py.findings.causes.claim import Claim, Key
 from tcptrace_py.findings.finding import LIKELY, Evidence, Finding
 from tcptrace_py.findings.group import Group
@@ -17,6 +17,8 @@ from tcptrace_py.tcp.serial import distance
 
 #: SYN+ACKs after the ACK that are no accident: one may be TCP_DEFER_ACCEPT's, or an ACK that was lost.
 _AGAIN = 2
+#: A SYN+ACK that takes so long comes from afar; the other end is near where it is so many times nearer.
+_FAR_NS, _NEARER = 1_000_000, 4
 _EXPLAINS = (
     "half-open-handshake",
     "dead-peer",
@@ -33,6 +35,27 @@ _EXPLAINS = (
     "mtu-black-hole",
     "time-wait-assassination",
 )
+
+
+_ON_THE_WAY = (
+    "But this was captured near the clients, and the service served nobody: a firewall on the way that saw no"
+    " SYN+ACK (it went back by another route), or calls the ACK invalid, drops what follows the SYN just so."
+)
+_CAPTURE_THERE = (
+    "Capture at the server: do the ACKs arrive there? If they do, its accept queue is full: find what keeps"
+    " the application from calling accept(). `ss -ltn` shows the queue (Recv-Q above Send-Q), and `nstat -az"
+    " TcpExtListenOverflows` counts what was dropped. If they do not, look at the firewalls and routes on the"
+    " way: both directions must pass the same firewall."
+)
+
+
+def _near_client(case: Case) -> bool:
+    """Captured so much nearer to the client that what passed may not have reached the server."""
+    connection = case.connection
+    if not connection.syn_frame() or case.endpoint(case.client_by).syns != 1:
+        return False
+    to_server_ns = connection.syn_ack_ns - connection.syn_ns()
+    return to_server_ns >= _FAR_NS and (connection.ack_ns - connection.syn_ack_ns) * _NEARER < to_server_ns
 
 
 class AcceptQueueFull:
@@ -94,6 +117,7 @@ class AcceptQueueFull:
                     "syn_acks": again,
                     "later": int(accepted),
                     "data": int(in_vain),
+                    "near": int(_near_client(case)),
                     # Then it is told only of a service that takes others up without data.
                     "undeferred": int(deferred),
                 },
@@ -121,7 +145,7 @@ class AcceptQueueFull:
             LIKELY,
             silent,
             measure_ns=client.last_ns - connection.ack_ns,
-            tally={"data": 1},
+            tally={"data": 1, "near": int(_near_client(case))},
             explains=_EXPLAINS,
             hangs_on=("service", *service_key(case)),
         )
@@ -147,6 +171,12 @@ class AcceptQueueFull:
             sentences.append(f"{part(tally['data'], group.count)} had sent data, which was not acknowledged.")
         if tally["later"]:
             sentences.append(f"{part(tally['later'], group.count)} was taken up in the end.")
+        service = service_of(group, knowledge)
+        if tally["near"] == group.count and service is not None and not service.answered:
+            # The ACKs passed near the client, and nobody shows that any reached the server.
+            finding = group.finding(self.KIND, "warning", " ".join([*sentences, _ON_THE_WAY]), _CAPTURE_THERE)
+            finding.confidence = "possible"
+            return finding
         alone = group.count < 2 and not tally["data"] and not tally["undeferred"]
         if alone:
             sentences.append("A server that waits for data (TCP_DEFER_ACCEPT) does so too.")

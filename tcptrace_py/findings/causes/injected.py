@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tcptrace_py.findings.case import ENDPOINTS, Case, other, trip_ns
+from tcptrace_py.findings.causes.about import round_trip_ns
 from tcptrace_py.findings.causes.claim import Claim, Decided
-from tcptrace_py.findings.finding import LIKELY, Evidence, Finding, Severity
+from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
@@ -16,6 +17,8 @@ from tcptrace_py.tcp.observations import BY_OTHER_RESET, Reset
 _TTL = 3
 #: A RST that answers a segment and comes in less than this part of the round trip came from nearer.
 _SOONER = 0.5
+#: Devices forget connections that were idle for longer than this, and answer so soon.
+_IDLE_NS, _SOON_NS = 10_000_000_000, 100_000_000
 #: Round trips shorter than this tell nothing.
 _TRIP_NS = 5_000_000
 
@@ -51,19 +54,26 @@ class InjectedReset(Decided):
         # One that sends on after a RST of its own had no part in it. A reply of another machine behind
         # the same address would do that too, so this by itself is not enough.
         went_on = reset.went_on > 0
-        if not (went_on and (other_ttl or sooner)) and not (other_ttl and sooner):
+        # What was silent for long is what devices forget; then they answer in the endpoint's name.
+        idle_ns = _forgotten_ns(case, by, reset) if other_ttl else 0
+        if idle_ns and usual_ns >= _TRIP_NS and 0 <= reset.after_peer_ns < usual_ns * _SOONER:
+            sooner = True
+        if not (went_on and (other_ttl or sooner)) and not (other_ttl and sooner) and not idle_ns:
             return None
         name = case.name(by)
 
         def evidence() -> list[Evidence]:
             lines = []
+            if idle_ns:
+                text = f"{duration(idle_ns)} of silence, then {case.name(other(by))} sends"
+                lines.append(case.evidence(case.seen.gap_end_frame, case.seen.gap_end_ns, text))
             text = f"RST in the name of {name}"
             if other_ttl:
                 text += f", with TTL {reset.ttl} where its other segments have {usual_ttl}"
             if sooner:
                 text += (
-                    f", {duration(reset.after_peer_data_ns)} after the data that it answers, where the round"
-                    f" trip takes {duration(usual_ns)}"
+                    f", {duration(reset.after_peer_ns)} after what it answers, where the round trip takes"
+                    f" {duration(usual_ns)}"
                 )
             lines.append(case.evidence(reset.frame, reset.ns, text))
             if went_on:
@@ -76,9 +86,12 @@ class InjectedReset(Decided):
             reset.ns,
             reset.ns,
             # Whose a RST is that its sender contradicts, nothing that passes here proves.
-            LIKELY,
+            LIKELY if went_on or sooner else POSSIBLE,
             evidence,
+            measure_ns=idle_ns or -1,
             tally={
+                "idle": int(bool(idle_ns)),
+                "probe": int(bool(idle_ns) and not reset.peer_outstanding),
                 "ttl": int(other_ttl),
                 "sooner": int(sooner),
                 "went_on": int(went_on),
@@ -115,13 +128,36 @@ class InjectedReset(Decided):
         harmless = group.tally["harmless"]
         if harmless:
             why.append(f"{part(harmless, group.count)} changed nothing: the receiver went on as well.")
+        idle = group.tally["idle"]
+        if idle:
+            why.append(
+                f"{part(idle, group.count)} answered the first segment after a silence, the shortest of"
+                f" {duration(group.least_ns)}: the device had forgotten the connection."
+            )
         done = "tried to reset" if harmless == group.count else "reset"
         explanation = (
             f"A device on the way {done} {group.connections()} between {_bare(group.who())} and"
             f" {group.they()}, in the name of {_bare(group.who())}. {' '.join(why)} {text.meaning}"
         )
-        severity: Severity = "info" if harmless == group.count else "warning"
-        return group.finding(self.KIND, severity, explanation, remedy(text, ""))
+        # A connection that only a probe asked for was not missed.
+        cheap = group.count in (harmless, group.tally["probe"])
+        severity: Severity = "info" if cheap else "warning"
+        advice = remedy(text, "")
+        if idle * 2 > group.count:
+            advice = (
+                f"Send keep-alive probes more often than every {duration(group.least_ns)} (SO_KEEPALIVE with"
+                f" TCP_KEEPIDLE), or let the pool close idle connections sooner. {advice}"
+            )
+        return group.finding(self.KIND, severity, explanation, advice)
+
+
+def _forgotten_ns(case: Case, by: int, reset: Reset) -> int:
+    """The silence that the segment ended which the RST answers; 0 where there was none to speak of."""
+    seen = case.seen
+    answers_ns = max(3 * round_trip_ns(case), _SOON_NS)
+    if seen.gap_by != other(by) or seen.gap_ns < _IDLE_NS or case.endpoint(by).fin_sent:
+        return 0
+    return seen.gap_ns if 0 <= reset.ns - seen.gap_end_ns <= answers_ns else 0
 
 
 def _unheeded(case: Case, by: int, reset: Reset) -> bool:
