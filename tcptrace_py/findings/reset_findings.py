@@ -64,6 +64,9 @@ def _abort_finding(group: Group) -> Finding:
     if group.tally["fast_close"] == group.count:
         first = "aborted {} with {} with MP_FASTCLOSE, which ends all subflows of Multipath TCP."
     sentences = [f"{group.who()} {first.format(group.connections(), group.they())}"]
+    if group.tally["went_on"] == group.count:
+        who = group.who()[0].lower() + group.who()[1:]
+        sentences = [f"A RST in the name of {who} cut {group.connections()} with {group.they()}."]
     if 0 < group.tally["fast_close"] < group.count:
         sentences.append(f"{part(group.tally['fast_close'], group.count)} with MP_FASTCLOSE.")
     if group.tally["subflow"]:

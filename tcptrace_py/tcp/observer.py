@@ -331,9 +331,13 @@ class Observer:
         if peer.fin_sent and peer.last_data_ns < seen.gap_end_ns <= peer.fin_ns and outstanding(speaker) > 0:
             # Its FIN does not acknowledge what ended the silence: they crossed.
             return False
-        reset = seen.resets[2 - seen.gap_by]
-        if peer.last_ns < seen.gap_end_ns or (reset is not None and reset.ns == peer.last_ns):
+        if peer.last_ns < seen.gap_end_ns:
             return False
+        reset = seen.resets[2 - seen.gap_by]
+        if reset is not None and reset.ns >= seen.gap_end_ns and not reset.went_on:
+            if reset.after_own_ns < 0 or reset.ns - reset.after_own_ns < seen.gap_end_ns:
+                # RSTs are all that came of it, however many (one for each segment).
+                return False
         if seen.gap_what == _DATA:
             if not seen.survived:
                 seen.survived = {}

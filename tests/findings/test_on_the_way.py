@@ -208,3 +208,41 @@ def test_syns_that_meet_an_old_connection(server: str, tries: int) -> None:
     stale = one(stage.end(), "stale-syn")
     assert stale.severity == ("warning" if tries > 1 else "info")
     assert ("still held open" in stale.explanation) == (tries > 1)
+
+
+@pytest.mark.parametrize("resets", [1, 2])
+def test_a_request_that_draws_several_resets_is_no_answer(resets: int) -> None:
+    """A request of two segments draws two; so does a mirror that copies frames. None of them is an answer."""
+    stage = Stage()
+    for number in range(4):
+        c, s = stage.established(f"10.0.0.9:{40_000 + number}", "10.0.0.20:8080")
+        stage.wait(5)
+        if number < 2:
+            s.fin()
+            c.fin()
+            s.ack()
+            continue
+        for _ in range(resets):
+            c.data(300, arrives=False)
+        for _ in range(resets):
+            s.rst()
+    race = one(stage.end(), "keep-alive-race")
+    assert (race.count, race.confidence) == (2, "likely")
+
+
+def test_a_server_that_sends_its_syn_ack_again_picked_up_later() -> None:
+    """Without the SYN it may be the answer to another one: possible, and a warning at most."""
+    stage = Stage()
+    for number in range(3):
+        c, s = stage.pair(f"10.0.0.9:{40_000 + number}", "10.0.0.20:8080")
+        c.syn(seen=False)
+        s.syn_ack()
+        c.ack(arrives=False)
+        request = c.data(300, arrives=False)
+        for seconds in (1, 2, 4):
+            stage.wait(seconds)
+            s.syn_ack()
+            c.ack(arrives=False)
+            c.again(request, arrives=False)
+    full = one(stage.end(), "accept-queue-full")
+    assert (full.severity, full.confidence) == ("warning", "possible")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.causes.about import service_key, service_of
 from tcptrace_py.findings.causes.claim import Claim, Key
-from tcptrace_py.findings.finding import LIKELY, Evidence, Finding
+from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding
 from tcptrace_py.findings.group import Group
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.service import Service
@@ -84,6 +84,8 @@ class AcceptQueueFull:
         deferred = accepted and with_data < _AGAIN
         in_vain = client.unanswered > 0 or (with_data > 0 and not accepted)
         by = case.server_by
+        # Picked up later, it may be the answer to another SYN.
+        sure = LIKELY if connection.syn_frame() else POSSIBLE
         if again >= _AGAIN:
             service = None if deferred else knowledge.make(service_key(case))
             if service is not None:
@@ -110,7 +112,7 @@ class AcceptQueueFull:
                 by,
                 connection.ack_ns,
                 max(seen.late_syn_ack_ns, client.last_ns),
-                LIKELY,
+                sure,
                 evidence,
                 measure_ns=max(seen.late_syn_ack_ns, client.last_ns) - connection.ack_ns,
                 tally={
@@ -142,7 +144,7 @@ class AcceptQueueFull:
             by,
             connection.ack_ns,
             client.last_ns,
-            LIKELY,
+            sure,
             silent,
             measure_ns=client.last_ns - connection.ack_ns,
             tally={"data": 1, "near": int(_near_client(case))},
@@ -172,7 +174,7 @@ class AcceptQueueFull:
         if tally["later"]:
             sentences.append(f"{part(tally['later'], group.count)} was taken up in the end.")
         service = service_of(group, knowledge)
-        if tally["near"] == group.count and service is not None and not service.answered:
+        if tally["near"] * 2 > group.count and service is not None and not service.answered:
             # The ACKs passed near the client, and nobody shows that any reached the server.
             finding = group.finding(self.KIND, "warning", " ".join([*sentences, _ON_THE_WAY]), _CAPTURE_THERE)
             finding.confidence = "possible"
@@ -181,9 +183,10 @@ class AcceptQueueFull:
         if alone:
             sentences.append("A server that waits for data (TCP_DEFER_ACCEPT) does so too.")
         sentences.append(text.meaning)
+        sure = group.confidence() != "possible"
         return group.finding(
             self.KIND,
-            "info" if alone else "critical" if group.count >= 2 else "warning",
+            "info" if alone else "critical" if group.count >= 2 and sure else "warning",
             " ".join(sentences),
             remedy(text, group.socket_filter()),
         )
