@@ -125,6 +125,12 @@ def _hints(group: Group) -> list[str]:
     if group.tally["went_on"]:
         many = part(group.tally["went_on"], group.count)
         hints.append(f"{many} went on afterwards: the endpoint itself still held the connection.")
+    if group.tally["other_ttl"]:
+        many = part(group.tally["other_ttl"], group.count)
+        hints.append(
+            f"{many} came with another TTL than the sender's other segments: a device on the way may have"
+            " sent it."
+        )
     together = group.count >= _SEVERAL and group.last_ns - group.first_ns < _AT_ONCE_NS
     if together and not group.tally["took"] and not group.tally["at_once"]:
         hints.append(

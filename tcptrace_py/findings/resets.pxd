@@ -34,6 +34,9 @@ cpdef bint answered_close(Case case, int by) except -1
 cpdef bint goodbye(Case case, int by) except -1
 
 
+cdef bint _other_ttl(Reset reset) except -1
+
+
 @cython.final
 cdef class Resets:
     cdef dict _groups

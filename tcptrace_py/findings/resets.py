@@ -50,6 +50,8 @@ GOODBYE_BYTES = 64
 _GOODBYE_NS = 10_000_000
 #: What passes so short a time before the other side's FIN crosses it.
 _CROSSING_NS = 1_000_000
+#: A TTL that differs by less may be another path.
+TTL_APART = 3
 #: So many stray RSTs on one connection are no accident.
 _MANY_STRAYS = 10
 
@@ -188,6 +190,11 @@ def goodbye(case: Case, by: int) -> bool:
     return bool(endpoint.fin_ns - seen.after_fin_ns[by - 1] < _THERE_NS)
 
 
+def _other_ttl(reset: Reset) -> bool:
+    """It came with a TTL that its sender's other segments do not have."""
+    return reset.usual_ttl > 0 and reset.ttl > 0 and abs(reset.ttl - reset.usual_ttl) >= TTL_APART
+
+
 class Resets:
     """Collects RSTs by who sent them; one group for each cause.
 
@@ -294,6 +301,10 @@ class Resets:
         # Its sender goes on as if it had sent none: then the application did not, whatever the number says.
         went_on = cause == ABORT and self._went_on(case, by)
         sure = LIKELY if went_on else self._confidence(case, cause)
+        if cause == ABORT and reset is not None and _other_ttl(reset):
+            # Whose it is then, nothing that passes here decides.
+            sure = POSSIBLE
+            group.tally["other_ttl"] += 1
         group.add(case, by, connection.rare.reset_ns, connection.rare.reset_ns, sure)
         if went_on:
             group.tally["went_on"] += 1

@@ -246,3 +246,48 @@ def test_a_server_that_sends_its_syn_ack_again_picked_up_later() -> None:
             c.again(request, arrives=False)
     full = one(stage.end(), "accept-queue-full")
     assert (full.severity, full.confidence) == ("warning", "possible")
+
+
+# --- RSTs from nearer than the endpoint that they name ---
+
+
+@families
+@pytest.mark.parametrize("acknowledges", [False, True])
+@pytest.mark.parametrize("after_s", [0.0, 0.1])
+def test_a_reset_that_acknowledges_what_can_not_have_arrived(
+    server: str, acknowledges: bool, after_s: float
+) -> None:
+    """The perfect forgery of a firewall: the right number and TTL, but sooner than an answer can come."""
+    stage = Stage()
+    for number in range(2):
+        c, s = stage.pair(client_of(server, number), server)
+        c.syn()
+        stage.wait(0.08)
+        s.syn_ack()
+        c.ack()
+        c.data(517, arrives=acknowledges)
+        stage.wait(after_s)
+        s.rst()
+    found = stage.end()
+    forged = acknowledges and not after_s
+    assert kinds(found) == {"injected-reset" if forged else "reset-abort"}
+    if forged:
+        reset = one(found, "injected-reset")
+        assert (reset.severity, reset.confidence) == ("warning", "likely")
+        assert "sooner than an answer can" in reset.explanation
+
+
+@families
+@pytest.mark.parametrize("ttl", [64, 107])
+def test_an_abort_with_another_ttl_is_only_possibly_its_senders(server: str, ttl: int) -> None:
+    stage = Stage()
+    for number in range(3):
+        c, s = stage.established(client_of(server, number), server)
+        c.data(517)
+        s.ack()
+        stage.wait(0.2)
+        c.ttl = ttl
+        c.rst()
+    reset = one(stage.end(), "reset-abort")
+    assert (reset.confidence == "possible") == (ttl != 64)
+    assert ("a device on the way may have sent it" in reset.explanation) == (ttl != 64)

@@ -8,13 +8,12 @@ from tcptrace_py.findings.causes.claim import Claim, Decided
 from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group
 from tcptrace_py.findings.knowledge import Knowledge
+from tcptrace_py.findings.resets import TTL_APART
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.observations import BY_OTHER_RESET, Reset
+from tcptrace_py.tcp.observations import BY_OTHER_RESET, BY_STREAM_RESET, Reset
 
-#: A TTL that differs by less may be another path.
-_TTL = 3
 #: A RST that answers a segment and comes in less than this part of the round trip came from nearer.
 _SOONER = 0.5
 #: Devices forget connections that were idle for longer than this, and answer so soon.
@@ -27,7 +26,7 @@ class InjectedReset(Decided):
     """By the endpoint in whose name the RST came."""
 
     KIND = "injected-reset"
-    TOLD_FROM = BY_OTHER_RESET
+    TOLD_FROM = BY_OTHER_RESET | BY_STREAM_RESET
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         seen = case.seen
@@ -44,7 +43,7 @@ class InjectedReset(Decided):
     def _claim(self, case: Case, by: int, reset: Reset) -> Claim | None:
         # What came first in its name has nothing to be held against but what came later.
         usual_ttl = reset.usual_ttl or (case.endpoint(by).ttl if reset.went_on else 0)
-        other_ttl = bool(usual_ttl and reset.ttl and abs(reset.ttl - usual_ttl) >= _TTL)
+        other_ttl = bool(usual_ttl and reset.ttl and abs(reset.ttl - usual_ttl) >= TTL_APART)
         usual_ns = trip_ns(case, by)
         sooner = bool(
             usual_ns >= _TRIP_NS
@@ -58,7 +57,10 @@ class InjectedReset(Decided):
         idle_ns = _forgotten_ns(case, by, reset) if other_ttl else 0
         if idle_ns and usual_ns >= _TRIP_NS and 0 <= reset.after_peer_ns < usual_ns * _SOONER:
             sooner = True
-        if not (went_on and (other_ttl or sooner)) and not (other_ttl and sooner) and not idle_ns:
+        # Who acknowledges what can not have come to the endpoint yet is not the endpoint.
+        read_it = sooner and reset.has_ack and reset.peer_unanswered > reset.peer_outstanding == 0
+        two_signs = (went_on and (other_ttl or sooner)) or (other_ttl and sooner)
+        if not two_signs and not idle_ns and not read_it:
             return None
         name = case.name(by)
 
