@@ -57,6 +57,16 @@ TRACES = {
         "SYN_SENT@1s SYN_RCVD@4s ESTABLISHED@5p",
         "SYN_SENT@2s SYN_RCVD@5s ESTABLISHED@5p",
     ),
+    "both open at once, and the SYN of one did not pass: a SYN+ACK has answered it": (
+        "c SYN 100\nc SYN+ACK 100 301\ns SYN+ACK 300 101",
+        "SYN_SENT@1s SYN_RCVD@2s ESTABLISHED@3p",
+        "SYN_SENT@2A SYN_RCVD@3s ESTABLISHED@3p",
+    ),
+    "the same, and its own answer passed first": (
+        "c SYN 100\ns SYN+ACK 300 101\nc SYN+ACK 100 301",
+        "SYN_SENT@1s SYN_RCVD@3s ESTABLISHED@3p",
+        "SYN_SENT@2A SYN_RCVD@2s ESTABLISHED@3p",
+    ),
     "a SYN+ACK that acknowledges another SYN is refused likewise": (
         "c SYN 100\ns SYN+ACK 7000 51\nc RST 51\ns SYN+ACK 300 101\nc ACK 101 301",
         "SYN_SENT@1s ESTABLISHED@5a",

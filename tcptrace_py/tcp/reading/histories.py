@@ -78,10 +78,12 @@ def opens(history: History, end: Evidence, peer: Evidence) -> None:
     answered = end.syn_ack_frame if end.syn_acks else NOT_SEEN
     first_answer = peer.former_syn_ack_frame or peer.syn_ack_frame
     in_syn_rcvd = overtaken(answered, end.first_frame)
-    if end.syns:
-        asked = overtaken(end.syn_frame, answered)
+    # Only a bare SYN is answered by SYN+ACK: whose own is answered so had sent one (figure 7).
+    if end.syns or (answered and peer.syn_acks and end.isn < peer.first_ack):
+        asked = overtaken(end.syn_frame or peer.syn_ack_frame, answered)
+        shown = SENT if asked == end.syn_frame else ACKNOWLEDGED if end.syns else ASSUMED
         history.begin(CLOSED, refused_first(end, peer, asked), SENT)
-        history.take(SENDS_SYN, asked, SENT if asked == end.syn_frame else ACKNOWLEDGED)
+        history.take(SENDS_SYN, asked, shown)
         history.take(SENDS_SYN_ACK, in_syn_rcvd, SENT if in_syn_rcvd == answered else ACKNOWLEDGED)
     elif answered or answered_unseen(end, peer):
         frame = in_syn_rcvd or end.first_frame or peer.first_frame
