@@ -295,8 +295,9 @@ def left_out(passed: list[Segment], order: list[Segment]) -> bool:
     if [each.src_port for each in now] != [each.src_port for each in bare] and refused:
         return True
     first = order[0]
-    asked = [each.seq for each in passed if each.src_port == bare[0].src_port and not each.flags & RST]
-    acknowledges = asked[0] < first.ack <= max(asked) + 1
+    asked = [each for each in passed if each.src_port == bare[0].src_port and not each.flags & RST]
+    ends = [each.seq + each.payload_bytes + 1 for each in asked]
+    acknowledges = asked[0].seq < first.ack <= max(ends)
     return first is not passed[0] and first.flags & ACK > 0 and not acknowledges
 
 
