@@ -32,8 +32,9 @@ def succeed(connection: Connection, began: Connection, segment: Segment) -> None
 
 
 def resume(table: FlowTable, machine: Machine, connection: Connection, segment: Segment) -> None:
-    """What goes on with a SYN that was refused: the refusal had not come, and both open at once."""
-    if segment.flags & (RST | ACK) != ACK:
+    """What goes on with a SYN that was refused, or that SYN again: the refusal had not come, and both open at
+    once."""
+    if segment.flags & RST:
         return
     sender, receiver = direction(connection, segment)
     if sender.packets or not SYN_SENT <= receiver.state <= ESTABLISHED:

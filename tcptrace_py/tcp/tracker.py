@@ -492,8 +492,9 @@ class Tracker:
         # (Where its receivers dropped all that passed, nothing has begun yet.)
         dropped = connection.rare.out_of_window == sender.packets + receiver.packets
         if dropped or answered(sender, segment):
-            connection.roles_basis = BY_SYN
-            connection.client_is_a = sender is connection.a
+            if connection.roles_basis != BY_SYN:
+                connection.roles_basis = BY_SYN
+                connection.client_is_a = sender is connection.a
             return connection
         over = self.transitions.done(connection)
         if sender.has_isn and sender.isn == segment.seq and not (over and sender.passive):
