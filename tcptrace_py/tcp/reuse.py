@@ -51,7 +51,8 @@ def accepted(table: FlowTable, machine: Machine, connection: Connection, segment
     older = table.older(connection, connection)
     while older is not None:
         old_sender, old_receiver = direction(older, segment)
-        machine.replace(old_sender, ACKNOWLEDGED, segment.ts_ns, segment.frame)
+        basis = SENT if segment.flags & RST else ACKNOWLEDGED
+        machine.replace(old_sender, basis, segment.ts_ns, segment.frame)
         if connection.syn_frame() and old_receiver.state >= ESTABLISHED:
             machine.replace(old_receiver, SENT, connection.syn_ns(), connection.syn_frame())
         older = table.older(older, connection)

@@ -61,12 +61,16 @@ def test_a_refusal_that_comes_to_syn_rcvd_is_dropped() -> None:
             "LISTEN@2a SYN_RCVD@2s LISTEN@4a",
         ),
         (
+            "c SYN 100\ns SYN+ACK 300 101\n+3\nc SYN 5000\ns RST+ACK 0 5001",
+            "LISTEN@2a SYN_RCVD@2s CLOSED@4s",
+        ),
+        (
             "c SYN 100\ns SYN+ACK 300 101\nc ACK 101 301\nc FIN+ACK 101 301\ns ACK 301 102\n"
             "+3\nc SYN 5000\ns RST+ACK 0 5001",
-            "LISTEN@2a SYN_RCVD@2s ESTABLISHED@3p CLOSE_WAIT@5a CLOSED@7a",
+            "LISTEN@2a SYN_RCVD@2s ESTABLISHED@3p CLOSE_WAIT@5a CLOSED@7s",
         ),
     ],
-    ids=["it listens again", "its host was started again"],
+    ids=["it listens again", "its listener is gone", "its host was started again"],
 )
 def test_who_answers_another_syn_holds_nothing_older(trace: str, server: str) -> None:
     played = Trace().play(trace)
