@@ -8,14 +8,20 @@ import random
 import shutil
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 from .compare import Comparison, captures, compare, load
+from .judged import Verdict, judge
 from .live import watch
 from .network import missing
+from .random_lives import life
 from .run import FAMILIES, Outcome, run, save, scratch
 from .scenarios import SCENARIOS
 from .script import Scenario
+
+#: Random lives; a block of addresses has room for as many.
+_AT_ONCE = 120
 
 #: The heavy one runs by itself, so that the others' timing is not disturbed.
 ALONE = "time_wait_pile"
@@ -34,12 +40,16 @@ def main() -> int:
     parser.add_argument(
         "--live", action="store_true", help="with a running live on each host, held against its kernel"
     )
+    parser.add_argument("--random", type=int, metavar="N", help="N lives that are drawn, not written")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the first of them (default: 0)")
     wanted = parser.parse_args()
     if wanted.recorded:
         return _report([_compared(path) for path in sorted(wanted.recorded.glob("*.json*"))], [])
     if reason := missing():
         print(f"tests.lab: {reason}", file=sys.stderr)
         return 3
+    if wanted.random:
+        return _random(wanted.random, wanted.seed, wanted.keep)
     chosen = [s for s in SCENARIOS if not wanted.quick or s.speed == "quick"]
     if wanted.scenario:
         chosen = [s for s in chosen if any(part in s.name for part in wanted.scenario)]
@@ -81,6 +91,44 @@ def _watch(jobs: list[tuple[Scenario, str]]) -> int:
         f" {explained} disagreements explained, {unexplained} not"
     )
     return 1 if unexplained else 0
+
+
+def _random(count: int, seed: int, keep: Path | None) -> int:
+    """Lives ``seed`` and following, some hundred at once; those of one kind are told together."""
+    directory = keep or scratch()
+    kinds: dict[Verdict, list[str]] = {}
+    totals: Counter[str] = Counter()
+    lives = 0
+    try:
+        for first in range(seed, seed + count, _AT_ONCE):
+            numbers = range(first, min(first + _AT_ONCE, seed + count))
+            for family in FAMILIES:
+                chosen = [life(number) for number in numbers if (number % 3 == 0) == (family == "v6")]
+                for done in run(chosen, [family], at_once=60):
+                    if done.failure:
+                        print(f"{done.scenario.name}: the lab failed\n{done.failure}", file=sys.stderr)
+                        continue
+                    lives += 1
+                    path = save(done, directory)
+                    truth = load(path)
+                    for verdict in judge(truth, captures(path, truth), done.client):
+                        totals[verdict.what] += 1
+                        kinds.setdefault(verdict, []).append(f"{done.scenario.name}-{family}")
+        for verdict, names in sorted(kinds.items(), key=lambda kind: -len(kind[1])):
+            if verdict.what == "not":
+                print(f"{len(names)} {verdict.side} seen from the {verdict.vantage}: {verdict.why}")
+                print(f"    kernel {verdict.kernel or '-'}\n    ours   {verdict.ours or '-'}\n    {names[0]}")
+        whys = Counter(verdict.why for verdict, names in kinds.items() if verdict.why for _ in names)
+        for why, number in whys.most_common():
+            print(f"{number:>6} {why}")
+        print(
+            f"{lives} lives, {totals['confirmed']:,} endpoints confirmed, {totals['explained']:,} explained,"
+            f" {totals['not']:,} not"
+        )
+        return 1 if totals["not"] else 0
+    finally:
+        if not keep:
+            shutil.rmtree(directory)
 
 
 def _run(chosen: list[Scenario], families: tuple[str, ...], block: int | None) -> list[Outcome]:

@@ -225,6 +225,11 @@ class Packet:
     payload_bytes: int = 0
     is_tcp: bool = False
 
+    @property
+    def end(self) -> int:
+        """The number after it."""
+        return (self.seq + self.payload_bytes + bool(self.flags & SYN) + bool(self.flags & FIN)) & 0xFFFFFFFF
+
 
 def parse(by: str, data: bytes) -> Packet | None:
     """Read a packet that a host's stack sent; None for link chatter (multicast)."""
@@ -324,7 +329,7 @@ class Rule:
 class Sample:
     """The kernel's answer about one socket, asked right after a packet or a poll.
 
-    ``why``: "sent", "delivered" (with the packet's ``flags``) or "poll".
+    ``why``: "sent", "delivered" (with the packet's ``flags``, the number after it and its ACK) or "poll".
     ``after_ns`` is taken when the packet began its way into the host, ``ts_ns`` when the answer came.
     """
 
@@ -337,6 +342,8 @@ class Sample:
     mini: bool
     why: str
     flags: int
+    end: int = 0
+    ack: int = 0
 
 
 @dataclass(slots=True)
@@ -429,7 +436,7 @@ class Wire(threading.Thread):
                 continue
             self._tap(side, packet)
             if packet.is_tcp:
-                self._ask(side, packet.source, packet.target, "sent", packet.flags, time.monotonic_ns())
+                self._ask(side, packet.source, packet.target, "sent", packet, time.monotonic_ns())
             self._stage("sender", packet, partial(self._middle, packet))
 
     def _middle(self, packet: Packet) -> None:
@@ -444,7 +451,7 @@ class Wire(threading.Thread):
         # The stack handles the packet before write() returns, answers included.
         os.write(self.hosts[side].tun, packet.data)
         if packet.is_tcp:
-            self._ask(side, packet.target, packet.source, "delivered", packet.flags, before_ns)
+            self._ask(side, packet.target, packet.source, "delivered", packet, before_ns)
 
     def _stage(self, near: str, packet: Packet, go_on: Callable[[], None]) -> None:
         for rule in self.rules:
@@ -474,7 +481,7 @@ class Wire(threading.Thread):
         local: tuple[bytes, int],
         remote: tuple[bytes, int],
         why: str,
-        flags: int,
+        packet: Packet | None,
         after_ns: int,
     ) -> None:
         answer = self.hosts[side].socket_state(local, remote)
@@ -482,8 +489,9 @@ class Wire(threading.Thread):
         key = (side, local, remote)
         if why == "poll" and state == self._minis.get(key):
             return
+        passes = (packet.flags, packet.end, packet.ack) if packet else (0, 0, 0)
         self.samples.append(
-            Sample(after_ns, time.monotonic_ns(), side, local, remote, state, mini, why, flags)
+            Sample(after_ns, time.monotonic_ns(), side, local, remote, state, mini, why, *passes)
         )
         if mini:
             self._minis[key] = state
@@ -492,7 +500,7 @@ class Wire(threading.Thread):
 
     def _poll_minis(self) -> None:
         for side, local, remote in list(self._minis):
-            self._ask(side, local, remote, "poll", 0, time.monotonic_ns())
+            self._ask(side, local, remote, "poll", None, time.monotonic_ns())
 
 
 def write_pcap(path: os.PathLike[str], capture: Capture, offset_ns: int) -> None:

@@ -39,6 +39,7 @@ class Outcome:
     samples: list[Sample] | None = None
     truth: dict[str, Any] | None = None
     offset_ns: int = 0  # what turns CLOCK_MONOTONIC into the epoch's time
+    client: str = ""  # its address
 
 
 def run(
@@ -72,6 +73,7 @@ def run(
         if job.samples is not None and job.captures is not None:
             client, server = (ipaddress.ip_address(a).packed for a in addresses(job.family, block, index))
             mine = by_pair.get((min(client, server), max(client, server)), [])
+            job.client = addresses(job.family, block, index)[0]
             job.truth = _truth(job, mine, offset_ns)
     return jobs
 
@@ -142,7 +144,7 @@ def _truth(job: Outcome, transitions: list[Transition], offset_ns: int) -> dict[
         "blind": scenario.blind,
         "forged": scenario.forged,
         "connections": [[endpoint(a, b), endpoint(b, a)] for a, b in pairs],
-    }
+    } | ({"log": [[at_ns + offset_ns, *rest] for at_ns, *rest in scenario.log]} if scenario.log else {})
 
 
 def save(job: Outcome, directory: Path) -> Path:

@@ -30,6 +30,7 @@ class Scenario:
     ``counts``: how many connections a finding is about.
     ``blind``: findings that cannot be seen from a vantage point.
     ``forged``: a segment that no endpoint sent, so that times cannot agree.
+    ``log``: the calls of programs that were drawn, ``(monotonic ns, side, call, result)``, once they ran.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Scenario:
     blind: dict[str, list[str]] = field(default_factory=dict)
     forged: bool = False
     speed: str = "quick"
+    log: list[tuple[Any, ...]] = field(default_factory=list)
 
     @property
     def purpose(self) -> str:

@@ -13,6 +13,7 @@ import re
 import socket
 import tempfile
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 from .network import ACK, FIN, RST, SYN, LabError, Sample
@@ -188,6 +189,18 @@ def _mount_tracefs() -> int:
 #    its real one is that of the next SYN from this host to this destination.
 # 8. A new connection on the same four-tuple (tcp_tw_reuse, or a SYN accepted in TIME_WAIT) takes the
 #    mini-socket's place untraced: the old socket is CLOSED at that moment.
+# 9. A connect() that the four-tuple's older socket forbids (EADDRNOTAVAIL) is traced as SYN_SENT, and CLOSED
+#    at once, though nothing is sent.
+# 10. A SYN cookie keeps nothing: who has sent a SYN+ACK and has no socket of it is in SYN_RCVD all the same.
+
+
+# 11. close() enters FIN_WAIT_1 (or LAST_ACK) though the FIN waits behind data for which there is no window
+#     (RFC 9293 section 3.10.4 does so too). No segment shows that; the state is entered when the FIN is sent.
+# 12. A request socket takes a SYN with another ISN, and answers with another ISN of its own: the passive
+#     opener was back in LISTEN (RFC 9293 section 3.10.7.4, fourth check).
+
+#: A segment that its host has sent is read from its interface this soon.
+_READ_NS = 10_000_000
 
 
 @dataclass(slots=True)
@@ -222,22 +235,38 @@ def lives(
     found: list[Life] = []
     mini: str | None = None  # the mini-socket's state as last seen
 
+    cookie = False
+    answered = 0  # the number after its SYN+ACK
+
     def begin(*states: str) -> None:
-        if found and found[-1].state != "CLOSED":
+        nonlocal answered, cookie
+        answered, cookie = 0, False
+        if found and found[-1].state not in ("CLOSED", "LISTEN"):
             found[-1].states.append(("CLOSED", at_ns))  # oddity 8
         found.append(Life(local, remote, side, [(state, at_ns) for state in states]))
 
     def move(state: str) -> None:
-        if found and found[-1].state != state:
+        nonlocal cookie
+        cookie = False
+        if found and found[-1].state not in (state, "CLOSED"):
             found[-1].states.append((state, at_ns))
 
     for at_ns, _order, event in events:
+        if isinstance(event, Sample) and event.why == "sent" and event.flags & (SYN | ACK) == SYN | ACK:
+            if answered not in (0, event.end) and found[-1].state == "SYN_RCVD":
+                move("LISTEN")  # oddity 12
+                begin("LISTEN", "SYN_RCVD")
+            answered = event.end
         life = found[-1] if found else None
         if isinstance(event, Transition):
             if event.old == "CLOSED":
                 if event.new == "SYN_SENT":
                     begin("SYN_SENT")
                     mini = None
+            elif event.old == "LISTEN":
+                if event.new == "SYN_RCVD" and (life is None or life.state != "SYN_RCVD"):
+                    begin("LISTEN", "SYN_RCVD")  # oddity 1
+                mini = None
             elif event.old == "SYN_RCVD" and (life is None or life.state not in ("SYN_RCVD", "SYN_SENT")):
                 begin("LISTEN", "SYN_RCVD")  # oddity 1, request never sampled
                 mini = None
@@ -246,14 +275,14 @@ def lives(
                 if _replaced_by_mini(events, at_ns):
                     continue  # oddities 3 and 4
                 mini = None
-                move("CLOSED")
+                move("LISTEN" if life is not None and _refused(life, asked, at_ns) else "CLOSED")
             else:
                 mini = None
                 move(event.new)
         elif event.mini and event.state is not None:
             state = STATES[event.state]
             if state == "SYN_RCVD":
-                if mini != "SYN_RCVD":
+                if mini != "SYN_RCVD" and (life is None or life.state != "SYN_RCVD"):
                     begin("LISTEN", "SYN_RCVD")  # oddity 1
             else:
                 move(state)
@@ -267,8 +296,15 @@ def lives(
             mini = None
         elif event.state is not None:
             mini = None
-    for life in found:
+        elif event.why == "sent" and event.flags & (SYN | ACK) == SYN | ACK:
+            if life is None or life.state in ("CLOSED", "LISTEN"):
+                begin("LISTEN", "SYN_RCVD")  # oddity 10
+                cookie = True
+        elif cookie and event.why == "delivered" and event.flags & RST:
+            move("LISTEN")
+    for life, later in zip_longest(found, found[1:]):
         _drop_passing_fin_wait_2(life, asked)
+        _drop_unsent_fin(life, asked, later.states[0][1] if later else 1 << 63)
     return found
 
 
@@ -289,6 +325,39 @@ def _replaced_by_mini(events: list[tuple[int, int, Transition | Sample]], at_ns:
         if event.state is None:
             return False
     return last_before is not None and last_before.mini and last_before.state != 3
+
+
+def _refused(life: Life, asked: list[Sample], at_ns: int) -> bool:
+    """Oddity 2, of a Fast Open child: it is closed by a RST that comes."""
+    came = [sample for sample in asked if sample.why == "delivered" and sample.after_ns - 1000 <= at_ns]
+    answered = life.state == "SYN_RCVD" and life.states[0][0] == "LISTEN"
+    return answered and bool(came) and bool(came[-1].flags & RST) and came[-1].ts_ns >= at_ns - 1000
+
+
+def _drop_unsent_fin(life: Life, asked: list[Sample], until_ns: int) -> None:
+    """Oddity 11. ``until_ns``: when the four-tuple's next life began."""
+    began_ns = life.states[0][1]
+    mine = [s for s in asked if began_ns <= s.ts_ns < until_ns + _READ_NS]
+    sent = next((s for s in mine if s.why == "sent" and s.flags & FIN), None)
+    kept: list[tuple[str, int]] = []
+    held = False
+    for state, at_ns in life.states:
+        came = [s for s in mine if s.why == "delivered" and s.flags & FIN and s.after_ns - 1000 <= at_ns]
+        if state in ("FIN_WAIT_1", "LAST_ACK") and sent is None:
+            held = True
+        elif state == "CLOSING" and (
+            sent is None or (sent.end and came and 0 < (sent.ack - came[-1].end + 1) & 0xFFFFFFFF < 1 << 31)
+        ):
+            # It acknowledges the peer's FIN.
+            if kept[-1][0] == "FIN_WAIT_1":
+                kept.pop()
+            kept.append(("CLOSE_WAIT", at_ns))
+            if sent is not None:
+                kept.append(("LAST_ACK", max(at_ns, sent.ts_ns)))
+            held = True
+        elif not (held and state in ("TIME_WAIT", "FIN_WAIT_2")):
+            kept.append((state, at_ns))
+    life.states = kept
 
 
 def _drop_passing_fin_wait_2(life: Life, asked: list[Sample]) -> None:
@@ -331,6 +400,29 @@ def _name_unbound(transitions: list[Transition], samples: list[Sample]) -> None:
                 break
 
 
+def _without_forbidden(transitions: list[Transition], samples: list[Sample]) -> list[Transition]:
+    """Oddity 9."""
+    left = list(transitions)
+    for index, opens in enumerate(transitions):
+        if opens.new != "SYN_SENT":
+            continue
+        later = [t for t in transitions[index + 1 :] if (t.local, t.remote) == (opens.local, opens.remote)]
+        if not later or (later[0].old, later[0].new) != ("SYN_SENT", "CLOSED"):
+            continue
+        again_ns = min((t.ts_ns for t in later if t.new == "SYN_SENT"), default=1 << 63)
+        until_ns = min(again_ns, later[0].ts_ns + _READ_NS)
+        if not any(
+            sample.why == "sent"
+            and (sample.local, sample.remote) == (opens.local, opens.remote)
+            and sample.flags & (SYN | ACK) == SYN
+            and opens.ts_ns <= sample.ts_ns <= until_ns
+            for sample in samples
+        ):
+            left.remove(opens)
+            left.remove(later[0])
+    return left
+
+
 def endpoints(
     transitions: list[Transition], samples: list[Sample], until_ns: int
 ) -> list[tuple[Life | None, Life | None]]:
@@ -340,6 +432,7 @@ def endpoints(
     one without any (a stale SYN whose sender's socket is gone belongs to the old life) stands alone.
     """
     _name_unbound(transitions, samples)
+    transitions = _without_forbidden(transitions, samples)
     tuples: dict[tuple[str, Address, Address], None] = {}
     for sample in samples:
         tuples.setdefault((sample.side, sample.local, sample.remote))
@@ -363,18 +456,19 @@ def endpoints(
             default=until_ns + 1,
         )
         partner: Life | None = None
-        for number, other in enumerate(initiators[index + 1 :], index + 1):
-            if (other.local, other.remote) == (life.remote, life.local):  # simultaneous open
+        for other in acceptors:
+            if (other.local, other.remote) == (life.remote, life.local) and life.states[0][1] <= other.states[
+                0
+            ][1] < ends_ns:
                 partner = other
-                taken.add(number)
                 break
-        if partner is None:
-            for other in acceptors:
-                if (other.local, other.remote) == (life.remote, life.local) and life.states[0][
-                    1
-                ] <= other.states[0][1] < ends_ns:
-                    partner = other
-                    break
+        for number, other in enumerate(initiators[index + 1 :], index + 1):
+            over_ns = life.states[-1][1] if life.state == "CLOSED" else until_ns
+            if (other.local, other.remote) == (life.remote, life.local) and other.states[0][1] < over_ns:
+                if partner is None or other.states[0][1] < partner.states[0][1]:
+                    partner = other  # simultaneous open
+                    taken.add(number)
+                break
         if partner is not None and partner in acceptors:
             acceptors.remove(partner)
         result.append((life, partner))
