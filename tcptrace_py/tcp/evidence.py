@@ -211,8 +211,9 @@ class Evidence:
             self._synchronizes(frame, seq, end, payload_bytes, bool(flags & ACK))
         else:
             self.first_frame = self.first_frame or frame
-            # What its FIN has overtaken tells no more than that FIN.
-            frame.carried_to = end if begin < end else self.fin + 1 if end <= self.fin else NONE
+            # What its FIN has overtaken tells no more than that FIN; a keep-alive probe (3.8.4) nothing new.
+            overtaken = end <= self.fin or end == self.nxt - 1
+            frame.carried_to = end if begin < end else self.nxt if overtaken else NONE
         if flags & (SYN | ACK) == SYN:
             self.last_syn_frame = frame
         else:

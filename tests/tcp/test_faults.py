@@ -511,7 +511,6 @@ TRACES = {
         OPENED,
         "LISTEN@2a SYN_RCVD@2s ESTABLISHED@4p FIN_WAIT_1@5s",
     ),
-    # What follows, Linux kernels did in the lab's random lives.
     "data is answered before it closes, though what goes before that data is lost": (
         "c SYN 100\ns SYN+ACK 300 101\nc ACK 111 301 10\ns ACK 301 101\ns FIN+ACK 301 101",
         OPENED,
@@ -527,6 +526,11 @@ TRACES = {
         "c ACK 101 302 10\ns RST 302",
         OPENED + " FIN_WAIT_1@5s CLOSING@7a CLOSED@9p",
         SERVING + " FIN_WAIT_1@6s FIN_WAIT_2@7p CLOSED@9s",
+    ),
+    "a keep-alive probe, dropped unread though its ACK is of the FIN, and then the ACK of that": (
+        OPEN + "c FIN+ACK 101 301\n+1\ns ACK 300 102\nc ACK 102 301\n+1\ns ACK 301 102",
+        OPENED + " FIN_WAIT_1@4s FIN_WAIT_2@7p",
+        SERVING + " CLOSE_WAIT@5a",
     ),
     "a RST that acknowledges the SYN+ACK, in place of the ACK: it was ESTABLISHED": (
         "c SYN 100\ns SYN+ACK 300 101\nc RST+ACK 101 301",
