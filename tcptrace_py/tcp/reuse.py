@@ -53,7 +53,8 @@ def accepted(table: FlowTable, machine: Machine, connection: Connection, segment
         old_sender, old_receiver = direction(older, segment)
         basis = SENT if segment.flags & RST else ACKNOWLEDGED
         machine.replace(old_sender, basis, segment.ts_ns, segment.frame)
-        if connection.syn_frame() and old_receiver.state >= ESTABLISHED:
+        # (Whose SYN was refused may hold it still: the SYN may be an old one.)
+        if segment.flags & SYN and connection.syn_frame() and old_receiver.state >= ESTABLISHED:
             machine.replace(old_receiver, SENT, connection.syn_ns(), connection.syn_frame())
         older = table.older(older, connection)
 

@@ -76,3 +76,13 @@ def test_who_answers_another_syn_holds_nothing_older(trace: str, server: str) ->
     played = Trace().play(trace)
     older, _ = played.end()
     assert played.words(older.server()) == server
+
+
+def test_who_refuses_an_old_syn_does_not_end_the_time_wait_of_its_sender() -> None:
+    """The SYN may come late, from before: only who answers it shows that it holds nothing older."""
+    played = Trace().play(
+        "c SYN 1000\ns SYN+ACK 6000 1001\nc FIN+ACK 1001 6001\ns FIN+ACK 6001 1002\nc ACK 1002 6002\n"
+        "c SYN 500\ns RST+ACK 0 501"
+    )
+    first, _ = sorted(played.tracker.table.all(), key=lambda connection: connection.id)
+    assert played.words(first.client()).endswith("TIME_WAIT@5a")
