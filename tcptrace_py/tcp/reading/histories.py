@@ -247,12 +247,12 @@ def closes(history: History, end: Evidence, peer: Evidence, reach: Reach) -> Non
     elif fills and lost_at_first(end):
         closed, basis, had = got_fin, ASSUMED, peer.fin
     if closed and in_syn_rcvd and closed_unopened(end, peer, had):
-        # What it answered before with an ACK of no more had come, out of order.
-        acked = end.first_frame
+        # What went ahead of a gap, and was answered with an ACK of no more, had come.
+        ahead = peer.jump_frame if peer.jump_frame < end.first_frame < closed else NOT_SEEN
         ways = [
             (frame, shown_by)
             for frame, shown_by in ways
-            if frame < closed and (shown_by != PRESUMED or frame.carried_to <= had or frame < acked < closed)
+            if frame < closed and (shown_by != PRESUMED or frame.carried_to <= had or frame is ahead)
         ]
     if ways:
         history.take(GETS_SYN_ACK, *ways[0])
@@ -315,7 +315,7 @@ def hidden_fin(end: Evidence, peer: Evidence) -> bool:
 @rule("3.10.4")
 def closed_unopened(end: Evidence, peer: Evidence, had: int) -> bool:
     """An end whose FIN follows its SYN, and acknowledges a SYN only, closed in SYN_RCVD, unless what ends a
-    handshake passed before and carried no more than it had had, or had an ACK."""
+    handshake passed before and carried no more than it had had, or went ahead of a gap and had an ACK."""
     sent_data = end.isn != NONE and end.fin > end.isn + 1 and not fast_open(end, peer)
     return had <= peer.syn_end() and not sent_data
 
