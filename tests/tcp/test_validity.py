@@ -57,6 +57,11 @@ TRACES = {
         "SYN_SENT@1s SYN_RCVD@4s ESTABLISHED@5p",
         "SYN_SENT@2s SYN_RCVD@5s ESTABLISHED@5p",
     ),
+    "both open at once, and neither SYN passed: who believes a RST in SYN_RCVD did not listen": (
+        "c SYN+ACK 100 301\ns SYN+ACK 300 101\n+1\nc SYN+ACK 100 301\ns RST 301",
+        "SYN_SENT@1A SYN_RCVD@2s ESTABLISHED@2p CLOSED@4s",
+        "SYN_SENT@1A SYN_RCVD@1s CLOSED@4p",
+    ),
     "both open at once, and the SYN of one did not pass: a SYN+ACK has answered it": (
         "c SYN 100\nc SYN+ACK 100 301\ns SYN+ACK 300 101",
         "SYN_SENT@1s SYN_RCVD@2s ESTABLISHED@3p",

@@ -78,8 +78,7 @@ def opens(history: History, end: Evidence, peer: Evidence) -> None:
     answered = end.syn_ack_frame if end.syn_acks else NOT_SEEN
     first_answer = peer.former_syn_ack_frame or peer.syn_ack_frame
     in_syn_rcvd = overtaken(answered, end.first_frame)
-    # Only a bare SYN is answered by SYN+ACK: whose own is answered so had sent one (figure 7).
-    if end.syns or (answered and peer.syn_acks and end.isn < peer.first_ack):
+    if asked_first(end, peer):
         asked = overtaken(end.syn_frame or peer.syn_ack_frame, answered)
         shown = SENT if asked == end.syn_frame else ACKNOWLEDGED if end.syns else ASSUMED
         history.begin(CLOSED, refused_first(end, peer, asked), SENT)
@@ -99,6 +98,12 @@ def opens(history: History, end: Evidence, peer: Evidence) -> None:
         history.take(SENDS_SYN, first_answer, ASSUMED)
     elif not peer.syns:
         history.begin(ESTABLISHED, picked_up(end, peer), ASSUMED)
+
+
+@rule("figure 7")
+def asked_first(end: Evidence, peer: Evidence) -> bool:
+    """Who sent a SYN opened actively, and so did whose SYN+ACK is answered by one: only a SYN is."""
+    return end.syns > 0 or (end.syn_acks > 0 and peer.syn_acks > 0 and end.isn < peer.first_ack)
 
 
 @rule("3.4")
@@ -267,7 +272,7 @@ def closes(history: History, end: Evidence, peer: Evidence, reach: Reach) -> Non
             history.take(GETS_ACK_OF_FIN, earliest(acks, fin_again(end, peer)), PRESUMED)
         return
     # What passed before a listener was open did not bring it the peer's FIN, or it would have opened it.
-    began = history[-1][1] if ways and not end.syns else NOT_SEEN
+    began = history[-1][1] if ways and not asked_first(end, peer) else NOT_SEEN
     history.take(SENDS_FIN, closed, basis)
     if end.fins or never_passed:
         _closes_actively(history, end, peer, got_fin, shown, began, reach)
@@ -595,6 +600,6 @@ def believes_reset(history: History, end: Evidence, peer: Evidence, rst: Rst) ->
         history.gets_fin(rst.frame, PRESUMED)
     elif NONE < end.top_ack < rst.seq:
         history.take(GETS_ACK_OF_SYN, rst.frame, PRESUMED)
-    if not end.syns:
+    if not asked_first(end, peer):
         history.take(GETS_RST_AS_LISTENER, rst.frame, PRESUMED)
     history.take(GETS_RST, rst.frame, PRESUMED)
