@@ -168,7 +168,8 @@ class Incarnation:
         frame = Frame(segment.frame, segment.ts_ns)
         flags = segment.flags
         seq = segment.seq
-        sender, receiver = self.ends(by_a)
+        sender = self.a if by_a else self.b
+        receiver = self.b if by_a else self.a
         if flags & (SYN | ACK) == SYN:
             if connection.pending_syn_by and connection.rare.pending_syn_isn == seq:
                 return  # It seems stale.
@@ -226,7 +227,8 @@ class Incarnation:
         """Add a segment of that end's as it was captured, with 32-bit numbers; ``unsent``: its ACK is of
         nothing yet."""
         self._begun = True
-        sender, receiver = self.ends(by_a)
+        sender = self.a if by_a else self.b
+        receiver = self.b if by_a else self.a
         zero = flags & RST and flags & ACK and seq == 0
         own = sender.near(seq, sender.nxt) if zero else sender.number(seq)
         if zero and own != sender.nxt and own != receiver.top_ack:
