@@ -34,7 +34,7 @@ cpdef bint answered_close(Case case, int by) except -1
 cpdef bint goodbye(Case case, int by) except -1
 
 
-cdef bint _other_ttl(Reset reset) except -1
+cpdef bint other_ttl(Reset reset, int usual_ttl) except -1
 
 
 @cython.final

@@ -51,7 +51,7 @@ _GOODBYE_NS = 10_000_000
 #: What passes so short a time before the other side's FIN crosses it.
 _CROSSING_NS = 1_000_000
 #: A TTL that differs by less may be another path.
-TTL_APART = 3
+_TTL_APART = 3
 #: So many stray RSTs on one connection are no accident.
 _MANY_STRAYS = 10
 
@@ -190,9 +190,9 @@ def goodbye(case: Case, by: int) -> bool:
     return bool(endpoint.fin_ns - seen.after_fin_ns[by - 1] < _THERE_NS)
 
 
-def _other_ttl(reset: Reset) -> bool:
-    """It came with a TTL that its sender's other segments do not have."""
-    return reset.usual_ttl > 0 and reset.ttl > 0 and abs(reset.ttl - reset.usual_ttl) >= TTL_APART
+def other_ttl(reset: Reset, usual_ttl: int) -> bool:
+    """It came with a TTL that its sender's other segments do not have; 0 where one of them is not known."""
+    return usual_ttl > 0 and reset.ttl > 0 and abs(reset.ttl - usual_ttl) >= _TTL_APART
 
 
 class Resets:
@@ -301,7 +301,7 @@ class Resets:
         # Its sender goes on as if it had sent none: then the application did not, whatever the number says.
         went_on = cause == ABORT and self._went_on(case, by)
         sure = LIKELY if went_on else self._confidence(case, cause)
-        if cause == ABORT and reset is not None and _other_ttl(reset):
+        if cause == ABORT and reset is not None and other_ttl(reset, reset.usual_ttl):
             # Whose it is then, nothing that passes here decides.
             sure = POSSIBLE
             group.tally["other_ttl"] += 1

@@ -192,8 +192,6 @@ def _mount_tracefs() -> int:
 # 9. A connect() that the four-tuple's older socket forbids (EADDRNOTAVAIL) is traced as SYN_SENT, and CLOSED
 #    at once, though nothing is sent.
 # 10. A SYN cookie keeps nothing: who has sent a SYN+ACK and has no socket of it is in SYN_RCVD all the same.
-
-
 # 11. close() enters FIN_WAIT_1 (or LAST_ACK) though the FIN waits behind data for which there is no window
 #     (RFC 9293 section 3.10.4 does so too). No segment shows that; the state is entered when the FIN is sent.
 # 12. A request socket takes a SYN with another ISN, and answers with another ISN of its own: the passive

@@ -8,7 +8,7 @@ from tcptrace_py.findings.causes.claim import Claim, Decided
 from tcptrace_py.findings.finding import LIKELY, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group
 from tcptrace_py.findings.knowledge import Knowledge
-from tcptrace_py.findings.resets import TTL_APART
+from tcptrace_py.findings.resets import other_ttl
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part
 from tcptrace_py.settings import Settings
@@ -43,7 +43,7 @@ class InjectedReset(Decided):
     def _claim(self, case: Case, by: int, reset: Reset) -> Claim | None:
         # What came first in its name has nothing to be held against but what came later.
         usual_ttl = reset.usual_ttl or (case.endpoint(by).ttl if reset.went_on else 0)
-        other_ttl = bool(usual_ttl and reset.ttl and abs(reset.ttl - usual_ttl) >= TTL_APART)
+        foreign_ttl = other_ttl(reset, usual_ttl)
         usual_ns = trip_ns(case, by)
         sooner = bool(
             usual_ns >= _TRIP_NS
@@ -54,12 +54,12 @@ class InjectedReset(Decided):
         # the same address would do that too, so this by itself is not enough.
         went_on = reset.went_on > 0
         # What was silent for long is what devices forget; then they answer in the endpoint's name.
-        idle_ns = _forgotten_ns(case, by, reset) if other_ttl else 0
+        idle_ns = _forgotten_ns(case, by, reset) if foreign_ttl else 0
         if idle_ns and usual_ns >= _TRIP_NS and 0 <= reset.after_peer_ns < usual_ns * _SOONER:
             sooner = True
         # Who acknowledges what can not have come to the endpoint yet is not the endpoint.
         read_it = sooner and reset.has_ack and reset.peer_unanswered > reset.peer_outstanding == 0
-        two_signs = (went_on and (other_ttl or sooner)) or (other_ttl and sooner)
+        two_signs = (went_on and (foreign_ttl or sooner)) or (foreign_ttl and sooner)
         if not two_signs and not idle_ns and not read_it:
             return None
         name = case.name(by)
@@ -70,7 +70,7 @@ class InjectedReset(Decided):
                 text = f"{duration(idle_ns)} of silence, then {case.name(other(by))} sends"
                 lines.append(case.evidence(case.seen.gap_end_frame, case.seen.gap_end_ns, text))
             text = f"RST in the name of {name}"
-            if other_ttl:
+            if foreign_ttl:
                 text += f", with TTL {reset.ttl} where its other segments have {usual_ttl}"
             if sooner:
                 text += (
@@ -94,7 +94,7 @@ class InjectedReset(Decided):
             tally={
                 "idle": int(bool(idle_ns)),
                 "probe": int(bool(idle_ns) and not reset.peer_outstanding),
-                "ttl": int(other_ttl),
+                "ttl": int(foreign_ttl),
                 "sooner": int(sooner),
                 "went_on": int(went_on),
                 "harmless": int(went_on and _unheeded(case, by, reset)),

@@ -20,8 +20,9 @@ _encoder = msgspec.json.Encoder()
 
 # A list of numbers, spread over lines. Within a JSON string there is no raw line feed.
 _NUMBERS = re.compile(rb"\[\n\s+(-?\d+(?:,\n\s+-?\d+)*)\n\s+\]")
-_BLOCK_BYTES = 1 << 16
 _BETWEEN_NUMBERS = re.compile(rb",\n\s+")
+# Connections are written together up to so many bytes.
+_BLOCK_BYTES = 1 << 16
 
 
 def encode(report: Report) -> bytes:
