@@ -22,10 +22,12 @@ capture begins too late or has a gap a state is a guess (``assumed``).
 
 The rules of this file
 ----------------------
-- ``TRANSITIONS`` is the only place that says which state follows which. Code elsewhere
-  names an *event* and its basis; an event for which a state has no transition changes
-  nothing. So a history can hold only transitions of RFC 9293 section 3.3.2 (figure 5)
-  and section 3.10, and the few that are commented as ours.
+- ``TRANSITIONS`` says which state follows which. The reading names an *event* and its
+  basis; an event for which a state has no transition changes nothing. For speed the steps
+  of the regular way (``history.py``) name states, as does what closes without a segment
+  (``transitions.py``); tests hold every history against this table. So a history holds
+  only transitions of RFC 9293 section 3.3.2 (figure 5) and section 3.10, and the few that
+  are commented as ours.
 - Nothing here knows of captures, files, clocks or sockets. The diagram in the
   documentation is drawn from ``TRANSITIONS``.
 """
