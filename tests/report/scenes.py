@@ -217,7 +217,13 @@ def sick_scene() -> Scene:
 
 def sick_report() -> Report:
     findings = [
-        finding("connection-refused", "warning", 1, 9090, connections=[5]),
+        finding(
+            "connection-refused",
+            "warning",
+            port=9090,
+            connections=[5],
+            explanation="Server 10.0.0.20:9090 refused it.",
+        ),
         finding("stuck-close-wait", "critical", 3, trend=[1, 2, 3]),
     ]
     return finish(sick_scene(), findings, capture())

@@ -56,10 +56,12 @@ SHORT_AT_80 = """\
 
 CRITICAL  stuck-close-wait: 10.0.0.20:8080, 3 of 5 connections, from +2.1 s,
           still growing ▃▆█ (#0)
+          Certain: Server 10.0.0.20:8080 got FIN and did not close its own side
           Fix: Close the socket when recv() returns 0
             ss -tnp state close-wait 'sport = :8080'
 WARNING   connection-refused: 10.0.0.20:9090, 1 connection, from +2.1 s to
           +61.0 s (#5)
+          Certain: Server 10.0.0.20:9090 refused it
 
 Next: tcptrace-py show sick.pcap 0
       tcptrace-py explain stuck-close-wait    (-v: proof and all counters)

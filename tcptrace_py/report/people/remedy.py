@@ -1,6 +1,7 @@
-"""A remedy as people read it: the one thing to do, and commands that can be copied.
+"""A finding's texts as people read them: first sentences, and commands that can be copied.
 
-In the texts of findings commands stand in backticks; the first sentence is the one thing to do.
+Commands stand in backticks. The first sentence of an explanation is the fact that a finding claims, and the
+first of a remedy the one thing to do.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ import re
 from collections.abc import Iterator
 
 # A full stop or question mark that another sentence follows.
-_END = re.compile(r"[.?](?= [A-Z`])")
+_END = re.compile(r"[.?](?= [A-Z0-9`])")
 _COMMAND = re.compile(r"`([^`]+)`")
+
+
+def first_sentence(text: str) -> str:
+    end = _END.search(text)
+    return text[: end.end()] if end else text
 
 
 def action(remedy: str) -> str:
     """The first sentence, without its full stop; without its command where that comes last."""
-    end = _END.search(remedy)
-    first = remedy[: end.end()] if end else remedy
+    first = first_sentence(remedy)
     first = _COMMAND.sub("", first).rstrip(". ") if first.rstrip(".").endswith("`") else plain(first)
     return first.rstrip(".:")
 

@@ -18,7 +18,8 @@ from rich.text import Text
 from tcptrace_py.findings.finding import Finding
 from tcptrace_py.findings.wording import duration, times
 from tcptrace_py.report.model.model import Report, Service
-from tcptrace_py.report.people.remedy import action, commands
+from tcptrace_py.report.people.clock import in_zone
+from tcptrace_py.report.people.remedy import action, commands, first_sentence
 from tcptrace_py.report.people.terminal_connections import print_connections
 from tcptrace_py.report.people.terminal_proof import print_proof, print_states, print_summary
 from tcptrace_py.report.people.terminal_text import (
@@ -108,6 +109,7 @@ def _print_findings(report: Report, findings: Sequence[Shown], console: Console,
         if view.verbose:
             print_proof(report, each.finding, console, view, shown)
         elif each.finding.severity != "info" and each.finding.allowed is None:
+            _print_fact(each.finding, console, view)
             _print_fix(each.finding, console, shown)
         if each.mirrors:
             hang(console, Text(""), plain(_mirrored(each.mirrors), console), INDENT)
@@ -146,13 +148,23 @@ def _when(report: Report, finding: Finding) -> str:
     return f"from {begin} to {end}"
 
 
+def _print_fact(finding: Finding, console: Console, view: View) -> None:
+    """What was seen, and how sure that is."""
+    fact = first_sentence(in_zone(finding.explanation, view.zone)).rstrip(".")
+    _print_labelled(finding.confidence.capitalize(), fact, console)
+
+
+def _print_labelled(label: str, text: str, console: Console) -> None:
+    hang(console, Text(""), Text(f"{label}: ", "bold").append(plain(text, console), "not bold"), INDENT)
+
+
 def _print_fix(finding: Finding, console: Console, shown: dict[str, str]) -> None:
     fix = action(finding.remedy)
     if fix and fix not in shown:
         shown[fix] = finding.subject.label()
-        hang(console, Text(""), Text("Fix: ", "bold").append(plain(fix, console), "not bold"), INDENT)
+        _print_labelled("Fix", fix, console)
     for holder in held_by(finding):
-        hang(console, Text(""), Text("Held by: ", "bold").append(plain(holder, console), "not bold"), INDENT)
+        _print_labelled("Held by", holder, console)
     if finding.severity == "critical" and not finding.processes:
         for command in commands(finding.remedy)[:1]:
             command_line(console, plain(command, console), INDENT + 2)
