@@ -216,9 +216,11 @@ class _Tracing:
 
     def _described(self, finding: Finding, listed: dict[int, Connection]) -> list[str]:
         from tcptrace_py.report.people.proof import headline
-        from tcptrace_py.report.people.remedy import action
+        from tcptrace_py.report.people.remedy import action, first_sentence
 
         lines = ["", f"{finding.severity.upper()} {headline(finding)} ({finding.kind})"]
+        fact = first_sentence(finding.explanation).rstrip(".")
+        lines.append(f"  {finding.confidence.capitalize()}: {fact}")
         by_test: dict[str, list[Connection]] = {}
         for connection in _of(finding, listed):
             by_test.setdefault(" or ".join(self._tests_at(connection.first_ns)), []).append(connection)

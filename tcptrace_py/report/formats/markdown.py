@@ -108,10 +108,11 @@ def _findings(report: Report) -> Iterator[str]:
             f"`{f.kind}`",
             cell(f.subject.label()),
             how_many(f, report),
+            f.confidence,
         )
         for f in shown
     ]
-    yield from table(("severity", "kind", "whose", "how many"), rows, 1)
+    yield from table(("severity", "kind", "whose", "how many", "how sure"), rows, 1)
     left = len(findings) - FINDINGS
     if left > 0:
         yield ""
