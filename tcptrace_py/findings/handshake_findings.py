@@ -9,6 +9,7 @@ from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.host import before, up_meanwhile
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.scans import FLOOD, Scanners, begun_scans, flood_finding, peers_tried, scans
+from tcptrace_py.findings.service import Service
 from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, STILL_OPEN, TEXTS, meaning, remedy
 from tcptrace_py.findings.wording import moment, part, span, times
 from tcptrace_py.wire.inside import is_inside
@@ -18,11 +19,14 @@ TIMEOUT_KIND = "connection-timeout"
 UNREACHABLE_KIND = "connection-unreachable"
 HALF_OPEN_KIND = "half-open-handshake"
 STALE_KIND = "stale-syn"
+FULL_KIND = "accept-queue-full"
 
 # So many times as many are most.
 _MOST = 4
 # So many hosts a program tries side by side, where it leaves each soon.
 _CANDIDATES = 5
+# So many connections whose requests stay without an answer are no single slow one.
+_UNTAKEN = 2
 # Few addresses come back, by chance.
 _ONCE = 1.5
 _SCANNED = "The client tried many services: another finding tells of that."
@@ -186,7 +190,45 @@ def _refused_finding(group: Group, knowledge: Knowledge, scanners: Scanners) -> 
     return group.finding(REFUSED_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
 
 
+def _waiting(group: Group, knowledge: Knowledge) -> Service | None:
+    """The service, where its application takes nobody up: then its accept queue fills.
+
+    Requests on connections opened before were acknowledged and never answered, and nobody got a word
+    or a SYN+ACK meanwhile. Linux drops SYNs while the queue is full.
+    """
+    if group.about_peer:
+        return None
+    service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
+    if service is None or service.untaken < _UNTAKEN or service.untaken_ns > group.first_ns:
+        return None
+    spoke = service.replied.between(group.first_ns, group.last_ns)
+    return None if spoke or service.accepted.between(group.first_ns, group.last_ns) else service
+
+
+def _queue_finding(group: Group, service: Service) -> Finding:
+    text = TEXTS[FULL_KIND]
+    explanation = (
+        f"{group.who()} ignored {times(group.tally['syns'], 'SYN')} of {group.they()} for"
+        f" {times(group.count, 'connection')}: its accept queue is full, or so it looks. Its kernel had"
+        f" acknowledged requests on {times(service.untaken, 'connection')} since"
+        f" {moment(service.untaken_ns)} that its application did not answer, and nobody was served"
+        " meanwhile. While the queue is full, Linux drops SYNs as well. The host is up, and the network"
+        " is not at fault."
+    )
+    finding = group.finding(
+        FULL_KIND,
+        "critical" if group.count >= _UNTAKEN else "warning",
+        explanation,
+        remedy(text, group.socket_filter()),
+    )
+    finding.confidence = "likely"
+    return finding
+
+
 def _timeout_finding(group: Group, knowledge: Knowledge) -> Finding:
+    waiting = _waiting(group, knowledge)
+    if waiting is not None:
+        return _queue_finding(group, waiting)
     peers = _candidates(group, knowledge)
     each = " each attempt's" if group.count > 1 else ""
     sentences = [

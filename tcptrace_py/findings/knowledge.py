@@ -136,6 +136,8 @@ class Knowledge:
                     self._note_heard(connection, server, service.heard)
                 if connection.syn_ack_frame:
                     service.accepted.add(connection.syn_ack_ns)
+                    if connection.handshake == COMPLETE and _untaken(client, server):
+                        service.leave(connection.syn_ack_ns)
             elif unseen:
                 service.unseen += 1
                 pair = self._pair(client, server, 0)
@@ -544,3 +546,10 @@ def _answered_unseen(speaker: Endpoint, silent: Endpoint) -> bool:
         return True
     opening = speaker.syns + speaker.syn_acks
     return opening > 0 and speaker.packets > opening + speaker.rsts + speaker.rare.duplicates
+
+
+def _untaken(client: Endpoint, server: Endpoint) -> bool:
+    """Did the server's kernel acknowledge data, and its application neither say a word nor close?"""
+    if not client.bytes or server.bytes or server.fin_sent or server.rsts or not client.has_una:
+        return False
+    return distance(client.snd_una, client.isn) > 1

@@ -24,3 +24,5 @@ cdef class Service:
     cdef public int64_t zero_windows
     cdef public int64_t unseen
     cdef public int64_t lone_syns
+    cdef public int64_t untaken
+    cdef public int64_t untaken_ns

@@ -45,11 +45,21 @@ class Service:
         #: Connections in which it had answered, though nothing of that was captured; and lone SYNs.
         self.unseen = 0
         self.lone_syns = 0
+        #: Connections whose requests its kernel acknowledged and on which its application never said a word,
+        #: and when the first of them was opened.
+        self.untaken = 0
+        self.untaken_ns = 0
 
     def lose(self, ns: int) -> None:
         """Somebody spoke after so long a silence, in vain."""
         if not self.shortest_lost_ns or ns < self.shortest_lost_ns:
             self.shortest_lost_ns = ns
+
+    def leave(self, ns: int) -> None:
+        """A connection opened at that time that its application has not said a word on."""
+        self.untaken += 1
+        if not self.untaken_ns or ns < self.untaken_ns:
+            self.untaken_ns = ns
 
     def merge(self, other: Service) -> None:
         self.connections += other.connections
@@ -73,3 +83,6 @@ class Service:
         self.zero_windows += other.zero_windows
         self.unseen += other.unseen
         self.lone_syns += other.lone_syns
+        if other.untaken:
+            self.leave(other.untaken_ns)
+            self.untaken += other.untaken - 1

@@ -18,6 +18,15 @@ from tcptrace_py.findings.wording import duration, part, span
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.observations import BY_CLOSE
 
+#: An application that does not answer does not close either: it waits, it has not forgotten close().
+_EXPLAINS = (
+    "reset-abort",
+    "reset-after-close",
+    "reset-no-connection",
+    "half-close",
+    "stuck-close-wait",
+    "stuck-fin-wait-2",
+)
 #: Clients that leave sooner after their last word do not wait for an answer.
 _WAITED_NS = 900_000_000
 #: In a talk whose last word often is the client's, so many must have left after about as long.
@@ -90,7 +99,7 @@ class UnresponsiveServer:
             evidence,
             measure_ns=seen.close_idle_ns,
             tally={"late": int(bool(late_ns)), "near": int(near)},
-            explains=("reset-abort", "reset-after-close", "reset-no-connection", "half-close"),
+            explains=_EXPLAINS,
             # Where the server had spoken before, the client's last word may want no answer.
             hangs_on=("service", *service_key(case), server.bytes > 0 and not late_ns, seen.close_is_reset),
         )
@@ -104,11 +113,12 @@ class UnresponsiveServer:
             return False
         if service is None:
             return False
-        if service.answered > service.connections * _ANSWERS:
+        if service.answered > service.established * _ANSWERS:
             return True
         # Where nobody ever gets an answer (a log, a metric), leaving without one is how it is meant. But not
-        # by RST, all after as long.
-        return bool(key[6]) and _steady(group) and group.least_ns >= _PATIENCE_NS // 2
+        # by RST, all after as long, which is long or happens often; nor where others were answered.
+        patient = group.least_ns >= _PATIENCE_NS // 2 or group.count >= _MANY
+        return _steady(group) and bool(service.answered or (key[6] and patient))
 
     def finding(self, group: Group, knowledge: Knowledge, end_ns: int) -> Finding:
         if group.variant == closed_instead.VARIANT:

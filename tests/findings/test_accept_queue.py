@@ -1,0 +1,121 @@
+"""``accept-queue-full`` where the queue drops SYNs: an application that hangs takes nobody up."""
+
+from __future__ import annotations
+
+import pytest
+
+from sample_pcaps.scenarios.script import Endpoint
+
+from .stage import Stage, kinds, one
+from .test_unresponsive import families
+
+
+def hangs(stage: Stage, names: tuple[str, str], taken: int, first_port: int = 40_000) -> list[Endpoint]:
+    """Requests that the kernel acknowledges, on connections that the application leaves in its queue."""
+    clients = []
+    for number in range(taken):
+        c, s = stage.pair(names[0].format(first_port + number), names[1].format(20))
+        c.syn()
+        s.syn_ack()
+        c.ack()
+        c.data(100)
+        s.ack()
+        clients.append(c)
+    return clients
+
+
+def ignored(stage: Stage, names: tuple[str, str], attempts: int) -> None:
+    """SYNs that nobody answers."""
+    clients = [
+        stage.pair(names[0].format(50_000 + number), names[1].format(20))[0] for number in range(attempts)
+    ]
+    for wait_s in (1, 2, 4):
+        for c in clients:
+            c.syn()
+        stage.wait(wait_s)
+
+
+@families
+@pytest.mark.parametrize("attempts", [1, 4])
+@pytest.mark.parametrize("taken", [0, 1, 3])
+def test_syns_that_a_hanging_application_leaves_unanswered(
+    names: tuple[str, str], taken: int, attempts: int
+) -> None:
+    """One slow request says nothing of the queue; without any, a firewall may drop the SYNs."""
+    stage = Stage()
+    stage.established(names[0].format(39_000), names[1].format(20))
+    stage.wait(5)
+    hangs(stage, names, taken)
+    ignored(stage, names, attempts)
+    findings = stage.end(at_s=30)
+    if taken < 2:
+        assert "accept-queue-full" not in kinds(findings)
+        assert one(findings, "connection-timeout").count == attempts
+        return
+    full = one(findings, "accept-queue-full")
+    assert findings[0] is full
+    assert (full.count, full.confidence) == (attempts, "likely")
+    assert full.severity == ("critical" if attempts > 1 else "warning")
+    assert f"acknowledged requests on {taken} connections" in full.explanation
+    assert "connection-timeout" not in kinds(findings)
+    assert {stage.diagnosis.revised[each][0] for each in full.connections} == {"accept-queue-full"}
+
+
+@families
+@pytest.mark.parametrize("what", ["answers", "accepts", "hangs later"])
+def test_a_service_that_goes_on_meanwhile_has_room(names: tuple[str, str], what: str) -> None:
+    stage = Stage()
+    old, server = stage.established(names[0].format(39_000), names[1].format(20))
+    if what != "hangs later":
+        hangs(stage, names, 3)
+    clients = [stage.pair(names[0].format(50_000 + n), names[1].format(20))[0] for n in range(2)]
+    for number, wait_s in enumerate((1, 2, 4)):
+        for c in clients:
+            c.syn()
+        stage.wait(wait_s)
+        if what == "answers" and not number:
+            old.data(10)
+            server.data(10)
+            stage.wait(2.5)
+        elif what == "accepts":
+            hangs(stage, names, 1, 60_000 + number)
+            stage.wait(2.5)
+    if what == "hangs later":
+        hangs(stage, names, 3)
+    findings = stage.end(at_s=40)
+    assert "accept-queue-full" not in kinds(findings)
+    assert one(findings, "connection-timeout").count == 2
+
+
+@families
+@pytest.mark.parametrize("closes", [False, True])
+def test_who_does_not_answer_has_not_forgotten_to_close(names: tuple[str, str], closes: bool) -> None:
+    """Clients gave up, and the application that hangs keeps their sockets: it is no leak."""
+    stage = Stage()
+    for number in range(3):
+        c, s = stage.established(names[0].format(39_000 + number), names[1].format(20))
+        c.fin()
+        s.fin()
+        c.ack()
+    for c, s in [_asked(stage, names, 40_000 + number) for number in range(3)]:
+        stage.wait(3)
+        c.fin()
+        s.ack()
+        if closes:
+            stage.wait(0.1)
+            s.fin()
+            c.ack()
+    findings = stage.end(at_s=60)
+    told = one(findings, "unresponsive-server")
+    assert (told.count, told.confidence) == (3, "likely")
+    assert not kinds(findings) & {"stuck-close-wait", "stuck-fin-wait-2", "half-close"}
+
+
+def _asked(stage: Stage, names: tuple[str, str], port: int) -> tuple[Endpoint, Endpoint]:
+    c, s = stage.pair(names[0].format(port), names[1].format(20))
+    c.syn()
+    s.syn_ack()
+    c.ack()
+    c.data(100)
+    s.ack()
+    return c, s
