@@ -10,7 +10,7 @@ from tcptrace_py.findings.host import before, up_meanwhile
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.scans import FLOOD, Scanners, begun_scans, flood_finding, peers_tried, scans
 from tcptrace_py.findings.service import Service
-from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, STILL_OPEN, TEXTS, meaning, remedy
+from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, STILL_OPEN, SYN_FLOOD, TEXTS, meaning, remedy
 from tcptrace_py.findings.wording import moment, part, span, times
 from tcptrace_py.wire.inside import is_inside
 
@@ -41,6 +41,7 @@ _OTHERWISE = (
     "The same port was served over the other IP version: clients that try both take what answers first"
     " (RFC 8305)."
 )
+_FLOOD = ": hardly more than one attempt for each source, a SYN flood, most likely"
 _STARTED = "It was served within 10 s of that: the service was starting, and that has healed."
 _ONLY_FLAGS = (
     "Nothing but SYN, FIN and RST is seen: the answer may well have come. Capture without such a filter."
@@ -315,9 +316,11 @@ def _unreachable_finding(group: Group, knowledge: Knowledge) -> Finding:
 def _half_open_finding(group: Group, knowledge: Knowledge, scanners: Scanners) -> Finding:
     text = HALF_OPEN[group.variant]
     peak, peak_at_ns = group.crowd.peak() if group.crowd is not None else (0, 0)
+    sources = group.peers.count()
+    flood = not group.about_peer and group.count >= FLOOD and sources * 2 >= group.count
     first = (
         f"{group.who()} sent SYN+ACK to {group.they()} for {group.connections()} and never got the"
-        f" ACK{_scan(group)}."
+        f" ACK{_scan(group)}{_FLOOD if flood else ''}."
     )
     sentences = [first]
     if _by_scanner(group, scanners):
@@ -334,16 +337,14 @@ def _half_open_finding(group: Group, knowledge: Knowledge, scanners: Scanners) -
         )
     if peak > 1:
         sentences.append(f"Up to {peak:,} half-open at once, at {moment(peak_at_ns)}.")
-    if group.variant == "unanswered" and not group.about_peer and group.count >= FLOOD:
-        sources = group.peers.count()
-        if sources * 2 >= group.count:
-            sentences.append("Hardly more than one attempt for each source: a SYN flood, most likely.")
-        else:
-            sentences.append(
-                f"{group.count / max(sources, 1):.0f} attempts for each source: rather a broken way back"
-                " (or few attackers) than forged sources."
-            )
+    if not flood and not group.about_peer and group.count >= FLOOD:
+        sentences.append(
+            f"{group.count / max(sources, 1):.0f} attempts for each source: rather a broken way back"
+            " (or few attackers) than forged sources."
+        )
     sentences.append(GENERAL[HALF_OPEN_KIND])
+    if flood:
+        text = SYN_FLOOD
     if group.tally["syn_again"] < group.count:
         sentences.append(text.meaning)
     severity: Severity = "critical" if group.count >= FLOOD else "warning"

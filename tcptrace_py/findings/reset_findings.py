@@ -11,6 +11,7 @@ from tcptrace_py.findings.texts import (
     IF_NOTHING_CAME,
     RESET_ABORT,
     TEXTS,
+    TURNED_AWAY,
     UPON_FIRST,
     WENT_ON,
     remedy,
@@ -29,6 +30,11 @@ _PEERS = 10
 _FEW = 2
 #: So many that end within so short a time end for one reason.
 _SEVERAL, _AT_ONCE_NS = 3, 1_000_000_000
+#: Of connections that a server takes up and resets upon the first request, without having acknowledged it.
+_UPON_REQUESTS = (
+    "Each RST came upon the first request: capture at the server. If it does not send the RST, a firewall or"
+    " filter on the way refuses these requests in its name: compare them with requests that are served."
+)
 #: Said of RSTs whose number shows what they answer.
 _ANSWERS = (
     "They answer segments that were still under way when their sender had closed, each by the number that the"
@@ -100,7 +106,10 @@ def _abort_finding(group: Group) -> Finding:
         text = UPON_FIRST
     elif group.tally["at_once"] == group.count:
         text = AT_ONCE
-    return group.finding(ABORT_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
+    advice = remedy(text, group.socket_filter())
+    if text is AT_ONCE and group.tally["unacknowledged"] == group.count:
+        advice = f"{_UPON_REQUESTS} {advice}"
+    return group.finding(ABORT_KIND, severity, " ".join(sentences), advice)
 
 
 def _abort_meaning(group: Group, text: Text) -> str:
@@ -171,6 +180,12 @@ def _silence(group: Group) -> str:
 def _after_close_finding(group: Group) -> Finding:
     text = TEXTS[AFTER_CLOSE_KIND]
     sentences = [f"{group.who()} sent RST after FIN on {group.connections()} with {group.they()}."]
+    if group.tally["away"] == group.count:
+        text = TURNED_AWAY
+        sentences = [
+            f"{group.who()} closed {group.connections()} with {group.they()} as soon as they were open; the"
+            " requests met RST."
+        ]
     if group.tally["data"]:
         sentences.append(f"{part(group.tally['data'], group.count)} answered data that came after the close.")
     if group.tally["unwanted"]:
@@ -193,7 +208,8 @@ def _after_close_finding(group: Group) -> Finding:
             f"{times(group.hosts, 'host')} did so alike, each about once: so peers drop each other, not"
             " services that fail.",
         )
-    return group.finding(AFTER_CLOSE_KIND, severity, " ".join(sentences), remedy(text, ""))
+    advice = remedy(text, group.socket_filter() if text is TURNED_AWAY else "")
+    return group.finding(AFTER_CLOSE_KIND, severity, " ".join(sentences), advice)
 
 
 def _no_connection_finding(group: Group) -> Finding:

@@ -291,6 +291,14 @@ class Resets:
             return False
         return reset.after_peer_data_ns < max(2 * trip_ns(case, by), _GOODBYE_NS)
 
+    def _turned_away(self, case: Case, by: int) -> bool:
+        """A server closes as soon as the connection is open, and has read nothing of what its client asks."""
+        connection, server, client = case.connection, case.endpoint(by), case.endpoint(peer_of(by))
+        if by != case.server_by or not connection.ack_ns or not client.bytes:
+            return False
+        at_once = server.fin_ns - connection.ack_ns < _AT_ONCE_NS
+        return bool(at_once and client.bytes <= case.seen.after_fin_bytes[2 - by])
+
     def _take(self, case: Case, cause: int) -> None:
         connection = case.connection
         by = connection.reset_by
@@ -341,6 +349,8 @@ class Resets:
             group.tally["unwanted" if unwanted(case, by) else "harmless"] += 1
         if cause == AFTER_CLOSE and case.seen is not None and case.seen.after_fin_bytes[2 - by]:
             group.tally["data"] += 1
+            if self._turned_away(case, by):
+                group.tally["away"] += 1
         if group.wants_example(connection.id):
             group.example(connection.id, self._evidence(case, cause, idle_ns))
 

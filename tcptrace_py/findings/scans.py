@@ -7,7 +7,7 @@ from collections.abc import Mapping, Set
 from tcptrace_py.findings.finding import Finding
 from tcptrace_py.findings.group import MANY, Group, Groups
 from tcptrace_py.findings.service import Service
-from tcptrace_py.findings.texts import HALF_OPEN, TEXTS, remedy
+from tcptrace_py.findings.texts import SYN_FLOOD, TEXTS, remedy
 from tcptrace_py.findings.wording import times
 
 KIND = "probe"
@@ -110,13 +110,12 @@ def flood_finding(group: Group, kind: str, service: Service | None) -> Finding |
     if service is not None and group.count * 2 < service.connections:
         # So many are under way at any moment where so many are served.
         return None
-    text = HALF_OPEN["unanswered"]
     explanation = (
         f"{times(group.count, 'attempt')} at {group.who()[0].lower()}{group.who()[1:]} from"
         f" {times(group.peers.count(), 'address', 'addresses')} were still under way as far as the"
         " capture goes, and hardly any other was completed: a SYN flood, most likely."
     )
-    return group.finding(kind, "warning", explanation, remedy(text, group.socket_filter()))
+    return group.finding(kind, "warning", explanation, remedy(SYN_FLOOD, ""))
 
 
 def peers_tried(group: Group, hosts: int = _PORTS) -> bool:

@@ -271,6 +271,18 @@ AT_ONCE = Text(
     f"listen(2); {_SYSCTLS} (tcp_abort_on_overflow, somaxconn)",
 )
 
+#: ``reset-after-close`` of connections that a server closes before it has read anything.
+TURNED_AWAY = Text(
+    "turned away as soon as they were open",
+    "The server's application accepted them and closed at once, with a word or without: it turns clients"
+    " away. Usual reasons: a limit of connections or of open files is reached, or an access rule (Redis's"
+    " protected mode, a list of allowed addresses).",
+    "See in the server's log why it turns clients away: a limit of connections or of open files, or an access"
+    " rule. `ss -tn '{filter}' | wc -l` counts what it holds. What it said before it closed may name the"
+    " reason: follow the stream in Wireshark.",
+    "RFC 9293 section 3.6.1; RFC 9112 section 9.6",
+)
+
 #: ``reset-abort`` of connections that a server drops upon what the client said first.
 UPON_FIRST = Text(
     "aborted upon the first request",
@@ -332,6 +344,19 @@ HALF_OPEN: dict[str, Text] = {
         "RFC 4987; RFC 9293 section 3.5",
     ),
 }
+
+
+#: ``half-open-handshake``, and SYNs that draw no answer, from hardly fewer addresses than attempts.
+SYN_FLOOD = Text(
+    "a SYN flood",
+    "Its sources are forged, so none of them asked for a connection, and nothing at these addresses is at"
+    " fault. Each attempt holds a place in the server's SYN backlog; once that is full, SYN cookies keep the"
+    " service reachable, or clients are turned away.",
+    "Leave net.ipv4.tcp_syncookies at 1 (the default), and have it filtered upstream: by the provider, or a"
+    " firewall with SYN cookies of its own (synproxy). On the server `nstat -az TcpExtTCPReqQFullDoCookies"
+    " TcpExtTCPReqQFullDrop` counts what was answered with cookies, and what was dropped.",
+    "RFC 4987",
+)
 
 
 def _whole(general: Text, by_variant: dict[str, Text]) -> Text:

@@ -119,3 +119,71 @@ def _asked(stage: Stage, names: tuple[str, str], port: int) -> tuple[Endpoint, E
     c.data(100)
     s.ack()
     return c, s
+
+
+@families
+@pytest.mark.parametrize("says", [0, 40])
+@pytest.mark.parametrize("reads", [False, True])
+def test_turned_away_as_soon_as_open(names: tuple[str, str], says: int, reads: bool) -> None:
+    """It closes before it has read anything (a limit, an access rule); who has read it closes too early."""
+    stage = Stage()
+    for number in range(3):
+        c, s = stage.pair(names[0].format(40_000 + number), names[1].format(20))
+        c.syn()
+        s.syn_ack()
+        c.ack()
+        if reads:
+            c.data(50)
+            s.ack()
+        if says:
+            s.data(says)
+            c.ack()
+        s.fin()
+        c.data(100)
+        s.rst_to()
+    told = one(stage.end(), "reset-after-close")
+    assert (told.severity, told.confidence, told.count) == ("info" if reads else "warning", "certain", 3)
+    assert ("as soon as they were open" in told.explanation) == (not reads)
+    assert ("turns clients away" in told.remedy) == (not reads)
+    assert ("shutdown(SHUT_WR)" in told.remedy) == reads
+
+
+@families
+def test_requests_that_are_turned_away_are_no_streams(names: tuple[str, str]) -> None:
+    """A server at its limit resets them, while it serves others that had been silent."""
+    stage = Stage()
+    old, server = stage.established(names[0].format(39_000), names[1].format(20))
+    stage.wait(2)
+    for number in range(3):
+        c, s = stage.pair(names[0].format(40_000 + number), names[1].format(20))
+        c.syn()
+        s.syn_ack()
+        c.ack()
+        if not number:
+            old.data(50)
+            server.data(50)
+        c.data(100)
+        s.rst()
+    old.data(50)
+    server.data(50)
+    findings = stage.end()
+    assert "stopped-stream" not in kinds(findings)
+    assert one(findings, "reset-abort").severity == "warning"
+
+
+@families
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_reset_upon_the_first_request_may_be_a_filters(names: tuple[str, str], asked: bool) -> None:
+    """A RST without ACK, of the number that the request acknowledges: so a firewall rejects it."""
+    stage = Stage()
+    for number in range(3):
+        c, s = stage.pair(names[0].format(40_000 + number), names[1].format(20))
+        c.syn()
+        s.syn_ack()
+        c.ack()
+        if asked:
+            c.data(100, arrives=False)
+        s.rst_to()
+    told = one(stage.end(), "reset-abort")
+    assert ("a firewall or filter on the way refuses these requests" in told.remedy) == asked
+    assert "accept queue" in told.remedy

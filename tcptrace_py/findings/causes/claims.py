@@ -30,8 +30,8 @@ from tcptrace_py.findings.causes.zero_window import ZeroWindowStall
 from tcptrace_py.findings.family import Families
 from tcptrace_py.findings.finding import LIKELY, Finding
 from tcptrace_py.findings.group import GROUPS, Group, Groups, by_client
-from tcptrace_py.findings.kept import Kept
 from tcptrace_py.findings.handshake_findings import FULL_KIND, TIMEOUT_KIND
+from tcptrace_py.findings.kept import Kept
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.scans import EXPLAINS as SCAN_EXPLAINS
 from tcptrace_py.findings.scans import KIND as SCAN

@@ -16,7 +16,7 @@ from tcptrace_py.findings.resets import GOODBYE_BYTES
 from tcptrace_py.findings.spoken import Spoken
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.observations import AT_ONCE_NS, BY_STREAM_RESET
+from tcptrace_py.tcp.observations import AT_ONCE_NS, BY_STREAM_RESET, QUIET_NS
 
 #: Frames of two connections may be captured the wrong way round; where time runs backwards, by far.
 _ORDER_NS = 1_000_000
@@ -45,6 +45,9 @@ class StoppedStream:
             stop_ns, frame, what = stopper.fin_ns, stopper.fin_frame, "FIN"
         if stopper.bytes > GOODBYE_BYTES or sender.fin_sent and sender.fin_ns <= stop_ns:
             # No stream in one direction, or it was over.
+            return None
+        if not seen.subflow and stop_ns - connection.ack_ns < QUIET_NS:
+            # A request that is turned away, rather than a stream.
             return None
         if not seen.subflow and (not sender.bytes or stop_ns - sender.last_data_ns > AT_ONCE_NS):
             return None
