@@ -60,10 +60,10 @@ To add a rule:
 
 1. Write the trace that is read wrongly, with both histories as they should be, in
    `tests/tcp/test_faults.py`. `python -m pytest tests/tcp/test_faults.py` then fails.
-2. Write the rule as a function of a few lines in `histories.py` (or `outcome.py`, where it moves no state) of
-   `tcptrace_py/tcp/reading`: `@rule(section)`, the sentence as its docstring (subject, rule, consequence),
-   and no look at another rule's answer except as an argument. What it asks must be kept by `Evidence.add`,
-   of one end's own segments alone.
+2. Write the rule as a function of a few lines in the file of `tcptrace_py/tcp/reading` that has its like:
+   `@rule(section)`, the sentence as its docstring (subject, rule, consequence), and no look at another
+   rule's answer except as an argument. What it asks must be kept by `Evidence.add`, of one end's own
+   segments alone.
 3. Ask it where its answer is needed: in `opens`, `established`, `closes`, `weigh` or `outcome`.
 4. Run `tests/tcp/test_faults.py` again, and `tests/tcp/test_reading.py`. That holds the rule against the law
    of merging (both directions put together in any other way give the same histories), shows that it is
@@ -74,15 +74,27 @@ To add a rule:
 5. Draw this page anew.
 
 Sections are RFC 9293's where no other source is named.
-
-| rule | section | it says |
-|---|---|---|
 """
 
 
+_FILES = {
+    "histories": "How it opened, and how it closed",
+    "resets": "Whose RST it was, and who believed it",
+    "outcome": "What became of the connection",
+}
+
+
 def rules() -> str:
-    rows = [f"| `{name.strip('_')}` | {rule.section} | {rule.sentence} |" for name, rule in RULES.items()]
-    return _RULES + "\n".join(rows)
+    lines = [_RULES]
+    for file, title in _FILES.items():
+        lines += [f"### {title} (`{file}.py`)\n", "| rule | section | it says |", "|---|---|---|"]
+        lines += [
+            f"| `{name}` | {rule.section} | {rule.sentence} |"
+            for name, rule in RULES.items()
+            if rule.file == file
+        ]
+        lines.append("")
+    return "\n".join(lines).rstrip()
 
 
 def page() -> str:

@@ -52,6 +52,7 @@ cdef class Evidence:
     cdef int64_t near(self, int64_t number, int64_t about) except? -1
     cpdef int64_t captured(self, int64_t number) except? -1
     cpdef int64_t syn_end(self) except? -1
+    cpdef int64_t acknowledged_by(self, Frame frame) except? -1
     @cython.locals(syn=bint, fin=bint, begin=int64_t, end=int64_t, within=bint)
     cpdef object add(self, Frame frame, int64_t seq, int64_t ack, int flags, int64_t payload_bytes)
     cdef object _synchronizes(self, Frame frame, int64_t isn, int64_t end, int64_t payload_bytes, bint answers)

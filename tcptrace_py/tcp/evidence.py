@@ -192,6 +192,12 @@ class Evidence:
         """The number after its SYN and the data on that."""
         return self.isn + 1 + self.syn_bytes if self.isn != NONE else NONE
 
+    def acknowledged_by(self, frame: Frame) -> int:
+        """The highest number that it had acknowledged by then, or ``NONE``."""
+        if self.top_frame < frame:
+            return self.top_ack
+        return self.lower_ack if self.lower_frame < frame else NONE
+
     def add(self, frame: Frame, seq: int, ack: int, flags: int, payload_bytes: int) -> None:
         """One segment of this end. ``seq`` by its own ``number``, ``ack`` by the other end's, or ``NONE``."""
         if flags & RST:

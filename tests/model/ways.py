@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from tcptrace_py.tcp import machine
-from tcptrace_py.tcp.reading import RULES, histories
+from tcptrace_py.tcp.reading import RULES, rules
 
 from .network import Scenario
 from .run import judged
@@ -38,9 +38,9 @@ class Ways(NamedTuple):
 
 
 def homes(name: str) -> list[ModuleType]:
-    """Modules that know the rule by name."""
-    becomes = sys.modules["tcptrace_py.tcp.reading.outcome"]
-    return [module for module in (histories, becomes) if hasattr(module, name)]
+    """The modules of the reading that know the rule by name."""
+    reading = [module for path, module in sys.modules.items() if path.startswith(f"{rules.__package__}.")]
+    return [module for module in reading if hasattr(module, name)]
 
 
 @contextmanager

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import NamedTuple
 
 import pytest
@@ -21,7 +19,6 @@ from tcptrace_py.tcp.history import Entries, history_of
 from tcptrace_py.tcp.reading import (
     RULES,
     Outcome,
-    histories,
     outcome,
     read,
 )
@@ -31,6 +28,7 @@ from tcptrace_py.wire.decoder import Decoder
 from tcptrace_py.wire.result import TCP
 from tcptrace_py.wire.segment import Segment
 from tests.conftest import ROOT, for_this_run
+from tests.model.ways import homes
 from tests.segments import Passing as Traced
 from tests.segments import Trace, segment
 
@@ -413,12 +411,6 @@ def test_numbers_may_wrap() -> None:
 # --- every rule is needed ---------------------------------------------------------------------------------
 
 
-def homes(name: str) -> list[ModuleType]:
-    """Modules that know the rule by name."""
-    becomes = sys.modules["tcptrace_py.tcp.reading.outcome"]
-    return [module for module in (histories, becomes) if hasattr(module, name)]
-
-
 #: Both histories, and what became of the connection.
 Read = tuple[tuple[Entries, Entries], Outcome]
 
@@ -478,7 +470,7 @@ def test_no_rule_always_holds(
 
 def test_every_rule_says_where_it_is_from_and_what_follows() -> None:
     assert len(RULES) > 25
-    for section, sentence in RULES.values():
+    for _, section, sentence in RULES.values():
         assert any(part[0].isdigit() or part.startswith(("RFC", "figure")) for part in section.split(", "))
         assert sentence.endswith(".") and len(sentence) > 40
 

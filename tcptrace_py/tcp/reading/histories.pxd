@@ -1,16 +1,10 @@
-cimport cython
 from libc.stdint cimport int64_t
 
 from tcptrace_py.tcp.evidence cimport Evidence, Frame, Passes
+from tcptrace_py.tcp.reading.resets cimport Reach
 
 cdef Frame NEVER, NOT_SEEN
-cdef int64_t BEYOND, NONE, RTO_MIN_NS, UNDER_WAY_NS, WINDOW_BYTES
-cdef int ACKNOWLEDGED, ASSUMED, CLOSED, ESTABLISHED, FIN_WAIT_1, GETS_ACK_OF_FIN, GETS_ACK_OF_SYN, GETS_FIN
-cdef int GETS_FIN_WITH_ACK_OF_FIN, GETS_RST, GETS_RST_AS_LISTENER, GETS_SYN_ACK, LISTENS, PRESUMED
-cdef int SENDS_FIN, SENDS_RST, SENDS_SYN, SENDS_SYN_ACK, SENT, SYN_RCVD, SYN_SENT
-
-
-@cython.final
-cdef class Reach:
-    cdef readonly Frame frame
-    cdef readonly int64_t seq
+cdef int64_t NONE, RTO_MIN_NS, UNDER_WAY_NS, WINDOW_BYTES
+cdef int ACKNOWLEDGED, ASSUMED, CLOSED, ESTABLISHED, GETS_ACK_OF_FIN, GETS_ACK_OF_SYN, GETS_FIN
+cdef int GETS_FIN_WITH_ACK_OF_FIN, GETS_RST_AS_LISTENER, GETS_SYN_ACK, LISTENS, PRESUMED
+cdef int SENDS_FIN, SENDS_SYN, SENDS_SYN_ACK, SENT, SYN_RCVD, SYN_SENT

@@ -13,17 +13,8 @@ from tcptrace_py.tcp import codes
 from tcptrace_py.tcp.bounds import NONE
 from tcptrace_py.tcp.evidence import NOT_SEEN, Evidence, Rst, passed_to
 from tcptrace_py.tcp.history import Entries
-from tcptrace_py.tcp.reading.histories import (
-    acknowledged_by,
-    answers_syn,
-    fin_never_passed,
-    got_peers_fin,
-    in_window,
-    may_have_closed,
-    only_asked,
-    refuses_handshake,
-    weighed,
-)
+from tcptrace_py.tcp.reading.histories import fin_never_passed, got_peers_fin, may_have_closed
+from tcptrace_py.tcp.reading.resets import answers_syn, in_window, only_asked, refuses_handshake, weighed
 from tcptrace_py.tcp.reading.rules import rule
 from tcptrace_py.tcp.state import (
     CLOSE_WAIT,
@@ -212,7 +203,7 @@ def _goes_unheard(peer: Evidence, reset: Reset, own: Rst | None) -> bool:
     rst = reset.rst
     if reset.cause == codes.REFUSED:
         return peer.last_syn_frame > max(rst.frame, peer.syn_frame)
-    beyond = not reset.fits and in_window(rst, acknowledged_by(peer, rst.frame))
+    beyond = not reset.fits and in_window(rst, peer.acknowledged_by(rst.frame))
     return beyond and own is not None and own.frame > rst.frame
 
 
@@ -220,7 +211,7 @@ def expected(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     """Was its number one that ``peer`` may have expected, by what had passed before it?"""
     if only_asked(peer, rst):
         return answers_syn(end, peer, rst)
-    acknowledged = acknowledged_by(peer, rst.frame)
+    acknowledged = peer.acknowledged_by(rst.frame)
     if acknowledged == NONE:
         return rst.in_order in (NONE, rst.seq)
     return acknowledged <= rst.seq <= passed_to(rst.in_order, rst.ahead, acknowledged)
@@ -285,4 +276,4 @@ def unanswered(end: Evidence, peer: Evidence, rst: Rst) -> int:
 def answers_unknown(end: Evidence, peer: Evidence, rst: Rst) -> bool:
     """A RST without ACK, its sender's first, whose number is just what the peer had acknowledged answers a
     segment of no connection."""
-    return rst.frame == end.rsts[0].frame and rst.ack == NONE and rst.seq == acknowledged_by(peer, rst.frame)
+    return rst.frame == end.rsts[0].frame and rst.ack == NONE and rst.seq == peer.acknowledged_by(rst.frame)

@@ -13,6 +13,7 @@ from tcptrace_py.tcp.state import (
     EVENTS,
     GETS_ACK_OF_SYN,
     GETS_FIN,
+    LISTEN,
     NO_TRANSITION,
     transition_table,
 )
@@ -22,6 +23,7 @@ _F = TypeVar("_F", bound=Callable[..., object])
 
 
 class Rule(NamedTuple):
+    file: str
     section: str
     sentence: str
 
@@ -34,7 +36,8 @@ def rule(section: str) -> Callable[[_F], _F]:
     """Note a rule; sections are RFC 9293's where no other source is named."""
 
     def note(function: _F) -> _F:
-        RULES[function.__name__] = Rule(section, " ".join((function.__doc__ or "").split()))
+        file = function.__module__.rpartition(".")[2]
+        RULES[function.__name__] = Rule(file, section, " ".join((function.__doc__ or "").split()))
         return function
 
     return note
@@ -68,6 +71,11 @@ class History(list[tuple[int, Frame, int]]):
     def state(self) -> int:
         """``CLOSED`` where there is none."""
         return self[-1][0] if self else CLOSED
+
+    @property
+    def passive(self) -> bool:
+        """It came to what it is from LISTEN."""
+        return any(state == LISTEN for state, _, _ in self)
 
     def entries(self) -> Entries:
         return [(state, frame.ts_ns, frame.number, basis) for state, frame, basis in self]
