@@ -39,7 +39,7 @@ cdef class Machine:
     cdef object tell(self, Connection connection, Endpoint sender, Segment segment)
     @cython.locals(a=Endpoint, b=Endpoint, endpoint=Endpoint, shown=Incarnation, history=list, replaced=bint)
     cdef object read(self, Connection connection, bint over=*)
-    cdef object _conclude(self, Connection connection, bint over)
+    cdef object _conclude(self, Connection connection, object reading)
     @cython.locals(rare=ConnectionRare)
     cdef object _note_strays(self, Connection connection, list strays, int64_t more)
     @cython.locals(flags=int, fresh_bytes=int64_t)

@@ -33,7 +33,7 @@ from tcptrace_py.tcp.incarnations import (
     set_aside,
     too_early,
 )
-from tcptrace_py.tcp.reading import Reset, certain, outcome, read
+from tcptrace_py.tcp.reading import Reading, Reset, certain, outcome, read
 from tcptrace_py.tcp.regular import Regular
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import (
@@ -153,20 +153,20 @@ class Machine:
         b = connection.b
         shown = connection.shown
         connection.unread = False
-        histories = read(shown.a, shown.b, over)
-        for endpoint, history in zip((a, b), histories, strict=True):
+        reading = read(shown.a, shown.b, over)
+        for endpoint, history in zip((a, b), reading.histories, strict=True):
             replaced = endpoint.closed_by == FOR_GOOD and not _closed_before_newer(connection, history)
             if not replaced and endpoint.closed_by != UNTIL_IT_SENDS:
                 self.transitions.tell(endpoint, history)
         self.transitions.linger(connection)
-        self._conclude(connection, over)
+        self._conclude(connection, reading)
 
-    def _conclude(self, connection: Connection, over: bool) -> None:
+    def _conclude(self, connection: Connection, reading: Reading) -> None:
         """What has become of it, by both histories."""
         shown = connection.shown
         told = history_of(connection.a), history_of(connection.b)
         unreachable = connection.rare.unreachable_frame > 0
-        found = outcome(shown.a, shown.b, told, over, unreachable, self._probes)
+        found = outcome(shown.a, shown.b, told, reading.closings, unreachable, self._probes)
         connection.handshake = found.handshake
         connection.simultaneous_open = found.simultaneous_open
         connection.fast_open = found.fast_open

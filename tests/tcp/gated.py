@@ -74,4 +74,4 @@ def evidence(taken: list[Passing], origins: tuple[int, ...] = ()) -> tuple[Evide
 
 
 def both(taken: list[Passing], origins: tuple[int, ...] = ()) -> tuple[Entries, Entries]:
-    return read(*evidence(taken, origins))
+    return read(*evidence(taken, origins)).histories

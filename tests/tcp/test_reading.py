@@ -132,13 +132,13 @@ READ = {
 def test_what_is_read(name: str) -> None:
     trace, *expected = READ[name]
     taken = noted(trace)
-    assert [words(history) for history in read(taken.a, taken.b)] == expected
+    assert [words(history) for history in read(taken.a, taken.b).histories] == expected
 
 
 @pytest.mark.parametrize(("ahead", "closes"), [(1, True), (60_000, True), (70_000, False), (2**30, False)])
 def test_only_a_rst_in_the_window_is_believed_by_the_silence_after_it(ahead: int, closes: bool) -> None:
     taken = noted(OPEN + f"s RST+ACK {301 + ahead} 101")
-    for history in read(taken.a, taken.b, over=True):
+    for history in read(taken.a, taken.b, over=True).histories:
         assert (history[-1][0] == CLOSED) == closes
 
 
@@ -196,7 +196,8 @@ def became(connection: Connection) -> Became:
 def becomes(each: Followed) -> Became:
     """By evidence of all its segments, also where the tracker took the regular way."""
     unreachable = each.connection.rare.unreachable_frame > 0
-    found = outcome(each.evidence.a, each.evidence.b, each.told, over=True, unreachable=unreachable)
+    closings = read(each.evidence.a, each.evidence.b, over=True).closings
+    found = outcome(each.evidence.a, each.evidence.b, each.told, closings, unreachable)
     reset = found.reset
     return (
         HANDSHAKE_OUTCOMES[found.handshake],
@@ -210,7 +211,8 @@ def becomes(each: Followed) -> Became:
 
 def check(each: Followed) -> None:
     """What the regular way says is what its segments are read as."""
-    for told, history in zip(each.told, read(each.evidence.a, each.evidence.b, over=True), strict=True):
+    reading = read(each.evidence.a, each.evidence.b, over=True)
+    for told, history in zip(each.told, reading.histories, strict=True):
         tracked = [state for state, _, _, basis in told if basis != TIMER]
         found = [state for state, _, _, _ in history]
         # (But for what only a newer connection on the same ports shows of the older.)
@@ -392,9 +394,9 @@ def test_a_reading_changes_nothing() -> None:
     rng = random.Random(15)
     for _ in range(200):
         client, server = evidence(schedule(rng))
-        histories = read(client, server)
-        assert read(client, server) == histories
-        assert read(server, client) == histories[::-1]
+        histories = read(client, server).histories
+        assert read(client, server).histories == histories
+        assert read(server, client).histories == histories[::-1]
 
 
 def test_numbers_may_wrap() -> None:
@@ -417,8 +419,8 @@ Read = tuple[tuple[Entries, Entries], Outcome]
 
 def read_all(taken: list[Passing]) -> Read:
     ends = evidence(taken)
-    histories = read(*ends, over=True)
-    return histories, outcome(*ends, histories, over=True)
+    histories, closings = read(*ends, over=True)
+    return histories, outcome(*ends, histories, closings)
 
 
 def read_alike(traces: Iterable[list[Passing]]) -> list[tuple[list[Passing], Read]]:
@@ -496,7 +498,7 @@ def test_an_attempt_that_was_refused_and_goes_on_is_evidence_of_the_newer_connec
         gated.add(played.tracker.recent, made)
     refused, opens = gated.incarnations[0], gated.incarnations[1]
     assert (refused.a.segments, opens.b.syn_frame.number, opens.b.syns) == (0, 1, 1)
-    server, client = read(opens.a, opens.b)
+    server, client = read(opens.a, opens.b).histories
     assert states(words(client)) == ["SYN_SENT", "SYN_RCVD", "ESTABLISHED"]
     assert states(words(server))[:2] == ["SYN_SENT", "SYN_RCVD"]
 

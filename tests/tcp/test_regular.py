@@ -84,7 +84,7 @@ class Looking(Trace):
                 continue
             evidence = self.gated.incarnations[number]
             rsts = connection.a.rsts or connection.b.rsts
-            histories = read(evidence.a, evidence.b, over and rsts > 0 and number in self.held)
+            histories = read(evidence.a, evidence.b, over and rsts > 0 and number in self.held).histories
             for end, history in zip((connection.a, connection.b), histories, strict=True):
                 entries = [entry for entry in history_of(end) if entry[3] != TIMER]
                 told, states = ([entry[0] for entry in each] for each in (entries, history))

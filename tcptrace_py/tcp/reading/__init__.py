@@ -11,8 +11,8 @@ trace that needs it, and a line where it is asked: in ``opens``, ``established``
 
 from __future__ import annotations
 
-from tcptrace_py.tcp.reading.histories import read
+from tcptrace_py.tcp.reading.histories import Reading, read
 from tcptrace_py.tcp.reading.outcome import Outcome, Reset, certain, outcome
 from tcptrace_py.tcp.reading.rules import RULES, Rule
 
-__all__ = ["RULES", "Outcome", "Reset", "Rule", "certain", "outcome", "read"]
+__all__ = ["RULES", "Outcome", "Reading", "Reset", "Rule", "certain", "outcome", "read"]

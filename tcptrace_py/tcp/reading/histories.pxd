@@ -1,7 +1,7 @@
 from libc.stdint cimport int64_t
 
 from tcptrace_py.tcp.evidence cimport Evidence, Frame, Passes
-from tcptrace_py.tcp.reading.resets cimport Reach
+from tcptrace_py.tcp.reading.resets cimport Closing
 
 cdef Frame NEVER, NOT_SEEN
 cdef int64_t NONE, RTO_MIN_NS, UNDER_WAY_NS, WINDOW_BYTES

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from tcptrace_py.tcp.bounds import NONE, WINDOW_BYTES
 from tcptrace_py.tcp.clocks import RTO_MIN_NS, UNDER_WAY_NS
-from tcptrace_py.tcp.evidence import NEVER, NOT_SEEN, Evidence, Frame, Passes, Rst, passed_to
+from tcptrace_py.tcp.evidence import NEVER, NOT_SEEN, Evidence, Frame, Passes, passed_to
 from tcptrace_py.tcp.history import Entries
-from tcptrace_py.tcp.reading.resets import Reach, believes_reset, forgot_former, sends_reset, weighed
+from tcptrace_py.tcp.reading.resets import Closing, believes_reset, closings, forgot_former, sends_reset
 from tcptrace_py.tcp.reading.rules import History, earliest, rule
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
@@ -34,22 +36,26 @@ from tcptrace_py.tcp.state import (
 Way = tuple[Frame, int]
 
 
-def read(a: Evidence, b: Evidence, over: bool = False) -> tuple[Entries, Entries]:
-    """The histories of both ends, but for what clocks do; ``over``: nothing will pass any more."""
-    a_own, b_own, a_came, b_came = weighed(a, b, over)
-    return _read(a, b, a_own, a_came), _read(b, a, b_own, b_came)
+class Reading(NamedTuple):
+    """Of both ends; their histories are without what clocks do."""
+
+    histories: tuple[Entries, Entries]
+    closings: tuple[Closing, Closing]
 
 
-def _read(end: Evidence, peer: Evidence, own: Rst | None, came: Rst | None) -> Entries:
+def read(a: Evidence, b: Evidence, over: bool = False) -> Reading:
+    """``over``: nothing will pass any more."""
+    of_a, of_b = closings(a, b, over)
+    return Reading((_read(a, b, of_a), _read(b, a, of_b)), (of_a, of_b))
+
+
+def _read(end: Evidence, peer: Evidence, closing: Closing) -> Entries:
     history = History()
-    reach = Reach(end, peer, own, came)
     opens(history, end, peer)
     if history:
-        closes(history, end, peer, reach)
-    if own and not (came and came < own):
-        sends_reset(history, end, peer, own)
-    if came:
-        believes_reset(history, end, peer, came)
+        closes(history, end, peer, closing)
+    if closing.rst:
+        (sends_reset if closing.basis == SENT else believes_reset)(history, end, peer, closing.rst)
     return history.entries()
 
 
@@ -120,7 +126,7 @@ def picked_up(end: Evidence, peer: Evidence) -> Frame:
     return earliest((end.first_frame, peer.first_frame))
 
 
-def established(history: History, end: Evidence, peer: Evidence, reach: Reach) -> list[Way]:
+def established(history: History, end: Evidence, peer: Evidence, closing: Closing) -> list[Way]:
     """How it may have come to ESTABLISHED, the first way first; SYN_RCVD goes before where both opened and
     its SYN+ACK never passed."""
     if history.state == SYN_SENT:
@@ -139,7 +145,7 @@ def established(history: History, end: Evidence, peer: Evidence, reach: Reach) -
     ways = [
         (frame, PRESUMED)
         for frame in sorted(passed)
-        if again < frame < min(reach.frame, proof or NEVER) and frame.carried_to <= reach.seq
+        if again < frame < min(closing.came_before, proof or NEVER) and frame.carried_to <= closing.came_upto
     ]
     return [*ways, (proof, known(end, proof))] if proof else ways
 
@@ -197,8 +203,8 @@ def both_opened(end: Evidence, peer: Evidence, syn_ack_frame: Frame) -> Frame:
 # --- how it closed (3.6, 3.10.4, 3.10.7.4) ------------------------------------------------------------------
 
 
-def closes(history: History, end: Evidence, peer: Evidence, reach: Reach) -> None:
-    ways = established(history, end, peer, reach)
+def closes(history: History, end: Evidence, peer: Evidence, closing: Closing) -> None:
+    ways = established(history, end, peer, closing)
     first = closed_first(end, peer)
     got_fin = NOT_SEEN
     if got_peers_fin(end, peer):
@@ -243,14 +249,14 @@ def closes(history: History, end: Evidence, peer: Evidence, reach: Reach) -> Non
             # In a gap it may have been sent first before the peer's FIN came.
             basis = ASSUMED if answers_unseen or fills else SENT
             history.take(SENDS_FIN, end.fin_frame, basis)
-            acks = _may_come(end, peer, peer.bare, reach) + _may_come(end, peer, peer.on_fin, reach)
+            acks = _may_come(end, peer, peer.bare, closing) + _may_come(end, peer, peer.on_fin, closing)
             history.take(GETS_ACK_OF_FIN, earliest(acks, fin_again(end, peer)), PRESUMED)
         return
     # What passed before a listener was open did not bring it the peer's FIN, or it would have opened it.
     began = history[-1][1] if ways and history.passive else NOT_SEEN
     history.take(SENDS_FIN, closed, basis)
     if end.fins or never_passed:
-        _closes_actively(history, end, peer, got_fin, shown, began, reach)
+        _closes_actively(history, end, peer, got_fin, shown, began, closing)
 
 
 @rule("3.10.4")
@@ -320,11 +326,11 @@ def took_what_came_with_it(end: Evidence, peer: Evidence) -> bool:
     return end.top_ack >= peer.with_data_to
 
 
-def _may_come(end: Evidence, peer: Evidence, passes: Passes, reach: Reach) -> list[Frame]:
+def _may_come(end: Evidence, peer: Evidence, passes: Passes, closing: Closing) -> list[Frame]:
     """What may have come of those that acknowledge its FIN."""
     if peer.top_ack <= end.fin:
         return []
-    return [each for each in passes.each() if each < reach.frame and not dropped_as_old(end, each)]
+    return [each for each in passes.each() if each < closing.came_before and not dropped_as_old(end, each)]
 
 
 @rule("3.10.7.4 first check")
@@ -334,11 +340,17 @@ def dropped_as_old(end: Evidence, frame: Frame) -> bool:
 
 
 def _closes_actively(
-    history: History, end: Evidence, peer: Evidence, got_fin: Frame, shown: int, opened: Frame, reach: Reach
+    history: History,
+    end: Evidence,
+    peer: Evidence,
+    got_fin: Frame,
+    shown: int,
+    opened: Frame,
+    closing: Closing,
 ) -> None:
     """From FIN_WAIT_1 on: which came first, the ACK of its FIN or the peer's FIN?"""
-    bare = _may_come(end, peer, peer.bare, reach)
-    acks = bare + _may_come(end, peer, peer.on_fin, reach)
+    bare = _may_come(end, peer, peer.bare, closing)
+    acks = bare + _may_come(end, peer, peer.on_fin, closing)
     again = fin_again(end, peer)
     proven = took_what_came_with_it(end, peer)
     came = earliest(acks, NOT_SEEN if proven else again)

@@ -14,7 +14,7 @@ from tcptrace_py.tcp.bounds import NONE
 from tcptrace_py.tcp.evidence import NOT_SEEN, Evidence, Rst, passed_to
 from tcptrace_py.tcp.history import Entries
 from tcptrace_py.tcp.reading.histories import fin_never_passed, got_peers_fin, may_have_closed
-from tcptrace_py.tcp.reading.resets import answers_syn, in_window, only_asked, refuses_handshake, weighed
+from tcptrace_py.tcp.reading.resets import Closing, answers_syn, in_window, only_asked, refuses_handshake
 from tcptrace_py.tcp.reading.rules import rule
 from tcptrace_py.tcp.state import (
     CLOSE_WAIT,
@@ -64,13 +64,13 @@ def outcome(
     a: Evidence,
     b: Evidence,
     told: tuple[Entries, Entries],
-    over: bool = False,
+    closings: tuple[Closing, Closing],
     unreachable: bool = False,
     probes: int = 3,
 ) -> Outcome:
-    """``over``: as for ``read``. ``unreachable``: so said ICMP of a SYN. ``probes`` unanswered
+    """``closings``: as ``read`` has them. ``unreachable``: so said ICMP of a SYN. ``probes`` unanswered
     retransmissions or keep-alives make a RST a time-out."""
-    resets, strays, more = _resets(a, b, told, over, probes) if a.rsts or b.rsts else ([], [], 0)
+    resets, strays, more = _resets(a, b, told, closings, probes) if a.rsts or b.rsts else ([], [], 0)
     reset = resets[0] if resets else None
     close, first_fin_by = _close(a, b, told, reset)
     complete = reset is not None or (_finished(a, b) and _finished(b, a))
@@ -166,19 +166,24 @@ def _finished(end: Evidence, peer: Evidence) -> bool:
 
 
 def _resets(
-    a: Evidence, b: Evidence, told: tuple[Entries, Entries], over: bool, probes: int
+    a: Evidence,
+    b: Evidence,
+    told: tuple[Entries, Entries],
+    closings: tuple[Closing, Closing],
+    probes: int,
 ) -> tuple[list[Reset], list[Reset], int]:
     """Those that took effect, and those that did nothing while somebody held the connection; how many more
     of these there were. What is not remembered went as the third."""
-    a_own, b_own, a_came, b_came = weighed(a, b, over)
     effective: list[Reset] = []
     strays: list[Reset] = []
     more = 0
-    for by, end, peer, own, came in ((1, a, b, a_own, b_came), (2, b, a, b_own, a_came)):
+    for by, end, peer in ((1, a, b), (2, b, a)):
         mine, others = told[by - 1], told[2 - by]
+        closing, peers = closings[by - 1], closings[2 - by]
+        own = closing.rst if closing.basis == SENT else None
         for number, rst in enumerate(end.rsts):
             closes = ends_with(mine, rst, SENT)
-            believed = rst == came and ends_with(others, rst, PRESUMED)
+            believed = rst == peers.rst and ends_with(others, rst, PRESUMED)
             # Also what passed later shows what the sender of a RST was before.
             state = [CLOSED, *(state for state, _, _, _ in mine)][-2] if closes else state_at(mine, rst)
             why = cause(end, peer, state, state_at(others, rst), rst, probes)

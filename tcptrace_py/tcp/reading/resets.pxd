@@ -10,6 +10,8 @@ cdef int GETS_RST_AS_LISTENER, GETS_SYN_ACK, PRESUMED, SENDS_RST, SENT
 
 
 @cython.final
-cdef class Reach:
-    cdef readonly Frame frame
-    cdef readonly int64_t seq
+cdef class Closing:
+    cdef readonly object rst
+    cdef readonly int basis
+    cdef readonly Frame came_before
+    cdef readonly int64_t came_upto

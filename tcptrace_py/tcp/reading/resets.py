@@ -23,19 +23,33 @@ from tcptrace_py.tcp.state import (
 )
 
 
-def weighed(a: Evidence, b: Evidence, over: bool) -> tuple[Rst | None, Rst | None, Rst | None, Rst | None]:
-    """The RSTs by which ``a`` and ``b`` closed of their own, and those that came to ``a`` and to ``b``."""
+def closings(a: Evidence, b: Evidence, over: bool) -> tuple[Closing, Closing]:
+    """By which RSTs ``a`` and ``b`` closed; ``over``: nothing will pass any more."""
     a_own, b_came = weigh(a, b, over)
     b_own, a_came = weigh(b, a, over)
-    if a_own and b_own:
-        # Whose RST is an abort, and whose only the answer of who had closed by the other's?
-        a_first = a_own < b_own
-        if not a_first or aborts_itself(b, a, b_own):
-            b_came = None
-        if a_first or aborts_itself(a, b, a_own):
-            a_came = None
-        a_own, b_own = (None if a_came else a_own), (None if b_came else b_own)
-    return a_own, b_own, a_came, b_came
+    return Closing(a, b, a_own, a_came), Closing(b, a, b_own, b_came)
+
+
+class Closing:
+    """The RST that closed an end, if one did; ``basis``: its own, or one that it believed.
+
+    What passed before it may have come, but nothing that goes beyond the number of one that it believed, or
+    the FIN, in order, that its own does not acknowledge.
+    """
+
+    def __init__(self, end: Evidence, peer: Evidence, own: Rst | None, came: Rst | None) -> None:
+        self.rst, self.basis = came, PRESUMED
+        self.came_before, self.came_upto = NEVER, BEYOND
+        # An abort, or only the answer of who had closed by the other's?
+        if own and not (came and came < own and not aborts_itself(end, peer, own)):
+            self.rst, self.basis = own, SENT
+            refused = refuses_handshake(end, peer, own)
+            self.came_before = NOT_SEEN if refused else end.fin_frame if closed_before_ack(end) else own.frame
+            unacknowledged = max(end.top_ack, *[rst.ack for rst in end.rsts]) <= peer.fin
+            if peer.fins and unacknowledged and peer.jump_frame is not peer.fin_frame:
+                self.came_upto = peer.fin
+        elif came:
+            self.came_before, self.came_upto = came.frame, came.seq
 
 
 def weigh(end: Evidence, peer: Evidence, over: bool) -> tuple[Rst | None, Rst | None]:
@@ -148,22 +162,6 @@ def aborts_itself(end: Evidence, peer: Evidence, rst: Rst) -> bool:
 
 
 # --- what it shows of its sender, and of who believed it -------------------------------------------------
-
-
-class Reach:
-    """What may have come to an end: what passed before the RST that closed it, and nothing that goes beyond
-    the number of one that it believed, or the FIN, in order, that its own does not acknowledge."""
-
-    def __init__(self, end: Evidence, peer: Evidence, own: Rst | None, came: Rst | None) -> None:
-        self.frame, self.seq = NEVER, BEYOND
-        if came:
-            self.frame, self.seq = came.frame, came.seq
-        elif own:
-            refused = refuses_handshake(end, peer, own)
-            self.frame = NOT_SEEN if refused else end.fin_frame if closed_before_ack(end) else own.frame
-            unacknowledged = max(end.top_ack, *[rst.ack for rst in end.rsts]) <= peer.fin
-            if peer.fins and unacknowledged and peer.jump_frame is not peer.fin_frame:
-                self.seq = peer.fin
 
 
 @rule("3.10.7.4 fifth check")
