@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tcptrace_py.findings.finding import Finding, Severity
-from tcptrace_py.findings.group import Group, Groups
+from tcptrace_py.findings.group import Group, Groups, Key
 from tcptrace_py.findings.host import before, up_meanwhile
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.scans import FLOOD, Scanners, begun_scans, flood_finding, peers_tried, scans
@@ -40,6 +40,19 @@ _SOON_NS = 10_000_000_000
 _OTHERWISE = (
     "The same port was served over the other IP version: clients that try both take what answers first"
     " (RFC 8305)."
+)
+#: What ICMP says where a rule refuses: a host itself answers a closed port with RST.
+_BY_RULE = (
+    "port unreachable",
+    "administratively prohibited",
+    "host administratively prohibited",
+    "network administratively prohibited",
+    "source address failed policy",
+    "route to destination rejected",
+)
+_REJECTS = (
+    "Find the firewall rule that rejects this, on the host that sent the ICMP error (the proof names it): a"
+    " closed port draws RST, not ICMP."
 )
 _FLOOD = ": hardly more than one attempt for each source, a SYN flood, most likely"
 _STARTED = "It was served within 10 s of that: the service was starting, and that has healed."
@@ -156,8 +169,10 @@ def handshake_findings(
     half_open = list(half_open_ones.by_peer())
     scanners |= _many_tried([*refused, *timeouts])
     found += [_refused_finding(group, knowledge, scanners) for group in refused]
-    found += [_timeout_finding(group, knowledge) for group in timeouts]
-    found += [_unreachable_finding(group, knowledge) for group in unreachable]
+    silent = {group.key: group for group in timeouts}
+    said = {group.key: silent[group.key] for group in unreachable if _unsaid(group, silent, knowledge)}
+    found += [_timeout_finding(group, knowledge) for group in timeouts if group.key not in said]
+    found += [_unreachable_finding(group, knowledge, said.get(group.key)) for group in unreachable]
     found += [_half_open_finding(group, knowledge, scanners) for group in half_open]
     found += [_stale_finding(group) for group in stale.by_peer()]
     found += begun_scans(begun, scanners)
@@ -293,15 +308,34 @@ def _joins(group: Group) -> str:
     )
 
 
-def _unreachable_finding(group: Group, knowledge: Knowledge) -> Finding:
+def _unsaid(group: Group, silent: dict[Key, Group], knowledge: Knowledge) -> bool:
+    """Attempts at the same service stayed without an answer, and nobody was taken up meanwhile.
+
+    Who reports by ICMP limits how often it does (RFC 1812 section 4.3.2.8): it is one cause.
+    """
+    other = silent.get(group.key)
+    if other is None or group.about_peer or other.about_peer:
+        return False
+    service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
+    first_ns, last_ns = min(group.first_ns, other.first_ns), max(group.last_ns, other.last_ns)
+    return service is None or not service.accepted.between(first_ns, last_ns)
+
+
+def _unreachable_finding(group: Group, knowledge: Knowledge, silent: Group | None) -> Finding:
     reasons = [each for each in group.tally.items() if each[0] != "joins"]
     reasons.sort(key=lambda item: (-item[1], item[0]))
     said = ", ".join(f"{reason} ({n:,})" for reason, n in reasons) if len(reasons) > 1 else reasons[0][0]
     text = TEXTS[UNREACHABLE_KIND]
+    attempts = group.count + (0 if silent is None else silent.count)
     first = (
-        f"{group.who()} could not be reached in {times(group.count, 'connection attempt')} from"
+        f"{group.who()} could not be reached in {times(attempts, 'connection attempt')} from"
         f" {group.they()}{_scan(group)}; ICMP says: {said}."
     )
+    if silent is not None:
+        first = (
+            f"{first[:-1]}, in answer to {group.count:,}. The others got none: who sends such errors limits"
+            " their rate, so it is the same cause."
+        )
     severity: Severity = "warning"
     if group.tally["joins"]:
         first += f" {_joins(group)}"
@@ -310,7 +344,17 @@ def _unreachable_finding(group: Group, knowledge: Knowledge) -> Finding:
     elif _served_otherwise(group, knowledge):
         severity = "info"
         first += f" {_OTHERWISE}"
-    return group.finding(UNREACHABLE_KIND, severity, f"{first} {text.meaning}", remedy(text, ""))
+    advice = remedy(text, "")
+    if all(reason in _BY_RULE for reason, _ in reasons):
+        advice = f"{_REJECTS} {advice}"
+    finding = group.finding(UNREACHABLE_KIND, severity, f"{first} {text.meaning}", advice)
+    if silent is not None:
+        finding.confidence = "likely"
+        finding.count = attempts
+        finding.connections = sorted({*finding.connections, *silent.ids()})
+        finding.first_ns = min(finding.first_ns, silent.first_ns)
+        finding.last_ns = max(finding.last_ns, silent.last_ns)
+    return finding
 
 
 def _half_open_finding(group: Group, knowledge: Knowledge, scanners: Scanners) -> Finding:

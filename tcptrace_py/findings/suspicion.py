@@ -45,7 +45,7 @@ class Suspicion:
             # A refusal by itself is the general family's.
             if connection.reset_cause != REFUSED or not connection.syn_frame() or seen.ttl_high:
                 found |= OBSERVED
-        if seen is not None and (seen.sack_ns[0] or seen.sack_ns[1]):
+        if seen is not None and (seen.sack_ns[0] or seen.sack_ns[1] or seen.close_by):
             if connection.a.rare.holes is not None or connection.b.rare.holes is not None:
                 found |= HOLE
         if connection.reset_by or connection.rare.stray_resets:

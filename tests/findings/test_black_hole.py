@@ -116,3 +116,60 @@ def test_connections_with_a_window_of_zero_are_counted() -> None:
     stage.end()
     (service,) = stage.diagnosis.knowledge.services.entries.values()
     assert (service.connections, service.zero_windows) == (5, 2)
+
+
+@pytest.mark.parametrize(("server", "client"), [(SERVER, "10.0.0.9:{}"), (SERVER6, "[2001:db8::9]:{}")])
+@pytest.mark.parametrize("hung", [1, 3])
+@pytest.mark.parametrize("answer", [0, 300, 15_928])
+def test_seen_from_the_client_the_answer_shows_in_numbers_only(
+    server: str, client: str, hung: int, answer: int
+) -> None:
+    """The client gives up; the ACK of its FIN has the number behind an answer that never passed here."""
+    stage = Stage()
+    for number in range(2):
+        c, s = stage.established(client.format(39_000 + number), server)
+        c.fin()
+        s.fin()
+        c.ack()
+    for number in range(hung):
+        c, s = stage.pair(client.format(40_000 + number), server)
+        c.syn()
+        s.syn_ack()
+        c.ack()
+        c.data(81)
+        s.ack()
+        if answer:
+            s.data(answer, seen=False, arrives=False)
+        stage.wait(6)
+        c.fin()
+        s.ack()
+    findings = stage.end(at_s=40)
+    if answer < 536:
+        assert "mtu-black-hole" not in kinds(findings)
+        return
+    hole = one(findings, "mtu-black-hole")
+    assert (hole.count, hole.confidence) == (hung, "likely" if hung > 1 else "possible")
+    assert hole.severity == ("warning" if hung > 1 else "info")
+    assert "had sent 15,928 bytes, of which none passed here" in hole.evidence[1].text
+    assert "unresponsive-server" not in kinds(findings)
+
+
+@pytest.mark.parametrize("hung", [1, 3])
+@pytest.mark.parametrize("before", [False, True])
+def test_several_that_hang_at_their_first_large_segment(hung: int, before: bool) -> None:
+    """Their clients are heard until they give up. Where large ones came through before, size is no matter."""
+    stage = Stage()
+    for number in range(hung):
+        c, s = stage.established(f"10.0.0.9:{40_000 + number}", SERVER)
+        if before:
+            s.data(1448)
+            c.ack()
+        large_in_vain(stage, s, None)
+        c.fin()
+        s.ack()
+    findings = stage.end()
+    if before:
+        assert "mtu-black-hole" not in kinds(findings)
+        return
+    hole = one(findings, "mtu-black-hole")
+    assert (hole.confidence, hole.severity) == (("likely", "warning") if hung > 1 else ("possible", "info"))

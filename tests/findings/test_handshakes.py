@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from sample_pcaps.scenarios.script import Endpoint
 from tcptrace_py.wire.segment import MP_JOIN, Segment
 
 from .stage import Stage, kinds, one
@@ -127,25 +128,58 @@ class Unreachable:
     reporter_lo: int
 
 
+def told_unreachable(stage: Stage, c: Endpoint, reason: str) -> None:
+    """ICMP answers the SYN that a client has just sent."""
+    stage.frame += 1
+    quoted = Segment()
+    quoted.ts_ns, quoted.frame, quoted.ip_version = stage.at_ns(stage.now_s), stage.frame, 4
+    quoted.src_lo, quoted.src_port = int(c.address), c.port
+    quoted.dst_lo, quoted.dst_port = int(c.peer.address), c.peer.port
+    quoted.seq = c.isn
+    stage.tracker.unreachable(Unreachable(reason, 0, 0x0A000001), quoted)
+
+
 @pytest.mark.parametrize("joins", [False, True])
 def test_unreachable(joins: bool) -> None:
     stage = Stage()
     c, s = stage.pair("10.0.0.9:40000", "10.9.9.9:443")
     c.mptcp = MP_JOIN if joins else 0
     c.syn()
-    stage.frame += 1
-    quoted = Segment()
-    quoted.ts_ns, quoted.frame, quoted.ip_version = stage.at_ns(0.003), stage.frame, 4
-    quoted.src_lo, quoted.src_port = int(c.address), c.port
-    quoted.dst_lo, quoted.dst_port = int(s.address), s.port
-    quoted.seq = c.isn
-    stage.tracker.unreachable(Unreachable("host unreachable", 0, 0x0A000001), quoted)
+    told_unreachable(stage, c, "host unreachable")
     unreachable = one(stage.end(), "connection-unreachable")
     assert unreachable.subject.label() == "server 10.9.9.9:443"
     assert "ICMP says: host unreachable." in unreachable.explanation
     assert unreachable.severity == ("info" if joins else "warning")
     assert ("Multipath TCP" in unreachable.explanation) == joins
     assert unreachable.evidence[1].text == "ICMP from 10.0.0.1: host unreachable"
+
+
+@pytest.mark.parametrize("reason", ["host unreachable", "port unreachable"])
+@pytest.mark.parametrize("served", [False, True])
+def test_icmp_errors_are_rare_by_rule(reason: str, served: bool) -> None:
+    """Attempts beside them that got no answer have the same cause, unless others were taken up meanwhile."""
+    stage = Stage()
+    clients = [stage.pair(f"10.0.0.9:{40_000 + number}", "10.9.9.9:443")[0] for number in range(4)]
+    for wait_s in (1, 2, 4, 8):
+        for c in clients:
+            c.syn()
+        if wait_s == 1:
+            told_unreachable(stage, clients.pop(), reason)
+        stage.wait(wait_s)
+        if served and wait_s == 2:
+            stage.established("10.0.0.9:50000", "10.9.9.9:443")
+    findings = stage.end(at_s=60)
+    unreachable = one(findings, "connection-unreachable")
+    assert ("Find the firewall rule" in unreachable.remedy) == (reason == "port unreachable")
+    if served:
+        assert unreachable.count == 1
+        assert one(findings, "connection-timeout").count == 3
+        return
+    assert (unreachable.count, unreachable.connections, unreachable.confidence) == (4, [0, 1, 2, 3], "likely")
+    assert f"in 4 connection attempts from client 10.0.0.9; ICMP says: {reason}" in unreachable.explanation
+    assert "in answer to 1" in unreachable.explanation
+    assert "connection-timeout" not in kinds(findings)
+    assert {stage.diagnosis.revised[each][0] for each in range(4)} == {"connection-unreachable"}
 
 
 @pytest.mark.parametrize(

@@ -63,15 +63,23 @@ class MtuBlackHole:
         return None
 
     def _never_passed(self, case: Case, by: int) -> Claim | None:
-        """Captured behind the hole: what the receiver lacks, as it says by SACK, never passed here either."""
+        """Captured behind the hole: what the receiver lacks never passed here either.
+
+        It says so by SACK; or it gives up without an answer, and a number of the sender's tells of one.
+        """
         seen = case.seen
         endpoint, peer = case.endpoint(by), case.endpoint(other(by))
         since_ns, holes = seen.sack_ns[by - 1], endpoint.rare.holes
-        if not since_ns or not holes or not endpoint.has_una:
+        if not holes or not endpoint.has_una:
             return None
         begin, end = holes[0]
         missing_bytes = distance(end, begin)
         last_ns = case.until(since_ns, case.end_ns if case.at_end else max(peer.last_ns, endpoint.last_ns))
+        by_sack = since_ns > 0
+        if not by_sack:
+            if seen.close_by != other(by) or seen.close_spoke_last != other(by):
+                return None
+            last_ns, since_ns = seen.close_ns, seen.close_ns - seen.close_idle_ns
         if endpoint.snd_una != begin or last_ns - since_ns < _NEVER_NS:
             return None
         if missing_bytes < _LEAST_BYTES or endpoint.largest_bytes >= missing_bytes:
@@ -80,6 +88,14 @@ class MtuBlackHole:
         name, peer_name = case.name(by), case.name(other(by))
 
         def evidence() -> list[Evidence]:
+            if not by_sack:
+                text = (
+                    f"{peer_name} gives up {duration(last_ns - since_ns)} after it had asked, without answer"
+                )
+                lines = [case.evidence(seen.close_frame, last_ns, text)]
+                text = f"by its numbers, {name} had sent {missing_bytes:,} bytes, of which none passed here"
+                lines.append(case.evidence(endpoint.last_frame, endpoint.last_ns, text))
+                return lines
             text = f"{peer_name} has what lies behind {missing_bytes:,} bytes that it lacks (SACK)"
             lines = [case.evidence(seen.sack_frame[by - 1], since_ns, text)]
             text = f"{duration(last_ns - since_ns)} later: none of these bytes from {name} have passed here"
@@ -159,7 +175,7 @@ class MtuBlackHole:
         how = f"sent again {times(group.tally['times'], 'time')} in vain"
         if unseen == group.count:
             waited = span(group.least_ns, group.most_ns)
-            how = f"which never passed here, though the receiver said for {waited} that it lacks them"
+            how = f"which never passed here, though the receiver waited for them for {waited}"
         explanation = (
             f"Full-sized segments from {_bare(group.who())} do not arrive at {group.they()} on"
             f" {group.connections()}, smaller ones do: {size} bytes of payload, {how}. {text.meaning}"
@@ -170,7 +186,7 @@ class MtuBlackHole:
                 " dropped between here and the sender, or the sender does not heed it."
             )
         # One hole that is not filled may be any loss; that it befalls several is the path.
-        several = unseen >= _SEVERAL
+        several = group.count >= _SEVERAL
         severity: Severity = "info" if group.of_most() == "possible" and not several else "warning"
         finding = group.finding(self.KIND, severity, explanation, remedy(text, ""))
         if several and finding.confidence == "possible":

@@ -30,7 +30,7 @@ from tcptrace_py.findings.causes.zero_window import ZeroWindowStall
 from tcptrace_py.findings.family import Families
 from tcptrace_py.findings.finding import LIKELY, Finding
 from tcptrace_py.findings.group import GROUPS, Group, Groups, by_client
-from tcptrace_py.findings.handshake_findings import FULL_KIND, TIMEOUT_KIND
+from tcptrace_py.findings.handshake_findings import FULL_KIND, TIMEOUT_KIND, UNREACHABLE_KIND
 from tcptrace_py.findings.kept import Kept
 from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.scans import EXPLAINS as SCAN_EXPLAINS
@@ -41,8 +41,8 @@ from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.attempt import Attempt
 
 _STALE = StaleTimestamp()
-#: What SYNs are taken for that a full accept queue drops.
-FULL_EXPLAINS = frozenset({TIMEOUT_KIND})
+#: What SYNs are taken for that a full accept queue drops, or that a rate limit of ICMP leaves unanswered.
+UNANSWERED_EXPLAINS = frozenset({TIMEOUT_KIND})
 #: In this order: the first that is certain of its claim may account for what later ones would say.
 CAUSES: tuple[Cause, ...] = (
     TlsAlert(),
@@ -333,9 +333,9 @@ class Causes:
                         # Its attempts, as far as they are listed, are no failures of their own.
                         for connection in finding.connections:
                             revised.setdefault(connection, (SCAN, SCAN_EXPLAINS))
-                    elif finding.kind == FULL_KIND:
+                    elif finding.kind in (FULL_KIND, UNREACHABLE_KIND):
                         for connection in finding.connections:
-                            revised.setdefault(connection, (FULL_KIND, FULL_EXPLAINS))
+                            revised.setdefault(connection, (finding.kind, UNANSWERED_EXPLAINS))
                     elif finding.kind == REUSE_KIND:
                         # Whichever of the two connections was looked at first.
                         for connection in finding.connections:
