@@ -156,7 +156,8 @@ class ChunkReader:
         if got == 0:
             self.finished = True
             if left > 0:
-                self.fail(f"cut short: the record after frame {self.packets} is incomplete")
+                record = f"record after frame {self.packets}" if self.packets else "first record"
+                self.fail(f"cut short: the {record} is incomplete")
 
     def require_head(self, size_bytes: int) -> bytes:
         """The first ``size_bytes`` of the input, for its file header; ``CaptureError`` if there are fewer."""

@@ -23,7 +23,7 @@ from tcptrace_py.capture.pcapng_blocks import (
     SIMPLE_PACKET,
 )
 from tcptrace_py.capture.pcapng_copy import Block, blocks
-from tcptrace_py.capture.stream import open_stream
+from tcptrace_py.capture.stream import open_stream, read_once
 
 _APPLE_PROCESS = 0x80000001
 _APPLE_PROCESS_NAME = 2
@@ -48,7 +48,7 @@ class ProcessInfo(NamedTuple):
 
 def process_info(path: str | os.PathLike[str]) -> Iterator[ProcessInfo]:
     """In the order of the frames; nothing of a file that has none among its first packets."""
-    if os.fspath(path) == "-" or not any(True for _ in _read(path, _LOOKED_AT)):
+    if read_once(path) or not any(True for _ in _read(path, _LOOKED_AT)):
         return
     yield from _read(path, None)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import select
 import time
-from io import RawIOBase
 
 # A pipe may hold the last packets of whoever writes it, who was asked to end as well (Ctrl-C goes to all of
 # a pipeline): reading goes on until the pipe ends, but not for longer than this.
 _LAST_WORDS_S = 1.0
 
 
-class _Woken(Exception):
+class Stopped(Exception):
     """Raised by ``Stop.ask`` in the thread that waits, so that it waits no more."""
 
 
@@ -31,9 +31,19 @@ class Stop:
         self.asked = True
         if self._waits:
             self._waits = False
-            raise _Woken
+            raise Stopped
 
-    def wait(self, raw: RawIOBase) -> bool:
+    def open(self, path: str) -> io.FileIO:
+        """Open a file to be read. A named pipe waits for its writer; ``Stopped`` where it is time to stop."""
+        self._waits = True
+        try:
+            if self.asked:
+                raise Stopped
+            return io.FileIO(path, "rb")
+        finally:
+            self._waits = False
+
+    def wait(self, raw: io.RawIOBase) -> bool:
         """Wait until ``raw`` can be read; False when it is time to stop."""
         try:
             self._waits = True
@@ -41,7 +51,7 @@ class Stop:
                 select.select([raw], [], [])
                 self._waits = False
                 return True
-        except _Woken:
+        except Stopped:
             pass
         self._waits = False
         if not self._until_s:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import NamedTuple, NoReturn, Protocol
 
 from tcptrace_py.capture.error import CaptureError
-from tcptrace_py.capture.stop import Stop
+from tcptrace_py.capture.stop import Stop, Stopped
 
 # Enough to tell every compression and capture format.
 HEAD_BYTES = 8
@@ -393,7 +393,7 @@ def open_stream(
     """
     text = os.fspath(path)
     name = "standard input" if text == "-" else text
-    raw = _open_raw(text, name)
+    raw = _open_raw(text, name, stop or Stop())
     try:
         source = PlainStream(text, name, raw, stop)
         head = source.read_head()
@@ -417,7 +417,17 @@ def open_stream(
         raise
 
 
-def _open_raw(path: str, name: str) -> io.RawIOBase:
+def read_once(path: str | os.PathLike[str]) -> bool:
+    """Whether what was read is gone: of standard input, a pipe, a device."""
+    if os.fspath(path) == "-":
+        return True
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _open_raw(path: str, name: str, stop: Stop) -> io.RawIOBase:
     if "://" in path:
         from tcptrace_py.capture.remote import RemoteFile, is_url
 
@@ -429,7 +439,9 @@ def _open_raw(path: str, name: str) -> io.RawIOBase:
             if raw.isatty():
                 raise CaptureError("standard input: is a terminal; a capture file or a pipe is needed")
             return raw
-        return io.FileIO(path, "rb")
+        return stop.open(path)
+    except Stopped:
+        raise CaptureError(f"{name}: stopped before anything came") from None
     except OSError as error:
         raise CaptureError(f"{name}: {_reason(error)}") from error
     except ValueError as error:

@@ -14,7 +14,7 @@ import click
 from tcptrace_py.cli.annotating import Annotating, annotating_from, annotating_options
 from tcptrace_py.cli.gates import gate_options, gates_from, status
 from tcptrace_py.cli.help import with_examples
-from tcptrace_py.cli.inputs import STDIN, allow_undecoded_option, captures_argument, filter_option
+from tcptrace_py.cli.inputs import STDIN, Count, allow_undecoded_option, captures_argument, filter_option
 from tcptrace_py.cli.outcome import INPUT, complain
 from tcptrace_py.cli.outputs import STDOUT, Outputs, output_options, outputs_from
 from tcptrace_py.cli.progress import ProgressBar, shows_progress
@@ -57,7 +57,7 @@ _READ_AGAIN = 5_000_000
 @click.option(
     "--jobs",
     metavar="N",
-    type=click.IntRange(1, 256),
+    type=Count(256),
     help="Share the work among N processes; the report is the same. Default: one for each core, from"
     " three on, where the captures are large enough for that to pay, plain files and read whole; a format"
     " that is written as connections finish (--ndjson, --csv, --parquet, --zeek) and a pipe take one.",

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from tcptrace_py.cli.inputs import STDIN
 from tcptrace_py.cli.outcome import complain, output_to
 from tcptrace_py.cli.outputs import refuse_overwriting, refuse_sharing, say_wrote, target_option
 
@@ -92,8 +91,10 @@ def annotating_from(
         return None
     if key is not None and not anonymize:
         raise click.UsageError("--anonymize-key is the key of --anonymize: add it.")
-    if STDIN in captures:
-        raise click.UsageError("--annotate reads the capture a second time: give a file, not standard input.")
+    from tcptrace_py.capture.stream import read_once
+
+    if any(map(read_once, captures)):
+        raise click.UsageError("--annotate reads the capture a second time: give a file, not a pipe.")
     refuse_overwriting(captures, target, "'--annotate'")
     refuse_sharing({**(targets or {}), "annotate": target})
     if not anonymize:

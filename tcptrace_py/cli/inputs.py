@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from typing import Any
 
 import click
 
@@ -12,19 +13,29 @@ from tcptrace_py.cli.outcome import INPUT, complain
 STDIN = "-"
 
 
-class _Count(click.IntRange):
-    """A number of things: as many as fit everywhere, in compiled code too."""
+class Count(click.IntRange):
+    """A number of things, from one on: as many as fit everywhere, in compiled code too."""
 
-    def __init__(self) -> None:
-        super().__init__(1, 2**31 - 1)
+    def __init__(self, most: int = 2**31 - 1) -> None:
+        super().__init__(1, most)
+        self.most = most
 
     def _describe_range(self) -> str:
         # Help would show bounds that nobody meets; who does is told.
         return ""
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            number = 0
+        if not 1 <= number <= self.most:
+            self.fail(f"{value!r} is not a whole number from 1 to {self.most:,}.", param, ctx)
+        return number
+
 
 #: A click type for numbers of things.
-COUNT = _Count()
+COUNT = Count()
 
 #: A click option of commands that read a report.
 any_size_option = click.option(

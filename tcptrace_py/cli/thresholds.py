@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from tcptrace_py.cli.durations import Duration, format_duration
-from tcptrace_py.cli.inputs import COUNT
+from tcptrace_py.cli.inputs import COUNT, Count
 from tcptrace_py.settings import Settings
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -75,7 +75,7 @@ THRESHOLDS = {
     "ephemeral_ports": Threshold(
         "--ephemeral-ports",
         "N",
-        click.IntRange(1, 65535),
+        Count(65535),
         "Ports a client can choose from (net.ipv4.ip_local_port_range).",
     ),
     "dead_peer_probes": Threshold(

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -298,3 +299,37 @@ def test_a_reader_that_goes_away_does_not_hide_unreadable_input(
         os.close(writing)
     assert done.returncode == 3
     assert one_line(done.stderr).startswith(f"{capture}: ")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(["analyze", "-q"], []), (["analyze", "-q", "--jobs", "2"], []), (["show"], ["0"])]
+)
+def test_a_named_pipe_is_read_once(
+    before: list[str], after: list[str], tmp_path: Path, run_cli: RunCli, handshake_pcap: bytes
+) -> None:
+    """To open it again would wait for a second writer for ever."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    feeder = threading.Thread(target=path.write_bytes, args=(handshake_pcap,))
+    feeder.start()
+    done = run_cli(*before, path, *after, process=True)
+    feeder.join()
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_a_named_pipe_is_not_annotated(tmp_path: Path, run_cli: RunCli) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    done = run_cli("analyze", path, "--annotate", "out.pcapng")
+    assert done.returncode == 2
+    assert b"give a file, not a pipe" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "most"),
+    [("--top", "0", "2,147,483,647"), ("--jobs", "x", "256"), ("--ephemeral-ports", "65536", "65,535")],
+)
+def test_who_meets_a_bound_is_told_both(option: str, value: str, most: str, run_cli: RunCli) -> None:
+    done = run_cli("analyze", "x.pcap", option, value)
+    assert done.returncode == 2
+    assert f"'{value}' is not a whole number from 1 to {most}." in " ".join(done.stderr.decode().split())

@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -98,6 +99,27 @@ def test_before_anything_has_come_there_is_no_report() -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=_PATIENCE_S)
     assert (process.returncode, out, err) == (130, b"", b"tcptrace-py: interrupted\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_named_pipe_without_a_writer(number: signal.Signals, tmp_path: Path) -> None:
+    from tcptrace_py import CaptureError, analyze
+    from tcptrace_py.capture.stop import Stop
+
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    with stoppable() as stop:
+        timer = threading.Timer(0.1, os.kill, (os.getpid(), number))
+        timer.start()
+        # Nobody will ever open it to write.
+        with pytest.raises(CaptureError, match="fifo: stopped before anything came"):
+            analyze(path, stop=stop)
+        timer.join()
+    assert stop.asked
+    never = Stop()
+    never.asked = True
+    with pytest.raises(CaptureError, match="stopped"):
+        analyze(path, stop=never)
 
 
 def test_of_a_file_the_rest_is_missing(handshake_pcap: bytes, tmp_path: Path) -> None:
