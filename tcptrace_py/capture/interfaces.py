@@ -49,9 +49,15 @@ def list_interfaces() -> list[Interface]:
     return found
 
 
+def names() -> list[str]:
+    """Of all that a capture can be opened on."""
+    return [*(name for _, name in socket.if_nameindex()), "any"]
+
+
 def names_here() -> str:
-    """The interfaces that a capture can be opened on, as a sentence lists them."""
-    return ", ".join(name for _, name in socket.if_nameindex()) + ", and any"
+    """The same, as a sentence lists them."""
+    *most, last = names()
+    return f"{', '.join(most)}, and {last}"
 
 
 def interface_state(name: str, index: int) -> str:

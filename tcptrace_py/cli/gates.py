@@ -91,6 +91,12 @@ class Gates(NamedTuple):
         return verdicts
 
 
+def _complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    from tcptrace_py.findings.finding import KINDS, SEVERITIES
+
+    return [word for word in (*SEVERITIES, *KINDS) if word.startswith(incomplete)]
+
+
 def gate_options(command: _Command) -> _Command:
     """Decorates a click command with ``--fail-on``, ``--policy`` and ``--no-config``; see `gates_from`."""
     command = click.option(
@@ -112,6 +118,7 @@ def gate_options(command: _Command) -> _Command:
         metavar="RULE",
         multiple=True,
         callback=_rules,
+        shell_complete=_complete,
         help="Exit with status 1 on a finding kind (stuck-close-wait), on a severity or worse (warning), or"
         " when a comparison over the summary holds ('resets.total / connections > 1%'). Can be repeated.",
     )(command)

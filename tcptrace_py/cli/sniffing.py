@@ -163,6 +163,12 @@ def remote_options(command: _Command) -> _Command:
     )(command)
 
 
+def _complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    from tcptrace_py.capture.interfaces import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
 def capture_options(command: _Command) -> _Command:
     """Decorates a click command with the options that `open_capture` and `open_writer` take."""
     options = (
@@ -170,6 +176,7 @@ def capture_options(command: _Command) -> _Command:
             "-i",
             "--interface",
             metavar="IFACE",
+            shell_complete=_complete,
             help="The interface to capture on, or any; 'tcptrace-py interfaces' lists them.",
         ),
         click.option(

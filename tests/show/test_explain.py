@@ -164,3 +164,20 @@ def test_captures_are_completed_as_files(run_cli: RunCli) -> None:
 def test_commands_are_completed(run_cli: RunCli) -> None:
     done = run_cli(_TCPTRACE_PY_COMPLETE="bash_complete", COMP_WORDS="tcptrace-py ", COMP_CWORD="1")
     assert {b"plain,show", b"plain,explain", b"plain,analyze"} <= set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("analyze --fail-on stuck", {"stuck-close-wait", "stuck-fin-wait-2"}),
+        ("check --fail-on crit", {"critical"}),
+        ("live -i l", {"lo"}),
+        ("exec --interface an", {"any"}),
+    ],
+)
+def test_values_of_options_are_completed(words: str, expected: set[str], run_cli: RunCli) -> None:
+    line = f"tcptrace-py {words}"
+    done = run_cli(_TCPTRACE_PY_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD="3", process=True)
+    found = {row.split(",")[1] for row in done.stdout.decode().split()}
+    assert found >= expected
+    assert all(word.startswith(words.split()[-1]) for word in found)
