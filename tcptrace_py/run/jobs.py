@@ -177,14 +177,15 @@ class _Helper:
     def end(self) -> None:
         self._pipe.close()
         if self._process.is_alive():
-            self._process.terminate()
+            self._process.kill()
         self._process.join()
 
 
 def _help(pipe: Pipe, work: Work, part: int, parts: int, pace: Pace) -> None:
-    # Ctrl-C is for the one that the user sees, which then ends the others.
+    # Ctrl-C, and the SIGTERM of ``timeout``, reach all of them, and are for the one that the user sees, which
+    # then ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         with Captures(work.paths, work.bpf) as opened:
             opened.goes_on = partial(pace.goes_on, part)

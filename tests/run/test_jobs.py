@@ -99,11 +99,15 @@ def test_a_job_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 @linux
-def test_ctrl_c_gives_the_report_of_what_all_have_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_gives_the_report_of_what_all_have_read(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    """Ctrl-C; and `timeout`, which sends SIGTERM to its group."""
     process = _long_run(tmp_path)
     child = _child_of(process)
     time.sleep(0.3)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 3, told
     assert told.count(b"interrupted: the capture ends here; the rest was not read") == 1
