@@ -100,7 +100,7 @@ def analyze(
 ) -> int:
     """Say what is wrong with the TCP connections in CAPTURE files, and on which evidence.
 
-    Reads pcap and pcapng, plain or compressed (gz, xz, bz2, zst, lz4); - is standard input.
+    Reads pcap, pcapng and snoop, plain or compressed (gz, xz, bz2, zst, lz4); - is standard input.
     Several files are one capture: connections go on across them, in time order.
 
     DURATIONs are written 30s, 2m, 500ms, 1.5h or as a plain number of seconds.

@@ -12,9 +12,10 @@ CAUSE_TEXTS: dict[str, Text] = {
         " enough and the queue of accepted connections is full: the ACK, and data behind it, are dropped."
         " Clients wait, time out, or get RST much later.",
         "Find what keeps the application from calling accept(): a blocked event loop, too few workers, a"
-        " long pause. On the server, `ss -ltn '{filter}'` shows the queue (Recv-Q at or above Send-Q), and"
-        " `nstat -az TcpExtListenOverflows TcpExtListenDrops` counts what was dropped. A longer queue (the"
-        " backlog of listen(), and net.core.somaxconn, the smaller of which counts) only helps with bursts.",
+        " long pause. On the server, `ss -ltn '{filter}'` shows the queue (it is full when Recv-Q is above"
+        " Send-Q), and `nstat -az TcpExtListenOverflows TcpExtListenDrops` counts what was dropped. A longer"
+        " queue (the backlog of listen(), and net.core.somaxconn, the smaller of which counts) only helps"
+        " with bursts.",
         f"RFC 9293 section 3.10.7.4; {SYSCTLS} (somaxconn, tcp_abort_on_overflow); listen(2)",
     ),
     "slow-connect": Text(

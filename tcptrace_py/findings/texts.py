@@ -53,8 +53,8 @@ TEXTS: dict[str, Text] = {
         " the connection? A stateful firewall, NAT or load balancer on the way may time out idle"
         " connections before the endpoints do: keep-alive probes more frequent than its time-out keep its"
         " state alive. Linux gives up an orphaned socket"
-        " after tcp_orphan_retries (8 by default, often around 100 s) and frees it; lowering that only"
-        " shortens the wait.",
+        " after tcp_orphan_retries (0, the default, stands for 8: often around 100 s) and frees it;"
+        " lowering that only shortens the wait.",
         f"RFC 9293 section 3.8.3; RFC 1122 section 4.2.3.5; {_SYSCTLS} (tcp_orphan_retries)",
     ),
     "half-close": Text(
@@ -153,7 +153,7 @@ TEXTS: dict[str, Text] = {
         "stale SYNs",
         "A SYN arrived that belongs to no current connection attempt: an old duplicate that was delayed in"
         " the network, or one of a host that restarted. The handshake's numbers protect against it: the"
-        " server answers, and the client, who knows nothing of it, resets the attempt (or, where the"
+        " server answers, and the client, which knows nothing of it, resets the attempt (or, where the"
         " connection is alive, the server answers with an ACK and nothing is harmed).",
         "Nothing, if it is rare. Many of them: a device that duplicates or delays packets (a loop, a failing"
         " link-aggregation, a mirror that injects), a client that uses one fixed source port, or a host"
@@ -225,9 +225,9 @@ TEXTS.update(CAUSE_TEXTS)
 RESET_ABORT: dict[str, Text] = {
     "abort": Text(
         "aborted while established",
-        "Usual reasons: close() with data received but unread (also when the process is killed: the kernel"
-        " then sends RST instead of FIN), SO_LINGER with time 0, or a device on the way that resets in the"
-        " name of an endpoint.",
+        "The usual reasons are close() with data received but unread (also when the process is killed: the"
+        " kernel then sends RST instead of FIN), SO_LINGER with time 0, or a device on the way that resets in"
+        " the name of an endpoint.",
         "Look for crashes and time-outs in the log of whoever sent the RST, at these times. Let it read to"
         " the end of file before it closes, and take SO_LINGER 0 out. If the endpoint itself"
         " did not send the RST (capture there), a device on the way did.",
@@ -359,12 +359,16 @@ SYN_FLOOD = Text(
 )
 
 
+def _if(title: str, text: str) -> str:
+    return f"If {title}: {text[0].lower()}{text[1:]}"
+
+
 def _whole(general: Text, by_variant: dict[str, Text]) -> Text:
     """The text of a kind by itself: the general part, then each variant."""
     return Text(
         general.title,
-        " ".join([general.meaning, *(f"If {text.title}: {text.meaning}" for text in by_variant.values())]),
-        " ".join(f"If {text.title}: {text.remedy}" for text in by_variant.values()),
+        " ".join([general.meaning, *(_if(text.title, text.meaning) for text in by_variant.values())]),
+        " ".join(_if(text.title, text.remedy) for text in by_variant.values()),
         general.reference,
     )
 

@@ -54,8 +54,8 @@ FORMATS = {
     ),
     "parquet": Format(
         "tcptrace_py.report.formats.parquet",
-        "Write the connections as an Apache Parquet table; of several files where FILE ends in /"
-        " (analyze only).",
+        "Write the connections as an Apache Parquet table; where FILE ends in /, as several files in that"
+        " directory (analyze only).",
         _CAPTURING,
         streams=True,
         needs="pyarrow",
