@@ -243,6 +243,7 @@ FORMATS: dict[str, Format] = {
     "ppp of pppd, direction before it": Format(lambda p, k: b"\0" + ppp(p, k), 166),
     "ppp of pppd, bare": Format(lambda p, k: b"\0" + ppp(p, k)[2:], 166),
     "cisco hdlc in ppp": Format(lambda p, k: b"\x0f\0" + big(k) + p, 50),
+    "cisco hdlc in ppp, link type 9": Format(lambda p, k: b"\x8f\0" + big(k) + p, 9),
     "cisco hdlc with direction": Format(lambda p, k: b"\x01\x8f\0" + big(k) + p, 205),
     "ppp, bridged": Format(lambda p, k: b"\xff\x03\0\x31\0\x01" + framed(p, k), 9),
     "frame relay": Format(frame_relay, 107),

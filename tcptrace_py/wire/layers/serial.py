@@ -33,7 +33,6 @@ def ppp(walk: Walk, buf: bytes, wire: int) -> Step:
     return by_ppp_protocol(walk, header.p, header.data, wire - (len(buf) - len(header.data)))
 
 
-@layer(LINK_TYPES, 9)
 def ppp_in_hdlc(walk: Walk, buf: bytes, wire: int) -> Step:
     # Address and control may be left out by agreement (RFC 1661 section 6.6).
     need(buf, 2)
@@ -50,7 +49,7 @@ def cisco_hdlc(walk: Walk, buf: bytes, wire: int) -> Step:
     return by_ethertype(walk, header.type, header.data, wire - 4)
 
 
-@layer(LINK_TYPES, 50)
+@layer(LINK_TYPES, 9, 50)
 def hdlc(walk: Walk, buf: bytes, wire: int) -> Step:
     """RFC 1662 framing, or Cisco's, told by the address byte."""
     if buf[:1] in _CISCO_ADDRESSES:
