@@ -9,6 +9,7 @@ from tcptrace_py.findings.families import HALF_CLOSE
 from tcptrace_py.findings.finding import CERTAIN, POSSIBLE, Evidence, Finding
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.knowledge import Knowledge
+from tcptrace_py.findings.resets import goodbye
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, span
 from tcptrace_py.settings import Settings
@@ -22,6 +23,15 @@ def _refused(case: Case, by: int) -> bool:
     """What ``by`` sent after the FIN drew a RST: its peer had closed for good, not half."""
     connection = case.connection
     return connection.reset_by == other(by) and connection.reset_cause == AFTER_CLOSE
+
+
+def _leaves(case: Case, by: int) -> bool:
+    """What it sent after the FIN was a goodbye: TLS alerts, or a client's last few bytes before its own FIN.
+
+    A client whose server has closed owes it no answer.
+    """
+    seen = case.seen
+    return seen is None or not seen.after_fin_bytes[by - 1] or (by == case.client_by and goodbye(case, by))
 
 
 class HalfCloses:
@@ -38,7 +48,7 @@ class HalfCloses:
         if KIND in case.explained:
             return kinds
         for by in ENDPOINTS:
-            if case.endpoint(by).rare.half_close_bytes > 0 and not _refused(case, by):
+            if case.endpoint(by).rare.half_close_bytes > 0 and not (_refused(case, by) or _leaves(case, by)):
                 self._take(case, by)
                 kinds = [KIND]
         return kinds

@@ -164,10 +164,12 @@ def handshake_findings(
         "without an answer": timed_out,
         "unreachable by ICMP": unreachable_ones,
     }
-    found, scanners, others = scans(attempts)
+    found, told, others = scans(attempts)
     refused, timeouts, unreachable = others
     half_open = list(half_open_ones.by_peer())
-    scanners |= _many_tried([*refused, *timeouts])
+    running = begun_scans(begun)
+    told |= _many_tried([*refused, *timeouts])
+    scanners = told | running.keys()
     found += [_refused_finding(group, knowledge, scanners) for group in refused]
     silent = {group.key: group for group in timeouts}
     said = {group.key: silent[group.key] for group in unreachable if _unsaid(group, silent, knowledge)}
@@ -175,7 +177,7 @@ def handshake_findings(
     found += [_unreachable_finding(group, knowledge, said.get(group.key)) for group in unreachable]
     found += [_half_open_finding(group, knowledge, scanners) for group in half_open]
     found += [_stale_finding(group) for group in stale.by_peer()]
-    found += begun_scans(begun, scanners)
+    found += [finding for client, finding in running.items() if client not in told]
     for kind, groups in ((TIMEOUT_KIND, begun), (HALF_OPEN_KIND, half_begun)):
         for group in groups:
             service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
@@ -257,10 +259,13 @@ def _timeout_finding(group: Group, knowledge: Knowledge) -> Finding:
             f"{part(group.tally['late'], group.count)} got a RST seconds after its last SYN: no host refuses"
             " so late; a NAT, proxy or firewall on the way had tried in vain and gives up so."
         )
+    lone = group.tally["syns"] == group.count and not group.tally["late"]
     if group.tally["application"]:
+        # (One SYN may be the last of an attempt that began before the capture.)
+        unseen_tries = ", or its other SYNs were not captured" if lone else ""
         sentences.append(
             f"{part(group.tally['application'], group.count)} stopped sooner than any kernel would have:"
-            " the application's own connect time-out."
+            f" the application's own connect time-out{unseen_tries}."
         )
     if group.tally["either"]:
         sentences.append(
@@ -277,7 +282,6 @@ def _timeout_finding(group: Group, knowledge: Knowledge) -> Finding:
     severity: Severity = "warning"
     if group.tally["joins"]:
         sentences.append(_joins(group))
-    lone = group.tally["syns"] == group.count and not group.tally["late"]
     unseen = lone and _unseen(group, knowledge)
     # (One or the other SYN may have been lost.)
     nearly = not group.tally["late"] and group.tally["syns"] * 10 <= group.count * 11

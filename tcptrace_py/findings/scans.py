@@ -79,16 +79,16 @@ def scans(attempts: Mapping[str, Groups]) -> tuple[list[Finding], Scanners, list
     return found, set(scanners), others
 
 
-def begun_scans(begun: Groups, scanners: Scanners) -> list[Finding]:
-    """Scans of ports that were all under way when the capture ended, by who is not among ``scanners``.
+def begun_scans(begun: Groups) -> dict[Client, Finding]:
+    """Scans of ports that were under way when the capture ended, by who scans.
 
     Many addresses on one port do not tell: so a program that has just started looks too.
     """
-    return [
-        _scan_finding(group, "still under way as far as the capture goes")
+    return {
+        client: _scan_finding(group, "still under way as far as the capture goes")
         for group in begun.by_peer()
-        if scanned(group) and group.ports >= _PORTS and _client(group) not in scanners
-    ]
+        if scanned(group) and group.ports >= _PORTS and (client := _client(group))
+    }
 
 
 def _client(group: Group) -> Client | None:

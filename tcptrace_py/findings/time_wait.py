@@ -46,7 +46,12 @@ _AWAITED = 10_000
 #: An unanswered SYN is sent again after 1 s (RFC 6298 section 2); who connects sooner has lost nothing.
 _QUICK_NS = 1_000_000_000
 #: Why a SYN met an ACK of the old connection: nobody knows, its number, its timestamp.
-_WHYS = ("challenged", "older", "stale")
+_SAID = {
+    "challenged": "",
+    "older": ", for its number was no newer",
+    "stale": ", for its timestamp was older",
+}
+_WHYS = tuple(_SAID)
 
 #: How a new connection fared, in words that are counted.
 Fate = tuple[str, ...]
@@ -220,9 +225,6 @@ class Reuses:
                 ("accepted", "accepted at once"),
                 ("delayed", "accepted only after SYN retransmissions"),
                 ("refused", "refused"),
-                ("challenged", "answered with an ACK of the old connection"),
-                ("older", "answered with an ACK of the old connection, for its number was no newer"),
-                ("stale", "answered with an ACK of the old connection, for its timestamp was older"),
                 ("failed", "never completed"),
                 ("begun", "still under way as far as the capture goes"),
             )
@@ -234,6 +236,10 @@ class Reuses:
         ]
         if fates:
             sentences.append(f"Of these: {', '.join(fates)}.")
+        for why, said in _SAID.items():
+            if tally[why]:
+                many = part(tally[why], group.count)
+                sentences.append(f"{many} met an ACK of the old connection{said}.")
         if tally["quick"]:
             sentences.append(
                 f"{part(tally['quick'], group.count)} got through all the same, within a second."

@@ -23,6 +23,10 @@ KIND = "unacknowledged-fin"
 RETRANSMISSIONS = 3
 #: Clients that go away behind their own FIN, so few that they cost a server nothing.
 _FEW = 10
+_ONCE = (
+    "Who gets no answer sends its FIN again within seconds, so the ACK will have come where it was not"
+    " captured, or the FIN's sender keeps no connection: a device that speaks for it."
+)
 
 
 def unanswered_fin(case: Case, by: int) -> bool:
@@ -31,13 +35,13 @@ def unanswered_fin(case: Case, by: int) -> bool:
     peer_by = other(by)
     if not endpoint.fin_sent or endpoint.fin_acked_frame or case.connection.reset_by == peer_by:
         return False
-    if case.endpoint(peer_by).packets == 0:
-        # Captured in one direction only: an answer would not have been seen.
-        return False
     if goes_on_unseen(case.endpoint(peer_by)):
         return False
     if endpoint.fins > RETRANSMISSIONS and endpoint.unanswered >= RETRANSMISSIONS:
         return True
+    if case.endpoint(peer_by).packets == 0:
+        # Captured in one direction only: an answer would not have been seen.
+        return False
     history = case.history(by)
     if not history or history[-1][0] != CLOSED or history[-1][3] != TIMER:
         return False
@@ -71,8 +75,10 @@ class UnacknowledgedFins:
     def _take(self, case: Case, by: int) -> None:
         endpoint = case.endpoint(by)
         history = case.history(by)
-        # A FIN sent once and never again was probably acknowledged where we did not see it.
-        confidence = LIKELY if endpoint.fins > 1 and endpoint.unanswered else POSSIBLE
+        # A FIN sent once and never again was probably acknowledged where we did not see it; and where nothing
+        # of the peer was, only the retransmissions show that no answer came.
+        seen = case.endpoint(other(by)).packets > 0
+        confidence = LIKELY if seen and endpoint.fins > 1 and endpoint.unanswered else POSSIBLE
         group = self._groups.of(case, other(by))
         group.add(case, other(by), endpoint.fin_ns, endpoint.last_fin_ns(), confidence)
         group.measure(case.until(endpoint.fin_ns, endpoint.last_fin_ns()) - endpoint.fin_ns)
@@ -89,6 +95,7 @@ class UnacknowledgedFins:
         if peer.fin_sent and peer.fin_ns < endpoint.fin_ns and left <= GOODBYE_BYTES:
             # It had closed by itself, and has all that was sent to it but for a goodbye.
             group.tally["delivered"] += 1
+            group.tally["word"] += left > 0
         if group.wants_example(case.connection.id):
             group.example(case.connection.id, self._evidence(case, by, gave_up))
 
@@ -96,7 +103,7 @@ class UnacknowledgedFins:
         endpoint, peer = case.endpoint(by), case.endpoint(other(by))
         name, peer_name = case.name(by), case.name(other(by))
         lines = []
-        if peer.last_ns <= endpoint.fin_ns:
+        if peer.packets and peer.last_ns <= endpoint.fin_ns:
             lines.append(case.evidence(peer.last_frame, peer.last_ns, f"the last segment from {peer_name}"))
         lines.append(case.evidence(endpoint.fin_frame, endpoint.fin_ns, f"{name} sent FIN"))
         if endpoint.fins > 1:
@@ -137,10 +144,11 @@ class UnacknowledgedFins:
         if group.tally["gave_up"]:
             given_up = part(group.tally["gave_up"], group.count)
             sentences.append(f"{given_up} will have been given up by the waiting side's kernel.")
-        up = up_meanwhile(group, knowledge, group.first_ns)
-        sentences += [up, meaning(KIND, True)] if up else [meaning(KIND, False)]
+        up = up_meanwhile(group, knowledge, group.first_ns) if again else _ONCE
+        sentences += [up, meaning(KIND, True)] if up and again else [up or meaning(KIND, False)]
         severity: Severity = "info" if group.confidence() == "possible" else "warning"
         if group.tally["delivered"] == group.count and group.side == "client" and group.count < _FEW:
             severity = "info"
-            sentences.append("All data was delivered: the server keeps a socket for a while, no more.")
+            but = f", but for a last word of at most {GOODBYE_BYTES} bytes" if group.tally["word"] else ""
+            sentences.append(f"All data was delivered{but}: the server keeps a socket for a while, no more.")
         return group.finding(KIND, severity, " ".join(sentences), remedy(TEXTS[KIND], ""))
