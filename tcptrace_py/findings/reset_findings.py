@@ -54,7 +54,7 @@ def reset_findings(groups: dict[str, Groups], strays: Groups) -> list[Finding]:
 
 def _cheap(group: Group) -> bool:
     """Nothing was lost, or by one or two of several only, whose close may have lost a segment."""
-    cheap = group.tally["harmless"] + group.tally["unwanted"] + group.tally["answered"]
+    cheap = sum(group.tally[word] for word in ("harmless", "unwanted", "answered", "unheard"))
     lost = group.count - cheap
     return lost == 0 or (lost <= _FEW and lost * 2 <= cheap)
 
@@ -146,6 +146,11 @@ def _hints(group: Group) -> list[str]:
             "All of them within a second: as when the process that holds them ends (killed, restarted, its"
             " machine drained), or one device on the way drops them all."
         )
+    if group.tally["unopened"]:
+        hints.append(
+            f"{part(group.tally['unopened'], group.count)} answered a side that had sent its FIN before the"
+            " connection was open: it wanted none any more."
+        )
     if group.tally["took"]:
         hints.append(
             f"{part(group.tally['took'], group.count)} came upon what the client said first, which the server"
@@ -191,6 +196,11 @@ def _after_close_finding(group: Group) -> Finding:
     if group.tally["unwanted"]:
         sentences.append(
             f"{part(group.tally['unwanted'], group.count)} wanted no more of what the server was sending."
+        )
+    if group.tally["unheard"]:
+        sentences.append(
+            f"{part(group.tally['unheard'], group.count)} had not been heard: the last that this side sent,"
+            " its FIN at least, was never acknowledged."
         )
     if group.tally["harmless"]:
         sentences.append(_nothing_lost(group))

@@ -15,10 +15,19 @@ cdef int64_t _IDLE_NS, _AT_ONCE_NS, _THERE_NS, _GOODBYE_NS, _CROSSING_NS, _MANY_
 @cython.locals(seen=Observations, sender=Endpoint, peer=Endpoint, reset=Reset, closed_ns=int64_t)
 cpdef bint harmless(Case case, int by, int cause) except -1
 
+@cython.locals(seen=Observations, later=Reset, first=Reset)
+cdef Reset ended_by(Case case, int by)
+
+@cython.locals(sender=Endpoint)
+cdef bint unheard(Case case, int by) except -1
+
+@cython.locals(endpoint=Endpoint)
+cdef bint closed_unopened(Case case, int by) except -1
+
 @cython.locals(reset=Reset)
 cpdef bint answered_all(Case case, int by, int cause) except -1
 
-@cython.locals(seen=Observations, reset=Reset, others=Reset)
+@cython.locals(reset=Reset, others=Reset)
 cdef bint both_reset(Case case, int by) except -1
 
 @cython.locals(reset=Reset, sender=Endpoint, peer=Endpoint, waited_ns=int64_t)
@@ -56,7 +65,7 @@ cdef class Resets:
     cdef bint _upon_data(self, Case case, int by) except -1
     @cython.locals(
         connection=Connection, by=int, reset=Reset, group=Group, idle_ns=int64_t, sender=Endpoint, since_ns=int64_t,
-        mute=bint, bare=bint, went_on=bint, sure=int, groups=Groups, seen=Observations,
+        mute=bint, bare=bint, wanted=bint, went_on=bint, sure=int, groups=Groups, seen=Observations,
     )
     cdef object _take(self, Case case, int cause)
     @cython.locals(connection=Connection, seen=Observations, by=int, group=Group, groups=Groups)

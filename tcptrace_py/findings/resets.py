@@ -86,7 +86,7 @@ def harmless(case: Case, by: int, cause: int) -> bool:
     """Nobody lost anything by the RST of endpoint ``by``: what was sent had arrived, or was not wanted."""
     seen = case.seen
     sender, peer = case.endpoint(by), case.endpoint(peer_of(by))
-    reset = None if seen is None else seen.resets[by - 1]
+    reset = ended_by(case, by)
     if cause == AFTER_CLOSE:
         if by == case.client_by and not sender.unanswered:
             # What comes after a client has closed it does not want.
@@ -102,6 +102,8 @@ def harmless(case: Case, by: int, cause: int) -> bool:
         return bool(delivered or sender.unanswered == 0 and peer.bytes == 0)
     if reset is None:
         return False
+    if closed_unopened(case, peer_of(by)):
+        return True
     if by == case.client_by and peer.fin_sent and peer.fin_ns < reset.ns and reset.peer_outstanding <= 1:
         # The server had closed, and all that it sent has come: what the client lost, it lost by that.
         return True
@@ -128,12 +130,41 @@ def harmless(case: Case, by: int, cause: int) -> bool:
     return by == case.client_by or (cause != ABORT and not reset.peer_spoke_last)
 
 
+def ended_by(case: Case, by: int) -> Reset | None:
+    """The RST of endpoint ``by`` that ended the connection, not one before it after which its sender went on.
+
+    Where that was not noted, the first.
+    """
+    seen = case.seen
+    if seen is None:
+        return None
+    later: Reset | None = seen.later_resets[by - 1]
+    if later is not None and later.frame == case.connection.rare.reset_frame:
+        return later
+    first: Reset | None = seen.resets[by - 1]
+    return first
+
+
+def unheard(case: Case, by: int) -> bool:
+    """What endpoint ``by`` sent before it closed, or its FIN again and again, was never acknowledged."""
+    sender = case.endpoint(by)
+    if not sender.fin_sent or sender.fin_acked_frame:
+        return False
+    return bool(sender.fins > 1 or (sender.has_una and distance(sender.fin_seq, sender.snd_una) > 0))
+
+
+def closed_unopened(case: Case, by: int) -> bool:
+    """Endpoint ``by`` sent a FIN before it had the number for one, and no data: it wanted no connection."""
+    endpoint = case.endpoint(by)
+    return bool(endpoint.fins and not endpoint.fin_sent and not endpoint.bytes)
+
+
 def answered_all(case: Case, by: int, cause: int) -> bool:
     """A server resets when it has answered, and all that either side had sent is acknowledged.
 
     It owed its client a FIN; but many servers and balancers end idle connections so.
     """
-    reset = None if case.seen is None else case.seen.resets[by - 1]
+    reset = ended_by(case, by)
     if reset is None or cause != ABORT or by != case.server_by or reset.peer_spoke_last:
         return False
     return bool(case.endpoint(by).bytes and not reset.own_outstanding and reset.peer_outstanding <= 1)
@@ -141,8 +172,7 @@ def answered_all(case: Case, by: int, cause: int) -> bool:
 
 def both_reset(case: Case, by: int) -> bool:
     """Both sides reset in the same moment, and each RST acknowledges all that the other side had sent."""
-    seen = case.seen
-    reset, others = seen.resets[by - 1], seen.resets[2 - by]
+    reset, others = ended_by(case, by), case.seen.resets[2 - by]
     if reset is None or others is None or not reset.has_ack or not others.has_ack:
         return False
     crossing = abs(others.ns - reset.ns) < max(trip_ns(case, by), _CROSSING_NS)
@@ -155,7 +185,7 @@ def said_goodbye(case: Case, by: int) -> bool:
     All that the client had asked before was answered, and the RST acknowledges that word: nothing is lost,
     and nobody waits for an answer.
     """
-    reset: Reset | None = case.seen.resets[by - 1]
+    reset = ended_by(case, by)
     sender, peer = case.endpoint(by), case.endpoint(peer_of(by))
     if reset is None or by != case.server_by or not reset.has_ack or not sender.bytes:
         return False
@@ -167,7 +197,7 @@ def said_goodbye(case: Case, by: int) -> bool:
 
 def unwanted(case: Case, by: int) -> bool:
     """A client broke off what the server was still sending: it wanted no more of it."""
-    reset = None if case.seen is None else case.seen.resets[by - 1]
+    reset = ended_by(case, by)
     if reset is None or by != case.client_by:
         return False
     return bool(reset.peer_outstanding > 1 and not reset.own_outstanding and reset.peer_spoke_last)
@@ -243,7 +273,7 @@ class Resets:
         """
         connection = case.connection
         by = connection.reset_by
-        reset = None if case.seen is None else case.seen.resets[by - 1]
+        reset = ended_by(case, by)
         if reset is None or case.seen.began_anew_by == by:
             return False
         if self._answers(case, by, reset):
@@ -270,9 +300,12 @@ class Resets:
 
         What an accept queue does not take draws RST without ACK (Linux).
         """
-        reset: Reset | None = None if case.seen is None else case.seen.resets[by - 1]
+        reset = ended_by(case, by)
         client = case.endpoint(peer_of(by))
         if reset is None or not reset.has_ack or not client.bytes or not client.has_isn:
+            return False
+        if case.seen.stalls[by - 1] is not None:
+            # It had taken what its buffer holds, and did not read it.
             return False
         return distance(reset.ack, client.isn) > 1
 
@@ -286,7 +319,7 @@ class Resets:
 
     def _upon_data(self, case: Case, by: int) -> bool:
         """A server's RST follows so soon on its client's data that it will be for this data."""
-        reset: Reset | None = None if case.seen is None else case.seen.resets[by - 1]
+        reset = ended_by(case, by)
         if reset is None or by != case.server_by or reset.after_peer_data_ns < 0:
             return False
         return reset.after_peer_data_ns < max(2 * trip_ns(case, by), _GOODBYE_NS)
@@ -303,7 +336,7 @@ class Resets:
         connection = case.connection
         by = connection.reset_by
         kind = _KINDS[cause]
-        reset = None if case.seen is None else case.seen.resets[by - 1]
+        reset = ended_by(case, by)
         groups = self._groups[kind]
         group = groups.of(case, by, RESET_CAUSES[cause] if kind == ABORT_KIND else "")
         # Its sender goes on as if it had sent none: then the application did not, whatever the number says.
@@ -327,9 +360,10 @@ class Resets:
             group.tally["subflow"] += 1
         if cause == ABORT:
             since_ns = connection.rare.reset_ns - connection.ack_ns
+            wanted = not closed_unopened(case, peer_of(by))
             if by == case.server_by and not sender.bytes and self._took_first(case, by):
                 group.tally["took"] += 1
-            if by == case.server_by and connection.ack_ns and sender.bytes == 0:
+            if by == case.server_by and connection.ack_ns and sender.bytes == 0 and wanted:
                 # Linux resets what its accept queue does not take by a RST without ACK.
                 mute = sender.packets <= sender.syn_acks + sender.rsts
                 bare = reset is not None and not reset.has_ack
@@ -337,8 +371,9 @@ class Resets:
                     group.tally["at_once"] += 1
             if reset is not None and reset.peer_outstanding:
                 group.tally["unacknowledged"] += 1
-            if connection.first_fin_by:
+            if connection.first_fin_by or not wanted:
                 group.tally["fin"] += 1
+            group.tally["unopened"] += not wanted
         if not case.endpoint(peer_of(by)).bytes:
             group.tally["received_nothing"] += 1
         if not connection.syn_frame() and not connection.syn_ack_frame and self._before_ns(case) == 0:
@@ -346,7 +381,8 @@ class Resets:
         if answered_all(case, by, cause):
             group.tally["answered"] += 1
         elif not went_on and harmless(case, by, cause):
-            group.tally["unwanted" if unwanted(case, by) else "harmless"] += 1
+            word = "unwanted" if unwanted(case, by) else "harmless"
+            group.tally["unheard" if cause == AFTER_CLOSE and unheard(case, by) else word] += 1
         if cause == AFTER_CLOSE and case.seen is not None and case.seen.after_fin_bytes[2 - by]:
             group.tally["data"] += 1
             if self._turned_away(case, by):
@@ -394,14 +430,14 @@ class Resets:
     def _before_ns(self, case: Case) -> int:
         """When the sender of the RST had sent the segment before it; 0 if that is not known."""
         connection = case.connection
-        reset: Reset | None = None if case.seen is None else case.seen.resets[connection.reset_by - 1]
+        reset = ended_by(case, connection.reset_by)
         return 0 if reset is None or reset.after_own_ns < 0 else reset.ns - reset.after_own_ns
 
     def _idle_ns(self, case: Case) -> int:
         """Silence of both sides before the RST, or before what it answers; -1 unknown."""
         connection = case.connection
         seen: Observations | None = case.seen
-        reset: Reset | None = None if seen is None else seen.resets[connection.reset_by - 1]
+        reset = ended_by(case, connection.reset_by)
         if seen is None or reset is None:
             return -1
         gap_by = seen.gap_by
@@ -437,6 +473,8 @@ class Resets:
             lines.append(case.evidence(first.frame, first.ns, text))
             return lines
         text = f"{case.name(by)} {_SHOWS[cause]}"
+        if cause == ABORT and closed_unopened(case, peer_of(by)):
+            text = f"{case.name(by)} sent RST; {case.name(peer_of(by))} had closed before it was open"
         if cause in (ABORT, NO_CONNECTION) and idle_ns >= _IDLE_NS:
             text += f"; neither side had sent anything for {duration(idle_ns)}"
         elif self._upon_data(case, by):

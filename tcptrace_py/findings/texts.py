@@ -286,7 +286,8 @@ TURNED_AWAY = Text(
 #: ``reset-abort`` of connections that a server drops upon what the client said first.
 UPON_FIRST = Text(
     "aborted upon the first request",
-    "The RST acknowledges what the client said first, so the connection had been taken up. Usual reasons: the"
+    "The RST acknowledges what the client said first, so the connection had been taken up, and was closed"
+    " with that unread (the kernel then sends RST instead of FIN) or with SO_LINGER 0. Usual reasons: the"
     " server does not serve that name or protocol (TLS server name, plain text on a TLS port), an access rule"
     " or a limit turns the client away, its worker failed, or a device on the way refuses the request in the"
     " server's name.",

@@ -88,6 +88,7 @@ cdef class Observations:
     cdef public int64_t close_heard_ns
     cdef public bint close_settled
     cdef public object resets
+    cdef public object later_resets
     cdef public int64_t late_syn_acks
     cdef public int64_t late_syn_acks_with_data
     cdef public int64_t late_syn_ack_ns

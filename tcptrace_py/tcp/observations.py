@@ -172,7 +172,9 @@ class Observations:
         self.close_heard_ns = 0
         #: All that side's data was acknowledged, and the peer's too.
         self.close_settled = False
+        #: The first RST of each side; and one after which it did not go on, where it went on after the first.
         self.resets: Sequence[Reset | None] = _NOBODY
+        self.later_resets: Sequence[Reset | None] = _NOBODY
         #: SYN+ACKs after the ACK that answers them passed; and such with data of the client outstanding.
         self.late_syn_acks = 0
         self.late_syn_acks_with_data = 0

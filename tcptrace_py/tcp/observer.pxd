@@ -32,7 +32,7 @@ cdef class Observer:
     cdef Observations _of(self, Connection connection)
     @cython.locals(seen=Observations)
     cdef object _syn(self, Connection connection, Endpoint sender, Endpoint receiver, Segment segment)
-    @cython.locals(seen=Observations, later=Observations)
+    @cython.locals(seen=Observations, later=Observations, first=Reset, last=Reset)
     cdef object _reset(self, Connection connection, int by, Endpoint sender, Endpoint receiver, Segment segment,
                        int64_t quiet_ns, int64_t before_ns, Connection newest)
     @cython.locals(reset=Reset, stall=Stall, longest=Stall)

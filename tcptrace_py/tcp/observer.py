@@ -249,10 +249,15 @@ class Observer:
             if later.challenges and segment.seq == later.challenge_ack and not later.challenge_reset_frame:
                 later.challenge_reset_ns = seen.challenge_reset_ns = segment.ts_ns
                 later.challenge_reset_frame = seen.challenge_reset_frame = segment.frame
-        if seen.resets[by - 1] is None:
+        first = seen.resets[by - 1]
+        if first is None:
             seen.resets = _with(seen.resets, by, Reset(segment, sender, receiver, quiet_ns, before_ns))
             # Who goes on after it?
             connection.watched = True
+        elif first.went_on and seen.later_resets[by - 1] is None:
+            # The first was not its sender's, or refused a SYN that was taken later.
+            last = Reset(segment, sender, receiver, quiet_ns, before_ns)
+            seen.later_resets = _with(seen.later_resets, by, last)
         if quiet_ns >= _QUIET_NS:
             self._silence(connection, by, sender, receiver, segment, quiet_ns)
         if not seen.close_by:

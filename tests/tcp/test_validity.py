@@ -174,10 +174,25 @@ def ended(trace: str) -> Connection:
     return connection
 
 
-def test_a_refusal_that_was_followed_by_acceptance_is_no_refusal() -> None:
-    connection = ended("c SYN 100\ns RST+ACK 0 101\nc SYN 100\ns SYN+ACK 300 101\nc ACK 101 301")
+@pytest.mark.parametrize("refusals", [1, 2])
+@pytest.mark.parametrize(
+    ("then", "by", "cause"),
+    [
+        ("", 0, ""),
+        ("s RST+ACK 301 101", 2, "abort"),
+        ("c RST+ACK 101 301", 1, "abort"),
+        ("c FIN+ACK 101 301\ns RST+ACK 301 102", 2, "close_wait_abort"),
+    ],
+)
+def test_a_refusal_that_was_followed_by_acceptance_is_no_refusal(
+    refusals: int, then: str, by: int, cause: str
+) -> None:
+    """Nor is it a stray, however the connection ends."""
+    trace = "c SYN 100\n" + "s RST+ACK 0 101\nc SYN 100\n" * refusals
+    connection = ended(trace + "s SYN+ACK 300 101\nc ACK 101 301\n" + then)
     assert connection.established
-    assert (connection.reset_by, connection.rare.stray_resets) == (0, 0)
+    assert (connection.reset_by, RESET_CAUSES[connection.reset_cause]) == (by, cause)
+    assert connection.rare.stray_resets == 0
 
 
 def test_a_contradicted_reset_is_a_stray() -> None:

@@ -182,14 +182,14 @@ def _resets(
         closing, peers = closings[by - 1], closings[2 - by]
         own = closing.rst if closing.basis == SENT else None
         for number, rst in enumerate(end.rsts):
-            closes = ends_with(mine, rst, SENT)
+            closes = rst == own and ends_with(mine, rst, SENT)
             believed = rst == peers.rst and ends_with(others, rst, PRESUMED)
             # Also what passed later shows what the sender of a RST was before.
             state = [CLOSED, *(state for state, _, _, _ in mine)][-2] if closes else state_at(mine, rst)
             why = cause(end, peer, state, state_at(others, rst), rst, probes)
             reset = Reset(by, why, rst, expected(end, peer, rst), believed)
             # Who refuses was CLOSED before.
-            closes = closes and rst == own and not (why == codes.REFUSED and state == CLOSED)
+            closes = closes and not (why == codes.REFUSED and state == CLOSED)
             if believed or closes:
                 effective.append(reset)
             elif not (_passes_after_close(told, rst) or _goes_unheard(peer, reset, own)):
