@@ -5,7 +5,7 @@ from tcptrace_py.tcp.connection cimport Connection, ConnectionRare
 from tcptrace_py.tcp.endpoint cimport Endpoint, EndpointRare
 
 cdef int ACKNOWLEDGED, PRESUMED, SENT, TIMER
-cdef int CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, LISTEN, SYN_RCVD, SYN_SENT, TIME_WAIT
+cdef int CLOSED, TIME_WAIT
 cdef int ACK, FIN, RST, SYN
 cdef int SAME, THREE_WAY
 cdef list _BY_PLACE

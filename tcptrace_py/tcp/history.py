@@ -29,14 +29,25 @@ from tcptrace_py.tcp.state import (
     ESTABLISHED,
     FIN_WAIT_1,
     FIN_WAIT_2,
+    GETS_ACK_OF_FIN,
+    GETS_ACK_OF_SYN,
+    GETS_FIN,
+    GETS_FIN_WITH_ACK_OF_FIN,
+    GETS_RST,
+    GETS_SYN_ACK,
     LAST_ACK,
-    LISTEN,
+    LISTENS,
     PRESUMED,
+    SENDS_FIN,
+    SENDS_RST,
+    SENDS_SYN,
+    SENDS_SYN_ACK,
     SENT,
     SYN_RCVD,
     SYN_SENT,
     TIME_WAIT,
     TIMER,
+    TRANSITIONS,
 )
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN
 
@@ -52,17 +63,22 @@ THERE_STILL = -1
 
 
 class Step:
-    """What one segment shows its sender to have become, by what it acknowledges and by being sent, what its
+    """What one segment shows its sender to have become, by what that has got and by being sent, what its
     receiver presumably becomes, and what is to be said of the handshake, or the close, then."""
 
     def __init__(
-        self, acknowledged: int, sent: int, presumed: int = SAME, handshake: int = SAME, close: int = SAME
+        self, sender: int, receiver: int, has_got: int, sends: int, gets: int, handshake: int, close: int
     ) -> None:
-        self.acknowledged = acknowledged
-        self.sent = sent
-        self.presumed = presumed
+        self.acknowledged = _after(sender, has_got)
+        self.sent = _after(sender if has_got == SAME else self.acknowledged, sends)
+        self.presumed = _after(receiver, gets)
         self.handshake = handshake
         self.close = close
+
+
+def _after(state: int, event: int) -> int:
+    """(Who refuses in CLOSED stays there: that is no transition, and is said nevertheless.)"""
+    return SAME if event == SAME else TRANSITIONS.get((state, event), state)
 
 
 def _at(flags: int, sender: int, receiver: int) -> int:
@@ -70,22 +86,25 @@ def _at(flags: int, sender: int, receiver: int) -> int:
     return flags << 8 | sender << 4 | receiver
 
 
-#: The whole way. Each segment has the very numbers that are expected, and no data.
-STEPS = {
-    _at(SYN, CLOSED, CLOSED): Step(SAME, SYN_SENT, handshake=UNANSWERED),
-    _at(RST | ACK, CLOSED, SYN_SENT): Step(SAME, CLOSED, CLOSED, REFUSED_HANDSHAKE, RESET),
-    _at(SYN | ACK, CLOSED, SYN_SENT): Step(LISTEN, SYN_RCVD, handshake=HALF_OPEN),
-    _at(ACK, SYN_SENT, SYN_RCVD): Step(ESTABLISHED, SAME, ESTABLISHED, COMPLETE),
-    _at(RST | ACK, ESTABLISHED, ESTABLISHED): Step(SAME, CLOSED, CLOSED, close=RESET),
-    _at(FIN | ACK, ESTABLISHED, ESTABLISHED): Step(SAME, FIN_WAIT_1, close=HALF_CLOSED),
-    _at(ACK, ESTABLISHED, FIN_WAIT_1): Step(CLOSE_WAIT, SAME, FIN_WAIT_2),
-    _at(FIN | ACK, ESTABLISHED, FIN_WAIT_1): Step(CLOSE_WAIT, LAST_ACK, close=THREE_WAY),
-    _at(FIN | ACK, CLOSE_WAIT, FIN_WAIT_2): Step(SAME, LAST_ACK, close=FOUR_WAY),
-    _at(ACK, FIN_WAIT_1, LAST_ACK): Step(TIME_WAIT, SAME, CLOSED),
-    _at(ACK, FIN_WAIT_2, LAST_ACK): Step(TIME_WAIT, SAME, CLOSED),
+#: The whole way: flags and the states before; what its sender has got, what it sends, what its receiver gets,
+#: and what is to be said then. Each segment has the very numbers that are expected, and no data.
+_STEPS = {
+    (SYN, CLOSED, CLOSED): (SAME, SENDS_SYN, SAME, UNANSWERED, SAME),
+    (RST | ACK, CLOSED, SYN_SENT): (SAME, SENDS_RST, GETS_RST, REFUSED_HANDSHAKE, RESET),
+    (SYN | ACK, CLOSED, SYN_SENT): (LISTENS, SENDS_SYN_ACK, SAME, HALF_OPEN, SAME),
+    (ACK, SYN_SENT, SYN_RCVD): (GETS_SYN_ACK, SAME, GETS_ACK_OF_SYN, COMPLETE, SAME),
+    (RST | ACK, ESTABLISHED, ESTABLISHED): (SAME, SENDS_RST, GETS_RST, SAME, RESET),
+    (FIN | ACK, ESTABLISHED, ESTABLISHED): (SAME, SENDS_FIN, SAME, SAME, HALF_CLOSED),
+    (ACK, ESTABLISHED, FIN_WAIT_1): (GETS_FIN, SAME, GETS_ACK_OF_FIN, SAME, SAME),
+    (FIN | ACK, ESTABLISHED, FIN_WAIT_1): (GETS_FIN, SENDS_FIN, SAME, SAME, THREE_WAY),
+    (FIN | ACK, CLOSE_WAIT, FIN_WAIT_2): (SAME, SENDS_FIN, SAME, SAME, FOUR_WAY),
+    (ACK, FIN_WAIT_1, LAST_ACK): (GETS_FIN_WITH_ACK_OF_FIN, SAME, GETS_ACK_OF_FIN, SAME, SAME),
+    (ACK, FIN_WAIT_2, LAST_ACK): (GETS_FIN, SAME, GETS_ACK_OF_FIN, SAME, SAME),
 }
 # (A place in a list is found faster than a key.)
-_BY_PLACE = [STEPS.get(at) for at in range(_at(SYN | ACK | FIN | RST, 15, 15) + 1)]
+_BY_PLACE: list[Step | None] = [None] * (_at(SYN | ACK | FIN | RST, 15, 15) + 1)
+for (_flags, _sender, _receiver), _happens in _STEPS.items():
+    _BY_PLACE[_at(_flags, _sender, _receiver)] = Step(_sender, _receiver, *_happens)
 
 
 def step_of(flags: int, sender: int, receiver: int) -> Step | None:
@@ -160,7 +179,7 @@ def _whole(endpoint: Endpoint, entries: Entries) -> Entries:
         return history_of(endpoint)
     if endpoint.closed_by:
         # Its clock has run out, and none has run for it since.
-        entries.append((CLOSED, endpoint.deadline_ns, 0, TIMER))
+        entries.append((endpoint.state, endpoint.deadline_ns, 0, TIMER))
     return entries
 
 

@@ -12,7 +12,8 @@ from tcptrace_py.tcp.serial cimport advance, distance
 from tcptrace_py.tcp.transitions cimport Transitions
 from tcptrace_py.wire.segment cimport Segment
 
-cdef int CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_2, PRESUMED, SYN_SENT, TIME_WAIT
+cdef int ACKNOWLEDGED, CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_2, PRESUMED, SYN_RCVD, SYN_SENT, TIME_WAIT
+cdef int GETS_SYN_AS_LISTENER, GETS_UNREACHABLE, IS_REPLACED
 cdef int FITS_NOTHING, NO_RESET, RECEIVER_GOES_ON, SENDER_GOES_ON, UNANSWERED, UNREACHABLE
 cdef int BY_ITS_SEGMENTS, FOR_GOOD, UNTIL_IT_SENDS
 cdef int FIN_WAIT_2_CLOCK, TIME_WAIT_CLOCK

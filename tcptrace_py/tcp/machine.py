@@ -37,11 +37,16 @@ from tcptrace_py.tcp.reading import Reading, Reset, certain, outcome, read
 from tcptrace_py.tcp.regular import Regular
 from tcptrace_py.tcp.serial import advance, distance
 from tcptrace_py.tcp.state import (
+    ACKNOWLEDGED,
     CLOSE_WAIT,
     CLOSED,
     ESTABLISHED,
     FIN_WAIT_2,
+    GETS_SYN_AS_LISTENER,
+    GETS_UNREACHABLE,
+    IS_REPLACED,
     PRESUMED,
+    SYN_RCVD,
     SYN_SENT,
     TIME_WAIT,
 )
@@ -363,7 +368,7 @@ class Machine:
 
     def unreachable(self, connection: Connection, endpoint: Endpoint, ts_ns: int, frame: int) -> None:
         """An ICMP error came for a SYN of this endpoint."""
-        self.transitions.close(endpoint, PRESUMED, ts_ns, frame, UNTIL_IT_SENDS)
+        self.transitions.close(endpoint, GETS_UNREACHABLE, PRESUMED, ts_ns, frame, UNTIL_IT_SENDS)
         if connection.handshake == UNANSWERED:
             connection.handshake = UNREACHABLE
 
@@ -403,7 +408,9 @@ class Machine:
             # It was still heard on the old one after the segment that shows it.
             _, ts_ns, last_frame, _ = told[len(told) - 1]
             frame = last_frame or frame
-        self.transitions.close(endpoint, basis, ts_ns, frame, FOR_GOOD)
+        again = basis == ACKNOWLEDGED and endpoint.passive and endpoint.state == SYN_RCVD
+        event = GETS_SYN_AS_LISTENER if again else IS_REPLACED
+        self.transitions.close(endpoint, event, basis, ts_ns, frame, FOR_GOOD)
 
 
 def _closed_before_newer(connection: Connection, history: Entries) -> bool:

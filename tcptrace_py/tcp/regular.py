@@ -21,7 +21,7 @@ from tcptrace_py.tcp.transitions import Transitions
 from tcptrace_py.wire.segment import ACK, FIN, RST, SYN, Segment
 
 #: Between established ends: an ACK, data, and data sent again.
-TALK = Step(SAME, SAME)
+TALK = Step(ESTABLISHED, ESTABLISHED, SAME, SAME, SAME, SAME, SAME)
 
 
 class Regular:

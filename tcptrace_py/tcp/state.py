@@ -22,10 +22,8 @@ capture begins too late or has a gap a state is a guess (``assumed``).
 
 The rules of this file
 ----------------------
-- ``TRANSITIONS`` says which state follows which. The reading names an *event* and its
-  basis; an event for which a state has no transition changes nothing. For speed the steps
-  of the regular way (``history.py``) name states, as does what closes without a segment
-  (``transitions.py``); tests hold every history against this table. So a history holds
+- ``TRANSITIONS`` says which state follows which. All others name an *event* and its
+  basis; an event for which a state has no transition changes nothing. So a history holds
   only transitions of RFC 9293 section 3.3.2 (figure 5) and section 3.10, and the few that
   are commented as ours.
 - Nothing here knows of captures, files, clocks or sockets. The diagram in the
@@ -87,6 +85,7 @@ GETS_UNREACHABLE = 11
 CLOCK_RUNS_OUT = 12
 IS_REPLACED = 13
 LISTENS = 14
+GETS_SYN_AS_LISTENER = 15
 
 EVENT_NAMES = (
     "sends SYN",
@@ -104,6 +103,7 @@ EVENT_NAMES = (
     "clock runs out",
     "is replaced",
     "listens",
+    "gets SYN as listener",
 )
 EVENTS = len(EVENT_NAMES)
 
@@ -144,6 +144,8 @@ TRANSITIONS: dict[tuple[int, int], int] = {
     (LAST_ACK, GETS_ACK_OF_FIN): CLOSED,
     # RST (3.5.3, 3.10.7): a passive opener goes back to LISTEN, all others are done.
     (SYN_RCVD, GETS_RST_AS_LISTENER): LISTEN,
+    # Another SYN does the same (3.10.7.4, fourth check).
+    (SYN_RCVD, GETS_SYN_AS_LISTENER): LISTEN,
     (SYN_SENT, GETS_RST): CLOSED,
     (SYN_RCVD, GETS_RST): CLOSED,
     **{(state, GETS_RST): CLOSED for state in _SYNCHRONIZED},

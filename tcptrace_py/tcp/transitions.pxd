@@ -7,13 +7,13 @@ from tcptrace_py.tcp.endpoint cimport Endpoint
 from tcptrace_py.tcp.history cimport came_from_time_wait, history_of, keep, stay, write_down
 from tcptrace_py.tcp.time_wait cimport TimeWait
 
-cdef int ACKNOWLEDGED, TIMER
+cdef int CLOCK_RUNS_OUT, EVENTS, NO_TRANSITION, TIMER
 cdef int CLOSED, LISTEN, SYN_SENT, SYN_RCVD, FIN_WAIT_1, FIN_WAIT_2, CLOSING, LAST_ACK, TIME_WAIT
 cdef int FIN_CLOCK, FIN_WAIT_2_CLOCK, LINGER_CLOCK, NO_CLOCK, REUSE_CLOCK
 cdef int SYN_ACK_CLOCK, SYN_CLOCK, TIME_WAIT_CLOCK
 cdef int UNTIL_IT_SENDS
 cdef int64_t THERE_STILL
-cdef bytes _CLOCK_IN
+cdef bytes _AFTER, _CLOCK_IN
 
 
 @cython.final
@@ -24,7 +24,8 @@ cdef class Transitions:
 
     @cython.locals(connection=Connection, peer=Endpoint)
     cdef object enter(self, Endpoint endpoint, int state, int basis, int64_t ts_ns, int64_t frame)
-    cdef object close(self, Endpoint endpoint, int basis, int64_t ts_ns, int64_t frame, int closed_by)
+    @cython.locals(state=int)
+    cdef object close(self, Endpoint endpoint, int event, int basis, int64_t ts_ns, int64_t frame, int closed_by)
     @cython.locals(told=list, states=list)
     cdef object tell(self, Endpoint endpoint, list entries)
     @cython.locals(same=Py_ssize_t, at=Py_ssize_t, moves=list, states=list)

@@ -32,20 +32,24 @@ from tcptrace_py.tcp.history import (
     write_down,
 )
 from tcptrace_py.tcp.state import (
-    ACKNOWLEDGED,
+    CLOCK_RUNS_OUT,
     CLOSED,
     CLOSING,
+    EVENTS,
     FIN_WAIT_1,
     FIN_WAIT_2,
     LAST_ACK,
     LISTEN,
+    NO_TRANSITION,
     SYN_RCVD,
     SYN_SENT,
     TIME_WAIT,
     TIMER,
+    transition_table,
 )
 from tcptrace_py.tcp.time_wait import TimeWait
 
+_AFTER = transition_table()
 _CLOCKS = {
     SYN_SENT: SYN_CLOCK,
     SYN_RCVD: SYN_ACK_CLOCK,
@@ -81,13 +85,13 @@ class Transitions:
             self.time_wait.enter(endpoint, peer, connection.ip_version, connection.id, ts_ns, frame)
         self._become(endpoint, state)
 
-    def close(self, endpoint: Endpoint, basis: int, ts_ns: int, frame: int, closed_by: int) -> None:
+    def close(
+        self, endpoint: Endpoint, event: int, basis: int, ts_ns: int, frame: int, closed_by: int
+    ) -> None:
         """No segment of this connection's has closed it; nothing is read of it but by ``closed_by``."""
-        if endpoint.state == CLOSED or endpoint.state == LISTEN:
+        state = _AFTER[endpoint.state * EVENTS + event]
+        if state == NO_TRANSITION:
             return
-        # A listener that answers another SYN in SYN_RCVD was back in LISTEN (3.10.7.4 fourth check).
-        listens = basis == ACKNOWLEDGED and endpoint.passive and endpoint.state == SYN_RCVD
-        state = LISTEN if listens else CLOSED
         if basis != TIMER or endpoint.rare.history is not None:
             keep(endpoint, [*history_of(endpoint), (state, ts_ns, frame, basis)])
         endpoint.closed_by = closed_by
@@ -208,4 +212,4 @@ class Transitions:
         """The endpoint's clock has reached its deadline."""
         deadline_ns = endpoint.deadline_ns
         self.clocks.stop(endpoint)
-        self.close(endpoint, TIMER, deadline_ns, NO_CLOCK, UNTIL_IT_SENDS)
+        self.close(endpoint, CLOCK_RUNS_OUT, TIMER, deadline_ns, NO_CLOCK, UNTIL_IT_SENDS)
