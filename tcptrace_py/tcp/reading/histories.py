@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tcptrace_py.tcp.bounds import NONE, WINDOW_BYTES
 from tcptrace_py.tcp.clocks import RTO_MIN_NS, UNDER_WAY_NS
-from tcptrace_py.tcp.evidence import NEVER, NOT_SEEN, Evidence, Frame, Passes, passed_to
+from tcptrace_py.tcp.evidence import NEVER, NOT_SEEN, Evidence, Frame, passed_to
 from tcptrace_py.tcp.history import Entries
 from tcptrace_py.tcp.reading.resets import Closing, believes_reset, closings, forgot_former, sends_reset
 from tcptrace_py.tcp.reading.rules import History, earliest, rule
@@ -22,6 +22,7 @@ from tcptrace_py.tcp.state import (
     GETS_FIN_WITH_ACK_OF_FIN,
     GETS_RST_AS_LISTENER,
     GETS_SYN_ACK,
+    LAST_ACK,
     LISTENS,
     PRESUMED,
     SENDS_FIN,
@@ -138,16 +139,30 @@ def established(history: History, end: Evidence, peer: Evidence, closing: Closin
         history.take(SENDS_SYN_ACK, frame, ASSUMED)
     if history.state != SYN_RCVD:
         return []
-    proof = shows_open(end, peer)
-    passed = [*peer.acks.each(), *peer.bare_acks.each()] if peer.top_ack > end.isn else []
+    passed = [*peer.acks.each(), *peer.bare_acks.each()]
     passed += [both_opened(end, peer, each) for each in (peer.syn_ack_frame, peer.last_syn_ack_frame)]
+    proof = shows_open(end, peer)
     again = answered_again(end, proof)
-    ways = [
-        (frame, PRESUMED)
-        for frame in sorted(passed)
-        if again < frame < min(closing.came_before, proof or NEVER) and frame.carried_to <= closing.came_upto
-    ]
+    came = _may_come(end, peer, end.isn, passed, closing)
+    ways = [(frame, PRESUMED) for frame in came if again < frame < (proof or NEVER)]
     return [*ways, (proof, known(end, proof))] if proof else ways
+
+
+def _may_come(
+    end: Evidence, peer: Evidence, number: int, passed: list[Frame], closing: Closing
+) -> list[Frame]:
+    """What may have come of that which acknowledges this number, the SYN's or the FIN's, the first first."""
+    if peer.top_ack <= number:
+        return []
+    before, upto = closing.came_before, closing.came_upto
+    came = [frame for frame in passed if NOT_SEEN < frame < before and frame.carried_to <= upto]
+    return sorted([frame for frame in came if not dropped_as_old(end, frame)])
+
+
+@rule("3.10.7.4 first check")
+def dropped_as_old(end: Evidence, frame: Frame) -> bool:
+    """What carries only what its receiver had had is dropped, its ACK unread."""
+    return NONE < frame.carried_to <= end.acknowledged_by(frame)
 
 
 @rule("figure 7")
@@ -247,16 +262,10 @@ def closes(history: History, end: Evidence, peer: Evidence, closing: Closing) ->
         history.gets_fin(got_fin, shown)
         if end.fins:
             # In a gap it may have been sent first before the peer's FIN came.
-            basis = ASSUMED if answers_unseen or fills else SENT
-            history.take(SENDS_FIN, end.fin_frame, basis)
-            acks = _may_come(end, peer, peer.bare, closing) + _may_come(end, peer, peer.on_fin, closing)
-            history.take(GETS_ACK_OF_FIN, earliest(acks, fin_again(end, peer)), PRESUMED)
-        return
-    # What passed before a listener was open did not bring it the peer's FIN, or it would have opened it.
-    began = history[-1][1] if ways and history.passive else NOT_SEEN
+            history.take(SENDS_FIN, end.fin_frame, ASSUMED if answers_unseen or fills else SENT)
     history.take(SENDS_FIN, closed, basis)
     if end.fins or never_passed:
-        _closes_actively(history, end, peer, got_fin, shown, began, closing)
+        _gets_ack_of_fin(history, end, peer, got_fin, shown, closing)
 
 
 @rule("3.10.4")
@@ -326,41 +335,26 @@ def took_what_came_with_it(end: Evidence, peer: Evidence) -> bool:
     return end.top_ack >= peer.with_data_to
 
 
-def _may_come(end: Evidence, peer: Evidence, passes: Passes, closing: Closing) -> list[Frame]:
-    """What may have come of those that acknowledge its FIN."""
-    if peer.top_ack <= end.fin:
-        return []
-    return [each for each in passes.each() if each < closing.came_before and not dropped_as_old(end, each)]
-
-
-@rule("3.10.7.4 first check")
-def dropped_as_old(end: Evidence, frame: Frame) -> bool:
-    """What carries only what its receiver had had is dropped, its ACK unread."""
-    return NONE < frame.carried_to <= end.acknowledged_by(frame)
-
-
-def _closes_actively(
-    history: History,
-    end: Evidence,
-    peer: Evidence,
-    got_fin: Frame,
-    shown: int,
-    opened: Frame,
-    closing: Closing,
+def _gets_ack_of_fin(
+    history: History, end: Evidence, peer: Evidence, got_fin: Frame, shown: int, closing: Closing
 ) -> None:
-    """From FIN_WAIT_1 on: which came first, the ACK of its FIN or the peer's FIN?"""
-    bare = _may_come(end, peer, peer.bare, closing)
-    acks = bare + _may_come(end, peer, peer.on_fin, closing)
+    """From LAST_ACK or FIN_WAIT_1 on: which came first, the ACK of its FIN or the peer's FIN?"""
+    bare = _may_come(end, peer, end.fin, peer.bare.each(), closing)
+    acks = bare + _may_come(end, peer, end.fin, peer.on_fin.each(), closing)
     again = fin_again(end, peer)
     proven = took_what_came_with_it(end, peer)
     came = earliest(acks, NOT_SEEN if proven else again)
+    if history.state == LAST_ACK:
+        history.take(GETS_ACK_OF_FIN, came, PRESUMED)
+        return
     # A FIN that brings the ACK proves no bare one.
     bare_came = earliest(bare, NOT_SEEN if proven and peer.with_data_to != peer.fin + 1 else again)
     brings = fin_brings_ack(end, peer)
     in_fin_wait_2 = NOT_SEEN
     if got_fin and not brings:
-        # A copy of the peer's FIN that passed later than the bare ACK may be the one that came; an ACK from
-        # before the own FIN was sent again may have come after that.
+        # A copy of the peer's FIN that passed later than the bare ACK may be the one that came, but none that
+        # passed before a listener was open; an ACK from before its own FIN came again may have come later.
+        opened = history[-2][1] if history.passive else NOT_SEEN
         fins = (peer.fin_frame, peer.fin_again_frame)
         last_fin = max([frame for frame in fins if frame and opened <= frame < got_fin], default=got_fin)
         if NOT_SEEN < bare_came < last_fin:
