@@ -43,7 +43,6 @@ cdef class Evidence:
     cdef public Passes bare, on_fin, duplicates, lower_duplicates
     cdef public int64_t fin, fin_seq, fin_least_ack
     cdef public Frame fin_frame, fin_again_frame
-    cdef public bint fin_fills_gap
 
     cpdef Evidence copied(self)
     cdef object _forget(self)
@@ -53,7 +52,7 @@ cdef class Evidence:
     cpdef int64_t captured(self, int64_t number) except? -1
     cpdef int64_t syn_end(self) except? -1
     cpdef int64_t acknowledged_by(self, Frame frame) except? -1
-    @cython.locals(syn=bint, fin=bint, begin=int64_t, end=int64_t, within=bint)
+    @cython.locals(syn=bint, fin=bint, begin=int64_t, end=int64_t)
     cpdef object add(self, Frame frame, int64_t seq, int64_t ack, int flags, int64_t payload_bytes)
     cdef object _synchronizes(self, Frame frame, int64_t isn, int64_t end, int64_t payload_bytes, bint answers)
     cpdef bint has_forgotten(self, int64_t isn) except -1
@@ -61,7 +60,7 @@ cdef class Evidence:
     cdef object _sends(self, Frame frame, int64_t seq, int64_t ack, int64_t end)
     @cython.locals(begin=int64_t, after=int64_t, apart=list)
     cdef object _passes(self, int64_t seq, int64_t end)
-    cdef object _finishes(self, Frame frame, int64_t seq, int64_t ack, int64_t fin, bint within)
+    cdef object _finishes(self, Frame frame, int64_t seq, int64_t ack, int64_t fin)
     @cython.locals(acks=Passes)
     cdef object _acknowledges(self, Frame frame, int64_t ack, bint syn, bint fin, int64_t seq, int64_t end)
     @cython.locals(seq=int64_t, ack=int64_t)

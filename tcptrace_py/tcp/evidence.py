@@ -170,7 +170,6 @@ class Evidence:
         #: The first of all, and the first sent again that no network made of another.
         self.fin_frame = self.fin_again_frame = NOT_SEEN
         self.fin_least_ack = BEYOND
-        self.fin_fills_gap = False
         #: Those with the highest ACK.
         self.on_fin = Passes()
 
@@ -228,12 +227,11 @@ class Evidence:
             if NONE < self.fin < end - 1 and payload_bytes and not fin:
                 # Nobody sends anything beyond a FIN (3.10.4), so that was not its own, nor is its copy.
                 self._has_no_fin()
-            within = begin < end <= self.nxt
             self._sends(frame, begin, ack, end)
             if payload_bytes:
                 self.data_frame = self.data_frame or frame
             if fin and (not self.fins or self.fin == end - 1) and self.isn < end - 1 == self.nxt - 1:
-                self._finishes(frame, begin, ack, end - 1, within)
+                self._finishes(frame, begin, ack, end - 1)
             self._passes(begin, end)
         if ack != NONE:
             self._acknowledges(frame, ack, syn, fin, begin, end)
@@ -305,9 +303,9 @@ class Evidence:
         if apart or self.ahead:
             self.ahead = sorted(apart)[-_AHEAD:]
 
-    def _finishes(self, frame: Frame, seq: int, ack: int, fin: int, within: bool) -> None:
+    def _finishes(self, frame: Frame, seq: int, ack: int, fin: int) -> None:
         if not self.fins:
-            self.fin, self.fin_seq, self.fin_fills_gap, self.fin_frame = fin, seq, within, frame
+            self.fin, self.fin_seq, self.fin_frame = fin, seq, frame
             self.bare.kept = self.bare.last
         elif frame.ts_ns - self.fin_frame.ts_ns >= RTO_MIN_NS and ack >= self.top_ack:
             self.fin_again_frame = self.fin_again_frame or frame

@@ -225,7 +225,7 @@ def closes(history: History, end: Evidence, peer: Evidence, closing: Closing) ->
     if got_peers_fin(end, peer):
         got_fin = (first and answered_early(end, peer)) or end.top_frame
     # Its FIN passed late, in a gap that it had left by when it acknowledged the peer's FIN.
-    fills = end.fin_fills_gap and NOT_SEEN < end.jump_frame <= got_fin < end.fin_frame
+    fills = NOT_SEEN < end.jump_frame <= got_fin < end.fin_frame and end.nxt_frame < end.fin_frame
     shown = ASSUMED if fills and not first else known(end, got_fin)
     in_syn_rcvd = history.state == SYN_RCVD
     opened = bool(ways) or history.state == ESTABLISHED
