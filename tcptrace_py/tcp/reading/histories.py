@@ -220,19 +220,18 @@ def both_opened(end: Evidence, peer: Evidence, syn_ack_frame: Frame) -> Frame:
 
 def closes(history: History, end: Evidence, peer: Evidence, closing: Closing) -> None:
     ways = established(history, end, peer, closing)
-    first = closed_first(end, peer)
-    got_fin = NOT_SEEN
-    if got_peers_fin(end, peer):
-        got_fin = (first and answered_early(end, peer)) or end.top_frame
-    # Its FIN passed late, in a gap that it had left by when it acknowledged the peer's FIN.
-    fills = NOT_SEEN < end.jump_frame <= got_fin < end.fin_frame and end.nxt_frame < end.fin_frame
-    shown = ASSUMED if fills and not first else known(end, got_fin)
     in_syn_rcvd = history.state == SYN_RCVD
     opened = bool(ways) or history.state == ESTABLISHED
     never_passed = opened and not end.fins and fin_never_passed(end, peer)
-    answers_unseen = first and opened and fin_never_passed(peer, end)
-    if answers_unseen:
-        first, got_fin, shown = False, end.top_frame, ASSUMED
+    answers_unseen = opened and closed_first(end, peer) and fin_never_passed(peer, end)
+    first = not answers_unseen and closed_first(end, peer)
+    got_fin = NOT_SEEN
+    if answers_unseen or got_peers_fin(end, peer):
+        got_fin = (first and answered_early(end, peer)) or end.top_frame
+    # Its FIN passed late, in a gap that it had left by when it acknowledged the peer's FIN.
+    late = NOT_SEEN < end.jump_frame <= got_fin < end.fin_frame and end.nxt_frame < end.fin_frame
+    guessed = never_passed or answers_unseen or (late and not first)
+    shown = ASSUMED if guessed else known(end, got_fin)
     # If it closed before the peer's FIN came: when, and what it had acknowledged by then.
     closed, basis, had = NOT_SEEN, SENT, NONE
     if in_syn_rcvd and hidden_fin(end, peer):
@@ -244,8 +243,8 @@ def closes(history: History, end: Evidence, peer: Evidence, closing: Closing) ->
         if end.nxt == end.fin + 1:
             closed = overtaken(closed, end.nxt_frame)
     elif never_passed:
-        closed, basis, shown = peer.top_frame, ASSUMED, ASSUMED
-    elif fills and lost_at_first(end):
+        closed, basis = peer.top_frame, ASSUMED
+    elif late and not answers_unseen and lost_at_first(end):
         closed, basis, had = got_fin, ASSUMED, peer.fin
     if closed and in_syn_rcvd and closed_unopened(end, peer, had):
         # What went ahead of a gap, and was answered with an ACK of no more, had come.
@@ -262,7 +261,7 @@ def closes(history: History, end: Evidence, peer: Evidence, closing: Closing) ->
         history.gets_fin(got_fin, shown)
         if end.fins:
             # In a gap it may have been sent first before the peer's FIN came.
-            history.take(SENDS_FIN, end.fin_frame, ASSUMED if answers_unseen or fills else SENT)
+            history.take(SENDS_FIN, end.fin_frame, ASSUMED if answers_unseen or late else SENT)
     history.take(SENDS_FIN, closed, basis)
     if end.fins or never_passed:
         _gets_ack_of_fin(history, end, peer, got_fin, shown, closing)
