@@ -136,8 +136,6 @@ class Knowledge:
                     self._note_heard(connection, server, service.heard)
                 if connection.syn_ack_frame:
                     service.accepted.add(connection.syn_ack_ns)
-                    if connection.handshake == COMPLETE and _untaken(client, server):
-                        service.leave(connection.syn_ack_ns)
             elif unseen:
                 service.unseen += 1
                 pair = self._pair(client, server, 0)
@@ -152,6 +150,9 @@ class Knowledge:
                 self._note_spoken(connection, client, server)
             if server.bytes and not left:
                 service.replied.add(server.last_data_ns)
+            if connection.handshake == COMPLETE and connection.syn_ack_frame:
+                if _untaken(client, server) or (left and not _replied(connection, client, server)):
+                    service.leave(connection.syn_ack_ns)
         if connection.handshake == COMPLETE and client.packets:
             self._note_client(connection, client)
         stamped = client.has_syn_ts and (connection.syn_ack_frame != 0 or server.packets == 0)
@@ -553,3 +554,9 @@ def _untaken(client: Endpoint, server: Endpoint) -> bool:
     if not client.bytes or server.bytes or server.fin_sent or server.rsts or not client.has_una:
         return False
     return distance(client.snd_una, client.isn) > 1
+
+
+def _replied(connection: Connection, client: Endpoint, server: Endpoint) -> bool:
+    """Did the server's application say anything before its client left?"""
+    seen: Observations = connection.observed
+    return not client.bytes or server.bytes > seen.after_fin_bytes[1 if connection.client_is_a else 0]

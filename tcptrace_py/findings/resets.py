@@ -329,8 +329,8 @@ class Resets:
         connection, server, client = case.connection, case.endpoint(by), case.endpoint(peer_of(by))
         if by != case.server_by or not connection.ack_ns or not client.bytes:
             return False
-        at_once = server.fin_ns - connection.ack_ns < _AT_ONCE_NS
-        return bool(at_once and client.bytes <= case.seen.after_fin_bytes[2 - by])
+        at_once = server.fin_ns - connection.ack_ns < _AT_ONCE_NS + max(trip_ns(case, by), 0)
+        return at_once and client.has_una and distance(client.snd_una, client.isn) <= 1
 
     def _take(self, case: Case, cause: int) -> None:
         connection = case.connection
@@ -385,8 +385,8 @@ class Resets:
             group.tally["unheard" if cause == AFTER_CLOSE and unheard(case, by) else word] += 1
         if cause == AFTER_CLOSE and case.seen is not None and case.seen.after_fin_bytes[2 - by]:
             group.tally["data"] += 1
-            if self._turned_away(case, by):
-                group.tally["away"] += 1
+        if cause == AFTER_CLOSE and self._turned_away(case, by):
+            group.tally["away"] += 1
         if group.wants_example(connection.id):
             group.example(connection.id, self._evidence(case, cause, idle_ns))
 

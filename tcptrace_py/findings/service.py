@@ -46,7 +46,7 @@ class Service:
         self.unseen = 0
         self.lone_syns = 0
         #: Connections whose requests its kernel acknowledged and on which its application never said a word,
-        #: and when the first of them was opened.
+        #: or not before the client had left, and when the first of them was opened.
         self.untaken = 0
         self.untaken_ns = 0
 

@@ -107,7 +107,8 @@ def _request_first(case: Case, reset: Reset | None, trip_ns: int) -> _Race | Non
         return None
     if not asked_ns <= server.fin_ns <= reset.ns or server.fin_ns - asked_ns > trip_ns:
         return None
-    if client.fin_sent and client.fin_ns - asked_ns <= trip_ns:
+    if client.fin_sent and asked_ns <= client.fin_ns < server.fin_ns:
+        # It said goodbye; who has lost a request closes when the server's FIN has come.
         return None
 
     def evidence() -> list[Evidence]:
