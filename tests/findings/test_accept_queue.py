@@ -217,3 +217,36 @@ def test_a_reset_upon_the_first_request_may_be_a_filters(names: tuple[str, str],
     told = one(stage.end(), "reset-abort")
     assert ("a firewall or filter on the way refuses these requests" in told.remedy) == asked
     assert "accept queue" in told.remedy
+
+
+@families
+@pytest.mark.parametrize("full", [False, True])
+def test_slow_connects_beside_a_full_queue_are_its_doing(names: tuple[str, str], full: bool) -> None:
+    stage = Stage()
+    for number in range(2 if full else 0):
+        c, s = stage.pair(names[0].format(39_000 + number), names[1].format(20))
+        c.syn()
+        s.syn_ack()
+        c.ack()
+        c.data(100, arrives=False)
+        for wait_s in (1, 2):
+            stage.wait(wait_s)
+            s.syn_ack()
+            c.again(arrives=False)
+    for number in range(4):
+        c, s = stage.pair(names[0].format(40_000 + number), names[1].format(20))
+        c.syn(arrives=False)
+        stage.wait(1)
+        c.syn()
+        s.syn_ack()
+        c.ack()
+        c.data(100)
+        s.data(100)
+        c.fin()
+        s.fin()
+        c.ack()
+    findings = stage.end(at_s=60)
+    assert ("accept-queue-full" in kinds(findings)) == full
+    slow = one(findings, "slow-connect")
+    assert slow.remedy.startswith("Find what keeps the application from calling accept()") == full
+    assert ("Linux drops SYNs too" in slow.explanation) == full

@@ -206,3 +206,33 @@ def test_an_outage_is_most_of_its_capture(names: tuple[str, str], waits_s: float
         close(c, s)
     told = talk.told()
     assert [(each.count, each.severity) for each in told] == ([(19, "critical")] if steady else [])
+
+
+@families
+@pytest.mark.parametrize("others", [0, 2, 4])
+@pytest.mark.parametrize("waits_s", [3.0, 3.1, 5.0])
+def test_few_that_had_been_answered_before_are_told_by_the_others(
+    names: tuple[str, str], others: int, waits_s: float
+) -> None:
+    """A pool's connections in the midst of talk, beside new ones: all are left after one time-out."""
+    talk = Talk(names)
+    for _ in range(4):
+        talk.served()
+    for _ in range(others):
+        c, s = talk.ask()
+        talk.stage.wait(3.0)
+        close(c, s)
+    for _ in range(2):
+        c, s = talk.ask()
+        s.data(200)
+        c.data(100)
+        s.ack()
+        talk.stage.wait(waits_s)
+        c.fin()
+        s.ack()
+        s.rst()
+    findings = talk.stage.end()
+    whole = others >= 2 and waits_s < 5
+    told = [each.count for each in findings if each.kind == "unresponsive-server"]
+    assert told == ([others + 2] if whole else [others] if others else [])
+    assert ("reset-abort" in {each.kind for each in findings}) == (not whole)

@@ -9,7 +9,7 @@ from typing import Any
 
 import dpkt
 
-from .network import Packet, anything, by, data, parse, rst
+from .network import Packet, anything, by, data, parse, rst, syn
 from .openings import crowd
 from .script import Lab, Scenarios
 
@@ -176,6 +176,18 @@ def accept_queue_full_until_reset(lab: Lab) -> None:
     for client in crowd(lab):
         client.sendall(b"request")
     lab.wait_for(by("server", rst), timeout_s=16.0)
+
+
+@scenario(findings={"accept-queue-full"}, may={"unresponsive-server", "reset-abort"}, speed="full")
+def application_hangs(lab: Lab) -> None:
+    """Nobody accepts: the kernel acknowledges what the first clients ask, and drops the SYNs of others."""
+    lab.listen(backlog=1)
+    for client in [lab.connect() for _ in range(2)]:
+        client.sendall(b"request")
+    lab.settle()
+    for client in [lab.new_socket() for _ in range(2)]:
+        lab.start_connect(client)
+    lab.wait_for(by("client", syn), 8, timeout_s=16.0)
 
 
 # --- TIME_WAIT ---

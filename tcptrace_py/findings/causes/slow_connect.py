@@ -105,14 +105,22 @@ class SlowConnect(Decided):
             )
         if group.peers.count() == 1 and group.count > 1 and whole > group.count:
             sentences.append("All from one client address.")
+        full = service is not None and service.not_accepted > 0 and group.tally["answered"] * 2 <= group.count
+        if full:
+            sentences.append("Its accept queue was full in this capture: then Linux drops SYNs too.")
         sentences.append(text.meaning)
         many = group.count >= _MANY and (not whole or group.count >= whole * _PART)
         if group.tally["in_a_row"] and group.count * 2 >= whole > 0:
             # (What is left of a connection by a filter may look so.)
             many |= not knowledge.only_flags()
         severity: Severity = "warning" if many else "info"
-        advice = f"{_first_step(group)} {remedy(text, '')}".lstrip()
+        first_step = _QUEUE if full else _first_step(group)
+        advice = f"{first_step} {remedy(text, '')}".lstrip()
         return group.finding(self.KIND, severity, " ".join(sentences), advice)
+
+
+#: Where another finding tells of a full accept queue.
+_QUEUE = "Find what keeps the application from calling accept(): see accept-queue-full."
 
 
 def _first_step(group: Group) -> str:

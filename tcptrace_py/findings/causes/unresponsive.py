@@ -109,7 +109,7 @@ class UnresponsiveServer:
             return closed_instead.judge(key, group, knowledge)
         service = knowledge.services.entries.get(key[1:5])
         talks = bool(key[5])
-        if talks and not _steady(group):
+        if talks and not _steady(group) and not _as_others(group, key[1:5], knowledge):
             return False
         if service is None:
             return False
@@ -195,6 +195,14 @@ def _seldom(group: Group) -> bool:
 def _steady(group: Group) -> bool:
     """Clients that always wait as long have a time-out."""
     return group.count >= _TALKS and group.most_ns - group.least_ns <= group.most_ns // 10
+
+
+def _as_others(group: Group, service: Key, knowledge: Knowledge) -> bool:
+    """Few, but others of the service were left after about as long: all by one time-out."""
+    margin_ns = group.most_ns // 10
+    left = knowledge.left.entries
+    alike = sum(each.service == service and abs(each.waited_ns - group.most_ns) <= margin_ns for each in left)
+    return group.most_ns - group.least_ns <= margin_ns and alike >= _TALKS
 
 
 def _doubt(group: Group, knowledge: Knowledge, steady: bool) -> str:
