@@ -10,6 +10,7 @@ from tcptrace_py.findings.texts import (
     GENERAL,
     IF_NOTHING_CAME,
     RESET_ABORT,
+    SAID_WHY,
     TEXTS,
     TURNED_AWAY,
     UPON_FIRST,
@@ -106,6 +107,8 @@ def _abort_finding(group: Group) -> Finding:
         text = UPON_FIRST
     elif group.tally["at_once"] == group.count:
         text = AT_ONCE
+    elif group.tally["said"] == group.count:
+        text = SAID_WHY
     advice = remedy(text, group.socket_filter())
     if text is AT_ONCE and group.tally["unacknowledged"] == group.count:
         advice = f"{_UPON_REQUESTS} {advice}"
@@ -119,6 +122,8 @@ def _abort_meaning(group: Group, text: Text) -> str:
         return UPON_FIRST.meaning
     if group.tally["at_once"] == group.count:
         return AT_ONCE.meaning
+    if group.tally["said"] == group.count:
+        return SAID_WHY.meaning
     if group.variant == "abort" and group.tally["received_nothing"] == group.count:
         return text.meaning.replace(*IF_NOTHING_CAME)
     return text.meaning

@@ -363,6 +363,9 @@ class Resets:
             wanted = not closed_unopened(case, peer_of(by))
             if by == case.server_by and not sender.bytes and self._took_first(case, by):
                 group.tally["took"] += 1
+            soon_ns = _AT_ONCE_NS + max(trip_ns(case, by), 0)
+            if by == case.server_by and connection.ack_ns and sender.bytes and since_ns < soon_ns:
+                group.tally["said"] += 1
             if by == case.server_by and connection.ack_ns and sender.bytes == 0 and wanted:
                 # Linux resets what its accept queue does not take by a RST without ACK.
                 mute = sender.packets <= sender.syn_acks + sender.rsts

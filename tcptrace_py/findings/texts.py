@@ -271,6 +271,16 @@ AT_ONCE = Text(
     f"listen(2); {_SYSCTLS} (tcp_abort_on_overflow, somaxconn)",
 )
 
+#: ``reset-abort`` of connections that a server drops as soon as they are open, with a word.
+SAID_WHY = Text(
+    "aborted as soon as they were open, with a word",
+    "The server said something, and closed with the client's request unread: so servers turn clients away (a"
+    " limit of connections, an access rule), or fail upon what they are asked first.",
+    "Read what it said before it cut the connections: follow the stream in Wireshark. See in the server's log"
+    " why it turns clients away, or fails upon the first request.",
+    "RFC 9293 section 3.10.5; RFC 2525 section 2.17",
+)
+
 #: ``reset-after-close`` of connections that a server closes before it has read anything.
 TURNED_AWAY = Text(
     "turned away as soon as they were open",

@@ -250,3 +250,24 @@ def test_slow_connects_beside_a_full_queue_are_its_doing(names: tuple[str, str],
     slow = one(findings, "slow-connect")
     assert slow.remedy.startswith("Find what keeps the application from calling accept()") == full
     assert ("Linux drops SYNs too" in slow.explanation) == full
+
+
+@families
+@pytest.mark.parametrize("says", [0, 40])
+@pytest.mark.parametrize("after_s", [0.01, 1])
+def test_a_word_before_the_reset_may_say_why(names: tuple[str, str], says: int, after_s: float) -> None:
+    """Turned away, or failed upon the first request: what the server said tells."""
+    stage = Stage()
+    for number in range(3):
+        c, s = stage.pair(names[0].format(40_000 + number), names[1].format(20))
+        c.syn()
+        s.syn_ack()
+        c.ack()
+        c.data(20)
+        if says:
+            s.data(says, arrives=False)
+        stage.wait(after_s)
+        s.rst()
+    told = one(stage.end(), "reset-abort")
+    assert told.severity == "warning"
+    assert told.remedy.startswith("Read what it said") == (says > 0 and after_s < 1)
