@@ -56,6 +56,10 @@ _REJECTS = (
 )
 _FLOOD = ": hardly more than one attempt for each source, a SYN flood, most likely"
 _STARTED = "It was served within 10 s of that: the service was starting, and that has healed."
+_WHAT_STOPPED = (
+    "Find out what stopped at {}: a crash, a restart or a deployment; or a firewall rule that rejects since"
+    " then."
+)
 _ONLY_FLAGS = (
     "Nothing but SYN, FIN and RST is seen: the answer may well have come. Capture without such a filter."
 )
@@ -82,6 +86,15 @@ def _started_late(group: Group, knowledge: Knowledge) -> bool:
         if served is not None:
             return served
     return service.heard.between(group.last_ns, until_ns)
+
+
+def _stopped(group: Group, knowledge: Knowledge) -> bool:
+    """The service had accepted connections until it refused, and accepted none between its refusals."""
+    service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
+    if group.about_peer or service is None:
+        return False
+    before = service.accepted.between(group.first_ns - 3 * _SOON_NS, group.first_ns)
+    return before and not service.accepted.between(group.first_ns, group.last_ns)
 
 
 def _unseen(group: Group, knowledge: Knowledge) -> bool:
@@ -190,6 +203,10 @@ def handshake_findings(
 def _refused_finding(group: Group, knowledge: Knowledge, scanners: Scanners) -> Finding:
     sentences = [f"{group.who()} refused {group.connections()} from {group.they()}{_scan(group)}."]
     text = TEXTS[REFUSED_KIND]
+    advice = remedy(text, group.socket_filter())
+    if _stopped(group, knowledge):
+        sentences = [f"{sentences[0][:-1]}, and had accepted connections until then."]
+        advice = f"{_WHAT_STOPPED.format(moment(group.first_ns))} {advice}"
     background = _background(group, group.count, knowledge)
     if background:
         sentences.append(_BACKGROUND)
@@ -205,7 +222,7 @@ def _refused_finding(group: Group, knowledge: Knowledge, scanners: Scanners) -> 
     elif _served_otherwise(group, knowledge):
         severity = "info"
         sentences.insert(1, _OTHERWISE)
-    return group.finding(REFUSED_KIND, severity, " ".join(sentences), remedy(text, group.socket_filter()))
+    return group.finding(REFUSED_KIND, severity, " ".join(sentences), advice)
 
 
 def _waiting(group: Group, knowledge: Knowledge) -> Service | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from sample_pcaps.scenarios.script import Endpoint
+from tcptrace_py.findings.wording import moment
 from tcptrace_py.wire.segment import MP_JOIN, Segment
 
 from .stage import Stage, kinds, one
@@ -290,3 +291,29 @@ def test_stale_syn_in_a_living_connection() -> None:
     s.ack()
     stale = one(stage.end(at_s=10), "stale-syn")
     assert (stale.confidence, [line.frame for line in stale.evidence]) == ("possible", [8])
+
+
+@pytest.mark.parametrize("host", ["10.0.0.{}", "[2001:db8::{}]"])
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_refused_from_a_moment_on(host: str, before: bool, meanwhile: bool) -> None:
+    """It had accepted until then: something stopped. Where it goes on accepting, it is no stop."""
+    client, server = f"{host.format(9)}:{{}}", f"{host.format(20)}:8080"
+    stage = Stage()
+    stage.wait(5)
+    if before:
+        stage.established(client.format(39_000), server)
+    stage.wait(5)
+    since = moment(stage.at_ns(stage.now_s + 0.001))
+    for number in range(6):
+        c, s = stage.pair(client.format(40_000 + number), server)
+        c.syn()
+        s.rst()
+        stage.wait(2)
+        if meanwhile:
+            stage.established(client.format(41_000 + number), server)
+    findings = stage.end(at_s=60)
+    refused = one(findings, "connection-refused")
+    stopped = before and not meanwhile
+    assert ("had accepted connections until then" in refused.explanation) == stopped
+    assert refused.remedy.startswith(f"Find out what stopped at {since}") == stopped
