@@ -245,6 +245,25 @@ def tls_alert(capture: Capture) -> None:
         s.ack()
 
 
+@shows("S3")
+def protocol_mismatch(capture: Capture) -> None:
+    """A client speaks TLS to a plain port; another one HTTP in clear to a TLS port, and gets an alert."""
+    hello = bytes.fromhex("16030101fa010001f60303") + bytes(500)
+    refusal = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
+    request, alert = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", bytes.fromhex("15030100020246")
+    for number, (port, asks, says) in enumerate(((8080, hello, refusal), (8443, request, alert))):
+        c, s, _ = capture.connection(
+            f"10.0.0.{73 + number}:46950", f"10.0.0.25:{port}", at=0.6 + 2 * number, server_ms=2
+        )
+        handshake(c, s)
+        c.says(asks)
+        s.ack()
+        s.says(says)
+        s.fin()
+        c.fin()
+        s.ack()
+
+
 @shows("S1", "S9")
 def probe(capture: Capture) -> None:
     """A balancer's health checks connect and reset without a word; a TCP traceroute raises its TTL."""

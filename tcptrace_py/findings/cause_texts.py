@@ -125,10 +125,13 @@ CAUSE_TEXTS: dict[str, Text] = {
     "injected-reset": Text(
         "RSTs that their sender did not send",
         "The RST does not come from the endpoint that it names: a device on the way (a firewall, an"
-        " intrusion prevention system, a censor) or an attacker made it. The endpoint itself knows nothing"
+        " intrusion prevention system, a censor), another machine with the same address, or an attacker"
+        " made it. The endpoint itself knows nothing"
         " of it.",
         "Look for the device: the TTL of these RSTs tells how far away it is. Ask whoever runs the"
-        " firewalls on this path for a rule that resets this traffic. Captures at both ends show which of"
+        " firewalls on this path for a rule that resets this traffic. In one's own network, `arping -I"
+        " INTERFACE ADDRESS` from a third host"
+        " shows whether two machines have the address. Captures at both ends show which of"
         " them never sent a RST.",
         "RFC 5961 section 3; RFC 3360",
     ),
@@ -138,6 +141,18 @@ CAUSE_TEXTS: dict[str, Text] = {
         " connection (FIN, RST) is only the consequence.",
         "Compare what the two sides are configured for: TLS versions, cipher suites, certificates, names.",
         "RFC 8446 section 6; RFC 5246 section 7.2",
+    ),
+    "protocol-mismatch": Text(
+        "TLS and plain text on one connection",
+        "One side begins with TLS, and the other one speaks in clear, or closes because it does not"
+        " understand."
+        " The network is not at fault, and no retry helps: scheme, port or setting is wrong on one side.",
+        "Make both sides speak the same. Look at the address that the client is given: its scheme (http or"
+        " https) and its port; at a balancer or proxy, at the protocol that it is to speak to its"
+        " backends; at"
+        " the server, at whether TLS is on for this port. `openssl s_client -connect HOST:PORT` shows whether"
+        ' TLS is spoken there: if it is not, it says "wrong version number".',
+        "RFC 8446 section 5.1; RFC 9110 sections 4.2.1 and 4.2.2",
     ),
     "probe": Text(
         "probes: scans, checks, traceroutes",
@@ -170,4 +185,121 @@ CLOSED_INSTEAD = Text(
     " restart), or a time-out cut the request off? At a rollout, take the instance out of the balancer first"
     " and let it finish what it has begun.",
     "RFC 9293 section 3.6; RFC 9112 section 9.6",
+)
+
+#: ``protocol-mismatch`` whose client speaks TLS to what does not.
+SPEAKS_TLS = Text(
+    "a client that speaks TLS to a plain port",
+    "The client began with a TLS ClientHello, and the server takes that for a malformed request. The client"
+    ' reports "wrong version number", "first record does not look like a TLS handshake" or the like, which is'
+    " about no TLS version: the answer is no TLS at all. No certificate or cipher suite is at fault.",
+    "Let the client speak plain to this port (http:// in place of https://, or TLS off), or give it the port"
+    " that speaks TLS; or turn TLS on at the server. At a balancer or ingress it is the protocol towards its"
+    " backends. For SMTP, IMAP, POP3 and the like: STARTTLS in place of implicit TLS on this port. Check with"
+    " `openssl s_client -connect HOST:PORT`.",
+    "RFC 8446 section 5.1; RFC 9110 section 4.2.2; RFC 8314 section 3",
+)
+
+#: ``protocol-mismatch`` whose client speaks in clear to what speaks TLS.
+SPEAKS_IN_CLEAR = Text(
+    "a client that speaks HTTP in clear to a TLS port",
+    "The client sent its request in clear to a port that expects a TLS ClientHello: the server answers"
+    " with an"
+    ' alert, with 400 ("The plain HTTP request was sent to HTTPS port"), or just closes. A balancer in front'
+    " shows 400 or 502. No certificate or TLS version is at fault, and what was in the request (cookies,"
+    " passwords) has crossed the network in clear.",
+    "Let the client speak TLS to this port (https:// in place of http://), or give it the plain port. At a"
+    " balancer or ingress it is the protocol towards its backends, also that of its health checks. Check with"
+    " `openssl s_client -connect HOST:PORT`.",
+    "RFC 8446 section 5.1; RFC 9110 section 4.2.1",
+)
+
+#: ``unresponsive-server`` that speaks first by its protocol, and does not.
+NO_GREETING = Text(
+    "no greeting",
+    "The server's kernel has accepted the connection, and its application has not said what it begins with:"
+    " it does not call accept(), or hangs right after that (a reverse look-up of the client's name, a full"
+    " pool of workers, a backend that it waits for). The client cannot go on: it waits for the greeting. A"
+    " proxy in front accepts like that too when it cannot reach its backend.",
+    "Look at what the server's application waits for. `ss -tnp '{filter}'` on the server: connections that"
+    " no process is shown for have not been accepted (`ss -ltn '{filter}'`: Recv-Q counts them); those with a"
+    " process hang in it: look at name resolution (sshd UseDNS, mysqld skip_name_resolve), ident look-ups and"
+    " backends. Let the client have a time-out for the greeting.",
+    "RFC 5321 section 3.1; RFC 4253 section 4.2; RFC 9293 section 3.10.7.4",
+)
+
+#: The same, where the server shows that it knows no such connection.
+LOST_ACK = Text(
+    "the handshake's last ACK was lost",
+    "The server does not know these connections: what it answers with is the RST of a host without such a"
+    " connection. It never got the last ACK of the handshake, and does not ask for it by another SYN+ACK: so"
+    " it answered by SYN cookie, which it does when its queue of half-open connections is full, or had given"
+    " up. The client believes that it is connected and waits for a greeting that nobody will send.",
+    "See whether the server sends SYN cookies: `nstat -az TcpExtSyncookiesSent TcpExtTCPReqQFullDoCookies`."
+    " If it does, find out what fills its queue (a flood, or a burst beyond the backlog) and raise the"
+    " backlog"
+    " of listen() together with net.core.somaxconn and net.ipv4.tcp_max_syn_backlog; do not turn"
+    " net.ipv4.tcp_syncookies off, for then such SYNs are dropped. If it does not, look for a device between"
+    " the two that drops the ACK or forgets the connection. Let the client have a time-out for the greeting,"
+    " and TCP keep-alive.",
+    "RFC 4987 section 3.6; RFC 9293 section 3.5.1",
+)
+
+#: ``unresponsive-server`` that closes before anybody has said a word.
+SHUT_AT_ONCE = Text(
+    "closed without a word",
+    "What accepts does not want the connection: a limit (sshd MaxStartups, a pool that is full), an access"
+    " rule (TCP wrappers, an allowed list), a process that dies as it starts to serve, or a proxy or"
+    " balancer that has no backend to pass it to.",
+    "Look at the server's log at these times, and at its limits and access rules. If it is a proxy or"
+    " balancer (also docker-proxy, kube-proxy, a sidecar): is there a healthy backend, and does it listen on"
+    " the address and port that the proxy connects to?",
+    "RFC 9293 section 3.6",
+)
+
+#: ``keep-alive-race`` whose server closes after so many answers.
+BY_COUNT = Text(
+    "requests lost to a limit on requests per connection",
+    "The server serves only so many requests on one connection (nginx keepalive_requests, Apache"
+    " MaxKeepAliveRequests, Envoy max_requests_per_connection, Node maxRequestsPerSocket), whether it was"
+    " idle"
+    ' or not. It says so in its last answer ("Connection: close"), and a client that does not heed that, or'
+    " has sent its next request already, loses it. A balancer in front shows 502.",
+    "Let the client heed `Connection: close` in the last answer, and send no request before it has read the"
+    " answer before. Or let its pool use a connection for fewer than {answers} requests (nginx as the client:"
+    " keepalive_requests in the upstream block), or raise the server's limit. Retry requests that got no"
+    " answer on a reused connection, where they may be repeated. The idle time-outs of the two are not at"
+    " fault.",
+    "RFC 9112 sections 9.3.1, 9.3.2 and 9.6",
+)
+
+#: ``connection-timeout`` at a service that accepted others between these attempts.
+SOME_DROPPED = Text(
+    "some attempts of many",
+    "The service accepted other connections between these, so it is neither down nor closed by a rule for its"
+    " port: some SYNs are dropped and others are not. Its queue may be full in bursts; one of several"
+    " paths, or"
+    " of several backends behind the address, may be broken; or something on the way has no room for more"
+    " connections (a NAT's ports, a table of connections, a rate limit).",
+    "Capture on the server: do these SYNs arrive there? If they do: a full queue drops them"
+    " (`nstat -az TcpExtListenOverflows TcpExtListenDrops TcpExtTCPReqQFullDrop`), or their timestamps do"
+    " (`nstat -az TcpExtPAWSPassive`). If they do not, compare the client's ports of those that fail and of"
+    " those that do not: the same ports failing again point to one path or backend of several (ECMP, link"
+    " aggregation); failures in busy times only, to a NAT or firewall whose ports or table are full"
+    " (`conntrack -S`: insert_failed, drop; `dmesg`: table full).",
+    f"RFC 9293 section 3.8.3; RFC 2992; {SYSCTLS} (tcp_max_syn_backlog)",
+)
+
+#: The same, where several services fail one client so at one time.
+CLIENTS_PATH = Text(
+    "some attempts of one client at several services",
+    "Servers do not fail together by themselves, and in part: rather what lies between the client and all of"
+    " them has no room for more connections: a NAT whose ports toward a destination are used up, a table of"
+    " connections that is full, or a limit of the host or cloud that the client runs in.",
+    "Look at the NAT, firewall or host that the client's connections pass: ports used (SNAT) and connections"
+    " tracked (`conntrack -S`: insert_failed, drop; `dmesg`: nf_conntrack: table full). Open fewer"
+    " connections"
+    " (keep-alive, a pool); give the NAT more addresses; raise net.netfilter.nf_conntrack_max where that is"
+    " the limit. The servers need no change.",
+    "RFC 9293 section 3.8.3; RFC 4787 section 3; RFC 5382 section 7",
 )

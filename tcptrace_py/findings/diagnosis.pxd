@@ -9,7 +9,7 @@ from tcptrace_py.tcp.attempt cimport Attempt
 from tcptrace_py.tcp.connection cimport Connection
 from tcptrace_py.tcp.endpoint cimport Endpoint
 
-cdef int HANDSHAKE, HOLE, OBSERVED, SILENCE, SLOW, UNANSWERED, _CAUSED, _LOW_TTL
+cdef int HANDSHAKE, HOLE, IN_CLEAR, MUTE, OBSERVED, SILENCE, SLOW, UNANSWERED, _CAUSED, _LOW_TTL
 cdef dict _LOOKING
 
 

@@ -18,7 +18,16 @@ from tcptrace_py.findings.causes.claims import CAUSES, Causes, Revised
 from tcptrace_py.findings.causes.probe import LOW_TTL
 from tcptrace_py.findings.close_wait import CloseWaits
 from tcptrace_py.findings.damage import doubt
-from tcptrace_py.findings.families import HANDSHAKE, HOLE, OBSERVED, SILENCE, SLOW, UNANSWERED
+from tcptrace_py.findings.families import (
+    HANDSHAKE,
+    HOLE,
+    IN_CLEAR,
+    MUTE,
+    OBSERVED,
+    SILENCE,
+    SLOW,
+    UNANSWERED,
+)
 from tcptrace_py.findings.family import Families, Family
 from tcptrace_py.findings.fin_wait import FinWaits
 from tcptrace_py.findings.finding import KINDS, Finding, worst_first
@@ -35,7 +44,16 @@ from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.attempt import Attempt
 from tcptrace_py.tcp.codes import REFUSED
 from tcptrace_py.tcp.connection import Connection
-from tcptrace_py.tcp.observations import BY_ATTEMPT, BY_CLOSE, BY_LOSS, BY_SILENCE, BY_SLOWNESS, Observations
+from tcptrace_py.tcp.observations import (
+    BY_ATTEMPT,
+    BY_CLOSE,
+    BY_LOSS,
+    BY_NO_WORD,
+    BY_SILENCE,
+    BY_SLOWNESS,
+    BY_WORDS,
+    Observations,
+)
 from tcptrace_py.tcp.time_wait import TimeWait
 
 #: The general families, in the order in which they look: a later one is told what earlier ones found.
@@ -56,7 +74,7 @@ GENERAL_KINDS = frozenset(KINDS) - {cause.KIND for cause in CAUSES} - {"time-wai
 
 _LOW_TTL = LOW_TTL
 #: What makes causes look at a connection.
-_CAUSED = HOLE | OBSERVED | SLOW | SILENCE | UNANSWERED
+_CAUSED = HOLE | IN_CLEAR | MUTE | OBSERVED | SLOW | SILENCE | UNANSWERED
 
 
 def _looking(suspect: int) -> tuple[int, ...]:
@@ -77,6 +95,10 @@ def _reasons(connection: Connection, suspect: int) -> int:
         found |= BY_CLOSE
     if suspect & HOLE:
         found |= BY_LOSS
+    if suspect & IN_CLEAR:
+        found |= BY_WORDS
+    if suspect & MUTE:
+        found |= BY_NO_WORD
     return found
 
 

@@ -24,6 +24,10 @@ SLOW = 256
 UNANSWERED = 512
 #: What a side lacks, and says so by SACK, did not pass.
 HOLE = 1024
+#: One side speaks TLS or HTTP, and the other does not answer in kind.
+IN_CLEAR = 2048
+#: Nobody has said a word, for long, or before the server closed.
+MUTE = 4096
 
 #: A handshake without a retransmission is late when it has waited so long: the first
 #: retransmission is due after 1 s (RFC 6298 section 2), or 3 s in older systems.

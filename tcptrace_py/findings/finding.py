@@ -47,6 +47,7 @@ KINDS = (
     "mtu-black-hole",
     "injected-reset",
     "tls-alert",
+    "protocol-mismatch",
     "probe",
 )
 

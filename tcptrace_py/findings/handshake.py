@@ -294,6 +294,8 @@ class Handshakes:
         group.tally["syn_acks"] += server.syn_acks
         if too_late:
             group.tally["too_late"] += 1
+            if server.syn_acks == 1:
+                group.tally["once"] += 1
         if connection.last_syn_ns() > connection.syn_ack_ns > 0:
             # Its SYN again, after a SYN+ACK: that one has not come.
             group.tally["syn_again"] += 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tcptrace_py.findings.cause_texts import CLIENTS_PATH, LOST_ACK, SOME_DROPPED
 from tcptrace_py.findings.finding import Finding, Severity
 from tcptrace_py.findings.group import Group, Groups, Key
 from tcptrace_py.findings.host import before, up_meanwhile
 from tcptrace_py.findings.knowledge import Knowledge
+from tcptrace_py.findings.race_of_addresses import raced
 from tcptrace_py.findings.scans import FLOOD, Scanners, begun_scans, flood_finding, peers_tried, scans
-from tcptrace_py.findings.service import Service
+from tcptrace_py.findings.service import Service, ServiceKey
 from tcptrace_py.findings.texts import GENERAL, HALF_OPEN, STILL_OPEN, SYN_FLOOD, TEXTS, meaning, remedy
 from tcptrace_py.findings.wording import moment, part, span, times
 from tcptrace_py.wire.inside import is_inside
@@ -27,8 +29,11 @@ _MOST = 4
 _CANDIDATES = 5
 # So many connections whose requests stay without an answer are no single slow one.
 _UNTAKEN = 2
+# So many services that fail one client in part, at one time, did not each fail by themselves.
+_SEVERAL = 2
 # Few addresses come back, by chance.
 _ONCE = 1.5
+_ONCE_ONLY = "One SYN+ACK was sent each time and no other, however long the ACK did not come."
 _SCANNED = "The client tried many services: another finding tells of that."
 _BACKGROUND = (
     "Each address on the Internet tried once and did not come back: scanners, as every address gets them."
@@ -55,6 +60,27 @@ _REJECTS = (
     " closed port draws RST, not ICMP."
 )
 _FLOOD = ": hardly more than one attempt for each source, a SYN flood, most likely"
+#: A restart takes no longer.
+_AROUND_NS = 60_000_000_000
+_BETWEEN = (
+    "It accepted other connections between these: so several machines or processes stand behind this"
+    " address, and one of them does not listen, or a firewall refuses some of the connections (a limit)."
+)
+_BACKENDS = (
+    "Find the backend that refuses: one that has ended, or is not ready, must leave the balancer (or the"
+    " endpoints of the service) first; in Kubernetes: a readiness probe, and a preStop hook that waits until"
+    " it has left."
+)
+_RESTARTED = "It accepted connections right before and after these: it was restarted, it seems."
+_HAND_OVER = (
+    "Let the old process serve until the new one listens (hand over the socket, SO_REUSEPORT, or take it"
+    " out of the balancer first), and let clients retry a refused connection."
+)
+_RACED = (
+    "Each was tried once only, and beside it the same client opened a connection to the same port of another"
+    " address: a client that knows several addresses tries them in turn and keeps what answers first (RFC"
+    " 8305). It cost that client a quarter of a second or so each time."
+)
 _STARTED = "It was served within 10 s of that: the service was starting, and that has healed."
 _WHAT_STOPPED = (
     "Find out what stopped at {}: a crash, a restart or a deployment; or a firewall rule that rejects since"
@@ -95,6 +121,10 @@ def _stopped(group: Group, knowledge: Knowledge) -> bool:
         return False
     before = service.accepted.between(group.first_ns - 3 * _SOON_NS, group.first_ns)
     return before and not service.accepted.between(group.first_ns, group.last_ns)
+
+
+def _key(group: Group) -> ServiceKey:
+    return (group.version, group.hi, group.lo, group.service_port)
 
 
 def _unseen(group: Group, knowledge: Knowledge) -> bool:
@@ -186,7 +216,8 @@ def handshake_findings(
     found += [_refused_finding(group, knowledge, scanners) for group in refused]
     silent = {group.key: group for group in timeouts}
     said = {group.key: silent[group.key] for group in unreachable if _unsaid(group, silent, knowledge)}
-    found += [_timeout_finding(group, knowledge) for group in timeouts if group.key not in said]
+    partly = [group for group in timeouts if _served_meanwhile(group, knowledge)]
+    found += [_timeout_finding(group, knowledge, partly) for group in timeouts if group.key not in said]
     found += [_unreachable_finding(group, knowledge, said.get(group.key)) for group in unreachable]
     found += [_half_open_finding(group, knowledge, scanners) for group in half_open]
     found += [_stale_finding(group) for group in stale.by_peer()]
@@ -222,6 +253,12 @@ def _refused_finding(group: Group, knowledge: Knowledge, scanners: Scanners) -> 
     elif _served_otherwise(group, knowledge):
         severity = "info"
         sentences.insert(1, _OTHERWISE)
+    if severity == "warning" and _served_meanwhile(group, knowledge):
+        sentences.insert(1, _BETWEEN)
+        advice = f"{_BACKENDS} {advice}"
+    elif severity == "warning" and _served_around(group, knowledge):
+        sentences.insert(1, _RESTARTED)
+        advice = f"{_HAND_OVER} {advice}"
     return group.finding(REFUSED_KIND, severity, " ".join(sentences), advice)
 
 
@@ -260,7 +297,39 @@ def _queue_finding(group: Group, service: Service) -> Finding:
     return finding
 
 
-def _timeout_finding(group: Group, knowledge: Knowledge) -> Finding:
+def _served_meanwhile(group: Group, knowledge: Knowledge) -> bool:
+    """Did the service accept others, between attempts that it did not answer?"""
+    service = knowledge.service(*_key(group))
+    if group.about_peer or service is None:
+        return False
+    return service.accepted.between(group.first_ns, group.last_ns)
+
+
+def _served_around(group: Group, knowledge: Knowledge) -> bool:
+    """Did the service accept others before and after all that it refused?"""
+    service = knowledge.service(*_key(group))
+    if group.about_peer or service is None:
+        return False
+    before_ns, after_ns = group.first_ns - _AROUND_NS, group.last_ns + _AROUND_NS
+    accepted = service.accepted
+    return accepted.between(before_ns, group.first_ns) and accepted.between(group.last_ns, after_ns)
+
+
+def _together(group: Group, partly: Sequence[Group]) -> int:
+    """How many other services failed the same client at that time, and served it too."""
+    if group.peers.count() > 1:
+        return 0
+    return sum(
+        other is not group
+        and other.peers.count() == 1
+        and other.sole_peer == group.sole_peer
+        and other.first_ns <= group.last_ns
+        and group.first_ns <= other.last_ns
+        for other in partly
+    )
+
+
+def _timeout_finding(group: Group, knowledge: Knowledge, partly: Sequence[Group]) -> Finding:
     waiting = _waiting(group, knowledge)
     if waiting is not None:
         return _queue_finding(group, waiting)
@@ -313,7 +382,19 @@ def _timeout_finding(group: Group, knowledge: Knowledge) -> Finding:
     elif group.tally["syns"] == group.count and _served_otherwise(group, knowledge):
         severity = "info"
         sentences.append(f"Each was tried once only. {_OTHERWISE}")
-    sentences += [up, meaning(TIMEOUT_KIND, True)] if up else [meaning(TIMEOUT_KIND, False)]
+    elif group.tally["syns"] == group.count and not group.about_peer and raced(_key(group), knowledge):
+        severity = "info"
+        sentences.append(_RACED)
+    if group in partly:
+        text = SOME_DROPPED
+        others = _together(group, partly)
+        if others >= _SEVERAL:
+            text = CLIENTS_PATH
+            many = times(others, "other service")
+            sentences.append(f"So it went with {many} at that time, which served the same client too.")
+        sentences.append(text.meaning)
+    else:
+        sentences += [up, meaning(TIMEOUT_KIND, True)] if up else [meaning(TIMEOUT_KIND, False)]
     if unseen or filtered:
         sentences = [sentences[0], _UNSEEN if unseen else _ONLY_FLAGS]
     finding = group.finding(TIMEOUT_KIND, severity, " ".join(sentences), remedy(text, ""))
@@ -407,7 +488,12 @@ def _half_open_finding(group: Group, knowledge: Knowledge, scanners: Scanners) -
             f"{group.count / max(sources, 1):.0f} attempts for each source: rather a broken way back"
             " (or few attackers) than forged sources."
         )
-    sentences.append(GENERAL[HALF_OPEN_KIND])
+    if group.tally["once"] == group.count:
+        # Nothing holds a place in a queue there.
+        text = LOST_ACK
+        sentences.append(_ONCE_ONLY)
+    else:
+        sentences.append(GENERAL[HALF_OPEN_KIND])
     if flood:
         text = SYN_FLOOD
     if group.tally["syn_again"] < group.count:

@@ -24,6 +24,7 @@ cdef class Sample:
     cdef uint64_t _most
 
     cpdef bint wants(self, uint64_t rank) noexcept
+    cpdef bint whole(self) noexcept
     cpdef object put(self, object rank, object entry)
     cpdef object narrow(self, Sample other)
     @cython.locals(kept=dict, rank=uint64_t)

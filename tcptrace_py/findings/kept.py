@@ -60,6 +60,10 @@ class Sample:
         """Might an entry of this hash be kept?"""
         return rank <= self._most
 
+    def whole(self) -> bool:
+        """Was every entry kept so far?"""
+        return bool(self._most == _ALL)
+
     def put(self, rank: int, entry: Any) -> None:
         """Keep an entry, for a while at least; ``wants`` was asked."""
         self.entries[rank] = entry

@@ -16,7 +16,8 @@ from tcptrace_py.tcp.serial cimport distance
 cdef int COMPLETE
 cdef int _PLACES
 cdef int _HEARD_BITS, _HEARD_TIMES
-cdef int64_t _MUTE_NS
+cdef int64_t _MUTE_NS, _AT_ONCE_NS, _SOON_NS
+cdef int _HTTP_RESPONSE, _OTHER_BYTES, _TLS_HELLO, _TLS_RECORD
 
 
 @cython.final
@@ -52,6 +53,8 @@ cdef class Knowledge:
     cpdef object note(self, Connection connection)
     @cython.locals(service=Service, rank=uint64_t, port=uint64_t, use=Use, pair=Pair)
     cpdef bint note_attempt(self, Attempt attempt) except -1
+    @cython.locals(closed=bint)
+    cdef object _note_words(self, Connection connection, Service service, Endpoint client, Endpoint server)
     @cython.locals(rank=uint64_t)
     cdef object _note_client(self, Connection connection, Endpoint client)
     @cython.locals(bits=int, first_ns=int64_t, moment=int64_t, seen=Observations)

@@ -23,6 +23,7 @@ from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.observations import DATA, QUIET_NS, Observations, idle_class
 from tcptrace_py.tcp.observer import Observer
 from tcptrace_py.tcp.serial import distance
+from tcptrace_py.wire.segment import HTTP_RESPONSE, OTHER_BYTES, TLS_HELLO, TLS_RECORD
 
 #: Services, pairs and four-tuples of which something is known at most.
 SERVICES = 10_000
@@ -48,6 +49,11 @@ _LEFT = 256
 #: Words that ended a silence, on connections that went on.
 _SPOKEN = 256
 _WORD = (1 << 64) - 1
+#: Who closes so soon after its last answer closes because of it.
+_AT_ONCE_NS = 100_000_000
+#: And who closes so soon turns a connection away.
+_SOON_NS = 1_000_000_000
+_HTTP_RESPONSE, _OTHER_BYTES, _TLS_HELLO, _TLS_RECORD = HTTP_RESPONSE, OTHER_BYTES, TLS_HELLO, TLS_RECORD
 
 #: IP version and address (two halves).
 Client = tuple[int, int, int]
@@ -130,6 +136,8 @@ class Knowledge:
                 service.established += 1
             if server.bytes:
                 service.answered += 1
+            if connection.handshake == COMPLETE:
+                self._note_words(connection, service, client, server)
             if server.packets:
                 # A RST and nothing else may be a device's on the way: it does not show that the host is up.
                 if server.packets > server.rsts:
@@ -191,6 +199,22 @@ class Knowledge:
             return False
         pair.add(attempt.ts_ns, attempt.ts_val, False)
         return True
+
+    def _note_words(
+        self, connection: Connection, service: Service, client: Endpoint, server: Endpoint
+    ) -> None:
+        """Note who spoke first and in which language, and how many answers there were."""
+        if server.spoke_first:
+            service.greeted += 1
+        if client.begins_with == _TLS_HELLO:
+            if server.begins_with == _TLS_RECORD:
+                service.tls += 1
+        elif server.begins_with == _HTTP_RESPONSE or server.begins_with == _OTHER_BYTES:
+            service.plain += 1
+        closed = connection.first_fin_by == (2 if connection.client_is_a else 1)
+        if closed and not client.turns and server.fin_ns - connection.ack_ns < _SOON_NS:
+            service.shut += 1
+        service.note_answers(server.turns, closed and server.fin_ns - server.last_data_ns < _AT_ONCE_NS)
 
     def _note_client(self, connection: Connection, client: Endpoint) -> None:
         same = client.address_lo == self._client_lo and client.address_hi == self._client_hi

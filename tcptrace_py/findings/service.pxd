@@ -26,3 +26,11 @@ cdef class Service:
     cdef public int64_t lone_syns
     cdef public int64_t untaken
     cdef public int64_t untaken_ns
+    cdef public int64_t greeted
+    cdef public int64_t tls
+    cdef public int64_t plain
+    cdef public int64_t shut
+    cdef public int64_t most_answers
+    cdef public int64_t closed_at_most
+
+    cpdef object note_answers(self, int64_t answers, bint closed)

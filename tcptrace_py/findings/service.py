@@ -45,6 +45,15 @@ class Service:
         #: Connections in which it had answered, though nothing of that was captured; and lone SYNs.
         self.unseen = 0
         self.lone_syns = 0
+        #: Connections on which it spoke first; it answered TLS by TLS; and spoke in clear, as was expected.
+        self.greeted = 0
+        self.tls = 0
+        self.plain = 0
+        #: Connections that it closed at once, before the client had said a word.
+        self.shut = 0
+        #: The most answers on one connection, and how many it closed by itself right after so many.
+        self.most_answers = 0
+        self.closed_at_most = 0
         #: Connections whose requests its kernel acknowledged and on which its application never said a word,
         #: or not before the client had left, and when the first of them was opened.
         self.untaken = 0
@@ -60,6 +69,14 @@ class Service:
         self.untaken += 1
         if not self.untaken_ns or ns < self.untaken_ns:
             self.untaken_ns = ns
+
+    def note_answers(self, answers: int, closed: bool) -> None:
+        """A connection had so many; ``closed``: right after the last one, by the server."""
+        if answers > self.most_answers:
+            self.most_answers = answers
+            self.closed_at_most = 0
+        if answers == self.most_answers and closed:
+            self.closed_at_most += 1
 
     def merge(self, other: Service) -> None:
         self.connections += other.connections
@@ -82,6 +99,14 @@ class Service:
         self.accepted_mute += other.accepted_mute
         self.zero_windows += other.zero_windows
         self.unseen += other.unseen
+        self.greeted += other.greeted
+        self.tls += other.tls
+        self.plain += other.plain
+        self.shut += other.shut
+        closed = self.closed_at_most if self.most_answers >= other.most_answers else 0
+        if other.most_answers >= self.most_answers:
+            closed += other.closed_at_most
+        self.most_answers, self.closed_at_most = max(self.most_answers, other.most_answers), closed
         self.lone_syns += other.lone_syns
         if other.untaken:
             self.leave(other.untaken_ns)

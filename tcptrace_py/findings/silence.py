@@ -23,6 +23,8 @@ KIND = "dead-peer"
 #: Retransmissions over so long are as many as are needed.
 _SILENT_NS = 10_000_000_000
 _FEWEST = 2
+#: No device forgets a connection sooner than after so long without traffic.
+_IDLE_NS = 60_000_000_000
 #: The shortest time-out of any system in use, FreeBSD's; so many doublings of it are looked at.
 _LEAST_RTO_NS = 30_000_000
 _DOUBLINGS = 5
@@ -95,6 +97,13 @@ def given_up(case: Case, by: int, settings: Settings) -> Lost | None:
     return lost
 
 
+_KEEP_ALIVE = (
+    "Send keep-alive probes more often than devices on the way forget (SO_KEEPALIVE with TCP_KEEPIDLE"
+    " below 60 s"
+    " to be safe; its default is 2 h), or let the pool close idle connections sooner."
+)
+
+
 class DeadPeers:
     """Collects silences, by the peer that is silent. A warning."""
 
@@ -126,6 +135,14 @@ class DeadPeers:
         group.measure(endpoint.last_ns - case.gaps.since(peer.last_ns, endpoint.last_ns))
         group.tally["retransmissions"] += endpoint.unanswered
         group.tally["probes"] += endpoint.rare.unanswered_probes
+        seen = case.seen
+        if (
+            seen is not None
+            and seen.gap_by == by
+            and seen.gap_ns >= _IDLE_NS
+            and peer.last_ns < seen.gap_end_ns
+        ):
+            group.tally["idle"] += 1
         if by == case.client_by and 0 < peer.packets <= peer.syn_acks:
             group.tally["opened"] += 1
         if case.connection.reset_by == by and case.connection.reset_cause == TIMEOUT:
@@ -207,6 +224,12 @@ class DeadPeers:
                 " them itself (a firewall that looks into the requests, a SYN proxy, a server that does not"
                 " accept), drops the rest."
             )
+        if group.tally["idle"]:
+            sentences.append(
+                f"{part(group.tally['idle'], group.count)} had carried nothing for a minute or more"
+                " before: so"
+                " long that a NAT, firewall or balancer on the way may have forgotten it."
+            )
         if group.tally["reset"]:
             ended = part(group.tally["reset"], group.count)
             sentences.append(f"{ended} ended by RST of the side that waited.")
@@ -218,6 +241,8 @@ class DeadPeers:
         advice = remedy(TEXTS[KIND], "")
         if opened:
             advice = f"Capture at the server too: do the requests arrive there, or only the SYNs? {advice}"
+        if group.tally["idle"] * 2 > group.count:
+            advice = f"{_KEEP_ALIVE} {advice}"
         return group.finding(KIND, severity, " ".join(sentences), advice)
 
 

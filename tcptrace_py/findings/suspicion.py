@@ -11,6 +11,9 @@ from tcptrace_py.findings.families import (
     HALF_CLOSE,
     HANDSHAKE,
     HOLE,
+    IN_CLEAR,
+    LATE_NS,
+    MUTE,
     OBSERVED,
     RESETS,
     REUSE,
@@ -25,6 +28,12 @@ from tcptrace_py.tcp.connection import Connection
 from tcptrace_py.tcp.endpoint import Endpoint
 from tcptrace_py.tcp.observations import Observations
 from tcptrace_py.tcp.state import SYN_RCVD
+from tcptrace_py.wire.segment import HTTP_400, HTTP_REQUEST, TLS_HELLO, TLS_RECORD
+
+_HTTP_400, _HTTP_REQUEST, _TLS_HELLO, _TLS_RECORD = HTTP_400, HTTP_REQUEST, TLS_HELLO, TLS_RECORD
+#: On an open connection nobody waits longer for the first word without a reason.
+MUTE_NS = 5_000_000_000
+_MUTE_NS, _LATE_NS = MUTE_NS, LATE_NS
 
 
 class Suspicion:
@@ -62,11 +71,14 @@ class Suspicion:
         elif connection.handshake == COMPLETE:
             if a.syn_acks > 1 or b.syn_acks > 1 or a.state == SYN_RCVD or b.state == SYN_RCVD:
                 found |= HANDSHAKE
+            elif connection.reset_by and connection.ack_ns - connection.last_syn_ack_ns() > _LATE_NS:
+                found |= HANDSHAKE
             if a.syns + b.syns > 1:
                 found |= SLOW
         elif connection.syn_frame() or connection.syn_ack_frame:
             # Not complete. One that has just begun may be one of a flood.
             found |= HANDSHAKE
+        found |= self._by_words(connection, end_ns)
         if a.fin_sent:
             found |= self._after_fin(a, b, end_ns)
         if b.fin_sent:
@@ -82,6 +94,31 @@ class Suspicion:
         elif b.unanswered + b.rare.unanswered_probes >= self.probes:
             found |= SILENCE
         return found
+
+    def _by_words(self, connection: Connection, end_ns: int) -> int:
+        """What the first words of both sides tell, or that there are none."""
+        client, server = connection.a, connection.b
+        if not connection.client_is_a:
+            client, server = server, client
+        if client.bytes + server.bytes == 0 or self._shuts(connection, client, server):
+            if connection.handshake != COMPLETE:
+                return 0
+            until_ns = max(connection.last_ns, end_ns)
+            mute = until_ns - connection.ack_ns >= _MUTE_NS or server.fin_sent
+            return MUTE if mute else 0
+        begins, answers = client.begins_with, server.begins_with
+        if begins == _TLS_HELLO:
+            return 0 if answers == _TLS_RECORD or (server.bytes and not answers) else IN_CLEAR
+        if begins == _HTTP_REQUEST:
+            clear = answers == _TLS_RECORD or answers == _HTTP_400 or not server.bytes
+            return IN_CLEAR if clear else 0
+        return 0
+
+    def _shuts(self, connection: Connection, client: Endpoint, server: Endpoint) -> bool:
+        """The server speaks first, and closes before the client has said anything."""
+        if not server.spoke_first or client.bytes:
+            return False
+        return bool(connection.first_fin_by == (2 if connection.client_is_a else 1))
 
     def _after_fin(self, closer: Endpoint, peer: Endpoint, end_ns: int) -> int:
         """What became of the FIN of ``closer``, and of its peer after it."""

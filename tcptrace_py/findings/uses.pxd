@@ -26,6 +26,8 @@ cdef class Use:
     cdef public int64_t first_ns
     cdef public int64_t last_ns
     cdef public int version
+    cdef public uint64_t client_hi
+    cdef public uint64_t client_lo
     cdef public uint64_t hi
     cdef public uint64_t lo
     cdef public int port

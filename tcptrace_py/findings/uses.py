@@ -59,6 +59,8 @@ class Use:
         self.first_ns = connection.first_ns
         self.last_ns = connection.last_ns
         self.version = connection.ip_version
+        self.client_hi = client.address_hi
+        self.client_lo = client.address_lo
         self.hi = server.address_hi
         self.lo = server.address_lo
         self.port = server.port
@@ -79,6 +81,8 @@ class Use:
         self.first_ns = attempt.ts_ns
         self.last_ns = attempt.ts_ns
         self.version = attempt.ip_version
+        self.client_hi = attempt.src_hi
+        self.client_lo = attempt.src_lo
         self.hi = attempt.dst_hi
         self.lo = attempt.dst_lo
         self.port = attempt.dst_port

@@ -55,6 +55,8 @@ cdef class Endpoint:
     cdef public uint8_t ttl
     cdef public uint8_t has_syn_ts
     cdef public uint8_t passive
+    cdef public uint8_t begins_with
+    cdef public uint8_t spoke_first
     cdef public uint32_t isn
     cdef public uint32_t snd_nxt
     cdef public uint32_t snd_una
@@ -69,6 +71,7 @@ cdef class Endpoint:
     cdef public uint32_t syn_acks
     cdef public uint32_t fins
     cdef public uint32_t rsts
+    cdef public uint32_t turns
     cdef public EndpointRare rare
     cdef public int64_t last_ns
     cdef public int64_t last_frame

@@ -115,10 +115,15 @@ class Endpoint:
         #: Its largest segment's payload, and the first that was so large.
         self.largest_bytes = 0
         self.largest_seq = 0
+        #: What its first data begins with, as ``Segment.begins_with``; and that no other's came before.
+        self.begins_with = 0
+        self.spoke_first = False
 
         # Counters.
         self.packets = 0
         self.bytes = 0
+        #: How often it took up the word: its first data, and data after the other side's.
+        self.turns = 0
         self.syns = 0
         self.syn_acks = 0
         self.fins = 0
@@ -205,6 +210,8 @@ class Endpoint:
             self.snd_nxt = advance(segment.seq, segment.payload_bytes)
             self.tail_gap = False
             self.bytes += segment.payload_bytes
+            if receiver.last_data_ns >= self.last_data_ns:
+                self.turns += 1
             self.last_data_ns = segment.ts_ns
         if segment.ack != self.rcv_nxt:
             self.take_ack(segment.ack)

@@ -103,6 +103,8 @@ cdef class Observations:
     cdef public int alert
     cdef public int64_t alert_ns
     cdef public int64_t alert_frame
+    cdef public int64_t answer_ns
+    cdef public int64_t answer_frame
     cdef public int ttl_rises
     cdef public int ttl_low
     cdef public int ttl_high

@@ -26,6 +26,7 @@ _STALL_NS, _AT_ONCE_NS = STALL_NS, AT_ONCE_NS
 BY_OTHER_RESET, BY_QUIET_RESET, BY_LONE_RESET, BY_LATE_RESET, BY_MUTE_RESET = 1, 2, 4, 8, 16
 BY_SYN_ACK, BY_STALL, BY_LOSS, BY_ALERT, BY_ATTEMPT = 32, 64, 128, 256, 512
 BY_CHALLENGE, BY_CLOSE, BY_SILENCE, BY_SLOWNESS, BY_STREAM_RESET = 1024, 2048, 4096, 8192, 16384
+BY_WORDS, BY_NO_WORD = 32768, 65536
 
 #: What ended a silence.
 DATA, CLOSE, RESET, PROBE, BARE_ACK = 1, 2, 3, 4, 5
@@ -194,6 +195,9 @@ class Observations:
         self.alert = 0
         self.alert_ns = 0
         self.alert_frame = 0
+        #: The first word that does not answer the other side's in kind: TLS to none, or none to TLS.
+        self.answer_ns = 0
+        self.answer_frame = 0
         #: TTLs of SYNs, where they differ: how many rises, the lowest and the highest.
         self.ttl_rises = 0
         self.ttl_low = 0

@@ -12,6 +12,7 @@ cdef int ACK, FIN, MP_FASTCLOSE, MP_JOIN, RST, SYN
 cdef int64_t _QUIET_NS, _SILENCE_NS, _CLOSE_NS, _UNDER_WAY_NS, _STALL_NS, _FAR_NS
 cdef int _DATA, _CLOSE, _RESET, _PROBE, _BARE_ACK
 cdef int _FATAL, _OFTEN
+cdef int _HTTP_400, _HTTP_REQUEST, _TLS_HELLO, _TLS_RECORD
 
 
 @cython.final
@@ -22,6 +23,8 @@ cdef class Observer:
     @cython.locals(flags=int, payload_bytes=uint32_t, seen=Observations, stall=Stall)
     cdef object see(self, Connection connection, int by, Endpoint sender, Endpoint receiver, Segment segment,
                      int64_t quiet_ns, int64_t before_ns, Connection newest)
+    @cython.locals(seen=Observations)
+    cdef object _answer(self, Connection connection, int answer, int word, Segment segment)
     @cython.locals(seen=Observations)
     cdef object _multipath(self, Connection connection, int by, Segment segment)
     @cython.locals(seen=Observations)

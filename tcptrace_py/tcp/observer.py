@@ -30,11 +30,24 @@ from tcptrace_py.tcp.observations import (
     outstanding,
 )
 from tcptrace_py.tcp.serial import advance, distance
-from tcptrace_py.wire.segment import ACK, FIN, MP_FASTCLOSE, MP_JOIN, RST, SYN, Segment
+from tcptrace_py.wire.segment import (
+    ACK,
+    FIN,
+    HTTP_400,
+    HTTP_REQUEST,
+    MP_FASTCLOSE,
+    MP_JOIN,
+    RST,
+    SYN,
+    TLS_HELLO,
+    TLS_RECORD,
+    Segment,
+)
 
 _QUIET_NS, _SILENCE_NS, _STALL_NS = QUIET_NS, SILENCE_NS, STALL_NS
 _DATA, _CLOSE, _RESET, _PROBE, _BARE_ACK = DATA, CLOSE, RESET, PROBE, BARE_ACK
 _OFTEN = OFTEN
+_HTTP_400, _HTTP_REQUEST, _TLS_HELLO, _TLS_RECORD = HTTP_400, HTTP_REQUEST, TLS_HELLO, TLS_RECORD
 # A close is noted with how long no data had passed from this on.
 _CLOSE_NS = 200_000_000
 # Time stamps of several queues of an interface, or of its two sides, differ by less.
@@ -78,6 +91,12 @@ class Observer:
         flags = segment.flags
         payload_bytes = segment.payload_bytes
         if payload_bytes > sender.largest_bytes:
+            if not sender.largest_bytes:
+                sender.spoke_first = receiver.largest_bytes == 0
+                if sender.has_isn and segment.seq == advance(sender.isn, 1) and not flags & SYN:
+                    sender.begins_with = segment.begins_with
+                    if not sender.spoke_first:
+                        self._answer(connection, sender.begins_with, receiver.begins_with, segment)
             sender.largest_bytes = payload_bytes
             sender.largest_seq = segment.seq
         if flags & SYN:
@@ -150,6 +169,15 @@ class Observer:
                 seen.after_fin_frame = _with(seen.after_fin_frame, by, segment.frame)
             so_far = seen.after_fin_bytes[by - 1]
             seen.after_fin_bytes = _with(seen.after_fin_bytes, by, so_far + payload_bytes)
+
+    def _answer(self, connection: Connection, answer: int, word: int, segment: Segment) -> None:
+        """The first words of both sides, and one of them is TLS, or none is what was expected."""
+        if (word == _TLS_HELLO and answer and answer != _TLS_RECORD) or (
+            answer == _TLS_HELLO or (word == _HTTP_REQUEST and answer in (_TLS_RECORD, _HTTP_400))
+        ):
+            seen = self._of(connection)
+            seen.answer_ns = segment.ts_ns
+            seen.answer_frame = segment.frame
 
     def _multipath(self, connection: Connection, by: int, segment: Segment) -> None:
         # Its options are seen from now on, whatever segment they come with.

@@ -8,6 +8,8 @@ cdef int OUTSIDE, ELSEWHERE, TCP, NOT_TCP, TRUNCATED, MALFORMED, ICMP_ERROR, OTH
 cdef int MAX_VLAN_TAGS, MAX_EXTENSION_HEADERS, MAX_WINDOW_SCALE, NEEDED_TCP_BYTES
 cdef int64_t ETHERTYPE_KEY, IP_PROTOCOL_KEY, UDP_PORT_KEY
 cdef int TLS_ALERT_BYTES, MAX_ALERT_PAYLOAD_BYTES
+cdef int _BEGINNING_BYTES, _TLS_HELLO, _TLS_RECORD
+cdef int _HTTP_REQUEST, _HTTP_RESPONSE, _HTTP_400, _OTHER_BYTES
 
 
 @cython.final
@@ -58,5 +60,7 @@ cdef class FastPath:
     cdef bint is_elsewhere(self, Segment segment) noexcept nogil
     @cython.locals(level=int64_t)
     cdef int tls_alert(self, int64_t at, int64_t payload_bytes) noexcept nogil
+    @cython.locals(word=int64_t, first=int64_t)
+    cdef int begins_with(self, int64_t at, int64_t payload_bytes) noexcept nogil
     @cython.locals(kind=int64_t, size=int64_t, scale=int64_t)
     cdef int options(self, int64_t at, int64_t end, Segment segment) noexcept nogil

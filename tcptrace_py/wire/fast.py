@@ -26,6 +26,15 @@ from tcptrace_py.wire.result import (
     TRUNCATED,
     UNDECODED,
 )
+from tcptrace_py.wire.segment import (
+    BEGINNING_BYTES,
+    HTTP_400,
+    HTTP_REQUEST,
+    HTTP_RESPONSE,
+    OTHER_BYTES,
+    TLS_HELLO,
+    TLS_RECORD,
+)
 from tcptrace_py.wire.undecoded import ETHERTYPE, IP_PROTOCOL, KEY_SHIFT, UDP_PORT
 
 if TYPE_CHECKING:
@@ -52,6 +61,9 @@ UDP_PORT_KEY = UDP_PORT << KEY_SHIFT
 # A TLS record with an alert in clear; payloads longer than this are not looked at for one.
 TLS_ALERT_BYTES = 7
 MAX_ALERT_PAYLOAD_BYTES = 64
+# How payloads begin, and how many bytes that takes.
+_BEGINNING_BYTES, _TLS_HELLO, _TLS_RECORD = BEGINNING_BYTES, TLS_HELLO, TLS_RECORD
+_HTTP_REQUEST, _HTTP_RESPONSE, _HTTP_400, _OTHER_BYTES = HTTP_REQUEST, HTTP_RESPONSE, HTTP_400, OTHER_BYTES
 
 
 class FastPath:
@@ -445,6 +457,9 @@ class FastPath:
         if length - header >= TLS_ALERT_BYTES and length - header <= MAX_ALERT_PAYLOAD_BYTES:
             if captured >= header + TLS_ALERT_BYTES and self.u8(at + header) == 21:
                 segment.tls_alert = self.tls_alert(at + header, length - header)
+        segment.begins_with = 0
+        if length - header >= _BEGINNING_BYTES and captured >= header + _BEGINNING_BYTES:
+            segment.begins_with = self.begins_with(at + header, min(length, captured) - header)
         if header > 20 and captured > 20:
             if captured < header:
                 self.options(at + 20, end, segment)
@@ -468,6 +483,25 @@ class FastPath:
         if level != 1 and level != 2:
             return -1
         return level << 8 | self.u8(at + 6)
+
+    def begins_with(self, at: int, payload_bytes: int) -> int:
+        """``Segment.begins_with`` of a payload of which so much was captured."""
+        word = self.u32(at)
+        first = word >> 24
+        if 20 <= first <= 23 and word >> 16 & 0xFF == 3 and word >> 8 & 0xFF <= 4:
+            return _TLS_HELLO if first == 22 and self.u8(at + 5) == 1 else _TLS_RECORD
+        if first < 0x43 or first > 0x50:
+            # No "C" to "P".
+            return _OTHER_BYTES if word else 0
+        if word == 0x48545450 and self.u16(at + 4) == 0x2F31:
+            if payload_bytes >= 12 and self.u16(at + 9) == 0x3430 and self.u8(at + 11) == 0x30:
+                return _HTTP_400
+            return _HTTP_RESPONSE
+        if word == 0x47455420 or word == 0x504F5354 or word == 0x50555420 or word == 0x48454144:
+            return _HTTP_REQUEST
+        if word == 0x4F505449 or word == 0x44454C45 or word == 0x50415443 or word == 0x434F4E4E:
+            return _HTTP_REQUEST
+        return _OTHER_BYTES
 
     def options(self, at: int, end: int, segment: Segment) -> int:
         """RFC 9293 section 3.2; stops at the first option that ``end`` cuts or that is no option."""

@@ -57,7 +57,8 @@ class RowWriter:
         words[at + 11] = high << 48 | low << 32 | word << 16 | segment.flags << 8 | segment.ttl
         high = segment.mptcp
         low = segment.tls_alert + 1
-        words[at + 13] = high << 32 | low
+        word = segment.begins_with
+        words[at + 13] = high << 32 | word << 16 | low
         # None of these is less than -1.
         high = segment.mss_bytes + 1
         low = segment.window_scale + 1
@@ -130,7 +131,8 @@ class RowReader:
         segment.ttl = word & _LOW_8
         word = self._words[at + 13]
         segment.mptcp = word >> 32
-        number = word & _LOW_32
+        segment.begins_with = word >> 16 & _LOW_8
+        number = word & _LOW_16
         segment.tls_alert = number - 1
         word = self._words[at + 12]
         number = word >> 32

@@ -28,6 +28,7 @@ cdef class Segment:
     cdef public uint8_t ip_version
     cdef public uint8_t flags
     cdef public uint8_t ttl
+    cdef public uint8_t begins_with
     cdef public int8_t window_scale
     cdef public int8_t sack_blocks
     cdef public int8_t fast_open_cookie_bytes

@@ -24,6 +24,12 @@ CWR = 0x80
 MP_JOIN = 1 << 1
 MP_FASTCLOSE = 1 << 7
 
+#: What a payload begins with, as ``Segment.begins_with`` has it: a TLS record (RFC 8446 section 5.1), that of
+#: a ClientHello by itself; HTTP/1 (RFC 9112 section 2.1), its 400 by itself; 0: not captured, or zeros.
+TLS_HELLO, TLS_RECORD, HTTP_REQUEST, HTTP_RESPONSE, HTTP_400, OTHER_BYTES = range(1, 7)
+#: So many bytes tell.
+BEGINNING_BYTES = 6
+
 
 class Segment:
     """The headers of one TCP segment (RFC 9293 section 3.1) and of the IP packet around it.
@@ -78,3 +84,5 @@ class Segment:
         #: A TLS alert in clear at the payload's beginning: ``level << 8 | description``; 0: one that is
         #: encrypted (up to TLS 1.2: close_notify, nearly always); -1 if none.
         self.tls_alert = -1
+        #: What the payload begins with: ``TLS_HELLO`` and the like.
+        self.begins_with = 0

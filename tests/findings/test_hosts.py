@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sample_pcaps.scenarios.script import exchange, handshake
 from tcptrace_py import analyze
 from tcptrace_py.findings.texts import TEXTS, meaning
 from tests.conftest import ROOT
@@ -331,3 +332,82 @@ def test_a_silent_peer_that_serves_others_on_its_port(names: tuple[str, str], af
     dead = one(stage.end(at_s=500), "dead-peer")
     assert ("Its host was up" in dead.explanation) == (after_s == 4)
     assert ("lost power" in dead.explanation) != (after_s == 4)
+
+
+@families
+@pytest.mark.parametrize("services", [1, 2, 3])
+@pytest.mark.parametrize("partly", [False, True])
+def test_some_attempts_of_many(names: tuple[str, str], services: int, partly: bool) -> None:
+    """A service that accepts others meanwhile is no filtered port; several such are the client's own path."""
+    stage = Stage()
+    port = 40_000
+    for number in range(6):
+        for service in range(services):
+            server = names[1].rsplit("20", 1)[0] + str(30 + service) + names[1].rsplit("20", 1)[1]
+            port += 1
+            c, s = stage.pair(names[0].format(port), server.format(443))
+            if number % 2 or not partly:
+                for again in range(3):
+                    c.syn(arrives=False)
+                    stage.wait(0.3 * 2**again)
+                continue
+            handshake(c, s)
+            exchange(c, s)
+            c.fin()
+            s.fin()
+            c.ack()
+    stage.wait(60)
+    found = [each for each in stage.end() if each.kind == "connection-timeout"]
+    assert len(found) == services
+    for finding in found:
+        assert ("closed by a rule" in finding.explanation) == (partly and services < 3)
+        assert ("Servers do not fail together" in finding.explanation) == (partly and services == 3)
+        assert ("conntrack -S" in finding.remedy) == partly
+
+
+@families
+@pytest.mark.parametrize("heard", [False, True])
+def test_the_silent_connections_are_no_witnesses(names: tuple[str, str], heard: bool) -> None:
+    """A client that vanishes with several connections was heard on each of them before."""
+    stage = Stage()
+    ends = []
+    for number in range(3):
+        c, s = stage.pair(names[0].format(40_000 + number), names[1].format(80))
+        handshake(c, s)
+        exchange(c, s)
+        ends.append((c, s))
+        stage.wait(0.5)
+    pushes = [s.data(300, arrives=False) for _, s in ends]
+    for again in range(4):
+        stage.wait(0.4 * 2**again)
+        for (_, s), push in zip(ends, pushes, strict=True):
+            s.again(push, arrives=False)
+        if heard:
+            c, s = stage.pair(names[0].format(50_000 + again), names[1].format(443))
+            handshake(c, s)
+            exchange(c, s)
+    dead = one(stage.end(at_s=60), "dead-peer")
+    assert ("Its host was up" in dead.explanation) == heard
+
+
+@families
+@pytest.mark.parametrize("when", ["between", "around", "before", "never"])
+def test_who_refuses_only_some(names: tuple[str, str], when: str) -> None:
+    """One backend of several does not listen; or a restart."""
+    stage = Stage()
+    accepts = {"between": (0, 2, 4), "around": (0, 5), "before": (0,), "never": ()}[when]
+    for number in range(6):
+        c, s = stage.pair(names[0].format(40_000 + number), names[1].format(8080))
+        if number in accepts:
+            handshake(c, s)
+            exchange(c, s)
+            c.fin()
+            s.fin()
+            c.ack()
+        else:
+            s.rst_to(c.syn())
+        stage.wait(3)
+    refused = one(stage.end(), "connection-refused")
+    assert refused.severity == "warning"
+    assert ("several machines or processes" in refused.explanation) == (when == "between")
+    assert ("it was restarted" in refused.explanation) == (when == "around")

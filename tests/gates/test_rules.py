@@ -46,6 +46,7 @@ TRIPS = {
     "mtu-black-hole": "mtu_black_hole",
     "injected-reset": "injected_reset",
     "tls-alert": "tls_alert",
+    "protocol-mismatch": "protocol_mismatch",
     "probe": "probe",
 }
 

@@ -204,6 +204,24 @@ SAMPLES = [
         per_connection=True,
     ),
     Sample(
+        "protocol_mismatch.pcap",
+        "S3",
+        [
+            three_way(
+                f"10.0.0.{73 + number}:46950 > 10.0.0.25:{(8080, 8443)[number]}",
+                "server",
+                fin=7,
+                findings="protocol-mismatch",
+            )
+            for number in range(2)
+        ],
+        [
+            Finding("protocol-mismatch", "client 10.0.0.73 toward 10.0.0.25:8080", 1, "warning"),
+            Finding("protocol-mismatch", "client 10.0.0.74 toward 10.0.0.25:8443", 1, "warning"),
+        ],
+        per_connection=True,
+    ),
+    Sample(
         "probe.pcap",
         "S1 S9",
         [

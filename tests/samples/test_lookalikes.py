@@ -222,6 +222,31 @@ def close_notify(capture: Capture) -> None:
     c.ack()
 
 
+@resembles("protocol-mismatch")
+def bad_requests_and_starttls(capture: Capture) -> None:
+    """A plain server refuses plain requests by 400; a mail server is asked for TLS, and then speaks it."""
+    hello = bytes.fromhex("16030101fa010001f60303") + bytes(500)
+    for number in range(4):
+        c, s, _ = capture.connection(f"10.1.0.9:{51150 + number}", "10.1.0.2:8080", at=2.0 * number)
+        handshake(c, s)
+        c.says(b"GET /%zz HTTP/1.1\r\n\r\n")
+        s.ack()
+        s.says(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        s.fin()
+        c.fin()
+        s.ack()
+        c, s, _ = capture.connection(f"10.1.0.9:{51170 + number}", "10.1.0.3:587", at=2.0 * number)
+        handshake(c, s)
+        s.says(b"220 mail ESMTP\r\n")
+        c.says(b"STARTTLS\r\n")
+        s.says(b"220 go ahead\r\n")
+        c.says(hello)
+        s.says(bytes.fromhex("160303005a02000056") + bytes(300))
+        c.fin()
+        s.fin()
+        c.ack()
+
+
 @resembles("probe")
 def check_that_speaks(capture: Capture) -> None:
     """A health check that asks and is answered, every 5 s."""

@@ -19,7 +19,7 @@ WITHOUT_TCP = frozenset((result.NOT_TCP, result.UNDECODED))
 FIELDS = (
     "ip_version src_hi src_lo dst_hi dst_lo src_port dst_port seq ack flags window payload_bytes checksum "
     "ip_id ttl mss_bytes window_scale sack_permitted has_timestamps ts_val ts_ecr sack_blocks sack_left "
-    "sack_right fast_open_cookie_bytes mptcp tls_alert"
+    "sack_right fast_open_cookie_bytes mptcp tls_alert begins_with"
 ).split()
 
 

@@ -11,7 +11,23 @@ import pytest
 from tcptrace_py.wire import result
 from tcptrace_py.wire.by_dpkt import DpktDecoder
 from tcptrace_py.wire.fast import FastPath
-from tcptrace_py.wire.segment import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, Segment
+from tcptrace_py.wire.segment import (
+    ACK,
+    CWR,
+    ECE,
+    FIN,
+    HTTP_400,
+    HTTP_REQUEST,
+    HTTP_RESPONSE,
+    OTHER_BYTES,
+    PSH,
+    RST,
+    SYN,
+    TLS_HELLO,
+    TLS_RECORD,
+    URG,
+    Segment,
+)
 
 from . import frames
 from .frames import (
@@ -93,6 +109,7 @@ PLAIN = {
     "fast_open_cookie_bytes": -1,
     "mptcp": 0,
     "tls_alert": -1,
+    "begins_with": OTHER_BYTES,
 }
 V6_ADDRESSES = {
     "ip_version": 6,
@@ -404,7 +421,7 @@ def test_options_of_the_frame_before_do_not_stay() -> None:
 def test_a_header_cut_by_the_snap_length_still_gives_its_numbers(decode: Decode) -> None:
     options = b"\x02\x04\x05\xb4\x04\x02\x08\x0a\0\0\0\x09\0\0\0\x07\x01\x03\x03\x0a"
     frame = ethernet(ipv4(tcp(b"x" * 10, options=options)))
-    known = PLAIN | {"checksum": 0}
+    known = PLAIN | {"checksum": 0, "begins_with": 0}
     for captured in range(len(frame) + 1):
         code, segment = decode(frame[:captured], original=len(frame))
         if captured < 14 + 20 + 16:
@@ -420,6 +437,8 @@ def test_a_header_cut_by_the_snap_length_still_gives_its_numbers(decode: Decode)
             known |= {"has_timestamps": True, "ts_val": 9, "ts_ecr": 7}
         if captured >= 14 + 40 + 20:
             known["window_scale"] = 10
+        if captured >= 14 + 40 + 20 + 6:
+            known["begins_with"] = OTHER_BYTES
         assert code == result.TCP, captured
         assert fields(segment) == known, captured
 
@@ -533,3 +552,30 @@ def test_tls_alerts_in_clear(decode: Decode, payload: bytes, alert: int) -> None
     for packet in (ipv4, ipv6):
         code, segment = decode(packet(tcp(payload)), RAW)
         assert (code, segment.tls_alert) == (result.TCP, alert)
+
+
+@pytest.mark.parametrize(
+    ("payload", "begins_with"),
+    [
+        (b"\x16\x03\x01\x02\0\x01\0", TLS_HELLO),
+        (b"\x16\x03\x03\0\x5a\x02\0", TLS_RECORD),
+        (b"\x15\x03\x01\0\x02\x02\x46", TLS_RECORD),
+        (b"\x17\x03\x05\0\x02\x02\x46", OTHER_BYTES),  # no such version
+        (b"GET / HTTP/1.1", HTTP_REQUEST),
+        (b"OPTIONS * HTTP/1.1", HTTP_REQUEST),
+        (b"CONNECT a:443 HTTP/1.1", HTTP_REQUEST),
+        (b"GETS k", OTHER_BYTES),
+        (b"HTTP/1.1 200 OK", HTTP_RESPONSE),
+        (b"HTTP/1.0 400 Bad Request", HTTP_400),
+        (b"HTTP/1.1 40", HTTP_RESPONSE),  # cut before it says which
+        (b"HTTP is", OTHER_BYTES),
+        (b"220 mail ESMTP", OTHER_BYTES),
+        (b"\0\0\0\0\0\0", 0),  # payload zeroed
+        (b"GET /", 0),  # too short to tell
+        (b"", 0),
+    ],
+)
+def test_what_a_payload_begins_with(decode: Decode, payload: bytes, begins_with: int) -> None:
+    for packet in (ipv4, ipv6):
+        code, segment = decode(packet(tcp(payload)), RAW)
+        assert (code, segment.begins_with) == (result.TCP, begins_with)

@@ -18,6 +18,7 @@ _MOST = {
     **dict.fromkeys(("src_port", "dst_port", "window", "checksum", "ip_id", "mss_bytes"), 2**16 - 1),
     **dict.fromkeys(("flags", "ttl"), 255),
     "tls_alert": 2**15 - 2,
+    "begins_with": 6,
     "mptcp": 2**16 - 1,
     "window_scale": 14,
     "sack_blocks": 31,

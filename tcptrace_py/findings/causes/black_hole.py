@@ -127,6 +127,8 @@ class MtuBlackHole:
             return None
         sacked = seen.sack_ns[by - 1] >= lost.since_ns > 0
         alive = peer.last_ns > lost.first_ns
+        # It hears what is small after all that, and still lacks this.
+        hears = peer.last_ns > lost.last_ns and bool(endpoint.fin_sent)
         said = _said(case, by, lost)
         # Nothing tells this silence from another but that it begins with what is larger than all before.
         mute = not sacked and not alive and not said
@@ -152,7 +154,7 @@ class MtuBlackHole:
             by,
             lost.since_ns or lost.first_ns,
             lost.last_ns,
-            CERTAIN if said else LIKELY if sacked or mute else POSSIBLE,
+            CERTAIN if said else LIKELY if sacked or mute or hears else POSSIBLE,
             evidence,
             measure_ns=lost.last_ns - (lost.since_ns or lost.first_ns),
             tally={"times": lost.times, f"size {lost.payload_bytes}": 1, "icmp": int(bool(said))},

@@ -18,6 +18,7 @@ from tcptrace_py.findings.causes.claim import Cause, Claim
 from tcptrace_py.findings.causes.foreign import ForeignReply
 from tcptrace_py.findings.causes.idle import IdleTimeout
 from tcptrace_py.findings.causes.injected import InjectedReset
+from tcptrace_py.findings.causes.mismatch import ProtocolMismatch
 from tcptrace_py.findings.causes.path_state import PathStateLost
 from tcptrace_py.findings.causes.probe import Probe
 from tcptrace_py.findings.causes.race import KeepAliveRace
@@ -45,6 +46,7 @@ _STALE = StaleTimestamp()
 UNANSWERED_EXPLAINS = frozenset({TIMEOUT_KIND})
 #: In this order: the first that is certain of its claim may account for what later ones would say.
 CAUSES: tuple[Cause, ...] = (
+    ProtocolMismatch(),
     TlsAlert(),
     InjectedReset(),
     AcceptQueueFull(),
@@ -311,8 +313,10 @@ class Causes:
                     whole = _whole(its)
                     if whole is not None and CAUSES[number].judge(hangs_on, facts, whole, knowledge):
                         groups[number].take(whole)
+                        kind = CAUSES[number].KIND
+                        # (Another cause, which was denied, would have accounted for this one.)
                         for connection in whole.ids():
-                            revised[connection] = (CAUSES[number].KIND, waiting.explains)
+                            revised[connection] = (kind, waiting.explains - {kind})
                         break
                 else:
                     waiting.unconfirmed(general)

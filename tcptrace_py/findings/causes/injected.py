@@ -59,8 +59,12 @@ class InjectedReset(Decided):
             sooner = True
         # Who acknowledges what can not have come to the endpoint yet is not the endpoint.
         read_it = sooner and reset.has_ack and reset.peer_unanswered > reset.peer_outstanding == 0
+        endpoint = case.endpoint(by)
+        # Not even the handshake's ACK, which all of it rests on, can have come to the server by then.
+        early = sooner and by == case.server_by and 0 < endpoint.packets <= endpoint.syn_acks + endpoint.rsts
+        early = early and reset.ns - case.connection.ack_ns < usual_ns * _SOONER
         two_signs = (went_on and (foreign_ttl or sooner)) or (foreign_ttl and sooner)
-        if not two_signs and not idle_ns and not read_it:
+        if not two_signs and not idle_ns and not read_it and not early:
             return None
         name = case.name(by)
 

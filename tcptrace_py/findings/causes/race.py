@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tcptrace_py.findings.case import Case
 from tcptrace_py.findings.cause_texts import CLOSED_BEFORE
+from tcptrace_py.findings.causes import by_count
 from tcptrace_py.findings.causes.about import round_trip_ns, service_key, service_of, timer_between
 from tcptrace_py.findings.causes.claim import Claim, Key
 from tcptrace_py.findings.finding import CERTAIN, LIKELY, POSSIBLE, Evidence, Finding, Severity
@@ -17,7 +18,7 @@ from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.timers import told
 from tcptrace_py.findings.wording import duration, part, span, times
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.observations import BY_LATE_RESET, DATA, QUIET_NS, Reset, idle_class
+from tcptrace_py.tcp.observations import BY_LATE_RESET, BY_STREAM_RESET, DATA, QUIET_NS, Reset, idle_class
 
 #: A close and a request that come so close together crossed, however short the round trip.
 _CROSSED_NS = 100_000_000
@@ -163,7 +164,7 @@ class KeepAliveRace:
     """By the server, whose idle time-out is the shorter one."""
 
     KIND = "keep-alive-race"
-    TOLD_FROM = BY_LATE_RESET
+    TOLD_FROM = BY_LATE_RESET | BY_STREAM_RESET
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         seen = case.seen
@@ -175,7 +176,7 @@ class KeepAliveRace:
         race = _close_first(case, reset, trip_ns) or _no_close(case, reset, trip_ns)
         race = race or _request_first(case, reset, trip_ns) or _closed_before(case, reset, trip_ns)
         if race is None:
-            return None
+            return by_count.by_count(case)
 
         def evidence() -> list[Evidence]:
             lines = race.evidence()
@@ -207,7 +208,9 @@ class KeepAliveRace:
         )
 
     def judge(self, key: Key, facts: tuple[object, ...], group: Group, knowledge: Knowledge) -> bool:
-        """The server closes others after just about as long."""
+        """The server closes others after just about as long, or as many answers."""
+        if key[0] == by_count.VARIANT:
+            return by_count.judge(key, knowledge)
         service = knowledge.services.entries.get(key[1:5])
         if service is None:
             return False
@@ -217,6 +220,8 @@ class KeepAliveRace:
         return count >= 2
 
     def finding(self, group: Group, knowledge: Knowledge, end_ns: int) -> Finding:
+        if group.variant == by_count.VARIANT:
+            return by_count.finding(self.KIND, group, knowledge)
         text = TEXTS[self.KIND]
         told_before = group.tally["told"]
         closed = f"{group.who()} closed {group.connections()} with {group.they()} after"

@@ -49,7 +49,7 @@ class StoppedStream:
         if not seen.subflow and stop_ns - connection.ack_ns < QUIET_NS:
             # A request that is turned away, rather than a stream.
             return None
-        if not seen.subflow and (not sender.bytes or stop_ns - sender.last_data_ns > AT_ONCE_NS):
+        if not seen.subflow and (not sender.turns or stop_ns - sender.last_data_ns > AT_ONCE_NS):
             return None
 
         # A path that the stream fills is slower than in the handshake.

@@ -7,7 +7,7 @@ see `_doubt`.
 from __future__ import annotations
 
 from tcptrace_py.findings.case import Case, server_trip_ns
-from tcptrace_py.findings.causes import closed_instead
+from tcptrace_py.findings.causes import closed_instead, no_word
 from tcptrace_py.findings.causes.about import acknowledged, service_key, service_of
 from tcptrace_py.findings.causes.claim import Claim, Key
 from tcptrace_py.findings.finding import LIKELY, Evidence, Finding, Severity
@@ -16,7 +16,8 @@ from tcptrace_py.findings.knowledge import Knowledge
 from tcptrace_py.findings.texts import TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, span
 from tcptrace_py.settings import Settings
-from tcptrace_py.tcp.observations import BY_CLOSE
+from tcptrace_py.tcp.observations import BY_CLOSE, BY_NO_WORD, BY_QUIET_RESET
+from tcptrace_py.wire.segment import HTTP_REQUEST, TLS_HELLO
 
 #: An application that does not answer does not close either: it waits, it has not forgotten close().
 _EXPLAINS = (
@@ -51,13 +52,15 @@ class UnresponsiveServer:
     """By the server; only where it usually does answer."""
 
     KIND = "unresponsive-server"
-    TOLD_FROM = BY_CLOSE
+    TOLD_FROM = BY_CLOSE | BY_NO_WORD | BY_QUIET_RESET
 
     def look(self, case: Case, knowledge: Knowledge, settings: Settings) -> Claim | None:
         seen = case.seen
         connection = case.connection
         client_by = case.client_by
-        if connection.first_fin_by == case.server_by:
+        if not case.endpoint(client_by).bytes:
+            return no_word.no_word(case)
+        if connection.first_fin_by == case.server_by or connection.reset_by == case.server_by:
             return closed_instead.closed_instead(case)
         if seen is None or seen.backwards or not connection.established or seen.close_by != client_by:
             return None
@@ -77,6 +80,8 @@ class UnresponsiveServer:
         acked_ns, trip_ns = seen.close_heard_ns - asked_ns, server_trip_ns(case)
         near = trip_ns >= _FAR_NS and 0 <= acked_ns * _FASTER < trip_ns
         by = case.server_by
+        talks = server.bytes > 0 and not late_ns
+        asked = client.begins_with in (TLS_HELLO, HTTP_REQUEST)
 
         def evidence() -> list[Evidence]:
             text = f"{case.name(client_by)} had sent its request, {case.name(by)} had acknowledged it"
@@ -101,12 +106,14 @@ class UnresponsiveServer:
             tally={"late": int(bool(late_ns)), "near": int(near)},
             explains=_EXPLAINS,
             # Where the server had spoken before, the client's last word may want no answer.
-            hangs_on=("service", *service_key(case), server.bytes > 0 and not late_ns, seen.close_is_reset),
+            hangs_on=("service", *service_key(case), talks, seen.close_is_reset, asked),
         )
 
     def judge(self, key: Key, facts: tuple[object, ...], group: Group, knowledge: Knowledge) -> bool:
         if key[0] == closed_instead.VARIANT:
             return closed_instead.judge(key, group, knowledge)
+        if key[0] in no_word.VARIANTS:
+            return no_word.judge(key, group, knowledge)
         service = knowledge.services.entries.get(key[1:5])
         talks = bool(key[5])
         if talks and not _steady(group) and not _as_others(group, key[1:5], knowledge):
@@ -114,6 +121,9 @@ class UnresponsiveServer:
         if service is None:
             return False
         if service.answered > service.established * _ANSWERS:
+            return True
+        if key[7] or service.port in no_word.GREETERS:
+            # TLS and HTTP want an answer; elsewhere even one who says nothing is greeted.
             return True
         # Where nobody ever gets an answer (a log, a metric), leaving without one is how it is meant. But not
         # by RST, all after as long, which is long or happens often; nor where others were answered.
@@ -123,6 +133,8 @@ class UnresponsiveServer:
     def finding(self, group: Group, knowledge: Knowledge, end_ns: int) -> Finding:
         if group.variant == closed_instead.VARIANT:
             return closed_instead.finding(self.KIND, group, knowledge)
+        if group.variant in no_word.VARIANTS:
+            return no_word.finding(self.KIND, group, knowledge)
         text = TEXTS[self.KIND]
         steady = _steady(group)
         waited = span(group.least_ns, group.most_ns)

@@ -6,7 +6,16 @@ import dpkt
 
 from tcptrace_py.wire.layers.walk import IPV4_PROTOCOLS, IPV6_PROTOCOLS, Step, Walk, layer, need
 from tcptrace_py.wire.result import MALFORMED, TCP
-from tcptrace_py.wire.segment import Segment
+from tcptrace_py.wire.segment import (
+    BEGINNING_BYTES,
+    HTTP_400,
+    HTTP_REQUEST,
+    HTTP_RESPONSE,
+    OTHER_BYTES,
+    TLS_HELLO,
+    TLS_RECORD,
+    Segment,
+)
 
 # RFC 7323 section 2.3.
 _MAX_WINDOW_SCALE = 14
@@ -16,6 +25,9 @@ _NEEDED_BYTES = 16
 # A TLS record with an alert in clear; payloads longer than this are not looked at for one.
 _TLS_ALERT_BYTES = 7
 _MAX_ALERT_PAYLOAD_BYTES = 64
+# Up to and with the status of a response.
+_STATUS_BYTES = 12
+_METHODS = (b"GET ", b"POST", b"PUT ", b"HEAD", b"OPTI", b"DELE", b"PATC", b"CONN")
 
 
 @layer(IPV4_PROTOCOLS, 6)
@@ -43,6 +55,7 @@ def tcp(walk: Walk, buf: bytes, wire: int) -> Step:
     if segment.payload_bytes <= _MAX_ALERT_PAYLOAD_BYTES:
         payload = buf[header_bytes : min(wire, header_bytes + _TLS_ALERT_BYTES)]
         segment.tls_alert = tls_alert(payload, segment.payload_bytes)
+    segment.begins_with = begins_with(buf[header_bytes : min(wire, header_bytes + _STATUS_BYTES)])
     return TCP
 
 
@@ -55,6 +68,19 @@ def tls_alert(payload: bytes, payload_bytes: int) -> int:
     if payload[5] not in (1, 2):
         return -1
     return payload[5] << 8 | payload[6]
+
+
+def begins_with(payload: bytes) -> int:
+    """``Segment.begins_with`` of what was captured of a payload."""
+    if len(payload) < BEGINNING_BYTES:
+        return 0
+    if 20 <= payload[0] <= 23 and payload[1] == 3 and payload[2] <= 4:
+        return TLS_HELLO if payload[0] == 22 and payload[5] == 1 else TLS_RECORD
+    if payload.startswith(_METHODS):
+        return HTTP_REQUEST
+    if payload.startswith(b"HTTP/1"):
+        return HTTP_400 if payload[9:12] == b"400" else HTTP_RESPONSE
+    return OTHER_BYTES if any(payload[:4]) else 0
 
 
 def read_options(options: bytes, segment: Segment) -> None:
