@@ -35,6 +35,7 @@ FIN_TAKEN = (
 RFC_1337 = "whether a RST ends TIME_WAIT only its host knows (RFC 1337)"
 ELSEWHERE = "no fact is wrong; a segment that passed here did not come, or one that it sent did not pass"
 UNSEEN = "its SYN, or the first copy of its FIN with a lower ACK, never passed here"
+ANEW = "SYN cookies: a copy of an old ACK made its connection anew, with the numbers of the one before"
 HALF_OPEN = "a SYN in a synchronized state that no SYN+ACK accepts begins no connection (RFC 9293 figure 9)"
 
 
@@ -232,6 +233,8 @@ def _verdict(life: _Life, told: _Told | None, vantage: str, seen: dict[str, list
         return verdict("explained", UNSEEN) if lost else verdict("not", "a fact is wrong")
     if not own:
         return verdict("explained", ELSEWHERE)
+    if "CLOSED" in kernel[:-1]:
+        return verdict("explained", ANEW)
     return _own(verdict, life, entries, mine)
 
 

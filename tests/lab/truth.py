@@ -191,7 +191,9 @@ def _mount_tracefs() -> int:
 #    mini-socket's place untraced: the old socket is CLOSED at that moment.
 # 9. A connect() that the four-tuple's older socket forbids (EADDRNOTAVAIL) is traced as SYN_SENT, and CLOSED
 #    at once, though nothing is sent.
-# 10. A SYN cookie keeps nothing: who has sent a SYN+ACK and has no socket of it is in SYN_RCVD all the same.
+# 10. A SYN cookie keeps nothing: who has sent a SYN+ACK and has no socket of it is in SYN_RCVD all the same,
+#     until a RST with the number of the ACK comes (LISTEN), or one is sent (CLOSED), but for a later ACK.
+#     A copy of that ACK makes a socket anew, when the one before is closed: the same life goes on.
 # 11. close() enters FIN_WAIT_1 (or LAST_ACK) though the FIN waits behind data for which there is no window
 #     (RFC 9293 section 3.10.4 does so too). No segment shows that; the state is entered when the FIN is sent.
 # 12. A request socket takes a SYN with another ISN, and answers with another ISN of its own: the passive
@@ -233,28 +235,38 @@ def lives(
     found: list[Life] = []
     mini: str | None = None  # the mini-socket's state as last seen
 
-    cookie = False
+    cookie: int | None = None  # the number of what may acknowledge it
     answered = 0  # the number after its SYN+ACK
 
     def begin(*states: str) -> None:
         nonlocal answered, cookie
-        answered, cookie = 0, False
+        answered, cookie = 0, None
         if found and found[-1].state not in ("CLOSED", "LISTEN"):
             found[-1].states.append(("CLOSED", at_ns))  # oddity 8
         found.append(Life(local, remote, side, [(state, at_ns) for state in states]))
 
     def move(state: str) -> None:
         nonlocal cookie
-        cookie = False
+        cookie = None
         if found and found[-1].state not in (state, "CLOSED"):
             found[-1].states.append((state, at_ns))
 
+    def accept() -> None:
+        """A listener's child appears."""
+        came = [s for s in asked if s.why == "delivered" and s.after_ns - 1000 <= at_ns]
+        if not (found and answered) or (came and came[-1].flags & SYN):
+            begin("LISTEN", "SYN_RCVD")  # oddity 1
+        elif cookie is not None:
+            found[-1].states.pop()  # oddity 10
+        else:
+            found[-1].states.append(("SYN_RCVD", at_ns))
+
     for at_ns, _order, event in events:
-        if isinstance(event, Sample) and event.why == "sent" and event.flags & (SYN | ACK) == SYN | ACK:
-            if answered not in (0, event.end) and found[-1].state == "SYN_RCVD":
-                move("LISTEN")  # oddity 12
-                begin("LISTEN", "SYN_RCVD")
-            answered = event.end
+        syn_ack = isinstance(event, Sample) and event.why == "sent" and event.flags & (SYN | ACK) == SYN | ACK
+        end = event.end if isinstance(event, Sample) else 0
+        if syn_ack and answered not in (0, end) and found[-1].state == "SYN_RCVD":
+            move("LISTEN")  # oddity 12
+            begin("LISTEN", "SYN_RCVD")
         life = found[-1] if found else None
         if isinstance(event, Transition):
             if event.old == "CLOSED":
@@ -263,10 +275,10 @@ def lives(
                     mini = None
             elif event.old == "LISTEN":
                 if event.new == "SYN_RCVD" and (life is None or life.state != "SYN_RCVD"):
-                    begin("LISTEN", "SYN_RCVD")  # oddity 1
+                    accept()
                 mini = None
             elif event.old == "SYN_RCVD" and (life is None or life.state not in ("SYN_RCVD", "SYN_SENT")):
-                begin("LISTEN", "SYN_RCVD")  # oddity 1, request never sampled
+                accept()  # the request was never sampled
                 mini = None
                 move(event.new)
             elif event.new == "CLOSED":
@@ -294,12 +306,17 @@ def lives(
             mini = None
         elif event.state is not None:
             mini = None
-        elif event.why == "sent" and event.flags & (SYN | ACK) == SYN | ACK:
+        elif syn_ack:
             if life is None or life.state in ("CLOSED", "LISTEN"):
                 begin("LISTEN", "SYN_RCVD")  # oddity 10
-                cookie = True
-        elif cookie and event.why == "delivered" and event.flags & RST:
-            move("LISTEN")
+                cookie = event.ack
+        elif cookie is not None and event.flags & RST and found[-1].state == "SYN_RCVD":
+            if event.why == "sent":
+                found[-1].states.append(("CLOSED", at_ns))
+            elif event.why == "delivered" and end == cookie:
+                found[-1].states.append(("LISTEN", at_ns))
+        if syn_ack:
+            answered = end
     for life, later in zip_longest(found, found[1:]):
         _drop_passing_fin_wait_2(life, asked)
         _drop_unsent_fin(life, asked, later.states[0][1] if later else 1 << 63)
