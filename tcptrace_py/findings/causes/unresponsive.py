@@ -60,7 +60,7 @@ class UnresponsiveServer:
         client_by = case.client_by
         if not case.endpoint(client_by).bytes:
             return no_word.no_word(case)
-        if connection.first_fin_by == case.server_by or connection.reset_by == case.server_by:
+        if (connection.first_fin_by or connection.reset_by) == case.server_by:
             return closed_instead.closed_instead(case)
         if seen is None or seen.backwards or not connection.established or seen.close_by != client_by:
             return None
