@@ -46,7 +46,7 @@ cdef class Evidence:
 
     cpdef Evidence copied(self)
     cdef object _forget(self)
-    cdef object _has_no_fin(self)
+    cpdef object has_no_fin(self)
     cpdef int64_t number(self, int64_t number) except? -1
     cdef int64_t near(self, int64_t number, int64_t about) except? -1
     cpdef int64_t captured(self, int64_t number) except? -1

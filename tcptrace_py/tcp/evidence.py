@@ -162,9 +162,9 @@ class Evidence:
         self.asked: list[Frame] = []
         #: But for RSTs, bare SYNs and SYN+ACKs that come after what it has sent since.
         self.last_frame = NOT_SEEN
-        self._has_no_fin()
+        self.has_no_fin()
 
-    def _has_no_fin(self) -> None:
+    def has_no_fin(self) -> None:
         self.fins = 0
         self.fin = self.fin_seq = NONE
         #: The first of all, and the first sent again that no network made of another.
@@ -226,7 +226,7 @@ class Evidence:
         if fin or not syn:
             if NONE < self.fin < end - 1 and payload_bytes and not fin:
                 # Nobody sends anything beyond a FIN (3.10.4), so that was not its own, nor is its copy.
-                self._has_no_fin()
+                self.has_no_fin()
             self._sends(frame, begin, ack, end)
             if payload_bytes:
                 self.data_frame = self.data_frame or frame

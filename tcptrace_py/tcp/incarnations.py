@@ -183,10 +183,11 @@ class Incarnation:
         if unsent and sender.early is None:
             sender.early, sender.early_ns = sender.copied(), segment.ts_ns
         self.tell(by_a, frame, seq, segment.ack, flags, segment.payload_bytes, unsent != 0)
-        if sender.early is not None:
-            self._judge_early(sender, sender.early, receiver, segment.ts_ns, True)
-        if receiver.early is not None:
-            self._judge_early(receiver, receiver.early, sender, segment.ts_ns, False)
+        for end, peer in ((sender, receiver), (receiver, sender)):
+            if end.early is not None:
+                self._judge_early(end, end.early, peer, segment.ts_ns, end is sender)
+            if end.fin_least_ack == NONE and end.fin + 1 < peer.top_ack:
+                end.has_no_fin()  # It was dropped for its ACK, and what was sent from there on was not.
 
     def resume(
         self, connection: Connection, older: Incarnation, refused: Connection, segment: Segment

@@ -9,6 +9,7 @@ from .network import (
     LabError,
     anything,
     by,
+    data,
     fin,
     first,
     pure_ack,
@@ -371,3 +372,22 @@ def fast_open_server_closes_early(lab: Lab) -> None:
     lab.read_to_end(client)
     time.sleep(0.5)
     client.close()
+
+
+# --- SYN cookies ---
+
+
+@scenario(handshake="complete", reset="no_connection", findings={"reset-abort"})
+def syn_cookie_reset_and_taken(lab: Lab) -> None:
+    """Data overtakes the ACK, and draws a RST; the listener keeps nothing, and the ACK opens all the same."""
+    lab.server.sysctl("tcp_syncookies", 2)
+    listener = lab.listen()
+    lab.delay(by("client", first(pure_ack)), 0.4, "sender")
+    lab.drop(by("client", first(data)), "sender")
+    client = lab.connect()
+    client.sendall(b"lost")
+    time.sleep(0.02)
+    client.sendall(b"early")
+    server = lab.accept(listener)
+    time.sleep(0.3)
+    server.close()

@@ -143,6 +143,33 @@ TRACES = {
         OPENED + " CLOSED@6p",
         SERVING + " CLOSED@6s",
     ),
+    "a listener with SYN cookies answers with RST what overtakes the ACK, takes that later, and closes": (
+        "c SYN 100\ns SYN+ACK 300 101\nc ACK 201 301 100\ns RST 301\nc ACK 101 301\n"
+        "s FIN+ACK 301 101\nc RST 101",
+        "SYN_SENT@1s ESTABLISHED@3a CLOSED@4p",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5p FIN_WAIT_1@6s CLOSED@7p",
+    ),
+    "the same, and data brings the ACK: the FIN before it was not taken": (
+        "c SYN 100\ns SYN+ACK 300 101\nc FIN+ACK 201 301\ns RST 301\nc ACK 101 301 100\ns RST 301\n"
+        "s ACK 301 201\nc RST 201",
+        "SYN_SENT@1s ESTABLISHED@3a FIN_WAIT_1@3s CLOSED@4p",
+        "LISTEN@2a SYN_RCVD@2s ESTABLISHED@5p CLOSED@8p",
+    ),
+    "a SYN+ACK of a SYN that never passed, which may have brought data (RFC 7413)": (
+        "c SYN+ACK 100 311\nc ACK 101 311 20\ns ACK 311 121",
+        "SYN_SENT@1A ESTABLISHED@3A",
+        "LISTEN@1a SYN_RCVD@1s ESTABLISHED@2A",
+    ),
+    "a FIN whose ACK is of nothing; what its sender sent from there on never passed here": (
+        OPEN + "+1\nc FIN+ACK 101 9999\ns ACK 301 101\n+1\ns ACK 301 1101\ns RST+ACK 301 1101",
+        OPENED + " CLOSED@7p",
+        SERVING + " CLOSED@7s",
+    ),
+    "refused twice: where the refusals are stamped early, each passes just before its SYN": (
+        "c SYN 100\ns RST+ACK 0 101\n+1\nc SYN 100\ns RST+ACK 0 101",
+        "SYN_SENT@1s CLOSED@4p",
+        "CLOSED@2s",
+    ),
 }  # fmt: skip
 
 

@@ -145,7 +145,8 @@ def established(history: History, end: Evidence, peer: Evidence, closing: Closin
     again = answered_again(end, proof)
     came = _may_come(end, peer, end.isn, passed, closing)
     ways = [(frame, PRESUMED) for frame in came if again < frame < (proof or NEVER)]
-    return [*ways, (proof, known(end, proof))] if proof else ways
+    shown = ASSUMED if may_be_fast_open(end, peer, proof) else known(end, proof)
+    return [*ways, (proof, shown)] if proof else ways
 
 
 def _may_come(
@@ -197,6 +198,12 @@ def shows_open(end: Evidence, peer: Evidence) -> Frame:
 def fast_open(end: Evidence, peer: Evidence) -> bool:
     """Who has taken in the data on a SYN may send data in SYN_RCVD."""
     return peer.syn_bytes > 0 and end.top_ack > peer.isn + 1
+
+
+@rule("RFC 7413 section 4.1")
+def may_be_fast_open(end: Evidence, peer: Evidence, proof: Frame) -> bool:
+    """Where the SYN never passed, it may have brought data: what its receiver sends next is no proof."""
+    return proof == end.data_frame and not (peer.syns or peer.syn_acks)
 
 
 @rule("3.8.1")

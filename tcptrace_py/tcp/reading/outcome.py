@@ -14,7 +14,15 @@ from tcptrace_py.tcp.bounds import NONE
 from tcptrace_py.tcp.evidence import NOT_SEEN, Evidence, Rst, passed_to
 from tcptrace_py.tcp.history import Entries
 from tcptrace_py.tcp.reading.histories import fin_never_passed, got_peers_fin, may_have_closed
-from tcptrace_py.tcp.reading.resets import Closing, answers_syn, in_window, only_asked, refuses_handshake
+from tcptrace_py.tcp.reading.resets import (
+    Closing,
+    answers_syn,
+    asks_again,
+    in_window,
+    keeps_nothing,
+    only_asked,
+    refuses_handshake,
+)
 from tcptrace_py.tcp.reading.rules import rule
 from tcptrace_py.tcp.state import (
     CLOSE_WAIT,
@@ -192,7 +200,7 @@ def _resets(
             closes = closes and not (why == codes.REFUSED and state == CLOSED)
             if believed or closes:
                 effective.append(reset)
-            elif not (_passes_after_close(told, rst) or _goes_unheard(peer, reset, own)):
+            elif not (_passes_after_close(told, rst) or _goes_unheard(end, peer, reset, own)):
                 strays.append(reset)
                 more += end.rsts_not_kept if number == 2 else 0
     return sorted(effective, key=_passing), sorted(strays, key=_passing), more
@@ -202,12 +210,14 @@ def _passing(reset: Reset) -> Rst:
     return reset.rst
 
 
-def _goes_unheard(peer: Evidence, reset: Reset, own: Rst | None) -> bool:
+def _goes_unheard(end: Evidence, peer: Evidence, reset: Reset, own: Rst | None) -> bool:
     """It did nothing, and is no stray: a SYN came again after it was refused, or it is its sender's, who
-    had sent what never passed here, and resets again (RFC 5961)."""
+    had sent what never passed here, and resets again (RFC 5961), or keeps nothing of its SYN+ACK."""
     rst = reset.rst
+    if keeps_nothing(end, peer, rst):
+        return True
     if reset.cause == codes.REFUSED:
-        return peer.last_syn_frame > max(rst.frame, peer.syn_frame)
+        return asks_again(peer, end, rst)
     beyond = not reset.fits and in_window(rst, peer.acknowledged_by(rst.frame))
     return beyond and own is not None and own.frame > rst.frame
 

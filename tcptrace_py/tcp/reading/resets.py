@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from tcptrace_py.tcp.bounds import BEYOND, NONE, WINDOW_BYTES
-from tcptrace_py.tcp.clocks import UNDER_WAY_NS
+from tcptrace_py.tcp.clocks import RTO_MIN_NS, UNDER_WAY_NS
 from tcptrace_py.tcp.evidence import NEVER, NOT_SEEN, Evidence, Frame, Rst, passed_to
-from tcptrace_py.tcp.reading.rules import History, rule
+from tcptrace_py.tcp.reading.rules import History, earliest, rule
 from tcptrace_py.tcp.state import (
     ACKNOWLEDGED,
     ASSUMED,
@@ -65,7 +65,7 @@ def weigh(end: Evidence, peer: Evidence, over: bool) -> tuple[Rst | None, Rst | 
         if not fits or challenged(peer, rst, acknowledged) or contradicted(end, peer, rst):
             continue
         # A SYN that comes again had not been refused, and what was acknowledged is too old.
-        new = peer.last_syn_frame <= max(rst.frame, peer.syn_frame) if asked else peer.top_ack <= rst.seq
+        new = not asks_again(peer, end, rst) if asked else peer.top_ack <= rst.seq
         former = rst.frame <= peer.syn_ack_frame and forgot_former(peer, end)
         if came is None and new and not (former or goes_on(peer, rst)):
             came = rst
@@ -74,6 +74,15 @@ def weigh(end: Evidence, peer: Evidence, over: bool) -> tuple[Rst | None, Rst | 
     if own is None and came is not None and goes_on(end, came):
         came = None
     return own, came
+
+
+@rule("RFC 6298 section 2")
+def asks_again(end: Evidence, peer: Evidence, rst: Rst) -> bool:
+    """Who sends its SYN again had not had the refusal, unless each was refused: it passes after that by two
+    clocks."""
+    late = end.last_syn_frame.ts_ns - rst.frame.ts_ns >= RTO_MIN_NS
+    refusals = 0 if peer.segments else len(peer.rsts) + peer.rsts_not_kept
+    return end.last_syn_frame > max(rst.frame, end.syn_frame) and (late or refusals < end.syns)
 
 
 def only_asked(end: Evidence, rst: Rst) -> bool:
@@ -139,7 +148,19 @@ def closes_by(end: Evidence, peer: Evidence, rst: Rst) -> bool:
         return True
     if end.isn != NONE and rst.seq <= end.isn:
         return refuses_in_turn(end, peer, rst)
-    return not (forgot and rst.frame < end.syn_ack_frame)
+    return not (forgot and rst.frame < end.syn_ack_frame) and not keeps_nothing(end, peer, rst)
+
+
+@rule("RFC 4987 section 3.6")
+def keeps_nothing(end: Evidence, peer: Evidence, rst: Rst) -> bool:
+    """A listener whose SYN+ACK was a cookie answers with RST what overtakes the ACK, and takes that later: it
+    sends from the number of the RST on, or acknowledges what passed after it."""
+    first = end.rsts[0].frame
+    opened = end.syns or end.rsts[0].seq != rst.seq or NOT_SEEN < end.first_frame < first
+    if opened or rst.ack != NONE or rst.seq != end.isn + 1:
+        return False
+    taken = any(first < each < end.top_frame and each.carried_to <= end.top_ack for each in peer.acks.each())
+    return (taken or end.nxt > rst.seq) and NOT_SEEN < earliest((peer.acks.first, peer.jump_frame)) < first
 
 
 @rule("3.10.7.4 second check")
