@@ -209,14 +209,18 @@ class Endpoint:
         if segment.payload_bytes:
             self.snd_nxt = advance(segment.seq, segment.payload_bytes)
             self.tail_gap = False
-            self.bytes += segment.payload_bytes
-            if receiver.last_data_ns >= self.last_data_ns:
-                self.turns += 1
-            self.last_data_ns = segment.ts_ns
+            self.speak(receiver, segment.payload_bytes, segment.ts_ns)
         if segment.ack != self.rcv_nxt:
             self.take_ack(segment.ack)
         receiver.snd_una = segment.ack
         receiver.be_heard()
+
+    def speak(self, receiver: Endpoint, fresh_bytes: int, ts_ns: int) -> None:
+        """So much data passes that had not passed before."""
+        self.bytes += fresh_bytes
+        if receiver.last_data_ns >= self.last_data_ns:
+            self.turns += 1
+        self.last_data_ns = ts_ns
 
     def be_heard(self) -> None:
         """It has an answer to all that it asked."""
@@ -256,8 +260,8 @@ class Endpoint:
     def take_sequence_space(self, segment: Segment) -> int:
         """Account for what a segment of this endpoint carries (SYN, payload, FIN).
 
-        Returns the payload bytes in it that are new. Counts unique bytes by sequence
-        number, retransmissions (space that had passed before) and holes.
+        Returns the payload bytes in it that are new, by sequence number. Counts retransmissions (space that
+        had passed before) and holes.
         """
         carried = segment.payload_bytes
         if segment.flags & (SYN | FIN):
@@ -266,9 +270,6 @@ class Endpoint:
         if not self.has_snd:
             self.has_snd = True
             self.snd_nxt = advance(seq, carried)
-            self.bytes += segment.payload_bytes
-            if segment.payload_bytes:
-                self.last_data_ns = segment.ts_ns
             return segment.payload_bytes
         ahead = distance(seq, self.snd_nxt)
         if carried == 0:
@@ -281,9 +282,6 @@ class Endpoint:
                 self._skip_to(seq)
             self.snd_nxt = advance(seq, carried)
             self.tail_gap = False
-            self.bytes += segment.payload_bytes
-            if segment.payload_bytes:
-                self.last_data_ns = segment.ts_ns
             return segment.payload_bytes
         # It begins in space already used: how much goes beyond it, how much fills holes?
         fresh = ahead + carried
@@ -300,11 +298,7 @@ class Endpoint:
             fresh -= 1
         if fresh > segment.payload_bytes:
             fresh = segment.payload_bytes
-        if fresh <= 0:
-            return 0
-        self.bytes += fresh
-        self.last_data_ns = segment.ts_ns
-        return fresh
+        return max(fresh, 0)
 
     def _skip_to(self, seq: int) -> None:
         """SND.NXT is ``seq`` now, though we did not see what lies before it."""

@@ -334,6 +334,8 @@ class Machine:
             return 0
         before = sender.rare.retransmits
         fresh_bytes = sender.take_sequence_space(segment)
+        if fresh_bytes:
+            sender.speak(receiver, fresh_bytes, segment.ts_ns)
         if sender.rare.retransmits != before:
             sender.ask(segment)
             sender.unanswered += 1
