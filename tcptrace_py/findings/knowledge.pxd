@@ -88,3 +88,4 @@ cdef class Knowledge:
 cpdef bint _never_passed(Endpoint endpoint) except -1
 @cython.locals(opening=int64_t)
 cdef bint _answered_unseen(Endpoint speaker, Endpoint silent) noexcept
+cdef bint _untaken(Endpoint client, Endpoint server) except -1

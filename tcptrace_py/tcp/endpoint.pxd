@@ -93,12 +93,12 @@ cdef class Endpoint:
     cpdef int64_t window_bytes(self)
     cdef bint keeps_on(self, Endpoint receiver, Segment segment) except -1
     cdef int go_on(self, Endpoint receiver, Segment segment) except -1
+    cdef int speak(self, Endpoint receiver, int64_t fresh_bytes, int64_t ts_ns) except -1
     cdef int be_heard(self) noexcept
     cdef object ask(self, Segment segment)
     cdef bint take_ack(self, uint32_t ack) noexcept
     cdef object be_acknowledged(self, uint32_t ack)
     @cython.locals(carried=int64_t, seq=int64_t, ahead=int64_t, fresh=int64_t)
-    cdef int speak(self, Endpoint receiver, int64_t fresh_bytes, int64_t ts_ns) except -1
     cdef int64_t take_sequence_space(self, Segment segment) except -1
     cdef object _skip_to(self, uint32_t seq)
     @cython.locals(filled=int64_t, begin=int64_t, end=int64_t, cut_left=int64_t, cut_right=int64_t, covered=int64_t)

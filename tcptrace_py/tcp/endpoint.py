@@ -298,7 +298,7 @@ class Endpoint:
             fresh -= 1
         if fresh > segment.payload_bytes:
             fresh = segment.payload_bytes
-        return max(fresh, 0)
+        return fresh if fresh > 0 else 0
 
     def _skip_to(self, seq: int) -> None:
         """SND.NXT is ``seq`` now, though we did not see what lies before it."""

@@ -170,6 +170,8 @@ class KeepAliveRace:
         seen = case.seen
         if seen is None or not case.connection.established:
             return None
+        if not (seen.gap_by or seen.after_fin_ns[0] or seen.after_fin_ns[1]):
+            return by_count.by_count(case)
         trip_ns = max(3 * round_trip_ns(case), _CROSSED_NS)
         by = case.server_by
         reset = seen.resets[by - 1]
