@@ -57,11 +57,10 @@ CAUSE_TEXTS: dict[str, Text] = {
         "requests lost to an idle time-out",
         "The server closes idle connections after a fixed time. The client picked one for its next request"
         " in just that moment: the request met a closed socket and drew RST. A balancer in front shows 502;"
-        " a client gets"
-        ' "connection reset" although nothing is wrong with the request.',
-        "Set the idle time of the client's pool or of the balancer below the server's, or raise the server's"
-        " above it. Retry"
-        " requests that got no answer on a reused connection, where they may be repeated.",
+        ' a client gets "connection reset" although nothing is wrong with the request.',
+        "Set the idle time of the client's pool or of the balancer below the server's, or raise the"
+        " server's above it. Retry requests that got no answer on a reused connection, where they may be"
+        " repeated.",
         "RFC 9112 sections 9.3.1 and 9.5; RFC 9293 section 3.5.2",
     ),
     "idle-timeout": Text(
@@ -126,13 +125,11 @@ CAUSE_TEXTS: dict[str, Text] = {
         "RSTs that their sender did not send",
         "The RST does not come from the endpoint that it names: a device on the way (a firewall, an"
         " intrusion prevention system, a censor), another machine with the same address, or an attacker"
-        " made it. The endpoint itself knows nothing"
-        " of it.",
+        " made it. The endpoint itself knows nothing of it.",
         "Look for the device: the TTL of these RSTs tells how far away it is. Ask whoever runs the"
-        " firewalls on this path for a rule that resets this traffic. In one's own network, `arping -I"
-        " INTERFACE ADDRESS` from a third host"
-        " shows whether two machines have the address. Captures at both ends show which of"
-        " them never sent a RST.",
+        " firewalls on this path for a rule that resets this traffic. In one's own network,"
+        " `arping -I INTERFACE ADDRESS` from a third host shows whether two machines have the address."
+        " Captures at both ends show which of them never sent a RST.",
         "RFC 5961 section 3; RFC 3360",
     ),
     "tls-alert": Text(
@@ -145,13 +142,12 @@ CAUSE_TEXTS: dict[str, Text] = {
     "protocol-mismatch": Text(
         "TLS and plain text on one connection",
         "One side begins with TLS, and the other one speaks in clear, or closes because it does not"
-        " understand."
-        " The network is not at fault, and no retry helps: scheme, port or setting is wrong on one side.",
+        " understand. The network is not at fault, and no retry helps: scheme, port or setting is wrong on"
+        " one side.",
         "Make both sides speak the same. Look at the address that the client is given: its scheme (http or"
-        " https) and its port; at a balancer or proxy, at the protocol that it is to speak to its"
-        " backends; at"
-        " the server, at whether TLS is on for this port. `openssl s_client -connect HOST:PORT` shows whether"
-        ' TLS is spoken there: if it is not, it says "wrong version number".',
+        " https) and its port; at a balancer or proxy, at the protocol that it is to speak to its backends;"
+        " at the server, at whether TLS is on for this port. `openssl s_client -connect HOST:PORT` shows"
+        ' whether TLS is spoken there: if it is not, it says "wrong version number".',
         "RFC 8446 section 5.1; RFC 9110 sections 4.2.1 and 4.2.2",
     ),
     "probe": Text(
@@ -203,11 +199,10 @@ SPEAKS_TLS = Text(
 #: ``protocol-mismatch`` whose client speaks in clear to what speaks TLS.
 SPEAKS_IN_CLEAR = Text(
     "a client that speaks HTTP in clear to a TLS port",
-    "The client sent its request in clear to a port that expects a TLS ClientHello: the server answers"
-    " with an"
-    ' alert, with 400 ("The plain HTTP request was sent to HTTPS port"), or just closes. A balancer in front'
-    " shows 400 or 502. No certificate or TLS version is at fault, and what was in the request (cookies,"
-    " passwords) has crossed the network in clear.",
+    "The client sent its request in clear to a port that expects a TLS ClientHello: the server answers with"
+    ' an alert, with 400 ("The plain HTTP request was sent to HTTPS port"), or just closes. A balancer in'
+    " front shows 400 or 502. No certificate or TLS version is at fault, and what was in the request"
+    " (cookies, passwords) has crossed the network in clear.",
     "Let the client speak TLS to this port (https:// in place of http://), or give it the plain port. At a"
     " balancer or ingress it is the protocol towards its backends, also that of its health checks. Check with"
     " `openssl s_client -connect HOST:PORT`.",
@@ -237,11 +232,10 @@ LOST_ACK = Text(
     " up. The client believes that it is connected and waits for a greeting that nobody will send.",
     "See whether the server sends SYN cookies: `nstat -az TcpExtSyncookiesSent TcpExtTCPReqQFullDoCookies`."
     " If it does, find out what fills its queue (a flood, or a burst beyond the backlog) and raise the"
-    " backlog"
-    " of listen() together with net.core.somaxconn and net.ipv4.tcp_max_syn_backlog; do not turn"
-    " net.ipv4.tcp_syncookies off, for then such SYNs are dropped. If it does not, look for a device between"
-    " the two that drops the ACK or forgets the connection. Let the client have a time-out for the greeting,"
-    " and TCP keep-alive.",
+    " backlog of listen() together with net.core.somaxconn and net.ipv4.tcp_max_syn_backlog; do not turn"
+    " net.ipv4.tcp_syncookies off, for then such SYNs are dropped. If it does not, look for a device"
+    " between the two that drops the ACK or forgets the connection. Let the client have a time-out for the"
+    " greeting, and TCP keep-alive.",
     "RFC 4987 section 3.6; RFC 9293 section 3.5.1",
 )
 
@@ -262,9 +256,8 @@ BY_COUNT = Text(
     "requests lost to a limit on requests per connection",
     "The server serves only so many requests on one connection (nginx keepalive_requests, Apache"
     " MaxKeepAliveRequests, Envoy max_requests_per_connection, Node maxRequestsPerSocket), whether it was"
-    " idle"
-    ' or not. It says so in its last answer ("Connection: close"), and a client that does not heed that, or'
-    " has sent its next request already, loses it. A balancer in front shows 502.",
+    ' idle or not. It says so in its last answer ("Connection: close"), and a client that does not heed'
+    " that, or has sent its next request already, loses it. A balancer in front shows 502.",
     "Let the client heed `Connection: close` in the last answer, and send no request before it has read the"
     " answer before. Or let its pool use a connection for fewer than {answers} requests (nginx as the client:"
     " keepalive_requests in the upstream block), or raise the server's limit. Retry requests that got no"
@@ -276,11 +269,10 @@ BY_COUNT = Text(
 #: ``connection-timeout`` at a service that accepted others between these attempts.
 SOME_DROPPED = Text(
     "some attempts of many",
-    "The service accepted other connections between these, so it is neither down nor closed by a rule for its"
-    " port: some SYNs are dropped and others are not. Its queue may be full in bursts; one of several"
-    " paths, or"
-    " of several backends behind the address, may be broken; or something on the way has no room for more"
-    " connections (a NAT's ports, a table of connections, a rate limit).",
+    "The service accepted other connections between these, so it is neither down nor closed by a rule for"
+    " its port: some SYNs are dropped and others are not. Its queue may be full in bursts; one of several"
+    " paths, or of several backends behind the address, may be broken; or something on the way has no room"
+    " for more connections (a NAT's ports, a table of connections, a rate limit).",
     "Capture on the server: do these SYNs arrive there? If they do: a full queue drops them"
     " (`nstat -az TcpExtListenOverflows TcpExtListenDrops TcpExtTCPReqQFullDrop`), or their timestamps do"
     " (`nstat -az TcpExtPAWSPassive`). If they do not, compare the client's ports of those that fail and of"
@@ -296,10 +288,9 @@ CLIENTS_PATH = Text(
     "Servers do not fail together by themselves, and in part: rather what lies between the client and all of"
     " them has no room for more connections: a NAT whose ports toward a destination are used up, a table of"
     " connections that is full, or a limit of the host or cloud that the client runs in.",
-    "Look at the NAT, firewall or host that the client's connections pass: ports used (SNAT) and connections"
-    " tracked (`conntrack -S`: insert_failed, drop; `dmesg`: nf_conntrack: table full). Open fewer"
-    " connections"
-    " (keep-alive, a pool); give the NAT more addresses; raise net.netfilter.nf_conntrack_max where that is"
-    " the limit. The servers need no change.",
+    "Look at the NAT, firewall or host that the client's connections pass: ports used (SNAT) and"
+    " connections tracked (`conntrack -S`: insert_failed, drop; `dmesg`: nf_conntrack: table full). Open"
+    " fewer connections (keep-alive, a pool); give the NAT more addresses; raise"
+    " net.netfilter.nf_conntrack_max where that is the limit. The servers need no change.",
     "RFC 9293 section 3.8.3; RFC 4787 section 3; RFC 5382 section 7",
 )

@@ -22,12 +22,12 @@ TEXTS: dict[str, Text] = {
         " only the local application's close() can go on from here. So this is that process's doing, not a"
         " network or kernel fault: each one holds a file descriptor, and no kernel time-out ends CLOSE_WAIT"
         " (only keep-alive, once the peer is gone altogether, or a RST).",
-        "Close the socket when read() or recv() returns 0, also on errors."
-        " Usual causes: a worker blocked or deadlocked before it reads the end of file; a connection"
-        " pool that never checks idle connections; a response body or stream that is not closed; a file"
-        " descriptor also held by a child process (set O_CLOEXEC). Find the process on that host:"
-        " `ss -tnp state close-wait '{filter}'`, and what its threads wait for. Restarting it frees the"
-        " sockets for now. Lowering tcp_fin_timeout or the keep-alive times does not.",
+        "Close the socket when read() or recv() returns 0, also on errors. Usual causes: a worker blocked"
+        " or deadlocked before it reads the end of file; a connection pool that never checks idle"
+        " connections; a response body or stream that is not closed; a file descriptor also held by a child"
+        " process (set O_CLOEXEC). Find the process on that host: `ss -tnp state close-wait '{filter}'`,"
+        " and what its threads wait for. Restarting it frees the sockets for now. Lowering tcp_fin_timeout"
+        " or the keep-alive times does not.",
         f"RFC 9293 sections 3.3.2, 3.6 and 3.10.4; {_SYSCTLS} (tcp_fin_timeout: only FIN_WAIT_2)",
     ),
     "stuck-fin-wait-2": Text(
@@ -49,12 +49,11 @@ TEXTS: dict[str, Text] = {
         " firewall or NAT between them has forgotten the connection and drops what belongs to it. An"
         " endpoint that closed first waits in FIN_WAIT_1 (or CLOSING), one that closed second in LAST_ACK;"
         " data that was still unsent or unacknowledged is lost.",
-        "Find out why the peer is silent: is its host up, did its address move, did a firewall or NAT forget"
-        " the connection? A stateful firewall, NAT or load balancer on the way may time out idle"
+        "Find out why the peer is silent: is its host up, did its address move, did a firewall or NAT"
+        " forget the connection? A stateful firewall, NAT or load balancer on the way may time out idle"
         " connections before the endpoints do: keep-alive probes more frequent than its time-out keep its"
-        " state alive. Linux gives up an orphaned socket"
-        " after tcp_orphan_retries (0, the default, stands for 8: often around 100 s) and frees it;"
-        " lowering that only shortens the wait.",
+        " state alive. Linux gives up an orphaned socket after tcp_orphan_retries (0, the default, stands"
+        " for 8: often around 100 s) and frees it; lowering that only shortens the wait.",
         f"RFC 9293 section 3.8.3; RFC 1122 section 4.2.3.5; {_SYSCTLS} (tcp_orphan_retries)",
     ),
     "half-close": Text(

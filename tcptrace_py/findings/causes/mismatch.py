@@ -17,7 +17,14 @@ from tcptrace_py.findings.wording import part, times
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.observations import BY_WORDS
 from tcptrace_py.wire.inside import is_inside
-from tcptrace_py.wire.segment import HTTP_400, HTTP_REQUEST, OTHER_BYTES, TLS_HELLO, TLS_RECORD
+from tcptrace_py.wire.segment import (
+    HTTP_400,
+    HTTP_REQUEST,
+    HTTP_RESPONSE,
+    OTHER_BYTES,
+    TLS_HELLO,
+    TLS_RECORD,
+)
 
 #: What the client speaks.
 TLS, CLEAR = "tls", "clear"
@@ -141,7 +148,7 @@ _ANSWERS = {
     TLS_HELLO: "TLS",
     TLS_RECORD: "TLS (an alert, nearly always)",
     HTTP_REQUEST: "HTTP in clear",
-    4: "HTTP in clear",
+    HTTP_RESPONSE: "HTTP in clear",
     HTTP_400: "HTTP 400 in clear",
     OTHER_BYTES: "bytes that are no TLS",
 }
