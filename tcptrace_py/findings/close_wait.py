@@ -11,7 +11,7 @@ from tcptrace_py.findings.families import WAITS
 from tcptrace_py.findings.finding import CERTAIN, POSSIBLE, Evidence, Finding, Severity
 from tcptrace_py.findings.group import Group, Groups
 from tcptrace_py.findings.knowledge import Knowledge
-from tcptrace_py.findings.texts import TEXTS, remedy
+from tcptrace_py.findings.texts import MUTE_CLOSE_WAIT, TEXTS, remedy
 from tcptrace_py.findings.wording import duration, part, span
 from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.clocks import nanoseconds
@@ -138,6 +138,8 @@ class CloseWaits:
         group.stay(stay.entered_ns, None if stay.open else stay.end_ns)
         if subflow:
             group.tally["subflow"] += 1
+        if by == case.server_by and not endpoint.bytes and case.endpoint(other(by)).bytes:
+            group.tally["mute"] += 1
         if not endpoint.proven_open:
             group.tally["unproven"] += 1
         if stay.open:
@@ -245,12 +247,14 @@ class CloseWaits:
             counts = [f"{n:,} after {duration(ts_ns - group.first_ns)}" for ts_ns, n in samples[1:]]
             how = "grew" if grows else "stayed the same" if len({n for _, n in samples}) == 1 else "changed"
             sentences.append(f"Their number {how}: {samples[0][1]:,} at first, {', '.join(counts)}.")
-        sentences.append(TEXTS[KIND].meaning)
+        # It is not that it reads the end of file and forgets to close.
+        text = MUTE_CLOSE_WAIT if group.tally["mute"] == group.count else TEXTS[KIND]
+        sentences.append(text.meaning)
         return group.finding(
             KIND,
             self._severity(group, grows),
             " ".join(sentences),
-            remedy(TEXTS[KIND], group.socket_filter()),
+            remedy(text, group.socket_filter()),
             group.trend(end_ns),
         )
 

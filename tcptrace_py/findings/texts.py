@@ -356,6 +356,20 @@ HALF_OPEN: dict[str, Text] = {
 }
 
 
+#: ``stuck-close-wait`` of a server that has not answered what it was asked there either.
+MUTE_CLOSE_WAIT = Text(
+    "sockets stuck in CLOSE_WAIT, requests unanswered",
+    "CLOSE_WAIT means: the peer has finished, and only the local application's close() can go on from here."
+    " It has not answered what it was asked there either: it hangs, or it failed before it answered, and left"
+    " the socket open. Each one holds a file descriptor, and no kernel time-out ends CLOSE_WAIT.",
+    "Find out why the application neither answers nor closes. `ss -tnp state close-wait '{filter}'` names the"
+    " process: what do its threads wait for (a lock, a database, a full pool), or is it stopped? Where it"
+    " serves others meanwhile, look in its log for errors at these times: a handler that fails and leaves its"
+    " socket open leaks it. Restarting it frees the sockets for now.",
+    "RFC 9293 sections 3.3.2, 3.6 and 3.10.4",
+)
+
+
 #: ``half-open-handshake``, and SYNs that draw no answer, from hardly fewer addresses than attempts.
 SYN_FLOOD = Text(
     "a SYN flood",

@@ -205,7 +205,8 @@ def test_closed_without_a_word(names: tuple[str, str], count: int, port: int) ->
     told = talk.told("unresponsive-server")
     assert bool(told) == (count >= 3)
     if told:
-        assert (told[0].severity, told[0].confidence) == ("warning", "possible")
+        # Where the server speaks first its clients waited for it; elsewhere they may have been checks.
+        assert (told[0].severity, told[0].confidence) == ("warning" if port == 25 else "info", "possible")
         assert "backend" in told[0].remedy
 
 

@@ -139,7 +139,9 @@ def finding(kind: str, group: Group, knowledge: Knowledge) -> Finding:
             sentences.append(f"It greeted {times(greeted, 'other connection')}.")
         elif service is not None and not service.answered:
             sentences.append("Nobody got a word from it in this capture.")
-        severity: Severity = "warning" if group.count >= _SEVERAL else "info"
+        # A client that has nothing to say either (a check) has lost nothing.
+        waited = greeted > 0 or group.tally["said"] or (service is not None and greets(service))
+        severity: Severity = "warning" if waited and group.count >= _SEVERAL else "info"
         text = SHUT_AT_ONCE
     else:
         first = (

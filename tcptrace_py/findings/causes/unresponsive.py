@@ -19,15 +19,6 @@ from tcptrace_py.settings import Settings
 from tcptrace_py.tcp.observations import BY_CLOSE, BY_NO_WORD, BY_QUIET_RESET
 from tcptrace_py.wire.segment import HTTP_REQUEST, TLS_HELLO
 
-#: An application that does not answer does not close either: it waits, it has not forgotten close().
-_EXPLAINS = (
-    "reset-abort",
-    "reset-after-close",
-    "reset-no-connection",
-    "half-close",
-    "stuck-close-wait",
-    "stuck-fin-wait-2",
-)
 #: Clients that leave sooner after their last word do not wait for an answer.
 _WAITED_NS = 900_000_000
 #: In a talk whose last word often is the client's, so many must have left after about as long.
@@ -104,7 +95,7 @@ class UnresponsiveServer:
             evidence,
             measure_ns=seen.close_idle_ns,
             tally={"late": int(bool(late_ns)), "near": int(near)},
-            explains=_EXPLAINS,
+            explains=("reset-abort", "reset-after-close", "reset-no-connection", "half-close"),
             # Where the server had spoken before, the client's last word may want no answer.
             hangs_on=("service", *service_key(case), talks, seen.close_is_reset, asked),
         )
