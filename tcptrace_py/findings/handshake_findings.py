@@ -116,8 +116,8 @@ def _started_late(group: Group, knowledge: Knowledge) -> bool:
 
 def _stopped(group: Group, knowledge: Knowledge) -> bool:
     """The service had accepted connections until it refused, and accepted none between its refusals."""
-    service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
-    if group.about_peer or service is None:
+    service = _service(group, knowledge)
+    if service is None:
         return False
     before = service.accepted.between(group.first_ns - 3 * _SOON_NS, group.first_ns)
     return before and not service.accepted.between(group.first_ns, group.last_ns)
@@ -125,6 +125,11 @@ def _stopped(group: Group, knowledge: Knowledge) -> bool:
 
 def _key(group: Group) -> ServiceKey:
     return (group.version, group.hi, group.lo, group.service_port)
+
+
+def _service(group: Group, knowledge: Knowledge) -> Service | None:
+    """What is known of the service, where the group is about one."""
+    return None if group.about_peer else knowledge.service(*_key(group))
 
 
 def _unseen(group: Group, knowledge: Knowledge) -> bool:
@@ -268,9 +273,7 @@ def _waiting(group: Group, knowledge: Knowledge) -> Service | None:
     Requests on connections opened before were acknowledged and never answered, and nobody got a word
     or a SYN+ACK meanwhile. Linux drops SYNs while the queue is full.
     """
-    if group.about_peer:
-        return None
-    service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
+    service = _service(group, knowledge)
     if service is None or service.untaken < _UNTAKEN or service.untaken_ns > group.first_ns:
         return None
     spoke = service.replied.between(group.first_ns, group.last_ns)
@@ -299,16 +302,16 @@ def _queue_finding(group: Group, service: Service) -> Finding:
 
 def _served_meanwhile(group: Group, knowledge: Knowledge) -> bool:
     """Did the service accept others, between attempts that it did not answer?"""
-    service = knowledge.service(*_key(group))
-    if group.about_peer or service is None:
+    service = _service(group, knowledge)
+    if service is None:
         return False
     return service.accepted.between(group.first_ns, group.last_ns)
 
 
 def _served_around(group: Group, knowledge: Knowledge) -> bool:
     """Did the service accept others before and after all that it refused?"""
-    service = knowledge.service(*_key(group))
-    if group.about_peer or service is None:
+    service = _service(group, knowledge)
+    if service is None:
         return False
     before_ns, after_ns = group.first_ns - _AROUND_NS, group.last_ns + _AROUND_NS
     accepted = service.accepted
@@ -418,7 +421,7 @@ def _unsaid(group: Group, silent: dict[Key, Group], knowledge: Knowledge) -> boo
     other = silent.get(group.key)
     if other is None or group.about_peer or other.about_peer:
         return False
-    service = knowledge.service(group.version, group.hi, group.lo, group.service_port)
+    service = _service(group, knowledge)
     first_ns, last_ns = min(group.first_ns, other.first_ns), max(group.last_ns, other.last_ns)
     return service is None or not service.accepted.between(first_ns, last_ns)
 
